@@ -1,0 +1,36 @@
+"""Corpus formats: one file each, found by name in this one place.
+
+A format is a module with two functions::
+
+    wants(name: str, language: str) -> bool
+        whether the file ``name`` of the source belongs to this corpus: fetch keeps no other.
+
+    read(files: RawFiles, language: str) -> Iterator[Recording]
+        the recordings among the files, in a fixed order.
+"""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol, cast
+
+from asr.errors import InputError
+from asr.raw import RawFiles, Recording
+
+FOLDER = Path(__file__).parent
+
+
+class CorpusFormat(Protocol):
+    """What a module of ``asr/corpora/`` offers."""
+
+    def wants(self, name: str, language: str) -> bool: ...
+
+    def read(self, files: RawFiles, language: str) -> Iterator[Recording]: ...
+
+
+def corpus_format(name: str) -> CorpusFormat:
+    """The module ``asr/corpora/<name>.py``."""
+    if not (FOLDER / f"{name}.py").is_file():
+        known = sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
+        raise InputError(f"corpora: no format {name!r}, there are {known}")
+    return cast(CorpusFormat, importlib.import_module(f"asr.corpora.{name}"))

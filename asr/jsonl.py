@@ -1,0 +1,38 @@
+"""JSON Lines with a schema: checked when read, whole when written."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from asr.errors import InputError
+from asr.files import whole_file
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def read_jsonl(path: Path, schema: type[Row]) -> list[Row]:
+    """Read one ``schema`` a line.
+
+    Raises:
+        InputError: for the first bad line, naming file, line, key, expected and got.
+    """
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            rows.append(schema.model_validate_json(line))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            key = ".".join(map(str, fault["loc"])) or "the line"
+            raise InputError(
+                f"{path}:{number}: {key}: {fault['msg']}, got {fault['input']!r:.80}"
+            ) from error
+    return rows
+
+
+def write_jsonl(path: Path, rows: Iterable[BaseModel]) -> None:
+    """Write one row a line, keys in the schema's order, letters unescaped."""
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(row.model_dump_json() + "\n")

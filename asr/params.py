@@ -1,0 +1,100 @@
+"""params.yaml and conf/: read once, checked whole, no default hidden in Python.
+
+Each section of ``params.yaml`` has its schema in ``asr/schemas/<section>.py``, in a class named
+``Params``. A stage imports the schema of the sections it uses, so an edit to the schema of training
+doesn't rerun preparation; the others are looked up by name here, only to check the whole file before
+anything runs.
+"""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+from asr.errors import InputError
+
+PARAMS = Path("params.yaml")
+SECTIONS = (
+    "seed", "machine", "corpora", "prepare", "split", "model", "train", "decode", "score", "report"
+)  # fmt: skip
+
+Section = TypeVar("Section", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read YAML 1.2: ``1e-5`` is a number and ``no`` is Norwegian, as PyYAML has them not."""
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, YAMLError) as error:
+        raise InputError(f"{path}: expected YAML, got {error}") from error
+
+
+def load_params(section: str, schema: type[Section], path: Path = PARAMS) -> Section:
+    """Check all of ``params.yaml`` and return one section of it.
+
+    Raises:
+        InputError: every fault of the file at once, each with section, key, expected and got.
+    """
+    return schema.model_validate(_checked(path)[section])
+
+
+def load_seed(path: Path = PARAMS) -> int:
+    """The one seed that every random choice is derived from."""
+    seed: int = _checked(path)["seed"]
+    return seed
+
+
+def load_corpus(name: str, schema: type[Section], path: Path = PARAMS) -> Section:
+    """The line of ``params.yaml`` on one corpus."""
+    corpora = _checked(path)["corpora"]
+    if name not in corpora:
+        raise InputError(f"{path}: corpora.{name}: no such corpus, there are {sorted(corpora)}")
+    return schema.model_validate(corpora[name])
+
+
+def load_block(path: Path, keys: tuple[str, ...], schema: type[Section] | TypeAdapter[Any]) -> Any:
+    """The block under ``keys`` of a file in ``conf/``, checked against ``schema``.
+
+    Raises:
+        InputError: naming the file and the key that is missing or at fault.
+    """
+    block = read_yaml(path)
+    for depth, key in enumerate(keys, start=1):
+        if not isinstance(block, dict) or key not in block:
+            known = sorted(block) if isinstance(block, dict) else block
+            raise InputError(f"{path}: {'.'.join(keys[:depth])}: no such key, there are {known}")
+        block = block[key]
+    try:
+        if isinstance(schema, TypeAdapter):
+            return schema.validate_python(block)
+        return schema.model_validate(block)
+    except ValidationError as error:
+        raise InputError("\n".join(_faults(path, keys, error))) from error
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected sections {list(SECTIONS)}, got {content!r:.80}")
+    faults = [f"{path}: {key}: unknown section" for key in content if key not in SECTIONS]
+    for section in SECTIONS:
+        if section not in content:
+            faults.append(f"{path}: {section}: missing section")
+            continue
+        schema = importlib.import_module(f"asr.schemas.{section}").Params
+        try:
+            TypeAdapter(schema).validate_python(content[section])
+        except ValidationError as error:
+            faults.extend(_faults(path, (section,), error))
+    if faults:
+        raise InputError("\n".join(faults))
+    return content
+
+
+def _faults(path: Path, keys: tuple[str, ...], error: ValidationError) -> Iterator[str]:
+    for fault in error.errors():
+        where = ".".join(map(str, (*keys, *fault["loc"])))
+        yield f"{path}: {where}: {fault['msg']}, got {fault['input']!r:.80}"

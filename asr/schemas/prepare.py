@@ -1,0 +1,17 @@
+"""Which recordings are good enough to learn from, and how they are stored."""
+
+from pydantic import Field
+
+from asr.schemas import Schema
+
+
+class Params(Schema):
+    """Section ``prepare``."""
+
+    min_duration_s: float = Field(gt=0, le=30)
+    max_duration_s: float = Field(gt=0, le=30)
+    min_peak_dbfs: float = Field(ge=-96, le=0)
+    max_chars_per_s: float = Field(gt=0, le=100)
+    max_rejected_share: float = Field(ge=0, le=1)
+    max_utterances: int = Field(ge=0)
+    shard_mb: int = Field(ge=1, le=4096)

@@ -1,0 +1,11 @@
+"""What the report shows."""
+
+from pydantic import Field
+
+from asr.schemas import Schema
+
+
+class Params(Schema):
+    """Section ``report``."""
+
+    num_worst: int = Field(ge=0, le=500)

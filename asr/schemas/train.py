@@ -1,0 +1,48 @@
+"""How a model is tuned."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from asr.schemas import Schema
+
+
+class Lora(Schema):
+    """Adapter, used where ``tune`` is ``lora``."""
+
+    rank: int = Field(ge=1, le=512)
+    alpha: int = Field(ge=1, le=1024)
+    dropout: float = Field(ge=0, lt=1)
+
+
+class LongContext(Schema):
+    """The share of batches whose context is longer than their clips need."""
+
+    share: float = Field(ge=0, le=1)
+    max_s: float = Field(gt=0, le=30)
+
+
+class Params(Schema):
+    """Section ``train``."""
+
+    tune: Literal["full", "frozen_encoder", "lora"]
+    lora: Lora
+    freeze_embedding: bool
+    lr: float = Field(gt=0, le=1)
+    warmup_steps: int = Field(ge=0)
+    schedule: Literal["linear", "cosine", "constant"]
+    weight_decay: float = Field(ge=0, le=1)
+    betas: tuple[float, float]
+    max_grad_norm: float = Field(gt=0)
+    num_epochs: int = Field(ge=1)
+    max_steps: int = Field(ge=0)
+    batch_seconds: float = Field(gt=0)
+    max_batch_clips: int = Field(ge=1)
+    margin_s: float = Field(ge=0, le=30)
+    long_context: LongContext
+    precision: Literal["fp32", "bf16", "fp16"]
+    gradient_checkpointing: bool
+    eval_every_steps: int = Field(ge=1)
+    num_dev_utterances: int = Field(ge=1)
+    log_every_steps: int = Field(ge=1)
+    save_every_steps: int = Field(ge=1)

@@ -1,0 +1,1 @@
+"""The verbs that DVC runs: one script a stage."""
