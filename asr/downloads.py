@@ -11,7 +11,7 @@ from asr.files import sha256_of
 
 
 def downloads_folder() -> Path:
-    """Where downloads are kept, outside the repository so that every clone and experiment shares them."""
+    """Where downloads are kept: outside the repository, for every clone and experiment."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "mothertongue" / "downloads"
 

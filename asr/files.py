@@ -1,5 +1,6 @@
 """Files that are whole or not there: written beside their place, then renamed into it."""
 
+import errno
 import hashlib
 import json
 import os
@@ -14,35 +15,48 @@ from asr.errors import InputError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; it becomes ``path`` only when the block ends without an error."""
+    """Yield a path to write to; it becomes ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        yield beside
-        _sync(beside)
-        beside.replace(path)
+        with _naming(path):
+            yield beside
+            _sync(beside)
+            beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """Yield a fresh folder to fill; it replaces ``path`` only when the block ends without an error."""
+    """Yield a fresh folder to fill; it becomes ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
-        yield beside
-        for file in beside.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        # A folder can't be renamed over a full one. DVC removes a stage's outs before it runs, so
-        # there is nothing to lose but what an earlier run by hand left.
-        shutil.rmtree(path, ignore_errors=True)
-        beside.replace(path)
+        with _naming(path):
+            yield beside
+            for file in beside.rglob("*"):
+                if file.is_file():
+                    _sync(file)
+            # A folder can't be renamed over a full one. DVC removes a stage's outs before it runs,
+            # so there is nothing to lose but what an earlier run by hand left.
+            shutil.rmtree(path, ignore_errors=True)
+            beside.replace(path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say what was being written when the disk is full; the system's error names no file."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and error.filename is None:
+            raise InputError(f"{path}: can't be written: {error}") from error
+        raise
 
 
 def _sync(path: Path) -> None:

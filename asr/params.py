@@ -2,8 +2,8 @@
 
 Each section of ``params.yaml`` has its schema in ``asr/schemas/<section>.py``, in a class named
 ``Params``. A stage imports the schema of the sections it uses, so an edit to the schema of training
-doesn't rerun preparation; the others are looked up by name here, only to check the whole file before
-anything runs.
+doesn't rerun preparation; the others are looked up by name here, only to check the whole file
+before anything runs.
 """
 
 import importlib
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from asr.errors import InputError
 
@@ -45,6 +46,11 @@ def load_seed(path: Path = PARAMS) -> int:
     """The one seed that every random choice is derived from."""
     seed: int = _checked(path)["seed"]
     return seed
+
+
+def load_corpora(path: Path = PARAMS) -> list[str]:
+    """The names of the corpora, in the order of ``params.yaml``."""
+    return list(_checked(path)["corpora"])
 
 
 def load_corpus(name: str, schema: type[Section], path: Path = PARAMS) -> Section:

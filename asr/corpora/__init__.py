@@ -23,9 +23,11 @@ FOLDER = Path(__file__).parent
 class CorpusFormat(Protocol):
     """What a module of ``asr/corpora/`` offers."""
 
-    def wants(self, name: str, language: str) -> bool: ...
+    def wants(self, name: str, language: str) -> bool:
+        """Whether the corpus needs the file ``name``."""
 
-    def read(self, files: RawFiles, language: str) -> Iterator[Recording]: ...
+    def read(self, files: RawFiles, language: str) -> Iterator[Recording]:
+        """The recordings among the files, in a fixed order."""
 
 
 def corpus_format(name: str) -> CorpusFormat:

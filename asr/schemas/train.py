@@ -32,12 +32,13 @@ class Params(Schema):
     warmup_steps: int = Field(ge=0)
     schedule: Literal["linear", "cosine", "constant"]
     weight_decay: float = Field(ge=0, le=1)
-    betas: tuple[float, float]
+    betas: tuple[float, float] = Field(strict=False)  # YAML has lists alone
     max_grad_norm: float = Field(gt=0)
     num_epochs: int = Field(ge=1)
     max_steps: int = Field(ge=0)
     batch_seconds: float = Field(gt=0)
     max_batch_clips: int = Field(ge=1)
+    accumulation: int = Field(ge=1)
     margin_s: float = Field(ge=0, le=30)
     long_context: LongContext
     precision: Literal["fp32", "bf16", "fp16"]

@@ -1,0 +1,114 @@
+"""Training state that outlives a killed process, kept outside of what DVC owns.
+
+DVC empties a stage's outs before it runs, and an out that persists would let one experiment resume
+from another's weights. So the state lies in ``.dvc/tmp/scratch``, under a key made of everything
+that determines the run: params, data, code and base weights. Change any of them and training starts
+afresh; kill it and the same command goes on where the last checkpoint was.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from tqdm import tqdm
+
+from asr.errors import InputError
+from asr.files import read_json, sha256_of, whole_file, whole_folder, write_json
+
+KEPT = 2  # the last is used; the one before is there if the last can't be read
+TENSORS = "state.safetensors"
+STATE = "state.json"
+
+
+def fingerprint(facts: Mapping[str, Any], files: list[Path]) -> str:
+    """A key that is equal only if ``facts`` and the bytes of all ``files`` are."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for file in sorted(files):
+        digest.update(f"{file} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()[:20]
+
+
+@contextmanager
+def scratch_folder(stage: str, key: str) -> Iterator[Path]:
+    """The folder for a run's state, held by this process alone, removed when the block succeeds.
+
+    Raises:
+        InputError: if another process holds it: a killed ``dvc`` leaves its stage running.
+    """
+    # A queue worker runs in a copy of the repository; DVC names the original.
+    root = Path(os.environ.get("DVC_ROOT", "."))
+    folder = root / ".dvc" / "tmp" / "scratch" / f"{stage}-{key}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(f"{folder}: another process is running this very {stage}") from error
+        yield folder
+        shutil.rmtree(folder)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a resume needs.
+
+    Attributes:
+        step: steps done.
+        tensors: trainable weights and the optimizer's moments, by name.
+        state: everything else, as JSON.
+    """
+
+    step: int
+    tensors: dict[str, torch.Tensor]
+    state: dict[str, Any]
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint whole, then drop all but the last two."""
+    with whole_folder(folder / f"step-{checkpoint.step:08d}") as beside:
+        save_file(checkpoint.tensors, beside / TENSORS)
+        state = {
+            "step": checkpoint.step,
+            "sha256": sha256_of(beside / TENSORS),
+            "state": checkpoint.state,
+        }
+        write_json(beside / STATE, state)
+    for old in _checkpoints(folder)[:-KEPT]:
+        shutil.rmtree(old)
+
+
+def load_checkpoint(folder: Path) -> Checkpoint | None:
+    """The newest checkpoint that can be read whole, or None.
+
+    One whose hash is wrong is passed over with a word about it: the one before costs minutes, a
+    run from damaged weights costs trust.
+    """
+    for path in reversed(_checkpoints(folder)):
+        try:
+            state = read_json(path / STATE)
+            if (got := sha256_of(path / TENSORS)) != state["sha256"]:
+                raise InputError(f"{path / TENSORS}: expected {state['sha256']}, got {got}")
+        except (InputError, OSError, KeyError) as error:
+            tqdm.write(f"checkpoint passed over: {error}")
+            continue
+        return Checkpoint(state["step"], load_file(path / TENSORS), state["state"])
+    return None
+
+
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write weights whole."""
+    with whole_file(path) as beside:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*"))

@@ -1,0 +1,188 @@
+"""Prepared audio: Parquet shards of bounded size, one utterance a row, in a fixed order.
+
+A row is an utterance's fields and its audio: int16 samples, little endian, compressed by zstd.
+Measured on 917 Bulgarian starter clips (mean 1.4 s), one core, read whole, best of five:
+
+    audio column         ms a clip to read    MB an hour
+    int16                0.011                115
+    int16, zstd 3        0.047                 81
+    bytes split, zstd 3  0.089                 66
+    FLAC                 0.256                 54
+
+A GPU that trains on 13 000 clips a second asks for one in 0.077 ms: zstd keeps up on a single core,
+FLAC would need four and saves a third.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import ValidationError
+
+from asr.audio import Samples, Waveform, from_int16
+from asr.errors import InputError
+from asr.utterance import Utterance
+
+ROWS_PER_GROUP = 64  # read and decompressed together: at most 60 MB of audio, 3 MB as a rule
+_PLACE = {"shard", "row"}  # where a row lies is not written in it
+_TYPES = {"duration_s": pa.float64(), "audio": pa.binary()}
+_COLUMNS = [name for name in Utterance.model_fields if name not in _PLACE]
+# Attributes are JSON: every Parquet reader knows strings, few agree on maps.
+_SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in [*_COLUMNS, "audio"]])
+
+
+def write_shards(
+    folder: Path, clips: Iterable[tuple[Utterance, bytes]], max_bytes: int
+) -> list[Utterance]:
+    """Write clips as they come to ``00000.parquet``, ``00001.parquet`` … in ``folder``.
+
+    Equal clips give equal bytes, as long as pyarrow's version is the same.
+
+    Args:
+        folder: exists, and is empty.
+        clips: an utterance, whose ``shard`` and ``row`` are ignored, and its int16 samples.
+        max_bytes: of samples in one shard; only a single longer clip exceeds it.
+
+    Returns:
+        The utterances, each with its place.
+    """
+    written: list[Utterance] = []
+    for number, shard in enumerate(_shards(clips, max_bytes)):
+        path = folder / f"{number:05}.parquet"
+        with pq.ParquetWriter(
+            path,
+            _SCHEMA,
+            compression="zstd",
+            compression_level=3,
+            use_dictionary=False,
+            write_statistics=False,
+        ) as writer:
+            for start in range(0, len(shard), ROWS_PER_GROUP):
+                group = shard[start : start + ROWS_PER_GROUP]
+                writer.write_table(pa.Table.from_pylist([_row(*clip) for clip in group], _SCHEMA))
+        for row, (utterance, _) in enumerate(shard):
+            written.append(utterance.model_copy(update={"shard": path.name, "row": row}))
+    return written
+
+
+def _shards(
+    clips: Iterable[tuple[Utterance, bytes]], max_bytes: int
+) -> Iterator[list[tuple[Utterance, bytes]]]:
+    shard: list[tuple[Utterance, bytes]] = []
+    size = 0
+    for clip in clips:
+        if shard and size + len(clip[1]) > max_bytes:
+            yield shard
+            shard, size = [], 0
+        shard.append(clip)
+        size += len(clip[1])
+    if shard:
+        yield shard
+
+
+def _row(utterance: Utterance, audio: bytes) -> dict[str, Any]:
+    row = utterance.model_dump(exclude=_PLACE)
+    row["attributes"] = json.dumps(row["attributes"], ensure_ascii=False, sort_keys=True)
+    return row | {"audio": audio}
+
+
+def read_utterances(folder: Path) -> list[Utterance]:
+    """The utterances of a corpus's prepared folder, in its order, without their audio.
+
+    Raises:
+        InputError: if there is no shard, or one is damaged.
+    """
+    paths = sorted(folder.glob("*.parquet"))
+    if not paths:
+        raise InputError(f"{folder}: expected Parquet shards, got none")
+    utterances = []
+    for path in paths:
+        with _open(path) as shard:
+            try:
+                for row, values in enumerate(shard.read(columns=_COLUMNS).to_pylist()):
+                    values["attributes"] = json.loads(values["attributes"])
+                    utterances.append(Utterance(**values, shard=path.name, row=row))
+            except (pa.ArrowException, OSError, KeyError, ValidationError) as error:
+                raise InputError(f"{path}: expected a shard of utterances, got {error}") from error
+    return utterances
+
+
+class Waveforms:
+    """The waveforms of given utterances, a sequence in their order.
+
+    Held in memory as int16, 115 MB an hour, and turned to float32 when asked for.
+    """
+
+    def __init__(self, prepared: Path, utterances: Sequence[Utterance]) -> None:
+        """Read each shard that is needed once.
+
+        Args:
+            prepared: the folder of the prepared folders, ``data/prepared``.
+            utterances: with their places, from a manifest.
+
+        Raises:
+            InputError: if a shard is missing or damaged, or a row is not the utterance's audio.
+        """
+        self._samples: list[Samples] = [np.empty(0, np.int16)] * len(utterances)
+        places: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+        for index, utterance in enumerate(utterances):
+            places[prepared / utterance.corpus / utterance.shard][utterance.row].append(index)
+        for path, indices in places.items():
+            for row, audio in _read_audio(path, set(indices)):
+                for index in indices.pop(row):
+                    _check(path, utterances[index], audio)
+                    self._samples[index] = np.frombuffer(audio, dtype="<i2")
+            if indices:
+                raise InputError(f"{path}: expected a row {max(indices)}, got fewer rows")
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Waveform:
+        return from_int16(self._samples[index])
+
+
+def read_waveforms(prepared: Path, utterances: Sequence[Utterance]) -> list[Waveform]:
+    """The waveforms of given utterances, all at once; see ``Waveforms``."""
+    waveforms = Waveforms(prepared, utterances)
+    return [waveforms[index] for index in range(len(waveforms))]
+
+
+def _read_audio(path: Path, rows: set[int]) -> Iterator[tuple[int, bytes]]:
+    """The audio of some rows; only the row groups that hold one are read."""
+    with _open(path) as shard:
+        start = 0
+        for group in range(shard.num_row_groups):
+            end = start + shard.metadata.row_group(group).num_rows
+            if wanted := [row for row in range(start, end) if row in rows]:
+                try:
+                    audio = shard.read_row_group(group, columns=["audio"]).column("audio")
+                except (pa.ArrowException, OSError, KeyError) as error:
+                    raise InputError(f"{path}: expected audio, got {error}") from error
+                for row in wanted:
+                    yield row, audio[row - start].as_py()
+            start = end
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such shard") from error
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: expected a whole Parquet shard, got {error}") from error
+
+
+def _check(path: Path, utterance: Utterance, audio: bytes) -> None:
+    """A manifest and shards of different runs must never meet unnoticed; 0.02 ms a clip."""
+    if (got := hashlib.sha256(audio).hexdigest()) != utterance.sha256:
+        raise InputError(
+            f"{path}: row {utterance.row}: expected the audio of {utterance.id!r} with SHA-256 "
+            f"{utterance.sha256}, got {got}"
+        )

@@ -1,0 +1,31 @@
+"""An archive on this machine."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from asr.archives import Wants, read_archive
+from asr.errors import InputError
+from asr.files import sha256_of
+from asr.schemas import Schema
+
+
+class Source(Schema):
+    """Block of ``conf/sources.yaml``; ``path`` is relative to the repository, or absolute."""
+
+    kind: Literal["archive"]
+    path: str = Field(min_length=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    license: str = Field(min_length=1)
+
+
+def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """The wanted files of the archive, in its order, which its SHA-256 fixes."""
+    path = Path(source.path).expanduser()
+    if not path.is_file():
+        raise InputError(f"{source.path}: expected an archive, got no such file")
+    if (got := sha256_of(path)) != source.sha256:
+        raise InputError(f"{source.path}: expected SHA-256 {source.sha256}, got {got}")
+    yield from read_archive(path, wants)

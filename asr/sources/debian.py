@@ -1,0 +1,69 @@
+"""A Debian package, brought by apt as this machine has it set up, and unpacked without root."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from asr.archives import Wants, read_archive
+from asr.downloads import download
+from asr.errors import InputError
+from asr.schemas import Schema
+
+
+class Source(Schema):
+    """Block of ``conf/sources.yaml``; ``sha256`` of the .deb, as ``apt-cache show`` prints it."""
+
+    kind: Literal["debian"]
+    package: str = Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")
+    version: str = Field(pattern=r"^[A-Za-z0-9.+~:-]+$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    license: str = Field(min_length=1)
+
+
+def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """The wanted files of the package, in its order; downloaded once a machine."""
+    name = f"{source.package}_{source.version}.deb"
+    package = download(name, source.sha256, lambda folder: _apt_download(source, folder))
+    yield from read_archive(package, wants)
+
+
+def _apt_download(source: Source, folder: Path) -> Path:
+    wanted = f"{source.package}={source.version}"
+    try:
+        done = _apt("apt-get", "-qq", "download", wanted, folder=folder)
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{wanted}: a source of kind debian needs apt-get, which this machine has not; "
+            "conf/sources.yaml also takes kind folder, archive or https"
+        ) from error
+    if done.returncode == 0 and (packages := list(folder.glob("*.deb"))):
+        return packages[0]
+    raise InputError(f"{wanted}: {_reason(source, done.stderr)}")
+
+
+def _reason(source: Source, complaint: str) -> str:
+    """What apt's complaint means, and what to do about it."""
+    if "Unable to locate package" in complaint:
+        return "apt has no list that holds this package; run `sudo apt-get update` and try again"
+    if "was not found" in complaint:
+        known = _apt("apt-cache", "madison", source.package, folder=Path.cwd()).stdout
+        versions = sorted({line.split("|")[1].strip() for line in known.splitlines()})
+        return (
+            f"expected this version, got {versions} from apt; run `sudo apt-get update`, or pin one"
+            f" of them in conf/sources.yaml with the SHA256 of `apt-cache show {source.package}`"
+        )
+    lines = [line for line in complaint.splitlines() if line.startswith("E:")]
+    return (
+        f"apt could not download it: {' '.join(lines) or complaint.strip()} "
+        "(is there a network? are the lists old: `sudo apt-get update`?)"
+    )
+
+
+def _apt(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    # Messages are looked at, so they must be in English.
+    environment = {**os.environ, "LC_ALL": "C"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

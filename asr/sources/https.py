@@ -1,0 +1,46 @@
+"""An archive behind an address."""
+
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from asr.archives import Wants, read_archive
+from asr.downloads import download
+from asr.errors import InputError
+from asr.schemas import Schema
+
+SILENCE_S = 60.0  # a server that sends nothing for so long is taken for gone
+
+
+class Source(Schema):
+    """Block of ``conf/sources.yaml``. Unencrypted http is for a server on this machine alone."""
+
+    kind: Literal["https"]
+    url: str = Field(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])[^\s]+$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    license: str = Field(min_length=1)
+
+
+def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """The wanted files of the archive, in its order; downloaded once a machine."""
+    name = PurePosixPath(urlsplit(source.url).path).name or "archive"
+
+    def get(folder: Path) -> Path:
+        path = folder / name
+        try:
+            with (
+                urllib.request.urlopen(source.url, timeout=SILENCE_S) as response,
+                path.open("wb") as file,
+            ):
+                shutil.copyfileobj(response, file)
+        except (OSError, HTTPException) as error:
+            raise InputError(f"{source.url}: could not be downloaded: {error}") from error
+        return path
+
+    yield from read_archive(download(name, source.sha256, get), wants)

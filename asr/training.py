@@ -1,0 +1,240 @@
+"""The training loop: batches by seconds, exact resume, the weights that read dev best.
+
+A loop of our own on accelerate rather than transformers' Trainer. Trainer counts batches in clips
+and re-derives its position by replaying a sampler, scales Whisper's loss wrongly under accumulation
+(its ``forward`` takes ``**kwargs``, so Trainer thinks that it normalises), and saves state as
+pickles; a subclass that mends all that is longer than this file.
+
+Nothing here keeps hidden state: the batches are a function of the seed, the learning rate of the
+step, and random numbers are reseeded at each step. Weights, the optimizer's moments and the curves
+are all that a checkpoint holds; a run that was killed ends in the same bits as one that was not.
+"""
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from torch import nn
+from tqdm import tqdm
+
+from asr.batching import Batch, EpochPlan, epoch_batches
+from asr.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
+from asr.curves import Row
+from asr.dev_error import DevError
+from asr.schedule import learning_rate
+from asr.schemas.train import Params as TrainParams
+
+Waveform = npt.NDArray[np.float32]
+TRAIN_COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "audio_s")
+DEV_COLUMNS = ("step", "wer", "cer", "best")
+MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+class Targets(Protocol):
+    """A family's batch for its loss."""
+
+    @property
+    def num_targets(self) -> int:
+        """Tokens that the loss is summed over."""
+
+
+@dataclass
+class Task:
+    """What is trained, on what.
+
+    Attributes:
+        network: holds the weights; those that require a gradient learn.
+        summed_loss: maps a family's batch to the loss summed over its target tokens.
+        collate: builds that batch from positions in the training set and a context in seconds.
+        durations_s: of the training clips.
+        read_dev: transcribes dev with the network as it is and returns the error.
+    """
+
+    network: nn.Module
+    summed_loss: nn.Module
+    collate: Callable[[Sequence[int], float], Targets]
+    durations_s: Sequence[float]
+    read_dev: Callable[[], DevError]
+
+
+@dataclass
+class Progress:
+    """What a run has done so far; all of it is in every checkpoint."""
+
+    step: int = 0
+    best_step: int = 0
+    best: list[float] | None = None  # WER and CER
+    window: list[Row] = field(default_factory=list)  # steps not yet in a row
+    train_rows: list[Row] = field(default_factory=list)
+    dev_rows: list[Row] = field(default_factory=list)
+
+    def log_window(self) -> None:
+        """Make one row of the steps since the last: means, but the audio's sum."""
+        last = self.window[-1]
+        self.train_rows.append(
+            {
+                "step": self.step,
+                "epoch": last["epoch"],
+                "loss": _mean(self.window, "loss"),
+                "lr": float(f"{last['lr']:.6g}"),
+                "grad_norm": _mean(self.window, "grad_norm"),
+                "audio_s": round(sum(point["audio_s"] for point in self.window), 2),
+            }
+        )
+        self.window = []
+
+
+def plan_steps(
+    durations_s: Sequence[float], params: TrainParams, seed: int
+) -> list[tuple[int, list[Batch]]]:
+    """Every step of the run: its epoch, and the batches whose gradients it adds up."""
+    plan = EpochPlan(
+        margin_s=params.margin_s,
+        batch_seconds=params.batch_seconds,
+        max_clips=params.max_batch_clips,
+        long_share=params.long_context.share,
+        long_max_s=params.long_context.max_s,
+    )
+    steps = []
+    for epoch in range(params.num_epochs):
+        batches = epoch_batches(durations_s, plan, f"{seed}-{epoch}")
+        for start in range(0, len(batches), params.accumulation):
+            steps.append((epoch, batches[start : start + params.accumulation]))
+    return steps[: params.max_steps] if params.max_steps else steps
+
+
+def train(
+    task: Task, params: TrainParams, seed: int, device: torch.device, scratch: Path
+) -> Progress:
+    """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can."""
+    accelerator = Accelerator(
+        mixed_precision=MIXED_PRECISION[params.precision], cpu=device.type == "cpu"
+    )
+    run = Run(accelerator, task, params, scratch)
+    steps = plan_steps(task.durations_s, params, seed)
+    progress = run.resumed()
+    with tqdm(total=len(steps), initial=progress.step, unit="step", desc="train") as bar:
+        for epoch, batches in steps[progress.step :]:
+            torch.manual_seed(zlib.crc32(f"{seed}-{progress.step}".encode()))
+            rate = learning_rate(progress.step, len(steps), params)
+            point = {"epoch": epoch, "lr": rate, **run.step(batches, rate)}
+            progress.step += 1
+            progress.window.append(point)
+            last = progress.step == len(steps)
+            if progress.step % params.log_every_steps == 0 or last:
+                progress.log_window()
+            if progress.step % params.eval_every_steps == 0 or last:
+                run.look_at_dev(progress)
+            if progress.step % params.save_every_steps == 0 and not last:
+                run.save(progress)
+            bar.set_postfix(loss=f"{point['loss']:.3f}", dev_wer=progress.best and progress.best[0])
+            bar.update()
+    run.restore_best(progress)
+    return progress
+
+
+class Run:
+    """The parts of a run that have weights in them."""
+
+    def __init__(
+        self, accelerator: Accelerator, task: Task, params: TrainParams, scratch: Path
+    ) -> None:
+        self.accelerator, self.task, self.params, self.scratch = accelerator, task, params, scratch
+        self.weights = {n: p for n, p in task.network.named_parameters() if p.requires_grad}
+        groups = _groups(self.weights, params.weight_decay)
+        adamw = torch.optim.AdamW(groups, lr=params.lr, betas=params.betas, fused=True)
+        self.loss, self.optimizer = accelerator.prepare(task.summed_loss, adamw)
+
+    def step(self, batches: list[Batch], rate: float) -> Row:
+        """One update from the gradients of ``batches``; every target token weighs the same."""
+        collated = [self.task.collate(batch.indices, batch.context_s) for batch in batches]
+        num_targets = sum(batch.num_targets for batch in collated)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        total = 0.0
+        for batch in collated:
+            loss = self.loss(batch) / num_targets
+            self.accelerator.backward(loss)
+            total += loss.item()
+        norm = self.accelerator.clip_grad_norm_(self.weights.values(), self.params.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return {
+            "loss": total,
+            "grad_norm": float(norm),
+            "audio_s": sum(self.task.durations_s[i] for b in batches for i in b.indices),
+        }
+
+    def look_at_dev(self, progress: Progress) -> None:
+        """Transcribe dev; keep the weights if they are the best so far."""
+        self.task.network.eval()
+        error = self.task.read_dev()
+        self.task.network.train()
+        best = progress.best is None or [error.wer, error.cer] < progress.best
+        if best:
+            progress.best, progress.best_step = [error.wer, error.cer], progress.step
+            save_weights(self._best_file(progress), self.weights)
+        progress.dev_rows.append(
+            {"step": progress.step, "wer": error.wer, "cer": error.cer, "best": int(best)}
+        )
+
+    def restore_best(self, progress: Progress) -> None:
+        """Put the weights that read dev best back into the network."""
+        self._fill(load_file(self._best_file(progress)))
+        self.task.network.eval()
+
+    def save(self, progress: Progress) -> None:
+        """Write a checkpoint; best weights that no checkpoint names any more are dropped."""
+        tensors = {f"weight/{name}": weight.data for name, weight in self.weights.items()}
+        for name, weight in self.weights.items():
+            for key, value in self.optimizer.state[weight].items():
+                tensors[f"{key}/{name}"] = value
+        save_checkpoint(self.scratch, Checkpoint(progress.step, tensors, asdict(progress)))
+
+    def resumed(self) -> Progress:
+        """Fill weights and moments from the newest checkpoint, if there is one."""
+        checkpoint = load_checkpoint(self.scratch)
+        if checkpoint is None:
+            return Progress()
+        named: dict[str, dict[str, torch.Tensor]] = {}
+        for name, tensor in checkpoint.tensors.items():
+            kind, _, weight_name = name.partition("/")
+            named.setdefault(kind, {})[weight_name] = tensor
+        self._fill(named.pop("weight"))
+        for kind, tensors in named.items():
+            for weight_name, tensor in tensors.items():
+                weight = self.weights[weight_name]
+                # AdamW keeps its step count on the CPU unless it is fused or capturable.
+                self.optimizer.state[weight][kind] = tensor.to(weight.device)
+        tqdm.write(f"resuming after step {checkpoint.step} from {self.scratch}")
+        return Progress(**checkpoint.state)
+
+    def _fill(self, tensors: dict[str, torch.Tensor]) -> None:
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(tensors[name])
+
+    def _best_file(self, progress: Progress) -> Path:
+        # A name of its own for each: a checkpoint older than the newest best still finds its own.
+        return self.scratch / f"best-{progress.best_step:08d}.safetensors"
+
+
+def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay is for matrices; on gains and biases it only pulls towards zero."""
+    matrices = [weight for weight in weights.values() if weight.ndim > 1]
+    vectors = [weight for weight in weights.values() if weight.ndim <= 1]
+    return [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+
+
+def _mean(rows: list[Row], column: str) -> float:
+    return round(float(sum(row[column] for row in rows)) / len(rows), 6)

@@ -1,0 +1,80 @@
+"""Print the score table and where the report lies: ``python -m commands.scores [--markdown]``."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from asr.errors import InputError
+from asr.files import read_json
+
+METRICS = Path("metrics")
+HEADER = ("test set", "WER zero-shot", "WER tuned", "difference", "verdict", "CER", "clips")
+
+
+def score_rows(metrics: Path) -> list[tuple[str, ...]]:
+    """A row a group: overall, then each corpus; languages repeat corpora and stay in the report."""
+    comparison = read_json(metrics / "compare.json")
+    rows = []
+    for name, group in comparison["groups"].items():
+        if name == "overall" or name.startswith("corpus "):
+            wer, cer = group["wer"], group["cer"]
+            rows.append(
+                (
+                    name,
+                    _with_interval(wer["base"], wer["base_interval"]),
+                    _with_interval(wer["tuned"], wer["tuned_interval"]),
+                    _with_interval(wer["difference"], wer["difference_interval"]),
+                    wer["verdict"],
+                    f"{_rate(cer['base'])} → {_rate(cer['tuned'])}",
+                    str(group["num_utterances"]),
+                )
+            )
+    return sorted(rows, key=lambda row: (row[0] != "overall", row[0]))
+
+
+def speed_line(metrics: Path) -> str:
+    """How fast each model was decoded."""
+    speeds = {name: read_json(metrics / "speed" / f"{name}.json") for name in ("base", "tuned")}
+    parts = [f"{name} {speed['rtfx']:.0f} × real time" for name, speed in speeds.items()]
+    return f"Decoding on {speeds['tuned']['device']}: {', '.join(parts)}."
+
+
+def markdown_table(metrics: Path) -> str:
+    """The table of README."""
+    rows = [HEADER, tuple("---" for _ in HEADER), *score_rows(metrics)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def text_table(metrics: Path) -> str:
+    """The table of a terminal, columns aligned."""
+    rows = [HEADER, *score_rows(metrics)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _rate(rate: float | None) -> str:
+    return "–" if rate is None else f"{rate:.3f}"
+
+
+def _with_interval(rate: float | None, interval: dict[str, Any]) -> str:
+    return f"{_rate(rate)} [{_rate(interval['low'])}, {_rate(interval['high'])}]"
+
+
+def main() -> None:
+    """Print what the arguments ask for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--markdown", action="store_true", help="README's table alone")
+    try:
+        if parser.parse_args().markdown:
+            print(markdown_table(METRICS))
+        else:
+            print(f"\n{text_table(METRICS)}\n\n{speed_line(METRICS)}")
+            print(f"Report: {(METRICS / 'report.html').resolve()}")
+    except (InputError, OSError) as error:
+        sys.exit(f"scores: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Say by how much the tuned model is better, and how sure that is."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from asr.bootstrap import Interval, paired_intervals
+from asr.cli import run
+from asr.error_rate import ErrorCounts, pooled
+from asr.files import sha256_of, write_json
+from asr.hypothesis import read_hypotheses
+from asr.manifest import read_manifest
+from asr.params import load_params, load_seed
+from asr.schemas.score import Params
+from asr.scoring import Scored, by_group, rounded, score_utterances
+from asr.text import text_normalizer
+
+
+def compare(manifest: Path, base: Path, tuned: Path, out: Path) -> None:
+    """Say by how much the tuned model is better, and how sure that is."""
+    params = load_params("score", Params)
+    normalizer = text_normalizer(params.normalizer)
+    utterances = read_manifest(manifest)
+    before, after = (
+        by_group(score_utterances(utterances, read_hypotheses(path), path, normalizer))
+        for path in (base, tuned)
+    )
+    seed = load_seed()
+    groups = {name: _difference(before[name], after[name], params, seed) for name in before}
+    write_json(
+        out,
+        {
+            "normalizer": normalizer.ID,
+            "test_sha256": sha256_of(manifest),
+            "confidence": params.confidence,
+            "groups": groups,
+        },
+    )
+
+
+def _difference(
+    before: list[Scored], after: list[Scored], params: Params, seed: int
+) -> dict[str, Any]:
+    """Rates, their intervals and the verdict, in words and in characters."""
+    # Where the speaker is unknown, each utterance is a block of its own.
+    blocks = [one.utterance.speaker_id or one.utterance.id for one in before]
+
+    def rates(first: list[ErrorCounts], second: list[ErrorCounts]) -> dict[str, Any]:
+        a, b = pooled(first).rate, pooled(second).rate
+        intervals = paired_intervals(
+            first, second, blocks, params.num_resamples, params.confidence, seed
+        )
+        return {
+            "base": rounded(a),
+            "tuned": rounded(b),
+            "difference": None if a is None or b is None else rounded(b - a),
+            "base_interval": _rounded(intervals.first),
+            "tuned_interval": _rounded(intervals.second),
+            "difference_interval": _rounded(intervals.difference),
+            "verdict": intervals.difference.verdict,
+        }
+
+    pairs = list(zip(before, after, strict=True))
+    return {
+        "wer": rates([one.words for one in before], [one.words for one in after]),
+        "cer": rates([one.chars for one in before], [one.chars for one in after]),
+        "num_utterances": len(pairs),
+        "num_blocks": len(set(blocks)),
+        "num_better": sum(b.words.num_errors < a.words.num_errors for a, b in pairs),
+        "num_worse": sum(b.words.num_errors > a.words.num_errors for a, b in pairs),
+    }
+
+
+def _rounded(interval: Interval) -> dict[str, Any]:
+    return {end: rounded(value) for end, value in asdict(interval).items()}
+
+
+if __name__ == "__main__":
+    run(compare)

@@ -1,0 +1,37 @@
+"""Bring a corpus's files, untouched, from where its source has them."""
+
+from pathlib import Path
+
+from asr.cli import run
+from asr.corpora import corpus_format
+from asr.errors import InputError
+from asr.files import whole_folder
+from asr.params import load_corpus
+from asr.raw import FILES, write_files, write_provenance
+from asr.schemas.corpora import Corpus
+from asr.sources import bring, load_source, provenance
+
+
+def fetch(corpus: str, out: Path) -> None:
+    """Bring a corpus's files, untouched, from where its source has them.
+
+    Args:
+        corpus: its line in ``params.yaml``, which names a block of ``conf/sources.yaml``.
+        out: folder for ``files.tar`` and ``source.json``.
+    """
+    params = load_corpus(corpus, Corpus)
+    source = load_source(params.source)
+    wants = corpus_format(params.format).wants
+    with whole_folder(out) as beside:
+        files = bring(source, lambda name: wants(name, params.language))
+        num_files = write_files(beside / FILES, files)
+        if num_files == 0:
+            raise InputError(
+                f"corpora.{corpus}: {params.source} holds no file that format {params.format} "
+                f"wants for language {params.language!r}"
+            )
+        write_provenance(beside, provenance(source, num_files))
+
+
+if __name__ == "__main__":
+    run(fetch)

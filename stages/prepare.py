@@ -1,0 +1,30 @@
+"""Decode a corpus to 16 kHz mono Parquet shards, rejecting what can't be learned from."""
+
+from pathlib import Path
+
+from asr.cli import run
+from asr.corpora import corpus_format
+from asr.params import load_corpus, load_params
+from asr.preparing import Corpus, prepare_corpus
+from asr.raw import RawFiles, read_provenance
+from asr.schemas.corpora import Corpus as CorpusParams
+from asr.schemas.prepare import Params
+
+
+def prepare(corpus: str, raw: Path, out: Path, rejects: Path) -> None:
+    """Decode a corpus to 16 kHz mono Parquet shards, rejecting what can't be learned from.
+
+    Args:
+        corpus: its line in ``params.yaml``.
+        raw: folder that fetch wrote.
+        out: folder for the shards.
+        rejects: CSV of the recordings that were rejected, each with its reason.
+    """
+    params = load_corpus(corpus, CorpusParams)
+    recordings = corpus_format(params.format).read(RawFiles(raw), params.language)
+    described = Corpus(corpus, params.language, read_provenance(raw))
+    prepare_corpus(described, recordings, load_params("prepare", Params), out, rejects)
+
+
+if __name__ == "__main__":
+    run(prepare)

@@ -1,0 +1,30 @@
+"""Count the errors of a model's hypotheses, and its speed."""
+
+from pathlib import Path
+
+from asr.cli import run
+from asr.files import read_json, sha256_of, write_json
+from asr.hypothesis import read_hypotheses
+from asr.manifest import read_manifest
+from asr.params import load_params
+from asr.schemas.score import Params
+from asr.scoring import by_group, score_utterances, summary
+from asr.text import text_normalizer
+
+
+def score(manifest: Path, hypotheses: Path, timing: Path, out: Path, speed: Path) -> None:
+    """Count the errors of a model's hypotheses, and its speed."""
+    normalizer = text_normalizer(load_params("score", Params).normalizer)
+    scored = score_utterances(
+        read_manifest(manifest), read_hypotheses(hypotheses), hypotheses, normalizer
+    )
+    groups = {name: summary(group) for name, group in by_group(scored).items()}
+    write_json(
+        out, {"normalizer": normalizer.ID, "test_sha256": sha256_of(manifest), "groups": groups}
+    )
+    # Apart from the scores: no two runs take the same time.
+    write_json(speed, read_json(timing))
+
+
+if __name__ == "__main__":
+    run(score)

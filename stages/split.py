@@ -1,0 +1,75 @@
+"""Deal utterances to train, dev and test so that nothing leaks between them."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from asr.cli import run
+from asr.errors import InputError
+from asr.files import sha256_of, write_json
+from asr.manifest import write_manifest
+from asr.params import load_corpora, load_params, load_seed
+from asr.rejects import count_rejects
+from asr.schemas.split import Params
+from asr.shards import read_utterances
+from asr.splitting import split_utterances
+from asr.utterance import Utterance
+
+
+def split(prepared: Path, rejects: Path, manifests: Path, metrics: Path) -> None:
+    """Deal utterances to train, dev and test so that nothing leaks between them.
+
+    Args:
+        prepared: folder of the corpora's prepared folders.
+        rejects: folder of the corpora's CSVs.
+        manifests: folder for train.jsonl, dev.jsonl and test.jsonl.
+        metrics: JSON on how much there is of each corpus and split.
+    """
+    corpora = load_corpora()
+    _check_folder(prepared, set(corpora))
+    _check_folder(rejects, {f"{name}.csv" for name in corpora})
+    by_corpus = {name: read_utterances(prepared / name) for name in corpora}
+    utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
+    deal = split_utterances(utterances, load_params("split", Params), load_seed())
+    for name, dealt in deal.items():
+        write_manifest(manifests / f"{name}.jsonl", dealt)
+    counts = {name: count_rejects(rejects / f"{name}.csv") for name in corpora}
+    described = {
+        "corpora": {name: _corpus(by_corpus[name], counts[name]) for name in corpora},
+        "splits": {name: _split(dealt) for name, dealt in deal.items()},
+        "test_sha256": sha256_of(manifests / "test.jsonl"),
+    }
+    write_json(metrics, described)
+
+
+def _check_folder(folder: Path, expected: set[str]) -> None:
+    """All that lies in the folder enters DVC's hash, so nothing of another day may stay there."""
+    found = {path.name for path in folder.glob("*") if path.name != ".gitignore"}
+    if missing := sorted(expected - found):
+        raise InputError(f"{folder}: expected {sorted(expected)}, missing {missing}")
+    if strange := sorted(found - expected):
+        raise InputError(
+            f"{folder}: {strange} belong to no corpus of params.yaml; remove them: "
+            f"rm -r {' '.join(str(folder / name) for name in strange)}"
+        )
+
+
+def _corpus(utterances: list[Utterance], num_rejected: dict[str, int]) -> dict[str, Any]:
+    return {
+        "num_utterances": len(utterances),
+        "hours": round(sum(utterance.duration_s for utterance in utterances) / 3600, 4),
+        "num_with_digits": sum(u.attributes.get("spelling") == "digits" for u in utterances),
+        "num_rejected": num_rejected,
+    }
+
+
+def _split(utterances: list[Utterance]) -> dict[str, Any]:
+    return {
+        "num_utterances": len(utterances),
+        "seconds": round(sum(utterance.duration_s for utterance in utterances), 2),
+        "num_utterances_by_corpus": dict(Counter(u.corpus for u in utterances)),
+    }
+
+
+if __name__ == "__main__":
+    run(split)

@@ -1,0 +1,107 @@
+"""Tune the base model on train and keep the weights that read dev best."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from asr.batching import batches_by_length
+from asr.checkpoint import fingerprint, scratch_folder
+from asr.cli import run
+from asr.context import write_margin
+from asr.curves import write_curve
+from asr.dev_error import DevError, dev_error
+from asr.device import use_machine
+from asr.families import family_module
+from asr.files import whole_folder
+from asr.manifest import read_manifest
+from asr.params import load_params, load_seed
+from asr.schemas.machine import Params as MachineParams
+from asr.schemas.model import Params as ModelParams
+from asr.schemas.train import Params as TrainParams
+from asr.shards import Waveforms
+from asr.training import DEV_COLUMNS, TRAIN_COLUMNS, Task, train
+from asr.utterance import Utterance
+
+CODE = ("asr", "stages/train.py")
+
+
+def train_stage(
+    base: Path, prepared: Path, train_manifest: Path, dev_manifest: Path, out: Path, curves: Path
+) -> None:
+    """Tune the base model on train and keep the weights that read dev best."""
+    params = load_params("train", TrainParams)
+    machine = load_params("machine", MachineParams)
+    family = load_params("model", ModelParams).family
+    seed = load_seed()
+    device = use_machine(machine)
+
+    # The manifests hold the hash of every clip's samples, so they stand for the audio too.
+    facts = {"train": params.model_dump(), "machine": machine.model_dump(), "seed": seed}
+    key = fingerprint(facts, [train_manifest, dev_manifest, *_files(base), *_code()])
+
+    tuning = family_module(family, "tuning")
+    tuned = family_module(family, "model").load(base, device)
+    tuning.make_trainable(tuned, params)
+    utterances = read_manifest(train_manifest)
+    waveforms = Waveforms(prepared, utterances)
+    loss_batch = family_module(family, "batch").loss_batch
+
+    def collate(indices: Sequence[int], context_s: float) -> Any:
+        clips = [waveforms[i] for i in indices]
+        return loss_batch(tuned, clips, [utterances[i] for i in indices], context_s)
+
+    task = Task(
+        network=tuned.network,
+        summed_loss=family_module(family, "batch").SummedLoss(tuned),
+        collate=collate,
+        durations_s=[utterance.duration_s for utterance in utterances],
+        read_dev=_dev_reader(tuned, family, prepared, read_manifest(dev_manifest), params),
+    )
+    with scratch_folder("train", key) as scratch:
+        progress = train(task, params, seed, device, scratch)
+        tuning.merge_adapter(tuned)
+        with whole_folder(out) as beside:
+            family_module(family, "saving").save(tuned.network, tuned.processor, beside)
+            write_margin(beside, params.margin_s)
+        write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
+        write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
+
+
+def _dev_reader(
+    tuned: Any, family: str, prepared: Path, dev: list[Utterance], params: TrainParams
+) -> Callable[[], DevError]:
+    """Build the function that transcribes a fixed part of dev and returns its error."""
+    transcribe = family_module(family, "greedy").transcribe_greedily
+    # By hash of the id: the part stays mixed over corpora, and stays put as dev grows.
+    dev = sorted(dev, key=lambda u: hashlib.sha256(u.id.encode()).digest())
+    dev = dev[: params.num_dev_utterances]
+    waveforms = Waveforms(prepared, dev)
+    batches = batches_by_length([u.duration_s for u in dev], params.margin_s, params.batch_seconds)
+
+    def read_dev() -> DevError:
+        pairs = []
+        for batch in batches:
+            chosen = [dev[i] for i in batch.indices]
+            # A token holds a letter at least, so a longer text than this is a loop.
+            budgets = [len(u.text) + 8 for u in chosen]
+            heard = transcribe(
+                tuned, [waveforms[i] for i in batch.indices], chosen, batch.context_s, budgets
+            )
+            pairs += [(u.text, h.text) for u, h in zip(chosen, heard, strict=True)]
+        return dev_error(pairs)
+
+    return read_dev
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def _code() -> list[Path]:
+    return [path for place in CODE for path in (Path(place), *Path(place).rglob("*.py"))
+            if path.is_file()]  # fmt: skip
+
+
+if __name__ == "__main__":
+    run(train_stage)

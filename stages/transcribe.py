@@ -1,0 +1,49 @@
+"""Write down what a model hears in the test set."""
+
+from functools import partial
+from pathlib import Path
+
+from asr.cli import run
+from asr.context import read_margin
+from asr.decoding import transcribe_all
+from asr.device import use_machine
+from asr.families import family_module
+from asr.files import write_json
+from asr.hypothesis import write_hypotheses
+from asr.manifest import read_manifest
+from asr.params import load_params
+from asr.schemas.decode import Params as DecodeParams
+from asr.schemas.machine import Params as MachineParams
+from asr.schemas.model import Params as ModelParams
+from asr.shards import Waveforms
+
+
+def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: Path) -> None:
+    """Write down what a model hears in the test set."""
+    params = load_params("decode", DecodeParams)
+    device = use_machine(load_params("machine", MachineParams))
+    decode = family_module(load_params("model", ModelParams).family, "decode")
+    utterances = read_manifest(manifest)
+    hypotheses, seconds = transcribe_all(
+        partial(decode.transcribe, decode.load(model, device), num_beams=params.num_beams),
+        Waveforms(prepared, utterances),
+        utterances,
+        read_margin(model, params.fallback_margin_s),
+        params,
+    )
+    write_hypotheses(out, hypotheses)
+    audio_s = sum(utterance.duration_s for utterance in utterances)
+    write_json(
+        timing,
+        {
+            "audio_s": round(audio_s, 3),
+            "decode_s": round(seconds, 3),
+            "rtfx": round(audio_s / seconds, 2),
+            "device": device.type,
+            "num_utterances": len(utterances),
+        },
+    )
+
+
+if __name__ == "__main__":
+    run(transcribe)

@@ -1,0 +1,84 @@
+"""A copy of this repository to run real DVC commands in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from asr.params import read_yaml
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class PipelineRepo:
+    """A Git and DVC repository in ``folder``."""
+
+    folder: Path
+
+    def run(self, *words: str, succeeds: bool = True, **environment: str) -> str:
+        """Run a command in it and return what it printed; fails the test if the command does."""
+        done = subprocess.run(
+            words,
+            cwd=self.folder,
+            env={**_environment(), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode == 0) == succeeds, f"{' '.join(words)}\n{done.stdout[-6000:]}"
+        return done.stdout
+
+    def set_params(self, overrides: dict[str, object]) -> None:
+        """Write values into params.yaml as ``-S`` does."""
+        from dvc.utils.hydra import apply_overrides
+
+        lines = [f"{key}={value}" for key, value in overrides.items()]
+        apply_overrides(self.folder / "params.yaml", lines)
+
+    def commit(self, message: str) -> None:
+        """Commit everything that Git doesn't ignore."""
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--allow-empty", "--message", message)
+
+    def clone(self, folder: Path) -> "PipelineRepo":
+        """Clone it, as a colleague would: no cache, no data."""
+        self.run("git", "clone", "--quiet", str(self.folder), str(folder))
+        return PipelineRepo(folder)
+
+
+def copy_of_this_repository(folder: Path) -> PipelineRepo:
+    """Copy what Git tracks or would track, and commit it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    repo = PipelineRepo(folder)
+    repo.run("git", "init", "--quiet", "--initial-branch", "main")
+    repo.commit("The repository as it is")
+    return repo
+
+
+def smoke_params() -> dict[str, object]:
+    """The overrides of the fast run."""
+    overrides: dict[str, object] = read_yaml(ROOT / "recipes" / "smoke.yaml")
+    return overrides
+
+
+def _environment() -> dict[str, str]:
+    # The queue's workers call `dvc` from PATH; a CI machine may know no Git user.
+    who = {"NAME": "Test", "EMAIL": "test@example.org"}
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
+           for key, value in who.items()},
+        "TQDM_DISABLE": "1",
+    }  # fmt: skip

@@ -1,0 +1,90 @@
+"""A real S3 server on loopback: SeaweedFS, whose binary comes with a Python package."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from s3fs import S3FileSystem
+
+KEY, SECRET = "test-key", "test-secret"
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A server with one bucket, ``dvc``."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """As environment variables."""
+        return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+
+    def flip_a_byte_of_everything(self) -> None:
+        """Damage every object in the bucket, its size unchanged."""
+        files = self.files()
+        for path in files.find("dvc"):
+            content = files.cat_file(path)
+            files.pipe_file(path, bytes([content[0] ^ 1]) + content[1:])
+
+    def files(self) -> S3FileSystem:
+        """The server's files."""
+        return S3FileSystem(key=KEY, secret=SECRET, endpoint_url=self.url, skip_instance_cache=True)
+
+
+@contextmanager
+def s3_server(folder: Path) -> Iterator[S3Server]:
+    """Start it on free ports, wait until it takes a file, stop it at the end."""
+    s3, master, volume, filer = _free_ports(4)
+    command = [
+        "weed", "-logtostderr=true", "mini", f"-dir={folder}", "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1", "-bucket=dvc", f"-s3.port={s3}", f"-master.port={master}",
+        f"-volume.port={volume}", f"-filer.port={filer}", "-webdav=false", "-admin.ui=false",
+        "-master.telemetry=false",
+    ]  # fmt: skip
+    environment = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        server = S3Server(f"http://127.0.0.1:{s3}", process)
+        _wait_until_ready(server, folder / "log")
+        yield server
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait_until_ready(server: S3Server, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            # The port answers before the server can store: only a PUT tells.
+            server.files().pipe_file("dvc/ready", b"yes")
+            return
+        except OSError as error:
+            if time.monotonic() > deadline or server.process.poll() is not None:
+                raise TimeoutError(f"no S3 server: {log.read_text()[-2000:]}") from error
+            time.sleep(0.5)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that are free, and 10 000 above them too, where SeaweedFS puts gRPC."""
+    with ExitStack() as held:
+        ports: list[int] = []
+        while len(ports) < count:
+            first = held.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1] % 20_000 + 20_000
+            try:
+                for number in (port, port + 10_000):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            ports.append(port)
+        return ports

@@ -1,0 +1,60 @@
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.batching import Batch, EpochPlan, batches_by_length, epoch_batches
+from asr.context import context_s
+
+durations = st.lists(st.floats(0.3, 30.0), max_size=60)
+PLAN = EpochPlan(margin_s=0.5, batch_seconds=20.0, max_clips=8, long_share=0.3, long_max_s=30.0)
+
+
+def test_decoding_batches_hold_clips_of_like_length():
+    # 0.78 s + 0.5 s is 1.28 s of context: three of them fit 4 s, a fourth clip does not.
+    batches = batches_by_length([0.78, 5.9, 0.7, 0.6, 5.9], margin_s=0.5, batch_seconds=4.0)
+    assert [batch.indices for batch in batches] == [(3, 2, 0), (1,), (4,)]
+    assert [batch.context_s for batch in batches] == pytest.approx([1.28, 6.4, 6.4])
+
+
+@given(durations, st.floats(0, 30), st.floats(1, 100))
+def test_decoding_batches_hold_each_clip_once_within_the_budget(lengths, margin_s, budget):
+    batches = batches_by_length(lengths, margin_s, budget)
+    assert sorted(i for b in batches for i in b.indices) == list(range(len(lengths)))
+    for batch in batches:
+        assert batch.context_s >= max(lengths[i] for i in batch.indices)
+        assert len(batch.indices) == 1 or batch.context_s * len(batch.indices) <= budget
+
+
+@given(durations, st.integers(0, 5))
+def test_an_epoch_holds_each_clip_once_within_the_budget(lengths, seed):
+    batches = epoch_batches(lengths, PLAN, str(seed))
+    assert Counter(i for b in batches for i in b.indices) == Counter(range(len(lengths)))
+    for batch in batches:
+        assert len(batch.indices) <= PLAN.max_clips
+        assert len(batch.indices) == 1 or batch.context_s * len(batch.indices) <= 20.0 + 1e-9
+        for index in batch.indices:
+            assert batch.context_s >= context_s(lengths[index], PLAN.margin_s)
+
+
+def test_same_seed_same_epoch_other_seed_other_epoch():
+    lengths = [1.0 + i / 10 for i in range(40)]
+    assert epoch_batches(lengths, PLAN, "1-0") == epoch_batches(lengths, PLAN, "1-0")
+    assert epoch_batches(lengths, PLAN, "1-0") != epoch_batches(lengths, PLAN, "1-1")
+
+
+def test_long_share_hears_longer_silence_and_no_other_does():
+    lengths = [1.0] * 1000
+    plan = EpochPlan(0.5, batch_seconds=64, max_clips=32, long_share=0.2, long_max_s=30)
+    clips = Counter()
+    for batch in epoch_batches(lengths, plan, "1"):
+        clips[batch.context_s > context_s(1.0, 0.5)] += len(batch.indices)
+    assert 0.15 < clips[True] / 1000 < 0.25
+
+
+def test_without_long_share_every_context_is_the_clips_own():
+    plan = EpochPlan(0.5, batch_seconds=64, max_clips=32, long_share=0, long_max_s=30)
+    assert epoch_batches([1.1] * 3, plan, "1") == [
+        Batch(indices=tuple(epoch_batches([1.1] * 3, plan, "1")[0].indices), context_s=1.6)
+    ]

@@ -1,0 +1,59 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.bootstrap import Interval, paired_intervals
+from asr.error_rate import ErrorCounts
+
+counts = st.lists(st.integers(0, 5), min_size=1, max_size=20)
+
+
+def errors(numbers, num_reference=10):
+    return [ErrorCounts(num_reference, substitutions=number) for number in numbers]
+
+
+def intervals(first, second, blocks=None, num_resamples=2000):
+    blocks = blocks or range(len(first))
+    return paired_intervals(errors(first), errors(second), blocks, num_resamples, 0.95, seed=1)
+
+
+def test_the_same_difference_everywhere_is_certain():
+    difference = intervals([5] * 20, [2] * 20).difference
+    assert (difference.low, difference.high) == pytest.approx((-0.3, -0.3))
+    assert difference.verdict == "better"
+
+
+def test_a_difference_of_one_utterance_is_inconclusive():
+    assert intervals([5] * 20, [4] + [5] * 19).difference.verdict == "inconclusive"
+
+
+def test_interval_of_a_rate_is_near_the_normal_one():
+    # 100 utterances of one word, half of them wrong: 0.5 +- 1.96 * sqrt(0.25 / 100).
+    first = [ErrorCounts(1, substitutions=i % 2) for i in range(100)]
+    found = paired_intervals(first, first, range(100), 5000, 0.95, seed=1).first
+    assert (found.low, found.high) == pytest.approx((0.402, 0.598), abs=0.015)
+
+
+def test_utterances_of_one_speaker_are_drawn_together():
+    first, second = [5] * 10 + [0] * 10, [0] * 10 + [1] * 10
+    by_utterance = intervals(first, second).difference
+    by_speaker = intervals(first, second, blocks=["a"] * 10 + ["b"] * 10).difference
+    assert by_utterance.verdict == "better"
+    assert by_speaker.verdict == "inconclusive"
+
+
+@given(counts, st.data())
+def test_swapping_the_systems_turns_the_sign(first, data):
+    second = data.draw(st.lists(st.integers(0, 5), min_size=len(first), max_size=len(first)))
+    there = intervals(first, second, num_resamples=200).difference
+    back = intervals(second, first, num_resamples=200).difference
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(-0.2, -0.1, "better"), (0.1, 0.2, "worse"), (-0.1, 0.1, "inconclusive"),
+     (-0.1, 0.0, "inconclusive")],
+)  # fmt: skip
+def test_verdict_wants_zero_outside(low, high, verdict):
+    assert Interval(low, high).verdict == verdict

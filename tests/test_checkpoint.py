@@ -1,0 +1,80 @@
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from asr.checkpoint import (
+    Checkpoint,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+    scratch_folder,
+)
+from asr.errors import InputError
+
+
+def checkpoint(step):
+    return Checkpoint(step, {"weight/a": torch.full((2,), float(step))}, {"best": [0.5, 0.1]})
+
+
+def test_the_last_is_loaded_and_two_are_kept(tmp_path):
+    for step in (5, 10, 15):
+        save_checkpoint(tmp_path, checkpoint(step))
+    loaded = load_checkpoint(tmp_path)
+    assert loaded.step == 15
+    assert loaded.tensors["weight/a"].tolist() == [15.0, 15.0]
+    assert loaded.state == {"best": [0.5, 0.1]}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-00000010", "step-00000015"]
+
+
+def test_none_is_none(tmp_path):
+    assert load_checkpoint(tmp_path) is None
+
+
+def test_a_damaged_one_is_passed_over_with_a_word(tmp_path, capsys):
+    save_checkpoint(tmp_path, checkpoint(5))
+    save_checkpoint(tmp_path, checkpoint(10))
+    tensors = tmp_path / "step-00000010" / "state.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:-1] + b"\xff")
+    assert load_checkpoint(tmp_path).step == 5
+    assert "checkpoint passed over" in capsys.readouterr().out
+
+
+def test_fingerprint_sees_values_names_and_bytes(tmp_path):
+    file = tmp_path / "train.jsonl"
+    file.write_text("one")
+    key = fingerprint({"lr": 1e-5}, [file])
+    assert key == fingerprint({"lr": 1e-5}, [file])
+    assert key != fingerprint({"lr": 1e-4}, [file])
+    file.write_text("two")
+    assert key != fingerprint({"lr": 1e-5}, [file])
+
+
+def test_scratch_stays_after_a_failure_and_goes_after_success(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    with pytest.raises(RuntimeError, match="killed"), scratch_folder("train", "k") as folder:
+        (folder / "state").write_text("step 5")
+        raise RuntimeError("killed")
+    with scratch_folder("train", "k") as folder:
+        assert (folder / "state").read_text() == "step 5"
+    assert not folder.exists()
+
+
+def test_two_processes_never_share_a_scratch_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    other = (
+        "from asr.checkpoint import scratch_folder\n"
+        "with scratch_folder('train', 'k'): print('held', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", other], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        with (
+            pytest.raises(InputError, match="another process is running this very train"),
+            scratch_folder("train", "k"),
+        ):
+            pass
+        process.communicate("\n")
+    assert process.returncode == 0

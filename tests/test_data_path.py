@@ -1,0 +1,133 @@
+# python -m pytest tests/test_data_path.py
+"""fetch, prepare and split, from an unpacked corpus to manifests."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr.cli import run
+from asr.errors import InputError
+from asr.files import read_json, sha256_of
+from asr.manifest import read_manifest
+from asr.shards import read_waveforms
+from stages.fetch import fetch
+from stages.prepare import prepare
+from stages.split import split
+from tests.examples import tone, wav
+
+ROOT = Path(__file__).parents[1]
+CORPORA = """corpora:
+  be: {format: stamps, language: be, source: home}
+  bg: {format: stamps, language: bg, source: home}
+"""
+
+
+@pytest.fixture
+def repo(tmp_path, monkeypatch):
+    """A repository whose corpus is ten stamps that are described in two languages."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "params.yaml").read_text()
+    corpora = text[text.index("corpora:") : text.index("prepare:")]
+    Path("params.yaml").write_text(text.replace(corpora, CORPORA))
+    Path("conf").mkdir()
+    Path("conf/sources.yaml").write_text("home: {kind: folder, path: home, license: CC0-1.0}\n")
+    Path("home/birds").mkdir(parents=True)
+    for n in range(10):
+        stem = f"home/birds/b{n}"
+        Path(f"{stem}.txt").write_text(f"Bird {n}\nbe.utf8=Птушка {n}.\nbg.utf8=Птица {n}.\n")
+        Path(f"{stem}_desc_be.ogg").write_bytes(wav(tone(0.5, hz=200.0 + n)))
+        Path(f"{stem}_desc_bg.ogg").write_bytes(wav(tone(0.6, hz=300.0 + n)))
+    Path("home/birds/silent_desc_be.ogg").write_bytes(wav(tone(0.5)))
+    return tmp_path
+
+
+def run_all():
+    for corpus in ("be", "bg"):
+        raw, out = Path("data/raw", corpus), Path("data/prepared", corpus)
+        fetch(corpus, raw)
+        prepare(corpus, raw, out, Path(f"data/rejects/{corpus}.csv"))
+    run_split()
+
+
+def run_split():
+    split(Path("data/prepared"), Path("data/rejects"), Path("data/manifests"), Path("data.json"))
+
+
+@pytest.mark.usefixtures("repo")
+def test_from_an_unpacked_corpus_to_manifests():
+    run_all()
+    counts = read_json(Path("data.json"))
+    assert counts["corpora"]["be"] == {
+        "num_utterances": 10,
+        "hours": 0.0014,
+        "num_with_digits": 10,
+        "num_rejected": {"no_transcript": 1},
+    }
+    assert counts["splits"]["test"]["num_utterances_by_corpus"] == {"be": 2, "bg": 2}
+    assert counts["splits"]["test"]["seconds"] == 2.2
+    test = Path("data/manifests/test.jsonl")
+    assert counts["test_sha256"] == sha256_of(test)
+    utterances = read_manifest(test)
+    assert utterances[0].source.startswith("home:birds/b")
+    assert [len(w) for w in read_waveforms(Path("data/prepared"), utterances)] == [
+        8_000,
+        8_000,
+        9_600,
+        9_600,
+    ]
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_second_run_gives_the_same_bytes():
+    run_all()
+    files = sorted(path for path in Path("data").rglob("*") if path.is_file())
+    before = [sha256_of(path) for path in files]
+    assert len(files) == 11  # two tars, two source.json, two shards, two CSVs, three manifests
+    shutil.rmtree("data")
+    run_all()
+    assert [sha256_of(path) for path in files] == before
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_corpus_that_is_gone_from_params_must_be_removed():
+    run_all()
+    Path("data/prepared/old").mkdir()
+    with pytest.raises(
+        InputError, match=r"\['old'\] belong to no corpus .*rm -r data/prepared/old"
+    ):
+        run_split()
+    Path("data/prepared/old").rmdir()
+    shutil.rmtree("data/prepared/bg")
+    with pytest.raises(InputError, match=r"expected \['be', 'bg'\], missing \['bg'\]"):
+        run_split()
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_language_the_source_lacks_is_told():
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("language: bg", "language: fi"))
+    shutil.rmtree("home")
+    Path("home").mkdir()
+    message = "corpora.bg: home holds no file that format stamps wants for language 'fi'"
+    with pytest.raises(InputError, match=message):
+        fetch("bg", Path("data/raw/bg"))
+    assert not Path("data/raw/bg").exists()
+
+
+@pytest.mark.usefixtures("repo")
+def test_an_unknown_format_is_told_with_those_there_are():
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace("bg: {format: stamps", "bg: {format: stamp"))
+    with pytest.raises(InputError, match=r"corpora: no format 'stamp', there are \[.*'stamps'"):
+        fetch("bg", Path("data/raw/bg"))
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_stage_ends_in_one_line_and_exit_status_1(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["fetch", "--corpus", "zz", "--out", "data/raw/zz"])
+    with pytest.raises(SystemExit) as caught:
+        run(fetch)
+    message = str(caught.value)  # sys.exit prints it to stderr and ends with 1
+    assert message == "fetch: params.yaml: corpora.zz: no such corpus, there are ['be', 'bg']"

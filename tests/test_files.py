@@ -1,0 +1,67 @@
+# python -m pytest tests/test_files.py
+import pytest
+
+from asr.errors import InputError
+from asr.files import read_json, sha256_of, whole_file, whole_folder, write_json
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    with whole_file(path) as beside:
+        beside.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_an_error_leaves_the_old_file_and_no_part_of_the_new(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), whole_file(path) as beside:
+        beside.write_text("half of the n")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    path = tmp_path / "folder"
+    for name in ("first", "second"):
+        with whole_folder(path) as beside:
+            (beside / name).write_text(name)
+    assert [file.name for file in path.iterdir()] == ["second"]
+    with pytest.raises(RuntimeError), whole_folder(path) as beside:
+        (beside / "third").write_text("half")
+        raise RuntimeError
+    assert [file.name for file in path.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_names_what_was_being_written(small_disk):
+    path = small_disk / "a.bin"
+    message = r"disk/a\.bin: can't be written: .*No space left on device"
+    with pytest.raises(InputError, match=message), whole_file(path) as beside:
+        beside.write_bytes(bytes(10**6))
+    assert list(small_disk.iterdir()) == []
+
+
+def test_json_is_sorted_and_readable(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": "ž"})
+    assert (tmp_path / "a.json").read_text() == '{\n  "a": "ž",\n  "b": 1\n}\n'
+    assert read_json(tmp_path / "a.json") == {"a": "ž", "b": 1}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "b.json", float("nan"))
+    assert not (tmp_path / "b.json").exists()
+
+
+def test_damaged_json_is_named(tmp_path):
+    (tmp_path / "a.json").write_text('{"a": ')
+    with pytest.raises(InputError, match=r"a\.json: expected JSON, got"):
+        read_json(tmp_path / "a.json")
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
+    assert sha256_of(tmp_path / "a") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )

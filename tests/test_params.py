@@ -1,0 +1,102 @@
+# python -m pytest tests/test_params.py
+import re
+from pathlib import Path
+
+import pytest
+
+from asr.errors import InputError
+from asr.params import load_corpora, load_corpus, load_params, load_seed
+from asr.schemas.corpora import Corpus
+from asr.schemas.prepare import Params as PrepareParams
+from asr.schemas.train import Params as TrainParams
+
+PARAMS = Path(__file__).parents[1] / "params.yaml"
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """A copy of params.yaml in which each pattern, a whole line's beginning, was replaced."""
+
+    def edit(replacements):
+        text = PARAMS.read_text()
+        for pattern, replacement in replacements.items():
+            text, count = re.subn(rf"^{pattern}", replacement, text, flags=re.MULTILINE)
+            assert count == 1, pattern
+        (tmp_path / "params.yaml").write_text(text)
+        return tmp_path / "params.yaml"
+
+    return edit
+
+
+def test_the_repositorys_own_params_are_right():
+    assert load_params("prepare", PrepareParams, PARAMS).max_chars_per_s > 0
+    assert load_seed(PARAMS) >= 0
+    for name in load_corpora(PARAMS):
+        assert load_corpus(name, Corpus, PARAMS).source
+
+
+def test_all_faults_are_told_at_once_with_section_and_key(edited):
+    path = edited(
+        {
+            "seed: .*": "sead: 1",
+            "  min_duration_s:": "  min_durations_s:",
+            "  dev_share: .*": "  dev_share: 2.0",
+            "  num_beams: .*": "  num_beams: many",
+        }
+    )
+    with pytest.raises(InputError) as caught:
+        load_seed(path)
+    lines = [line.removeprefix(f"{path}: ") for line in str(caught.value).splitlines()]
+    assert lines == [
+        "sead: unknown section",
+        "seed: missing section",
+        "prepare.min_duration_s: Field required, got " + lines[2].split(", got ")[1],
+        "prepare.min_durations_s: Extra inputs are not permitted, got 0.3",
+        "split.dev_share: Input should be less than 0.5, got 2.0",
+        "decode.num_beams: Input should be a valid integer, got 'many'",
+    ]
+
+
+@pytest.mark.parametrize("written", ["1e-5", "1.0e-5", "0.00001", "1e-05"])
+def test_scientific_notation_is_a_number(edited, written):
+    """PyYAML takes 1e-5 for text, and `dvc exp run -S train.lr=1e-5` writes 1e-05."""
+    path = edited({"  lr: .*": f"  lr: {written}"})
+    assert load_params("train", TrainParams, path).lr == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("corpora", "message"),
+    [
+        ("{}", "corpora: Dictionary should have at least 1 item"),
+        ("{a b: {format: stamps, language: be, source: x}}", r"corpora\.a b.*String should match"),
+        ("{be: {format: stamps, language: Belarusian, source: x}}", r"corpora\.be\.language: "),
+        ("{be: {format: ../x, language: be, source: x}}", r"corpora\.be\.format: "),
+    ],
+)
+def test_faulty_corpora_are_named(edited, corpora, message):
+    path = edited({r"corpora:.*\n(  .*\n)*": f"corpora: {corpora}\n"})
+    with pytest.raises(InputError, match=message):
+        load_seed(path)
+
+
+def test_norwegian_is_no_boolean(edited):
+    line = "corpora: {no: {format: stamps, language: no, source: x}}\n"
+    path = edited({r"corpora:.*\n(  .*\n)*": line})
+    assert load_corpus("no", Corpus, path).language == "no"
+
+
+def test_an_unknown_corpus_is_named():
+    with pytest.raises(InputError, match=r"corpora\.zz: no such corpus, there are \['be', "):
+        load_corpus("zz", Corpus, PARAMS)
+
+
+def test_what_is_no_yaml_is_named(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text("seed: [1\n")
+    with pytest.raises(InputError, match=r"params\.yaml: expected YAML, got"):
+        load_seed(path)
+    path.write_text("just text\n")
+    with pytest.raises(InputError, match=r"params\.yaml: expected sections .*got 'just text'"):
+        load_seed(path)
+    with pytest.raises(InputError, match=r"gone\.yaml: expected YAML, got .*No such file"):
+        load_seed(tmp_path / "gone.yaml")

@@ -1,0 +1,202 @@
+# python -m pytest tests/test_preparing.py
+import csv
+
+import numpy as np
+import pytest
+
+from asr.errors import InputError
+from asr.preparing import Corpus, prepare_corpus
+from asr.raw import Provenance, Recording
+from asr.rejects import count_rejects
+from asr.schemas.prepare import Params
+from asr.shards import read_utterances
+from tests.examples import tone, wav
+
+CORPUS = Corpus(
+    name="xx",
+    language="be",
+    provenance=Provenance(
+        kind="folder", origin="home", sha256=None, license="CC0-1.0", num_files=1
+    ),
+)
+PARAMS = Params(
+    min_duration_s=0.3,
+    max_duration_s=2.0,
+    min_peak_dbfs=-40.0,
+    max_chars_per_s=25.0,
+    max_rejected_share=1.0,
+    max_utterances=0,
+    shard_mb=1,
+)
+
+
+def recording(name, audio, text="Добры дзень."):
+    return Recording(name=name, text=text, audio=audio, file=f"{name}.wav")
+
+
+def some(count):
+    """Recordings without fault, each of another sound."""
+    return [recording(f"r{n}", wav(tone(0.5, hz=200.0 + n))) for n in range(count)]
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Prepare recordings; returns utterances by name, and rejects' reason and detail by name."""
+
+    def run(recordings, **params):
+        out, rejects = tmp_path / "prepared" / "xx", tmp_path / "rejects" / "xx.csv"
+        prepare_corpus(CORPUS, recordings, PARAMS.model_copy(update=params), out, rejects)
+        rows = list(csv.DictReader(rejects.open(encoding="utf-8")))
+        return (
+            {one.id.removeprefix("xx/"): one for one in read_utterances(out)},
+            {row["id"].removeprefix("xx/"): (row["reason"], row["detail"]) for row in rows},
+        )
+
+    return run
+
+
+def test_each_fault_has_its_reason_and_number(prepare):
+    good = wav(tone(0.5))
+    kept, rejects = prepare(
+        [
+            recording("good", good, "Раз, два."),
+            recording("none", good, None),
+            recording("dots", good, "… — !"),
+            recording("noise", b"RIFF and then nothing"),
+            recording("nan", wav(np.full(8_000, np.nan, np.float32))),
+            recording("short", wav(tone(0.2))),
+            recording("long", wav(tone(2.1))),
+            recording("quiet", wav(tone(0.5, peak=0.005))),
+            recording("fast", wav(tone(0.5, hz=300)), "Трынаццаць літар."),
+        ]
+    )
+    assert list(kept) == ["good"]
+    assert {name: reason for name, (reason, _) in rejects.items()} == {
+        "none": "no_transcript",
+        "dots": "no_transcript",
+        "noise": "undecodable",
+        "nan": "undecodable",
+        "short": "too_short",
+        "long": "too_long",
+        "quiet": "near_silent",
+        "fast": "too_many_chars_per_s",
+    }
+    assert rejects["short"][1] == "0.2 s"
+    assert rejects["quiet"][1] == "peak -46.0 dBFS"
+    assert rejects["fast"][1] == "34.0 characters a second"  # 17 in half a second
+
+
+def test_an_utterance_carries_what_is_known_of_it(prepare):
+    kept, _ = prepare([recording("birds/crow", wav(tone(0.5)), "Варона  N5.")])
+    crow = kept["birds/crow"]
+    assert crow.id == "xx/birds/crow"
+    assert crow.text == "Варона  N5."  # as the source has it
+    assert (crow.duration_s, crow.language, crow.license) == (0.5, "be", "CC0-1.0")
+    assert crow.source == "home:birds/crow.wav"
+    assert crow.speaker_id is None
+    assert crow.attributes == {"spelling": "digits"}
+
+
+def test_a_recording_is_kept_once(prepare):
+    sound = wav(tone(0.5))
+    same_sound = wav(tone(0.5), subtype="DOUBLE")  # other bytes
+    kept, rejects = prepare(
+        [
+            recording("one", sound, "Павук."),
+            recording("two", sound, "павук"),
+            recording("three", same_sound, "Павук!"),
+        ]
+    )
+    assert list(kept) == ["one"]
+    assert rejects == {
+        "two": ("duplicate", "same recording as xx/one: Павук."),
+        "three": ("duplicate", "same recording as xx/one: Павук."),
+    }
+
+
+def test_a_recording_of_two_sentences_is_not_kept_at_all(prepare):
+    sound = wav(tone(0.5))
+    kept, rejects = prepare(
+        [
+            recording("nut", sound, "Арэх."),
+            recording("other", wav(tone(0.5, hz=300)), "Арэх."),
+            recording("pecan", sound, "Пекан."),
+        ]
+    )
+    assert list(kept) == ["other"]
+    assert rejects == {
+        "nut": ("contradictory_transcript", "same recording as xx/pecan: Пекан."),
+        "pecan": ("contradictory_transcript", "same recording as xx/nut: Арэх."),
+    }
+
+
+def test_a_sentence_too_long_for_its_recording_contradicts_nothing(prepare):
+    sound = wav(tone(0.5))
+    long = "Знак для літары G у амерыканскай мове жэстаў."
+    kept, rejects = prepare([recording("asl", sound, long), recording("g", sound, "G.")])
+    assert list(kept) == ["g"]
+    assert rejects["asl"][0] == "too_many_chars_per_s"
+
+
+def test_a_corpus_that_loses_too_much_stops_but_shows_what_it_lost(prepare, tmp_path):
+    bad = [recording(f"bad{n}", b"") for n in range(2)]
+    message = (
+        r"corpora\.xx: 2 of 10 recordings are unusable, a share of 0\.200, where "
+        r"prepare\.max_rejected_share is 0\.1 \(undecodable 2\); see .*xx\.csv"
+    )
+    with pytest.raises(InputError, match=message):
+        prepare(some(8) + bad, max_rejected_share=0.1)
+    assert count_rejects(tmp_path / "rejects" / "xx.csv") == {"undecodable": 2}
+    assert list((tmp_path / "prepared").iterdir()) == []
+    kept, _ = prepare(some(8) + bad, max_rejected_share=0.2)
+    assert len(kept) == 8
+
+
+def test_duplicates_are_no_loss(prepare):
+    copies = [recording(f"copy{n}", some(1)[0].audio) for n in range(9)]
+    kept, rejects = prepare(some(1) + copies, max_rejected_share=0.0)
+    assert (len(kept), len(rejects)) == (1, 9)
+
+
+def test_an_empty_corpus_stops(prepare):
+    with pytest.raises(InputError, match=r"corpora\.xx: expected recordings, got none"):
+        prepare([])
+    with pytest.raises(InputError, match=r"1 of 1 recordings are unusable"):
+        prepare([recording("bad", b"")])
+
+
+def test_a_name_that_comes_twice_is_refused(prepare):
+    with pytest.raises(InputError, match=r"r0\.wav: name 'r0' appears twice"):
+        prepare(some(1) * 2)
+
+
+def test_a_quick_look_takes_n_in_spite_of_rejects(prepare):
+    recordings = [recording("bad", b""), *some(40)]
+    first, _ = prepare(recordings, max_utterances=5, max_rejected_share=0.0)
+    again, _ = prepare(reversed(recordings), max_utterances=5, max_rejected_share=0.0)
+    assert len(first) == 5
+    assert first == again
+    assert list(first) != ["r0", "r1", "r2", "r3", "r4"]  # from all over the corpus
+
+
+def test_recordings_are_read_one_at_a_time(prepare):
+    """Not all audio is in memory: by the time the last is asked for, the first was judged."""
+    alive = []
+
+    def stream():
+        for n in range(3):
+            alive.append(n)
+            yield some(3)[n]
+            alive.remove(n)
+            assert not alive
+
+    assert len(prepare(stream())[0]) == 3
+
+
+def test_a_full_disk_is_one_message_and_leaves_nothing(small_disk, tmp_path):
+    random = np.random.default_rng(0)
+    noise = [wav(random.uniform(-1, 1, 16_000).astype(np.float32)) for _ in range(20)]
+    recordings = [recording(str(n), audio) for n, audio in enumerate(noise)]
+    with pytest.raises(InputError, match=r"disk/xx: can't be written: .*No space left on device"):
+        prepare_corpus(CORPUS, recordings, PARAMS, small_disk / "xx", tmp_path / "xx.csv")
+    assert list(small_disk.iterdir()) == []

@@ -1,0 +1,56 @@
+# python -m pytest tests/test_raw.py
+import pytest
+
+from asr.errors import InputError
+from asr.raw import FILES, Provenance, RawFiles, read_provenance, write_files, write_provenance
+
+SOURCE = Provenance(kind="folder", origin="corpus", sha256=None, license="CC0-1.0", num_files=3)
+
+
+def write(folder, files, num_files=3):
+    write_files(folder / FILES, files)
+    write_provenance(folder, SOURCE.model_copy(update={"num_files": num_files}))
+
+
+@pytest.fixture
+def raw(tmp_path):
+    write(tmp_path, [("b/ž.ogg", b"sound"), ("a.txt", b""), ("a" * 200, bytes(700))])
+    return tmp_path
+
+
+def test_files_come_back_in_the_order_of_names(raw):
+    files = RawFiles(raw)
+    assert list(files) == ["a.txt", "a" * 200, "b/ž.ogg"]
+    assert files["b/ž.ogg"] == b"sound"
+    assert files["a" * 200] == bytes(700)
+    assert "a.txt" in files and "c.txt" not in files
+    assert len(files) == 3
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path):
+    write_files(tmp_path / "one.tar", [("a", b"1"), ("b", b"2")])
+    write_files(tmp_path / "two.tar", [("a", b"1"), ("b", b"2")])
+    assert (tmp_path / "one.tar").read_bytes() == (tmp_path / "two.tar").read_bytes()
+
+
+def test_a_name_that_comes_twice_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a\.txt: the source has two files of this name"):
+        write_files(tmp_path / FILES, [("a.txt", b"1"), ("a.txt", b"2")])
+
+
+@pytest.mark.parametrize("num_blocks", range(8))
+def test_a_tar_that_was_cut_is_refused_wherever_it_was(tmp_path, num_blocks):
+    # Two files of one header and three blocks each: 8 blocks of 512 bytes, then the end's zeros.
+    write(tmp_path, [("a", bytes(1500)), ("b", bytes(1500))], num_files=2)
+    tar = tmp_path / FILES
+    for size in (num_blocks * 512, num_blocks * 512 + 100):
+        tar.write_bytes(tar.read_bytes()[:size])
+        with pytest.raises(InputError, match=r"files\.tar: expected"):
+            RawFiles(tmp_path)
+
+
+def test_damaged_provenance_names_file_and_key(raw):
+    path = raw / "source.json"
+    path.write_text(path.read_text().replace('"folder"', '"magic"'))
+    with pytest.raises(InputError, match=r"source\.json: .*kind"):
+        read_provenance(raw)

@@ -1,0 +1,37 @@
+from asr.files import write_json
+from commands.scores import markdown_table, text_table
+
+
+def comparison(base, tuned):
+    def rates(a, b):
+        around = {"low": a - 0.1, "high": a + 0.1}
+        return {
+            "base": a, "tuned": b, "difference": round(b - a, 6), "verdict": "better",
+            "base_interval": around, "tuned_interval": {"low": b - 0.1, "high": b + 0.1},
+            "difference_interval": {"low": b - a - 0.1, "high": b - a + 0.1},
+        }  # fmt: skip
+
+    return {"wer": rates(base, tuned), "cer": rates(0.5, 0.25), "num_utterances": 10}
+
+
+def write(folder):
+    groups = {"corpus be": comparison(0.9, 0.4), "language be": comparison(0.9, 0.4),
+              "overall": comparison(1.0, 0.5)}  # fmt: skip
+    write_json(folder / "compare.json", {"groups": groups})
+
+
+def test_markdown_has_overall_first_and_no_language(tmp_path):
+    write(tmp_path)
+    lines = markdown_table(tmp_path).splitlines()
+    assert lines[2] == (
+        "| overall | 1.000 [0.900, 1.100] | 0.500 [0.400, 0.600] | -0.500 [-0.600, -0.400] "
+        "| better | 0.500 → 0.250 | 10 |"
+    )
+    assert [line.split(" | ")[0] for line in lines[2:]] == ["| overall", "| corpus be"]
+
+
+def test_text_columns_are_aligned(tmp_path):
+    write(tmp_path)
+    lines = text_table(tmp_path).splitlines()
+    assert len({line.index(word) for line, word in zip(lines, ("verdict", "better", "better"),
+                                                       strict=True)}) == 1  # fmt: skip

@@ -1,0 +1,98 @@
+# python -m pytest tests/test_shards.py
+import hashlib
+
+import numpy as np
+import pytest
+
+from asr.audio import to_int16
+from asr.errors import InputError
+from asr.files import whole_folder
+from asr.shards import Waveforms, read_utterances, read_waveforms, write_shards
+from tests.examples import tone, utterance
+
+
+def clip(name, duration_s=0.1, hz=440.0, **fields):
+    audio = to_int16(tone(duration_s, hz)).tobytes()
+    sha256 = hashlib.sha256(audio).hexdigest()
+    return utterance(name, duration_s=duration_s, sha256=sha256, **fields), audio
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    """100 clips of 3200 bytes, 30 a shard."""
+    folder = tmp_path / "xx"
+    folder.mkdir()
+    write_shards(folder, (clip(str(n), hz=100.0 + n) for n in range(100)), max_bytes=30 * 3200)
+    return tmp_path
+
+
+def test_utterances_come_back_with_their_places(tmp_path):
+    attributes = {"age_bucket": "7-9", "spelling": "digits"}
+    one = clip("a", text="Ça coûte 5 €.", speaker_id="s1", attributes=attributes)
+    written = write_shards(tmp_path, [one, clip("b")], max_bytes=3200)
+    assert [(u.shard, u.row) for u in written] == [("00000.parquet", 0), ("00001.parquet", 0)]
+    assert read_utterances(tmp_path) == written
+    assert written[0].attributes == attributes
+
+
+def test_shards_are_bounded_and_in_order(prepared):
+    places = [(u.shard, u.row) for u in read_utterances(prepared / "xx")]
+    assert places[:2] == [("00000.parquet", 0), ("00000.parquet", 1)]
+    assert places[30] == ("00001.parquet", 0)
+    assert places[99] == ("00003.parquet", 9)
+
+
+def test_waveforms_come_in_the_order_asked_for(prepared):
+    utterances = read_utterances(prepared / "xx")
+    asked = [utterances[99], utterances[0], utterances[64], utterances[0]]
+    waveforms = read_waveforms(prepared, asked)
+    for waveform, hz in zip(waveforms, (199.0, 100.0, 164.0, 100.0), strict=True):
+        assert waveform.dtype == np.float32
+        np.testing.assert_allclose(waveform, tone(0.1, hz), atol=1 / 32768)
+    assert len(Waveforms(prepared, asked)) == 4
+
+
+def test_equal_clips_give_equal_bytes(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_shards(tmp_path / name, [clip("a"), clip("b")], max_bytes=10**6)
+    one, two = (tmp_path / name / "00000.parquet" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_missing_shard_wrong_row_and_wrong_audio_are_named(prepared):
+    first = read_utterances(prepared / "xx")[0]
+    with pytest.raises(InputError, match=r"xx/00009\.parquet: no such shard"):
+        read_waveforms(prepared, [first.model_copy(update={"shard": "00009.parquet"})])
+    with pytest.raises(InputError, match=r"00000\.parquet: expected a row 30, got fewer rows"):
+        read_waveforms(prepared, [first.model_copy(update={"row": 30})])
+    with pytest.raises(InputError, match=rf"row 1: .*'xx/0' with SHA-256 {first.sha256}, got"):
+        read_waveforms(prepared, [first.model_copy(update={"row": 1})])
+
+
+def test_a_damaged_shard_is_named(prepared):
+    first = read_utterances(prepared / "xx")[0]
+    shard = prepared / "xx" / "00000.parquet"
+    content = shard.read_bytes()
+    shard.write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"00000\.parquet: expected a whole Parquet shard"):
+        read_utterances(prepared / "xx")
+    shard.write_bytes(content[:1000] + bytes(2000) + content[3000:])
+    with pytest.raises(InputError, match=r"00000\.parquet: "):
+        read_waveforms(prepared, [first.model_copy(update={"row": row}) for row in range(30)])
+
+
+def test_a_folder_without_shards_is_refused(tmp_path):
+    with pytest.raises(InputError, match="expected Parquet shards, got none"):
+        read_utterances(tmp_path)
+
+
+def test_a_full_disk_leaves_no_shard_and_says_where(small_disk):
+    random = np.random.default_rng(0)  # noise does not shrink
+    clips = [(utterance(str(n)), random.bytes(32_000)) for n in range(20)]
+    with (
+        pytest.raises(InputError, match=r"disk/xx: can't be written: .*No space left on device"),
+        whole_folder(small_disk / "xx") as beside,
+    ):
+        write_shards(beside, clips, max_bytes=10**6)
+    assert list(small_disk.iterdir()) == []

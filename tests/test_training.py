@@ -1,0 +1,120 @@
+"""The loop on a model of two weights, whose every number can be checked by hand."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from asr.dev_error import DevError
+from asr.device import use_machine
+from asr.params import load_params
+from asr.schemas.machine import Params as MachineParams
+from asr.schemas.train import LongContext, Params
+from asr.training import Task, plan_steps, train
+
+ROOT = Path(__file__).parent.parent
+CPU = torch.device("cpu")
+
+
+def params(**changes):
+    values = {
+        "lr": 0.1, "warmup_steps": 0, "schedule": "constant", "num_epochs": 2, "max_steps": 0,
+        "batch_seconds": 4.0, "max_batch_clips": 2, "accumulation": 1, "eval_every_steps": 2,
+        "log_every_steps": 1, "save_every_steps": 2, "precision": "fp32",
+        "long_context": LongContext(share=0.0, max_s=30.0), **changes,
+    }  # fmt: skip
+    return load_params("train", Params, ROOT / "params.yaml").model_copy(update=values)
+
+
+class Batch(list):
+    num_targets = property(len)
+
+
+class SquaredError(nn.Module):
+    """Sum over the batch of (weight x + bias - 2 x) squared."""
+
+    def __init__(self):
+        super().__init__()
+        self.line = nn.Linear(1, 1)
+        nn.init.zeros_(self.line.weight)
+        nn.init.zeros_(self.line.bias)
+
+    def forward(self, batch):
+        x = torch.tensor([float(i) for i in batch])[:, None]
+        return ((self.line(x) - 2 * x) ** 2).sum()
+
+
+class KilledError(Exception):
+    pass
+
+
+def task(dev_wers=(), kill_at_look=None):
+    """A task over 8 clips of 1 s; dev reads ``dev_wers`` in turn, or dies at one look."""
+    module = SquaredError()
+    looks = []
+
+    def read_dev():
+        looks.append(module.line.weight.item())
+        if len(looks) == kill_at_look:
+            raise KilledError
+        return DevError(dev_wers[len(looks) - 1] if dev_wers else 1 / len(looks), 0.0)
+
+    made = Task(module, module, lambda indices, _: Batch(indices), [1.0] * 8, read_dev)
+    return made, looks
+
+
+def test_an_epoch_is_as_many_steps_as_batches():
+    # 1 s of clip and 0.5 s of margin are 1.6 s of context: two clips fit 4 s.
+    steps = plan_steps([1.0] * 8, params(margin_s=0.5), seed=1)
+    assert [epoch for epoch, _ in steps] == [0] * 4 + [1] * 4
+    assert len(plan_steps([1.0] * 8, params(max_steps=3), seed=1)) == 3
+    assert len(plan_steps([1.0] * 8, params(accumulation=2), seed=1)) == 4
+
+
+def test_it_learns(tmp_path):
+    made, _ = task()
+    progress = train(made, params(num_epochs=20), 1, CPU, tmp_path)
+    assert progress.train_rows[-1]["loss"] < progress.train_rows[0]["loss"] / 10
+
+
+def test_the_weights_that_read_dev_best_are_handed_on(tmp_path):
+    made, looks = task(dev_wers=[0.5, 0.2, 0.4, 0.3])
+    progress = train(made, params(), 1, CPU, tmp_path)
+    assert (progress.best_step, progress.best) == (4, [0.2, 0.0])
+    assert made.network.line.weight.item() == looks[1]
+    assert [row["best"] for row in progress.dev_rows] == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("kill_at_look", [1, 2, 3, 4])
+def test_a_killed_run_ends_in_the_same_bits_as_one_that_was_not(tmp_path, kill_at_look):
+    whole, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3])
+    expected = train(whole, params(save_every_steps=1), 1, CPU, tmp_path / "whole")
+    killed, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3], kill_at_look=kill_at_look)
+    with pytest.raises(KilledError):
+        train(killed, params(save_every_steps=1), 1, CPU, tmp_path / "killed")
+    # Its last checkpoint was one step before the look it died at.
+    resumed, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3][kill_at_look - 1 :])
+    got = train(resumed, params(save_every_steps=1), 1, CPU, tmp_path / "killed")
+    assert got == expected
+    for ours, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_two_half_batches_make_the_step_of_one(tmp_path):
+    whole, _ = task()
+    halves, _ = task()
+    one = train(whole, params(max_steps=1, max_batch_clips=8, batch_seconds=99.0), 1, CPU,
+                tmp_path / "one")  # fmt: skip
+    two = train(halves, params(max_steps=1, max_batch_clips=4, batch_seconds=99.0, accumulation=2),
+                1, CPU, tmp_path / "two")  # fmt: skip
+    assert one.train_rows[0]["loss"] == pytest.approx(two.train_rows[0]["loss"], rel=1e-5)
+    assert one.train_rows[0]["grad_norm"] == pytest.approx(two.train_rows[0]["grad_norm"], rel=1e-5)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    from asr.errors import InputError
+
+    wanted = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(InputError, match=rf"machine.device: {wanted} is not on this machine"):
+        use_machine(MachineParams(device=wanted, num_threads=torch.get_num_threads()))

@@ -1,0 +1,193 @@
+"""Our Whisper against transformers' own, on a tiny random model whose full window is 1 s."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from asr.errors import InputError
+from asr.families.whisper.batch import IGNORED, SummedLoss, loss_batch
+from asr.families.whisper.decode import transcribe
+from asr.families.whisper.greedy import transcribe_greedily
+from asr.families.whisper.model import encode, load
+from asr.families.whisper.saving import save
+from asr.families.whisper.tokens import prompt_tokens, text_tokens
+from asr.families.whisper.tuning import make_trainable, merge_adapter
+from asr.params import load_params
+from asr.schemas.train import Params
+from asr.utterance import Utterance
+from tests.tiny_whisper import write_transformers
+
+ROOT = Path(__file__).parent.parent
+START, BELARUSIAN, TRANSCRIBE, NO_TIMESTAMPS, END = 50258, 50330, 50359, 50363, 50257
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_transformers(folder)
+    return folder
+
+
+@pytest.fixture
+def whisper(folder):
+    return load(folder, torch.device("cpu"))
+
+
+def utterance(text="як", language="be", name="a"):
+    return Utterance(
+        id=f"{language}/{name}", corpus=language, text=text, duration_s=0.5, language=language,
+        speaker_id=None, session_id=None, license="MIT", source="synthetic", sha256="0" * 64,
+        attributes={}, shard="00000.parquet", row=0,
+    )  # fmt: skip
+
+
+def noise(seconds, seed):
+    samples = np.random.default_rng(seed).normal(0, 0.1, round(seconds * 16_000))
+    return samples.astype("float32")
+
+
+def test_prompt_has_one_start_token_language_task_and_no_timestamps(whisper):
+    generation = whisper.network.generation_config
+    assert prompt_tokens(generation, "be") == [START, BELARUSIAN, TRANSCRIBE, NO_TIMESTAMPS]
+
+
+def test_unknown_language_is_refused_with_the_known_ones(whisper):
+    with pytest.raises(InputError, match="language 'xx': Whisper has no token for it, it has af"):
+        prompt_tokens(whisper.network.generation_config, "xx")
+
+
+def test_english_only_model_has_no_language_token(tmp_path):
+    write_transformers(tmp_path / "en", multilingual=False)
+    generation = load(tmp_path / "en", torch.device("cpu")).network.generation_config
+    assert prompt_tokens(generation, "en") == [50257, 50362]
+    with pytest.raises(InputError, match="'be': this Whisper model knows English alone"):
+        prompt_tokens(generation, "be")
+
+
+def test_targets_are_the_text_and_the_end_token_alone(whisper):
+    text = text_tokens(whisper.processor.tokenizer, "як")
+    batch = loss_batch(whisper, [noise(0.5, 1), noise(0.4, 2)], [utterance("як"), utterance("я")],
+                       context_s=0.64)  # fmt: skip
+    assert batch.inputs[0].tolist() == [START, BELARUSIAN, TRANSCRIBE, NO_TIMESTAMPS, *text]
+    assert batch.targets[0].tolist() == [IGNORED] * 3 + [*text, END]
+    assert batch.targets[1].tolist()[-2:] == [IGNORED] * 2  # the shorter text is padded
+    assert batch.num_targets == len(text) + 1 + len(text) - 2 + 1
+    assert batch.log_mel.shape == (2, 20, 64)
+
+
+def test_transcript_longer_than_the_decoder_is_refused_by_name(whisper):
+    with pytest.raises(InputError, match=r"be/a: expected at most 14 tokens, .* got 45 for 'ааа"):
+        loss_batch(whisper, [noise(0.5, 1)], [utterance("а" * 20)], 0.64)
+
+
+def test_encoder_on_the_full_window_is_transformers_own(whisper):
+    log_mel = torch.randn(2, 20, 100)
+    with torch.no_grad():
+        theirs = whisper.network.model.encoder(log_mel).last_hidden_state
+        torch.testing.assert_close(encode(whisper, log_mel), theirs)
+        assert encode(whisper, log_mel[..., :32]).shape == (2, 16, 8)
+
+
+def test_loss_is_transformers_own(whisper):
+    clips, utterances = [noise(0.5, 1), noise(0.4, 2)], [utterance("як"), utterance("я")]
+    batch = loss_batch(whisper, clips, utterances, context_s=1.0)
+    with torch.no_grad():
+        ours = SummedLoss(whisper)(batch) / batch.num_targets
+        theirs = whisper.network(
+            input_features=batch.log_mel, decoder_input_ids=batch.inputs, labels=batch.targets
+        ).loss
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_greedy_is_transformers_own(whisper):
+    clips = [noise(1.0, seed) for seed in range(4)]
+    utterances = [utterance(name=str(seed)) for seed in range(4)]
+    ours = transcribe_greedily(whisper, clips, utterances, 1.0, [10] * 4)
+    features = loss_batch(whisper, clips, utterances, 1.0).log_mel
+    theirs = whisper.network.generate(
+        features, language="be", task="transcribe", num_beams=1, do_sample=False, max_new_tokens=10
+    )
+    decode = whisper.processor.tokenizer.batch_decode
+    assert [h.text for h in ours] == [t.strip() for t in decode(theirs, skip_special_tokens=True)]
+
+
+def test_a_clip_is_heard_alike_alone_and_in_company(whisper):
+    clips = [noise(0.5, seed) for seed in range(5)]
+    utterances = [utterance(name=str(seed)) for seed in range(5)]
+    together = transcribe(whisper, clips, utterances, 0.64, [3, 9, 5, 9, 2], num_beams=1)
+    for clip, one, budget, heard in zip(clips, utterances, [3, 9, 5, 9, 2], together, strict=True):
+        (alone,) = transcribe(whisper, [clip], [one], 0.64, [budget], num_beams=1)
+        assert (alone.text, alone.num_tokens) == (heard.text, heard.num_tokens)
+        assert alone.mean_log_prob == pytest.approx(heard.mean_log_prob, abs=1e-4)
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_token_budget_ends_a_runaway_and_says_so(whisper, num_beams):
+    end_bias = torch.zeros(whisper.network.config.vocab_size)
+    end_bias[END] = -1e4
+    whisper.network.proj_out.bias = torch.nn.Parameter(end_bias)
+    heard = transcribe(whisper, [noise(0.5, 1)], [utterance()], 0.64, [4], num_beams)[0]
+    assert (heard.num_tokens, heard.runaway) == (4, True)
+
+
+def test_beams_find_what_is_at_least_as_likely(whisper):
+    clips = [noise(0.5, seed) for seed in range(6)]
+    utterances = [utterance(name=str(seed)) for seed in range(6)]
+    greedy = transcribe(whisper, clips, utterances, 0.64, [6] * 6, num_beams=1)
+    beams = transcribe(whisper, clips, utterances, 0.64, [6] * 6, num_beams=8)
+    total = [sum(h.mean_log_prob for h in heard) for heard in (greedy, beams)]
+    assert total[1] >= total[0]
+
+
+def params(**changes):
+    return load_params("train", Params, ROOT / "params.yaml").model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("tune", "learns", "stays"),
+    [
+        ("full", "model.encoder.layers.0.fc1.weight", "model.decoder.embed_tokens.weight"),
+        ("frozen_encoder", "model.decoder.layers.0.fc1.weight", "model.encoder.conv1.weight"),
+    ],
+)
+def test_what_learns(whisper, tune, learns, stays):
+    make_trainable(whisper, params(tune=tune, freeze_embedding=True))
+    weights = dict(whisper.network.named_parameters())
+    assert weights[learns].requires_grad
+    assert not weights[stays].requires_grad
+
+
+def test_adapter_is_all_that_learns_and_ends_up_in_plain_weights(whisper, tmp_path):
+    make_trainable(whisper, params(tune="lora"))
+    learning = [n for n, w in whisper.network.named_parameters() if w.requires_grad]
+    assert learning
+    assert all("lora_" in name for name in learning)
+    with torch.no_grad():
+        for name in learning:
+            whisper.network.get_parameter(name).normal_()
+    batch = loss_batch(whisper, [noise(0.5, 1)], [utterance()], 0.64)
+    whisper.network.eval()
+    with torch.no_grad():
+        adapted = SummedLoss(whisper)(batch)
+        merge_adapter(whisper)
+        save(whisper.network, whisper.processor, tmp_path)
+        reloaded = load(tmp_path, torch.device("cpu"))
+        torch.testing.assert_close(SummedLoss(reloaded)(batch), adapted)
+    assert not any("lora" in name for name, _ in reloaded.network.named_parameters())
+
+
+def test_gradient_checkpointing_changes_no_gradient(folder):
+    gradients = []
+    for checkpointing in (False, True):
+        whisper = load(folder, torch.device("cpu"))
+        make_trainable(whisper, params(tune="full", gradient_checkpointing=checkpointing))
+        SummedLoss(whisper)(loss_batch(whisper, [noise(0.5, 1)], [utterance()], 0.64)).backward()
+        gradients.append(whisper.network.model.encoder.conv1.weight.grad)
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+def test_what_is_no_whisper_is_refused(tmp_path):
+    with pytest.raises(InputError, match="expected a Whisper model"):
+        load(tmp_path, torch.device("cpu"))
