@@ -104,6 +104,11 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     return None
 
 
+def kept_states(folder: Path) -> list[dict[str, Any]]:
+    """The ``state`` of every checkpoint that is there, oldest first."""
+    return [read_json(path / STATE)["state"] for path in _checkpoints(folder)]
+
+
 def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write weights whole."""
     with whole_file(path) as beside:

@@ -25,7 +25,13 @@ from torch import nn
 from tqdm import tqdm
 
 from asr.batching import Batch, EpochPlan, epoch_batches
-from asr.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, save_weights
+from asr.checkpoint import (
+    Checkpoint,
+    kept_states,
+    load_checkpoint,
+    save_checkpoint,
+    save_weights,
+)
 from asr.curves import Row
 from asr.dev_error import DevError
 from asr.schedule import learning_rate
@@ -180,14 +186,14 @@ class Run:
         best = progress.best is None or [error.wer, error.cer] < progress.best
         if best:
             progress.best, progress.best_step = [error.wer, error.cer], progress.step
-            save_weights(self._best_file(progress), self.weights)
+            save_weights(self._best_file(progress.best_step), self.weights)
         progress.dev_rows.append(
             {"step": progress.step, "wer": error.wer, "cer": error.cer, "best": int(best)}
         )
 
     def restore_best(self, progress: Progress) -> None:
         """Put the weights that read dev best back into the network."""
-        self._fill(load_file(self._best_file(progress)))
+        self._fill(load_file(self._best_file(progress.best_step)))
         self.task.network.eval()
 
     def save(self, progress: Progress) -> None:
@@ -197,6 +203,9 @@ class Run:
             for key, value in self.optimizer.state[weight].items():
                 tensors[f"{key}/{name}"] = value
         save_checkpoint(self.scratch, Checkpoint(progress.step, tensors, asdict(progress)))
+        named = {self._best_file(state["best_step"]) for state in kept_states(self.scratch)}
+        for path in set(self.scratch.glob("best-*")) - named:
+            path.unlink()
 
     def resumed(self) -> Progress:
         """Fill weights and moments from the newest checkpoint, if there is one."""
@@ -221,9 +230,9 @@ class Run:
             for name, weight in self.weights.items():
                 weight.copy_(tensors[name])
 
-    def _best_file(self, progress: Progress) -> Path:
+    def _best_file(self, step: int) -> Path:
         # A name of its own for each: a checkpoint older than the newest best still finds its own.
-        return self.scratch / f"best-{progress.best_step:08d}.safetensors"
+        return self.scratch / f"best-{step:08d}.safetensors"
 
 
 def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

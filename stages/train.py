@@ -49,7 +49,9 @@ def train_stage(
 
     def collate(indices: Sequence[int], context_s: float) -> Any:
         clips = [waveforms[i] for i in indices]
-        return loss_batch(tuned, clips, [utterances[i] for i in indices], context_s)
+        return loss_batch(
+            tuned, clips, [utterances[i] for i in indices], context_s, params.spec_augment
+        )
 
     task = Task(
         network=tuned.network,

@@ -60,7 +60,7 @@ def test_scores_are_of_the_same_utterances(reproduced):
 
 
 def test_what_only_scoring_uses_reruns_only_scoring(repo):
-    repo.set_params({"score.normalizer": "english"})
+    repo.set_params({"score.normalizer": "verbatim"})
     assert stages_to_run(repo) == ["score@base", "score@tuned", "compare", "report"]
 
 

@@ -22,6 +22,15 @@ class LongContext(Schema):
     max_s: float = Field(gt=0, le=30)
 
 
+class SpecAugment(Schema):
+    """Stripes of the spectrogram that are hidden while training; none where the numbers are 0."""
+
+    num_time_masks: int = Field(ge=0, le=20)
+    max_time_share: float = Field(ge=0, le=1)
+    num_mel_masks: int = Field(ge=0, le=20)
+    max_mel_bins: int = Field(ge=0, le=80)
+
+
 class Params(Schema):
     """Section ``train``."""
 
@@ -41,6 +50,7 @@ class Params(Schema):
     accumulation: int = Field(ge=1)
     margin_s: float = Field(ge=0, le=30)
     long_context: LongContext
+    spec_augment: SpecAugment
     precision: Literal["fp32", "bf16", "fp16"]
     gradient_checkpointing: bool
     eval_every_steps: int = Field(ge=1)

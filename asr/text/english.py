@@ -15,7 +15,7 @@ from whisper_normalizer.english import EnglishTextNormalizer
 
 from asr.errors import InputError
 
-ID = f"english-1 (whisper-normalizer {version('whisper-normalizer')})"
+ID = f"english-1/whisper-normalizer-{version('whisper-normalizer')}"
 
 
 def normalize(text: str, language: str) -> str:

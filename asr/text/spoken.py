@@ -12,9 +12,9 @@ import unicodedata
 from functools import cache
 from importlib.metadata import version
 
-from num2words import num2words
+from num2words import CONVERTER_CLASSES, num2words
 
-ID = f"spoken-1 (Unicode {unicodedata.unidata_version}, num2words {version('num2words')})"
+ID = f"spoken-1/unicode-{unicodedata.unidata_version}/num2words-{version('num2words')}"
 
 APOSTROPHE = "'"
 # Belarusian and Ukrainian are typed with all of them: «аб'ект», «аб’ект», «абʼект».
@@ -25,8 +25,9 @@ _ZERO_WIDTH_SPACE = (
 
 _LONGEST_NUMBER = 9  # digits; a longer one is a telephone number, read digit by digit
 _WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "yue", "zh"}
-# What num2words has in Latin letters alone, though the language is written in Cyrillic as well.
-_LATIN_NUMBERS = {"sr"}
+# num2words takes "fil" for "fi" and then counts in Finnish; its Amharic never ends on large numbers.
+_SPELLED = CONVERTER_CLASSES.keys() - {"am"}
+_LATIN_NUMBERS = {"sr"}  # spelled in Latin letters alone, though Cyrillic is written as well
 
 _STRESS = (re.compile("\u0301"), "")  # an aid to learners, no part of the letter
 _DOTTED_I = ((re.compile("İ"), "i"), (re.compile("I"), "ı"))
@@ -71,20 +72,12 @@ def _fold(text: str) -> str:
 def _spell(digits: str, language: str, text: str) -> str:
     """Words for a number, or its digits as ASCII where there are none for the language."""
     digits = "".join(str(unicodedata.decimal(digit)) for digit in digits)
-    if language in _LATIN_NUMBERS and re.search("[а-яА-Я]", text):
+    in_cyrillic = re.search("[а-яА-Я]", text) is not None
+    if language not in _SPELLED or (language in _LATIN_NUMBERS and in_cyrillic):
         return digits
-    read_singly = len(digits) > _LONGEST_NUMBER or (digits[0] == "0" and len(digits) > 1)
-    words = [_words_of(int(part), language) for part in (digits if read_singly else [digits])]
-    return f" {' '.join(words)} " if all(words) else digits
-
-
-@cache
-def _words_of(number: int, language: str) -> str:
-    """Words for a number below a milliard, or nothing."""
-    try:
-        return str(num2words(number, lang=language)).translate(_APOSTROPHES)
-    except NotImplementedError:
-        return ""
+    one_by_one = len(digits) > _LONGEST_NUMBER or (digits[0] == "0" and len(digits) > 1)
+    words = [str(num2words(int(n), lang=language)) for n in (digits if one_by_one else [digits])]
+    return f" {' '.join(words).translate(_APOSTROPHES)} "
 
 
 @cache
@@ -104,3 +97,7 @@ def _trim(word: str) -> str:
     ):
         start += 1
     return word[start:].rstrip(APOSTROPHE)
+
+
+def _leans(character: str) -> bool:
+    return character == APOSTROPHE or unicodedata.category(character)[0] == "M"

@@ -12,7 +12,9 @@ from torch import nn
 from asr.errors import InputError
 from asr.families.whisper.model import Whisper, encode
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.log_mel import FRAMES_PER_S, log_mel
+from asr.log_mel import FRAMES_PER_S, HOP, log_mel
+from asr.schemas.train import SpecAugment
+from asr.spec_augment import spec_augment
 from asr.utterance import Utterance
 
 IGNORED = -100  # cross_entropy's own
@@ -43,8 +45,16 @@ def loss_batch(
     waveforms: Sequence[npt.NDArray[np.float32]],
     utterances: Sequence[Utterance],
     context_s: float,
+    augment: SpecAugment | None = None,
 ) -> LossBatch:
     """Build the batch: the prompt is given, the text and the end token are to be learned.
+
+    Args:
+        whisper: the model.
+        waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
+        utterances: the same clips, with transcripts.
+        context_s: seconds that the encoder computes, for every clip of the batch.
+        augment: stripes to hide, or None to hear the clips as they are.
 
     Raises:
         InputError: for a transcript longer than the decoder, naming the utterance.
@@ -64,8 +74,11 @@ def loss_batch(
         rows.append((prompt + text, [IGNORED] * (len(prompt) - 1) + text + [end]))
     longest = max(len(inputs) for inputs, _ in rows)
     device = whisper.device
+    mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+    if augment is not None:
+        mel = spec_augment(mel, [len(waveform) // HOP for waveform in waveforms], augment)
     return LossBatch(
-        log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels).to(device),
+        mel.to(device),
         _padded([inputs for inputs, _ in rows], longest, end).to(device),
         _padded([targets for _, targets in rows], longest, IGNORED).to(device),
     )

@@ -1,0 +1,99 @@
+"""What the stages before wrote in ``metrics/``, brought into rows to show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asr.errors import InputError
+from asr.files import read_json
+from asr.report.chart import Scale, linear_scale
+from asr.scoring import Scored, summary
+
+MODELS = ("base", "tuned")
+LENGTHS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # where a bucket of clip lengths begins
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The files of ``metrics/``, as they were read."""
+
+    data: dict[str, Any]
+    compare: dict[str, Any]
+    score: dict[str, dict[str, Any]]
+    speed: dict[str, dict[str, Any]]
+
+
+def read_metrics(folder: Path, test_sha256: str, normalizer: str) -> Metrics:
+    """Read them all, and refuse those of another test set or another normalizer.
+
+    Raises:
+        InputError: naming the file and the key, expected and got.
+        OSError: naming the file that can't be read.
+    """
+    data = read_json(folder / "data.json")
+    compare = read_json(folder / "compare.json")
+    score = {name: read_json(folder / "score" / f"{name}.json") for name in MODELS}
+    speed = {name: read_json(folder / "speed" / f"{name}.json") for name in MODELS}
+    scored = {f"score/{name}.json": content for name, content in score.items()}
+    for name, content in ({"compare.json": compare} | scored).items():
+        for key, expected in (("test_sha256", test_sha256), ("normalizer", normalizer)):
+            if content.get(key) != expected:
+                raise InputError(
+                    f"{folder / name}: {key}: expected {expected!r}, got {content.get(key)!r}"
+                )
+    return Metrics(data, compare, score, speed)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One group of the score table: how the two models compare, and the counts behind it."""
+
+    name: str
+    compare: dict[str, Any]
+    score: dict[str, dict[str, Any]]
+
+
+def score_rows(metrics: Metrics) -> list[Row]:
+    """Overall first, then corpora, then those languages that are not one corpus under its name."""
+    rows: list[Row] = []
+    for name in sorted(metrics.compare["groups"], key=lambda name: (name != "overall", name)):
+        compare = metrics.compare["groups"][name]
+        if name.startswith("language ") and any(
+            row.compare == compare for row in rows if row.name != "overall"
+        ):
+            continue
+        score = {model: metrics.score[model]["groups"][name] for model in MODELS}
+        rows.append(Row(name, compare, score))
+    return rows
+
+
+def wer_scale(rows: Sequence[Row]) -> Scale:
+    """A scale from 0, in percent of the width, that holds every interval of the rows."""
+    ends = [row.compare["wer"][f"{model}_interval"]["high"] for row in rows for model in MODELS]
+    return linear_scale(0.0, max(ends), 0.0, 100.0, num_ticks=6)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Utterances of about one length, and how either model scores on them."""
+
+    name: str
+    num_utterances: int
+    base: float | None
+    tuned: float | None
+
+
+def by_length(base: Sequence[Scored], tuned: Sequence[Scored]) -> list[Bucket]:
+    """WER by the clip's length; buckets without a clip are left out."""
+    buckets = []
+    for low, high in zip(LENGTHS_S, (*LENGTHS_S[1:], float("inf")), strict=True):
+        both = [
+            [one for one in scored if low <= one.utterance.duration_s < high]
+            for scored in (base, tuned)
+        ]
+        if both[0]:
+            name = f"{low:g} s and more" if high == float("inf") else f"{low:g} – {high:g} s"
+            rates = [summary(scored)["wer"] for scored in both]
+            buckets.append(Bucket(name, len(both[0]), *rates))
+    return buckets

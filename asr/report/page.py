@@ -1,0 +1,89 @@
+"""The page itself: all in one file, nothing from the network, the same bytes for the same run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from asr.report import chart
+from asr.report.chart import Panel
+from asr.report.metrics import Metrics, by_length, score_rows, wer_scale
+from asr.report.word_diff import confusions, word_diff
+from asr.report.worst import Example
+from asr.scoring import Scored
+
+TEMPLATE = Path(__file__).with_name("page.html.j2")
+NUM_CONFUSIONS = 20
+MOST_WORDS = 40  # of a hypothesis; the rest of a loop is folded away
+MINUS = "\N{MINUS SIGN}"
+NONE = "\N{EN DASH}"
+VERDICTS = {"better": "better", "worse": "worse", "inconclusive": "no sure difference"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the page shows."""
+
+    metrics: Metrics
+    base: Sequence[Scored]
+    tuned: Sequence[Scored]
+    examples: Sequence[Example]
+    panels: Sequence[Panel]
+
+
+def render(results: Results) -> str:
+    """The page as HTML."""
+    loader = FileSystemLoader(TEMPLATE.parent)
+    # Transcripts are strangers' text: escaped everywhere, whatever the template's name ends in.
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "rate": rate, "signed": signed, "interval": interval, "count": count, "words": verdict_words
+    }  # fmt: skip
+    rows = score_rows(results.metrics)
+    buckets = by_length(results.base, results.tuned)
+    diffs = (word_diff(one.reference, one.hypothesis) for one in results.tuned)
+    return environment.get_template(TEMPLATE.name).render(
+        results=results,
+        metrics=results.metrics,
+        rows=rows,
+        scale=wer_scale(rows),
+        buckets=buckets,
+        longest_bar=max((max(b.base or 0, b.tuned or 0) for b in buckets), default=0) or 1,
+        most_words=MOST_WORDS,
+        confusions=confusions(diffs, NUM_CONFUSIONS),
+        corpora=sorted({example.utterance.corpus for example in results.examples}),
+        chart=chart,
+    )
+
+
+def rate(value: float | None, digits: int = 2) -> str:
+    """A fraction such as 0.41, or a dash where there is none."""
+    return NONE if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float | None, digits: int = 2) -> str:
+    """The same with its sign."""
+    return NONE if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
+
+
+def interval(ends: dict[str, float | None], sign: bool = False) -> str:
+    """Both ends in brackets."""
+    write = signed if sign else rate
+    return f"[{write(ends['low'])}, {write(ends['high'])}]"
+
+
+def count(value: int) -> str:
+    """A count with thin spaces between its thousands."""
+    return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def verdict_words(verdict: str) -> str:
+    """The verdict in words."""
+    return VERDICTS.get(verdict, verdict)

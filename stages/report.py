@@ -1,0 +1,45 @@
+"""One page to look at, with scores, curves and the worst utterances to hear."""
+
+from pathlib import Path
+
+from asr.cli import run
+from asr.files import sha256_of, whole_file
+from asr.hypothesis import read_hypotheses
+from asr.manifest import read_manifest
+from asr.params import load_params
+from asr.report.metrics import read_metrics
+from asr.report.page import Results, render
+from asr.report.training_curves import training_panels
+from asr.report.worst import worst_examples
+from asr.schemas.report import Params as ReportParams
+from asr.schemas.score import Params as ScoreParams
+from asr.scoring import score_utterances
+from asr.text import text_normalizer
+
+
+def report(
+    manifest: Path, prepared: Path, hypotheses: Path, metrics: Path, curves: Path, out: Path
+) -> None:
+    """One page to look at, with scores, curves and the worst utterances to hear."""
+    num_worst = load_params("report", ReportParams).num_worst
+    normalizer = text_normalizer(load_params("score", ScoreParams).normalizer)
+    utterances = read_manifest(manifest)
+    base, tuned = (
+        score_utterances(utterances, read_hypotheses(path), path, normalizer)
+        for path in (hypotheses / "base.jsonl", hypotheses / "tuned.jsonl")
+    )
+    page = render(
+        Results(
+            metrics=read_metrics(metrics, sha256_of(manifest), normalizer.ID),
+            base=base,
+            tuned=tuned,
+            examples=worst_examples(base, tuned, prepared, num_worst),
+            panels=training_panels(curves),
+        )
+    )
+    with whole_file(out) as beside:
+        beside.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run(report)

@@ -1,0 +1,37 @@
+import torch
+
+from asr.schemas.train import SpecAugment
+from asr.spec_augment import spec_augment
+
+
+def test_hidden_stripes_are_silence_within_the_clip():
+    torch.manual_seed(1)
+    mel = torch.rand(3, 8, 20) + 1.0
+    mel[:, 0, 0] = 0.0  # each clip's lowest value
+    params = SpecAugment(num_time_masks=1, max_time_share=0.5, num_mel_masks=0, max_mel_bins=0)
+    masked = spec_augment(mel, [10, 10, 10], params)
+    hidden = masked != mel
+    assert torch.all(masked[hidden] == 0.0)
+    assert not hidden[:, :, 10:].any()  # the silence behind a clip is none of its time
+    # Whole columns, 5 at most.
+    columns = hidden[:, 1:].all(dim=1)
+    assert torch.equal(columns, hidden[:, 1:].any(dim=1))
+    assert int(columns.sum(dim=1).max()) <= 5
+
+
+def test_same_seed_same_stripes_and_the_input_stays():
+    mel = torch.rand(2, 8, 20)
+    before = mel.clone()
+    params = SpecAugment(num_time_masks=2, max_time_share=0.3, num_mel_masks=2, max_mel_bins=3)
+    masked = []
+    for _ in range(2):
+        torch.manual_seed(7)
+        masked.append(spec_augment(mel, [20, 20], params))
+    assert torch.equal(*masked)
+    assert torch.equal(mel, before)
+
+
+def test_no_stripes_no_change():
+    mel = torch.rand(1, 8, 20)
+    params = SpecAugment(num_time_masks=0, max_time_share=0.0, num_mel_masks=0, max_mel_bins=0)
+    assert torch.equal(spec_augment(mel, [20], params), mel)
