@@ -1,8 +1,8 @@
 """How sure a difference is: the paired bootstrap over blocks of utterances.
 
 Bisani & Ney (2004), "Bootstrap estimates for confidence intervals in ASR performance evaluation".
-Whole blocks are drawn: utterances of one speaker rise and fall together, and drawing them one by one
-would make the interval too narrow.
+Whole blocks are drawn: utterances of one speaker rise and fall together, and drawing them one by
+one would make the interval too narrow.
 """
 
 from collections.abc import Hashable, Sequence

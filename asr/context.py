@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from asr.errors import InputError
+from asr.errors import InputError, faults
 from asr.files import read_json, write_json
 from asr.schemas import Schema
 
@@ -50,8 +50,4 @@ def read_margin(model: Path, fallback_s: float) -> float:
     try:
         return ModelContext.model_validate(read_json(model / FILE)).margin_s
     except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise InputError(
-            f"{model / FILE}: {where}: {fault['msg']}, got {fault['input']!r}"
-        ) from error
+        raise InputError(f"{model / FILE}: {faults(error)[0]}") from error

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from asr.errors import InputError
+from asr.errors import InputError, faults
 from asr.files import whole_file
 
 Row = TypeVar("Row", bound=BaseModel)
@@ -23,11 +23,7 @@ def read_jsonl(path: Path, schema: type[Row]) -> list[Row]:
         try:
             rows.append(schema.model_validate_json(line))
         except ValidationError as error:
-            fault = error.errors()[0]
-            key = ".".join(map(str, fault["loc"])) or "the line"
-            raise InputError(
-                f"{path}:{number}: {key}: {fault['msg']}, got {fault['input']!r:.80}"
-            ) from error
+            raise InputError(f"{path}:{number}: {faults(error)[0]}") from error
     return rows
 
 

@@ -7,7 +7,6 @@ before anything runs.
 """
 
 import importlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from asr.errors import InputError
+from asr.errors import InputError, faults
 
 PARAMS = Path("params.yaml")
 SECTIONS = (
@@ -78,29 +77,23 @@ def load_block(path: Path, keys: tuple[str, ...], schema: type[Section] | TypeAd
             return schema.validate_python(block)
         return schema.model_validate(block)
     except ValidationError as error:
-        raise InputError("\n".join(_faults(path, keys, error))) from error
+        raise InputError("\n".join(f"{path}: {f}" for f in faults(error, *keys))) from error
 
 
 def _checked(path: Path) -> dict[str, Any]:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected sections {list(SECTIONS)}, got {content!r:.80}")
-    faults = [f"{path}: {key}: unknown section" for key in content if key not in SECTIONS]
+    found = [f"{key}: unknown section" for key in content if key not in SECTIONS]
     for section in SECTIONS:
         if section not in content:
-            faults.append(f"{path}: {section}: missing section")
+            found.append(f"{section}: missing section")
             continue
         schema = importlib.import_module(f"asr.schemas.{section}").Params
         try:
             TypeAdapter(schema).validate_python(content[section])
         except ValidationError as error:
-            faults.extend(_faults(path, (section,), error))
-    if faults:
-        raise InputError("\n".join(faults))
+            found += faults(error, section)
+    if found:
+        raise InputError("\n".join(f"{path}: {fault}" for fault in found))
     return content
-
-
-def _faults(path: Path, keys: tuple[str, ...], error: ValidationError) -> Iterator[str]:
-    for fault in error.errors():
-        where = ".".join(map(str, (*keys, *fault["loc"])))
-        yield f"{path}: {where}: {fault['msg']}, got {fault['input']!r:.80}"

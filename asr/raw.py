@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from asr.errors import InputError
+from asr.errors import InputError, faults
 from asr.files import read_json, write_json
 from asr.schemas import Schema
 
@@ -93,9 +93,7 @@ def read_provenance(folder: Path) -> Provenance:
     try:
         return Provenance.model_validate(read_json(path))
     except ValidationError as error:
-        raise InputError(
-            f"{path}: {error.errors()[0]['loc']}: {error.errors()[0]['msg']}"
-        ) from error
+        raise InputError(f"{path}: {faults(error)[0]}") from error
 
 
 class RawFiles:

@@ -1,4 +1,4 @@
-"""SpecAugment (Park et al., 2019): hide stripes of the spectrogram, so that no single cue is learned.
+"""SpecAugment (Park et al., 2019): hide stripes of the spectrogram, that no one cue be learned.
 
 With an hour of speech and several epochs a model learns the clips by heart; it can't if each time
 another part of them is missing.

@@ -58,5 +58,5 @@ def test_a_missing_hypothesis_is_refused():
 
 
 def test_a_hypothesis_for_nobody_is_refused():
-    with pytest.raises(InputError, match="1 hypotheses for no utterance .* first 'be/z'"):
+    with pytest.raises(InputError, match=r"1 hypotheses for no utterance .* first 'be/z'"):
         score_utterances([], {"be/z": heard("be/z", "")}, SOURCE, SPOKEN)

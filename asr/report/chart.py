@@ -44,7 +44,6 @@ class Line:
 
     name: str
     points: tuple[tuple[float, float], ...]
-    last: float
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def panel(
     values = [value for _, value in every]
     y = linear_scale(min(0.0, *values), max(values), HEIGHT - BOTTOM, TOP)
     lines = tuple(
-        Line(name, tuple((x(step), y(value)) for step, value in points), points[-1][1])
+        Line(name, tuple((x(step), y(value)) for step, value in points))
         for name, points in shown.items()
     )
     said = "; ".join(
