@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.error_rate import ErrorCounts
+from asr.utterance import Utterance
 
+FEWEST_SPEAKERS = 10  # with one, every draw is the same, and any difference would look certain
 CHUNK = 256  # resamples at a time: 256 x 100 000 utterances are 200 MB of indices
 
 Verdict = Literal["better", "worse", "inconclusive"]
@@ -41,6 +43,21 @@ class PairedIntervals:
     first: Interval
     second: Interval
     difference: Interval
+
+
+def blocks_of(utterances: Sequence[Utterance]) -> tuple[list[Hashable], str]:
+    """What each utterance is drawn with: its speaker if enough of them are known, else itself.
+
+    Returns:
+        A block for each utterance, and its kind, ``speaker`` or ``utterance``. The kind goes with
+        the interval: one drawn by utterance speaks for these speakers alone.
+    """
+    speakers = {(one.corpus, one.speaker_id) for one in utterances if one.speaker_id is not None}
+    if len(speakers) < FEWEST_SPEAKERS:
+        return [one.id for one in utterances], "utterance"
+    return [
+        one.id if one.speaker_id is None else (one.corpus, one.speaker_id) for one in utterances
+    ], "speaker"
 
 
 def paired_intervals(

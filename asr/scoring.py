@@ -81,6 +81,7 @@ def summary(scored: Sequence[Scored]) -> dict[str, Any]:
     """Pooled rates and the counts behind them, for a metrics file."""
     words = pooled(one.words for one in scored)
     chars = pooled(one.chars for one in scored)
+    num_runaways = sum(one.runaway for one in scored)
     return {
         "wer": rounded(words.rate),
         "cer": rounded(chars.rate),
@@ -90,7 +91,8 @@ def summary(scored: Sequence[Scored]) -> dict[str, Any]:
         "substitutions": words.substitutions,
         "deletions": words.deletions,
         "insertions": words.insertions,
-        "num_runaways": sum(one.runaway for one in scored),
+        "num_runaways": num_runaways,
+        "runaway_rate": rounded(num_runaways / len(scored)) if scored else None,
         "num_empty_references": sum(not one.reference for one in scored),
     }
 

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from asr.bootstrap import Interval, paired_intervals
+from asr.bootstrap import Interval, blocks_of, paired_intervals
 from asr.cli import run
 from asr.error_rate import ErrorCounts, pooled
 from asr.files import sha256_of, write_json
@@ -42,8 +42,7 @@ def _difference(
     before: list[Scored], after: list[Scored], params: Params, seed: int
 ) -> dict[str, Any]:
     """Rates, their intervals and the verdict, in words and in characters."""
-    # Where the speaker is unknown, each utterance is a block of its own.
-    blocks = [one.utterance.speaker_id or one.utterance.id for one in before]
+    blocks, kind = blocks_of([one.utterance for one in before])
 
     def rates(first: list[ErrorCounts], second: list[ErrorCounts]) -> dict[str, Any]:
         a, b = pooled(first).rate, pooled(second).rate
@@ -65,6 +64,7 @@ def _difference(
         "wer": rates([one.words for one in before], [one.words for one in after]),
         "cer": rates([one.chars for one in before], [one.chars for one in after]),
         "num_utterances": len(pairs),
+        "block": kind,
         "num_blocks": len(set(blocks)),
         "num_better": sum(b.words.num_errors < a.words.num_errors for a, b in pairs),
         "num_worse": sum(b.words.num_errors > a.words.num_errors for a, b in pairs),

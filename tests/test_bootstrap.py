@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.bootstrap import Interval, paired_intervals
+from asr.bootstrap import Interval, blocks_of, paired_intervals
 from asr.error_rate import ErrorCounts
+from tests.examples import utterance
 
 counts = st.lists(st.integers(0, 5), min_size=1, max_size=20)
 
@@ -40,6 +41,21 @@ def test_utterances_of_one_speaker_are_drawn_together():
     by_speaker = intervals(first, second, blocks=["a"] * 10 + ["b"] * 10).difference
     assert by_utterance.verdict == "better"
     assert by_speaker.verdict == "inconclusive"
+
+
+def test_speakers_are_blocks_only_if_there_are_enough():
+    # Of one speaker every draw is the same: the interval would be a point, the verdict a lie.
+    alone = [utterance(f"a{number}", speaker_id="anna") for number in range(20)]
+    assert blocks_of(alone) == ([one.id for one in alone], "utterance")
+    many = [utterance(f"a{number}", speaker_id=f"s{number % 10}") for number in range(20)]
+    blocks, kind = blocks_of([*many, utterance("unknown", speaker_id=None)])
+    assert (len(set(blocks)), kind) == (11, "speaker")
+
+
+def test_namesakes_of_two_corpora_are_two_speakers():
+    pairs = [utterance(f"a{number}", corpus=corpus, speaker_id=f"s{number}")
+             for number in range(10) for corpus in ("be", "bg")]  # fmt: skip
+    assert len(set(blocks_of(pairs)[0])) == 20
 
 
 @given(counts, st.data())

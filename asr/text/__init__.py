@@ -16,11 +16,14 @@ class Normalizer(Protocol):
     """Name, version, and the versions of what it stands on: it goes wherever the score goes."""
 
     def normalize(self, text: str, language: str) -> str:
-        """Words with single spaces between them; never raises, and a second pass changes nothing.
+        """Words with single spaces between them, for any text at all.
 
         Args:
             text: any Unicode.
             language: ISO 639 code, as in the manifest.
+
+        Raises:
+            InputError: if the normalizer isn't made for the language.
         """
 
 

@@ -37,4 +37,5 @@ def normalize(text: str, language: str) -> str:
 
 @cache
 def _normalizer() -> Callable[[str], str]:
-    return EnglishTextNormalizer()
+    normalizer: Callable[[str], str] = EnglishTextNormalizer()
+    return normalizer

@@ -25,7 +25,7 @@ _ZERO_WIDTH_SPACE = (
 
 _LONGEST_NUMBER = 9  # digits; a longer one is a telephone number, read digit by digit
 _WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "yue", "zh"}
-# num2words takes "fil" for "fi" and then counts in Finnish; its Amharic never ends on large numbers.
+# Asked for "fil", num2words counts in Finnish, "fi"; its Amharic fails on large numbers.
 _SPELLED = CONVERTER_CLASSES.keys() - {"am"}
 _LATIN_NUMBERS = {"sr"}  # spelled in Latin letters alone, though Cyrillic is written as well
 
@@ -59,7 +59,7 @@ def normalize(text: str, language: str) -> str:
     for pattern, replacement in _LANGUAGE_RULES.get(language, ()):
         text = pattern.sub(replacement, text)
     text = re.sub(r"\d+", lambda digits: _spell(digits[0], language, text), text)
-    # Case folding can take letters apart, and joining them can give capitals to fold (Unicode 5.18).
+    # Folding can take letters apart, and joining them can give capitals to fold (Unicode 5.18).
     text = _fold(_fold(text))
     words = [_trim(word) for word in "".join(map(_keep, text)).split()]
     return ("" if language in _WITHOUT_SPACES else " ").join(word for word in words if word)
