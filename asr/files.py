@@ -12,6 +12,8 @@ from typing import Any
 
 from asr.errors import InputError
 
+DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -53,8 +55,9 @@ def _naming(path: Path) -> Iterator[None]:
     """Say what was being written when the disk is full; the system's error names no file."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) and error.filename is None:
+    except Exception as error:
+        # By its words: safetensors and Arrow wrap the system's error in one of their own.
+        if any(os.strerror(code) in str(error) for code in DISK_IS_FULL):
             raise InputError(f"{path}: can't be written: {error}") from error
         raise
 

@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,14 @@ class PipelineRepo:
         )
         assert (done.returncode == 0) == succeeds, f"{' '.join(words)}\n{done.stdout[-6000:]}"
         return done.stdout
+
+    @contextmanager
+    def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A command that runs in a process group of its own, for the time of the block."""
+        with subprocess.Popen(
+            words, cwd=self.folder, env=_environment(), start_new_session=True
+        ) as process:
+            yield process
 
     def set_params(self, overrides: dict[str, object]) -> None:
         """Write values into params.yaml as ``-S`` does."""

@@ -78,3 +78,12 @@ def test_two_processes_never_share_a_scratch_folder(tmp_path, monkeypatch):
             pass
         process.communicate("\n")
     assert process.returncode == 0
+
+
+def test_full_disk_is_said_and_the_last_checkpoint_stays(small_disk):
+    save_checkpoint(small_disk, checkpoint(5))
+    large = Checkpoint(10, {"weight/a": torch.zeros(200_000)}, {})
+    with pytest.raises(InputError, match=r"step-00000010: can't be written: .*No space left"):
+        save_checkpoint(small_disk, large)
+    assert [path.name for path in small_disk.iterdir()] == ["step-00000005"]
+    assert load_checkpoint(small_disk).step == 5

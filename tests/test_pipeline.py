@@ -1,10 +1,13 @@
 """The commands that users type, run for real on the smallest pipeline: ten clips, two steps."""
 
 import json
+import os
+import signal
 import time
 
 import pytest
 
+from asr.params import read_yaml
 from tests.pipeline_repo import copy_of_this_repository, smoke_params
 from tests.s3_server import s3_server
 
@@ -100,6 +103,38 @@ def test_queued_experiments_run_and_show(repo):
         assert time.monotonic() < deadline, status
         time.sleep(2)
     assert {"lr-1e-5", "lr-2e-5"} <= experiments(repo).keys()
+
+
+def test_killed_training_goes_on_and_ends_in_the_same_weights(reproduced, repo, tmp_path):
+    several_steps = {"train.max_steps": 5, "train.num_epochs": 5, "train.save_every_steps": 1}
+    other = reproduced.clone(tmp_path / "other")
+    other.run("dvc", "cache", "dir", "--local", str(reproduced.folder / ".dvc" / "cache"))
+    other.run("dvc", "checkout")
+    for one in (repo, other):
+        one.set_params(several_steps)
+    # The run cache would hand over the other's weights.
+    train = ("dvc", "repro", "--single-item", "--no-run-cache", "train")
+    repo.run(*train)
+    with other.started(*train) as process:
+        wait_for(lambda: list(other.folder.glob(".dvc/tmp/scratch/train-*/step-*2")))
+        os.killpg(process.pid, signal.SIGKILL)
+    assert "resuming after step" in other.run(*train)
+    assert out_hashes(other, "train") == out_hashes(repo, "train")
+    assert not list(other.folder.glob(".dvc/tmp/scratch/train-*"))
+
+
+def wait_for(happened, timeout_s=300):
+    """Wait until ``happened()`` is true."""
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)
+
+
+def out_hashes(repo, stage):
+    """MD5 of a stage's outs, as dvc.lock has them."""
+    lock = read_yaml(repo.folder / "dvc.lock")["stages"][stage]
+    return {out["path"]: out["md5"] for out in lock["outs"]}
 
 
 @pytest.fixture
