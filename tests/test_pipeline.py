@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -59,7 +60,7 @@ def test_scores_are_of_the_same_utterances(reproduced):
         json.loads((reproduced.folder / "metrics" / "score" / f"{model}.json").read_text())
         for model in ("base", "tuned")
     ]
-    assert scores[0]["test_set"] == scores[1]["test_set"]
+    assert scores[0]["test_sha256"] == scores[1]["test_sha256"]
 
 
 def test_what_only_scoring_uses_reruns_only_scoring(repo):
@@ -75,7 +76,9 @@ def test_what_only_decoding_uses_reruns_no_training(repo):
 
 
 def test_another_corpus_prepares_only_itself(repo):
-    repo.set_params({"corpora.ru": "{format: stamps, language: ru, source: tuxpaint_stamps}"})
+    params = repo.folder / "params.yaml"
+    line = "  ru: {format: stamps, language: ru, source: tuxpaint_stamps}\n"
+    params.write_text(re.sub(r"^prepare:", line + r"\nprepare:", params.read_text(), flags=re.M))
     ran = stages_to_run(repo)
     assert ran[:3] == ["fetch@ru", "prepare@ru", "split"]
     assert "train" in ran
