@@ -31,7 +31,7 @@ from asr.utterance import Utterance
 from benchmarks.measure import Stopwatch, ratio, write_result
 
 NUM_ROUNDS = 3
-CLIPS_A_ROUND = 32
+CLIPS_A_ROUND = 16
 CLIPS_A_BATCH = 8  # 30 s of features for more do not fit a small GPU either
 BASE, PREPARED = Path("models/base"), Path("data/prepared")
 

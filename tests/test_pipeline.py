@@ -63,6 +63,11 @@ def test_scores_are_of_the_same_utterances(reproduced):
     assert scores[0]["test_sha256"] == scores[1]["test_sha256"]
 
 
+def test_commands_that_people_run(repo):
+    assert "overall" in repo.run("python", "-m", "commands.scores")
+    assert "dvc exp run --temp" in repo.run("python", "-m", "commands.recipe", "smoke")
+
+
 def test_what_only_scoring_uses_reruns_only_scoring(repo):
     repo.set_params({"score.normalizer": "verbatim"})
     assert stages_to_run(repo) == ["score@base", "score@tuned", "compare", "report"]

@@ -16,7 +16,7 @@ class Lora(Schema):
 
 
 class LongContext(Schema):
-    """The share of batches whose context is longer than their clips need."""
+    """The share of clips whose context is longer than they need."""
 
     share: float = Field(ge=0, le=1)
     max_s: float = Field(gt=0, le=30)
