@@ -29,8 +29,8 @@ from asr.shards import Waveforms
 from asr.utterance import Utterance
 from benchmarks.measure import Stopwatch, pooled_wer, ratio, write_result
 
-NUM_PARTS = 4
-NUM_CLIPS = 64  # a minute of two cores an engine that takes 30 s
+NUM_PARTS = 2
+NUM_CLIPS = 96  # a minute of two cores a part for an engine that takes 30 s
 MODELS = {"base": Path("models/base"), "tuned": Path("models/tuned")}
 PEER = "faster-whisper, 30 s"
 Engine = Callable[[Sequence[Any], Sequence[Utterance]], list[str]]

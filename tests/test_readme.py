@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
-from commands.scores import markdown_table
 
 from benchmarks.tables import benchmark_table
+from commands.scores import markdown_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
