@@ -84,10 +84,9 @@ def test_another_corpus_prepares_only_itself(repo):
     params = repo.folder / "params.yaml"
     line = "  ru: {format: stamps, language: ru, source: tuxpaint_stamps}\n"
     params.write_text(re.sub(r"^prepare:", line + r"\nprepare:", params.read_text(), flags=re.M))
-    ran = stages_to_run(repo)
-    assert ran[:3] == ["fetch@ru", "prepare@ru", "split"]
-    assert "train" in ran
-    assert not {"fetch@be", "prepare@be", "fetch@bg", "prepare@bg", "base"} & set(ran)
+    # `dvc repro --dry` gives up at a stage whose deps no stage has written yet.
+    changed = json.loads(repo.run("dvc", "status", "--json"))
+    assert set(changed) == {"fetch@ru", "prepare@ru", "split"}
 
 
 def test_an_experiment_with_another_learning_rate(repo):
