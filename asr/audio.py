@@ -1,6 +1,7 @@
 """Sound as every model here hears it: mono, 16 kHz, float32 in [-1, 1]."""
 
 import io
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,13 @@ FULL_SCALE = 32_768  # int16's, which a waveform calls 1.0
 
 Waveform = npt.NDArray[np.float32]  # shape (num_samples,)
 Samples = npt.NDArray[np.int16]  # the same, as it is stored
+
+
+class Clips(Protocol):
+    """Waveforms by position, held or read as their owner likes."""
+
+    def __getitem__(self, index: int, /) -> Waveform:
+        """Float32, mono, 16 kHz."""
 
 
 class UndecodableError(Exception):

@@ -6,12 +6,14 @@ and re-derives its position by replaying a sampler, scales Whisper's loss wrongl
 pickles; a subclass that mends all that is longer than this file.
 
 Nothing here keeps hidden state: the batches are a function of the seed, the learning rate of the
-step, and random numbers are reseeded at each step. Weights, the optimizer's moments and the curves
-are all that a checkpoint holds; a run that was killed ends in the same bits as one that was not.
+step, and random numbers are reseeded at each step. Weights, their average, the optimizer's moments
+and the curves are all that a checkpoint holds; a run that was killed ends in the same bits as one
+that was not.
 """
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +26,6 @@ from safetensors.torch import load_file
 from torch import nn
 from tqdm import tqdm
 
-from asr.batching import Batch, EpochPlan, epoch_batches
 from asr.checkpoint import (
     Checkpoint,
     kept_states,
@@ -36,6 +37,7 @@ from asr.curves import Row
 from asr.dev_error import DevError
 from asr.schedule import learning_rate
 from asr.schemas.train import Params as TrainParams
+from asr.steps import TrainingBatch, plan_steps
 
 Waveform = npt.NDArray[np.float32]
 TRAIN_COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "audio_s")
@@ -58,15 +60,17 @@ class Task:
     Attributes:
         network: holds the weights; those that require a gradient learn.
         summed_loss: maps a family's batch to the loss summed over its target tokens.
-        collate: builds that batch from positions in the training set and a context in seconds.
+        collate: builds that batch from examples of the training set.
         durations_s: of the training clips.
+        groups: of each clip; only clips of one group are joined into an example.
         read_dev: transcribes dev with the network as it is and returns the error.
     """
 
     network: nn.Module
     summed_loss: nn.Module
-    collate: Callable[[Sequence[int], float], Targets]
+    collate: Callable[[TrainingBatch], Targets]
     durations_s: Sequence[float]
+    groups: Sequence[Hashable]
     read_dev: Callable[[], DevError]
 
 
@@ -97,25 +101,6 @@ class Progress:
         self.window = []
 
 
-def plan_steps(
-    durations_s: Sequence[float], params: TrainParams, seed: int
-) -> list[tuple[int, list[Batch]]]:
-    """Every step of the run: its epoch, and the batches whose gradients it adds up."""
-    plan = EpochPlan(
-        margin_s=params.margin_s,
-        batch_seconds=params.batch_seconds,
-        max_clips=params.max_batch_clips,
-        long_share=params.long_context.share,
-        long_max_s=params.long_context.max_s,
-    )
-    steps = []
-    for epoch in range(params.num_epochs):
-        batches = epoch_batches(durations_s, plan, f"{seed}-{epoch}")
-        for start in range(0, len(batches), params.accumulation):
-            steps.append((epoch, batches[start : start + params.accumulation]))
-    return steps[: params.max_steps] if params.max_steps else steps
-
-
 def train(
     task: Task, params: TrainParams, seed: int, device: torch.device, scratch: Path
 ) -> Progress:
@@ -124,13 +109,14 @@ def train(
         mixed_precision=MIXED_PRECISION[params.precision], cpu=device.type == "cpu"
     )
     run = Run(accelerator, task, params, scratch)
-    steps = plan_steps(task.durations_s, params, seed)
+    steps = plan_steps(task.durations_s, task.groups, params, seed)
     progress = run.resumed()
     with tqdm(total=len(steps), initial=progress.step, unit="step", desc="train") as bar:
         for epoch, batches in steps[progress.step :]:
             torch.manual_seed(zlib.crc32(f"{seed}-{progress.step}".encode()))
             rate = learning_rate(progress.step, len(steps), params)
             point = {"epoch": epoch, "lr": rate, **run.step(batches, rate)}
+            run.average(progress.step)
             progress.step += 1
             progress.window.append(point)
             last = progress.step == len(steps)
@@ -157,10 +143,11 @@ class Run:
         groups = _groups(self.weights, params.weight_decay)
         adamw = torch.optim.AdamW(groups, lr=params.lr, betas=params.betas, fused=True)
         self.loss, self.optimizer = accelerator.prepare(task.summed_loss, adamw)
+        self.averages = {n: w.detach().clone() for n, w in self.weights.items()}
 
-    def step(self, batches: list[Batch], rate: float) -> Row:
+    def step(self, batches: list[TrainingBatch], rate: float) -> Row:
         """One update from the gradients of ``batches``; every target token weighs the same."""
-        collated = [self.task.collate(batch.indices, batch.context_s) for batch in batches]
+        collated = [self.task.collate(batch) for batch in batches]
         num_targets = sum(batch.num_targets for batch in collated)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
@@ -175,18 +162,33 @@ class Run:
         return {
             "loss": total,
             "grad_norm": float(norm),
-            "audio_s": sum(self.task.durations_s[i] for b in batches for i in b.indices),
+            "audio_s": sum(example.duration_s for b in batches for example in b.examples),
         }
 
+    def average(self, step: int) -> None:
+        """Move the average towards the weights after ``step``; it starts quick, as Adam's does."""
+        decay = min(self.params.average_decay, (step + 1) / (step + 10))
+        weights = [weight.detach() for weight in self.weights.values()]
+        torch._foreach_lerp_(list(self.averages.values()), weights, 1 - decay)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Inside, the network has the averaged weights; they read better than any step's own."""
+        steps_own = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        self._fill(self.averages)
+        yield
+        self._fill(steps_own)
+
     def look_at_dev(self, progress: Progress) -> None:
-        """Transcribe dev; keep the weights if they are the best so far."""
+        """Transcribe dev with the averaged weights; keep those if they are the best so far."""
         self.task.network.eval()
-        error = self.task.read_dev()
+        with self.averaged():
+            error = self.task.read_dev()
         self.task.network.train()
         best = progress.best is None or [error.wer, error.cer] < progress.best
         if best:
             progress.best, progress.best_step = [error.wer, error.cer], progress.step
-            save_weights(self._best_file(progress.best_step), self.weights)
+            save_weights(self._best_file(progress.best_step), self.averages)
         progress.dev_rows.append(
             {"step": progress.step, "wer": error.wer, "cer": error.cer, "best": int(best)}
         )
@@ -199,6 +201,7 @@ class Run:
     def save(self, progress: Progress) -> None:
         """Write a checkpoint; best weights that no checkpoint names any more are dropped."""
         tensors = {f"weight/{name}": weight.data for name, weight in self.weights.items()}
+        tensors |= {f"average/{name}": average for name, average in self.averages.items()}
         for name, weight in self.weights.items():
             for key, value in self.optimizer.state[weight].items():
                 tensors[f"{key}/{name}"] = value
@@ -217,6 +220,9 @@ class Run:
             kind, _, weight_name = name.partition("/")
             named.setdefault(kind, {})[weight_name] = tensor
         self._fill(named.pop("weight"))
+        averages = named.pop("average")
+        for name, average in self.averages.items():
+            average.copy_(averages[name])
         for kind, tensors in named.items():
             for weight_name, tensor in tensors.items():
                 weight = self.weights[weight_name]

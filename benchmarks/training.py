@@ -18,6 +18,7 @@ from torch.utils.data import Dataset
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 
 from asr.device import use_machine
+from asr.examples import heard, said
 from asr.families.whisper.batch import IGNORED, SummedLoss, loss_batch
 from asr.families.whisper.model import Whisper, load
 from asr.families.whisper.tuning import make_trainable
@@ -26,7 +27,8 @@ from asr.params import load_params
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.train import Params as TrainParams
 from asr.shards import Waveforms
-from asr.training import Run, Task, plan_steps
+from asr.steps import TrainingBatch, plan_steps
+from asr.training import Run, Task
 from asr.utterance import Utterance
 from benchmarks.measure import Stopwatch, ratio, write_result
 
@@ -118,19 +120,27 @@ def train_ours(
 ) -> None:
     """Train once over the clips as the train stage does."""
 
-    def collate_ours(indices: Any, context_s: float) -> Any:
-        chosen = [clips[i] for i in indices]
-        return loss_batch(whisper, [w for w, _ in chosen], [u for _, u in chosen], context_s)
+    waveforms, utterances = [w for w, _ in clips], [u for _, u in clips]
+
+    def collate_ours(batch: TrainingBatch) -> Any:
+        return loss_batch(
+            whisper,
+            [heard(example, waveforms) for example in batch.examples],
+            [said(example, utterances) for example in batch.examples],
+            batch.context_s,
+            zeros=batch.zeros,
+        )
 
     task = Task(
         network=whisper.network,
         summed_loss=SummedLoss(whisper),
         collate=collate_ours,
-        durations_s=[utterance.duration_s for _, utterance in clips],
+        durations_s=[utterance.duration_s for utterance in utterances],
+        groups=[(utterance.corpus, utterance.language) for utterance in utterances],
         read_dev=lambda: None,  # type: ignore[arg-type, return-value]
     )
     run = Run(Accelerator(cpu=True), task, params, Path("unused"))
-    steps = plan_steps(task.durations_s, params, seed=1)
+    steps = plan_steps(task.durations_s, task.groups, params, seed=1)
     with watch.lap():
         for _, batches in steps:
             run.step(batches, params.lr)

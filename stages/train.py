@@ -1,17 +1,15 @@
 """Tune the base model on train and keep the weights that read dev best."""
 
-import hashlib
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from asr.batching import batches_by_length
 from asr.checkpoint import fingerprint, scratch_folder
 from asr.cli import run
 from asr.context import write_margin
 from asr.curves import write_curve
-from asr.dev_error import DevError, dev_error
+from asr.dev_reader import dev_reader
 from asr.device import use_machine
+from asr.examples import heard, said
 from asr.families import family_module
 from asr.files import whole_folder
 from asr.manifest import read_manifest
@@ -20,8 +18,8 @@ from asr.schemas.machine import Params as MachineParams
 from asr.schemas.model import Params as ModelParams
 from asr.schemas.train import Params as TrainParams
 from asr.shards import Waveforms
+from asr.steps import TrainingBatch
 from asr.training import DEV_COLUMNS, TRAIN_COLUMNS, Task, train
-from asr.utterance import Utterance
 
 CODE = ("asr", "stages/train.py")
 
@@ -47,10 +45,14 @@ def train_stage(
     waveforms = Waveforms(prepared, utterances)
     loss_batch = family_module(family, "batch").loss_batch
 
-    def collate(indices: Sequence[int], context_s: float) -> Any:
-        clips = [waveforms[i] for i in indices]
+    def collate(batch: TrainingBatch) -> Any:
         return loss_batch(
-            tuned, clips, [utterances[i] for i in indices], context_s, params.spec_augment
+            tuned,
+            [heard(example, waveforms) for example in batch.examples],
+            [said(example, utterances) for example in batch.examples],
+            batch.context_s,
+            params.spec_augment,
+            zeros=batch.zeros,
         )
 
     task = Task(
@@ -58,7 +60,8 @@ def train_stage(
         summed_loss=family_module(family, "batch").SummedLoss(tuned),
         collate=collate,
         durations_s=[utterance.duration_s for utterance in utterances],
-        read_dev=_dev_reader(tuned, family, prepared, read_manifest(dev_manifest), params),
+        groups=[(utterance.corpus, utterance.language) for utterance in utterances],
+        read_dev=dev_reader(tuned, family, prepared, read_manifest(dev_manifest), params),
     )
     with scratch_folder("train", key) as scratch:
         progress = train(task, params, seed, device, scratch)
@@ -68,32 +71,6 @@ def train_stage(
             write_margin(beside, params.margin_s)
         write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
-
-
-def _dev_reader(
-    tuned: Any, family: str, prepared: Path, dev: list[Utterance], params: TrainParams
-) -> Callable[[], DevError]:
-    """Build the function that transcribes a fixed part of dev and returns its error."""
-    transcribe = family_module(family, "greedy").transcribe_greedily
-    # By hash of the id: the part stays mixed over corpora, and stays put as dev grows.
-    dev = sorted(dev, key=lambda u: hashlib.sha256(u.id.encode()).digest())
-    dev = dev[: params.num_dev_utterances]
-    waveforms = Waveforms(prepared, dev)
-    batches = batches_by_length([u.duration_s for u in dev], params.margin_s, params.batch_seconds)
-
-    def read_dev() -> DevError:
-        pairs = []
-        for batch in batches:
-            chosen = [dev[i] for i in batch.indices]
-            # A token holds a letter at least, so a longer text than this is a loop.
-            budgets = [len(u.text) + 8 for u in chosen]
-            heard = transcribe(
-                tuned, [waveforms[i] for i in batch.indices], chosen, batch.context_s, budgets
-            )
-            pairs += [(u.text, h.text) for u, h in zip(chosen, heard, strict=True)]
-        return dev_error(pairs)
-
-    return read_dev
 
 
 def _files(folder: Path) -> list[Path]:

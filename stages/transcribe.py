@@ -1,6 +1,5 @@
 """Write down what a model hears in the test set."""
 
-from functools import partial
 from pathlib import Path
 
 from asr.cli import run
@@ -21,11 +20,12 @@ from asr.shards import Waveforms
 def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: Path) -> None:
     """Write down what a model hears in the test set."""
     params = load_params("decode", DecodeParams)
-    device = use_machine(load_params("machine", MachineParams))
+    machine = load_params("machine", MachineParams)
+    device = use_machine(machine)
     decode = family_module(load_params("model", ModelParams).family, "decode")
     utterances = read_manifest(manifest)
     hypotheses, seconds = transcribe_all(
-        partial(decode.transcribe, decode.load(model, device), num_beams=params.num_beams),
+        decode.open_engine(model, device, params, machine.num_threads),
         Waveforms(prepared, utterances),
         utterances,
         read_margin(model, params.fallback_margin_s),

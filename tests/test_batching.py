@@ -1,4 +1,6 @@
 from collections import Counter
+from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -8,7 +10,10 @@ from asr.batching import EpochPlan, batches_by_length, epoch_batches
 from asr.context import context_s
 
 durations = st.lists(st.floats(0.3, 30.0), max_size=60)
-PLAN = EpochPlan(margin_s=0.5, batch_seconds=20.0, max_clips=8, long_share=0.3, long_max_s=30.0)
+PLAN = EpochPlan(
+    margin_s=0.5, batch_seconds=20.0, max_clips=8, long_share=0.3, long_max_s=30.0,
+    long_zeros_share=0.5,
+)  # fmt: skip
 
 
 def test_decoding_batches_hold_clips_of_like_length():
@@ -29,7 +34,7 @@ def test_decoding_batches_hold_each_clip_once_within_the_budget(lengths, margin_
 
 @given(durations, st.integers(0, 5))
 def test_an_epoch_holds_each_clip_once_within_the_budget(lengths, seed):
-    batches = epoch_batches(lengths, PLAN, str(seed))
+    batches = epoch_batches(lengths, PLAN, Random(seed))
     assert Counter(i for b in batches for i in b.indices) == Counter(range(len(lengths)))
     for batch in batches:
         assert len(batch.indices) <= PLAN.max_clips
@@ -40,21 +45,28 @@ def test_an_epoch_holds_each_clip_once_within_the_budget(lengths, seed):
 
 def test_same_seed_same_epoch_other_seed_other_epoch():
     lengths = [1.0 + i / 10 for i in range(40)]
-    assert epoch_batches(lengths, PLAN, "1-0") == epoch_batches(lengths, PLAN, "1-0")
-    assert epoch_batches(lengths, PLAN, "1-0") != epoch_batches(lengths, PLAN, "1-1")
+    assert epoch_batches(lengths, PLAN, Random(1)) == epoch_batches(lengths, PLAN, Random(1))
+    assert epoch_batches(lengths, PLAN, Random(1)) != epoch_batches(lengths, PLAN, Random(2))
 
 
 def test_long_share_hears_longer_silence_and_no_other_does():
     lengths = [1.0] * 1000
-    plan = EpochPlan(0.5, batch_seconds=64, max_clips=32, long_share=0.2, long_max_s=30)
+    plan = replace(PLAN, batch_seconds=64, long_share=0.2)
     clips = Counter()
-    for batch in epoch_batches(lengths, plan, "1"):
+    for batch in epoch_batches(lengths, plan, Random(1)):
         clips[batch.context_s > context_s(1.0, 0.5)] += len(batch.indices)
     assert 0.15 < clips[True] / 1000 < 0.25
 
 
+def test_zeros_follow_a_share_of_what_has_a_long_context_alone():
+    plan = replace(PLAN, long_share=0.5)
+    batches = epoch_batches([1.0] * 1000, plan, Random(1))
+    long = [batch.zeros for batch in batches if batch.context_s > context_s(1.0, 0.5)]
+    assert 0.3 < sum(long) / len(long) < 0.7
+    assert not any(batch.zeros for batch in batches if batch.context_s == context_s(1.0, 0.5))
+
+
 def test_without_long_share_every_context_is_the_clips_own():
-    plan = EpochPlan(0.5, batch_seconds=64, max_clips=32, long_share=0, long_max_s=30)
-    (batch,) = epoch_batches([1.1] * 3, plan, "1")
+    (batch,) = epoch_batches([1.1] * 3, replace(PLAN, long_share=0.0), Random(1))
     assert sorted(batch.indices) == [0, 1, 2]
     assert batch.context_s == 1.6

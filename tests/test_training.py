@@ -10,8 +10,9 @@ from asr.dev_error import DevError
 from asr.device import use_machine
 from asr.params import load_params
 from asr.schemas.machine import Params as MachineParams
-from asr.schemas.train import LongContext, Params
-from asr.training import Task, plan_steps, train
+from asr.schemas.train import Join, LongContext, Params, SpeedChange
+from asr.steps import plan_steps
+from asr.training import Task, train
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -22,7 +23,9 @@ def params(**changes):
         "lr": 0.1, "warmup_steps": 0, "schedule": "constant", "num_epochs": 2, "max_steps": 0,
         "batch_seconds": 4.0, "max_batch_clips": 2, "accumulation": 1, "eval_every_steps": 2,
         "log_every_steps": 1, "save_every_steps": 2, "precision": "fp32",
-        "long_context": LongContext(share=0.0, max_s=30.0), **changes,
+        "long_context": LongContext(share=0.0, max_s=30.0, zeros_share=0.0),
+        "join": Join(share=0.0, max_s=8.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
+        "average_decay": 0.0, **changes,
     }  # fmt: skip
     return load_params("train", Params, ROOT / "params.yaml").model_copy(update=values)
 
@@ -60,16 +63,18 @@ def task(dev_wers=(), kill_at_look=None):
             raise KilledError
         return DevError(dev_wers[len(looks) - 1] if dev_wers else 1 / len(looks), 0.0)
 
-    made = Task(module, module, lambda indices, _: Batch(indices), [1.0] * 8, read_dev)
-    return made, looks
+    def collate(batch):
+        return Batch(piece.index for example in batch.examples for piece in example.pieces)
+
+    return Task(module, module, collate, [1.0] * 8, ["be"] * 8, read_dev), looks
 
 
 def test_an_epoch_is_as_many_steps_as_batches():
     # 1 s of clip and 0.5 s of margin are 1.6 s of context: two clips fit 4 s.
-    steps = plan_steps([1.0] * 8, params(margin_s=0.5), seed=1)
+    steps = plan_steps([1.0] * 8, ["be"] * 8, params(margin_s=0.5), seed=1)
     assert [epoch for epoch, _ in steps] == [0] * 4 + [1] * 4
-    assert len(plan_steps([1.0] * 8, params(max_steps=3), seed=1)) == 3
-    assert len(plan_steps([1.0] * 8, params(accumulation=2), seed=1)) == 4
+    assert len(plan_steps([1.0] * 8, ["be"] * 8, params(max_steps=3), seed=1)) == 3
+    assert len(plan_steps([1.0] * 8, ["be"] * 8, params(accumulation=2), seed=1)) == 4
 
 
 def test_it_learns(tmp_path):
@@ -86,16 +91,32 @@ def test_the_weights_that_read_dev_best_are_handed_on(tmp_path):
     assert [row["best"] for row in progress.dev_rows] == [1, 1, 0, 0]
 
 
+def test_what_is_handed_on_is_the_moving_average(tmp_path):
+    steps_own, looks = task()
+    train(steps_own, params(max_steps=3, eval_every_steps=1), 1, CPU, tmp_path / "own")
+    averaged, average_looks = task()
+    train(averaged, params(max_steps=3, eval_every_steps=1, average_decay=0.5), 1, CPU,
+          tmp_path / "averaged")  # fmt: skip
+    # The decay starts at 1/10, 2/11, 3/12 and has not yet reached the half.
+    expected, average = [], 0.0
+    for decay, weight in zip([1 / 10, 2 / 11, 3 / 12], looks, strict=True):
+        average = decay * average + (1 - decay) * weight
+        expected.append(average)
+    assert average_looks == pytest.approx(expected)
+    assert averaged.network.line.weight.item() == average_looks[-1]
+
+
 @pytest.mark.parametrize("kill_at_look", [1, 2, 3, 4])
 def test_a_killed_run_ends_in_the_same_bits_as_one_that_was_not(tmp_path, kill_at_look):
+    averaging = params(save_every_steps=1, average_decay=0.9)
     whole, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3])
-    expected = train(whole, params(save_every_steps=1), 1, CPU, tmp_path / "whole")
+    expected = train(whole, averaging, 1, CPU, tmp_path / "whole")
     killed, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3], kill_at_look=kill_at_look)
     with pytest.raises(KilledError):
-        train(killed, params(save_every_steps=1), 1, CPU, tmp_path / "killed")
+        train(killed, averaging, 1, CPU, tmp_path / "killed")
     # Its last checkpoint was one step before the look it died at.
     resumed, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3][kill_at_look - 1 :])
-    got = train(resumed, params(save_every_steps=1), 1, CPU, tmp_path / "killed")
+    got = train(resumed, averaging, 1, CPU, tmp_path / "killed")
     assert got == expected
     # Best weights that no checkpoint needs are gone; the two last checkpoints name one or two.
     assert len(list((tmp_path / "killed").glob("best-*"))) <= 2

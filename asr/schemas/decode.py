@@ -10,6 +10,8 @@ from asr.schemas import Schema
 class Params(Schema):
     """Section ``decode``."""
 
+    engine: Literal["ctranslate2", "torch"]
+    precision: Literal["float32", "float16", "bfloat16", "int8"]
     context: Literal["dynamic", "full"]
     fallback_margin_s: float = Field(ge=0, le=30)
     num_beams: int = Field(ge=1, le=16)

@@ -20,6 +20,21 @@ class LongContext(Schema):
 
     share: float = Field(ge=0, le=1)
     max_s: float = Field(gt=0, le=30)
+    zeros_share: float = Field(ge=0, le=1)
+
+
+class Join(Schema):
+    """The share of clips that are heard one after another as one."""
+
+    share: float = Field(ge=0, le=1)
+    max_s: float = Field(gt=0, le=30)
+    max_pause_s: float = Field(ge=0, le=5)
+
+
+class SpeedChange(Schema):
+    """How much faster or slower than spoken a clip is heard."""
+
+    most: float = Field(ge=0, le=0.5)
 
 
 class SpecAugment(Schema):
@@ -50,7 +65,10 @@ class Params(Schema):
     accumulation: int = Field(ge=1)
     margin_s: float = Field(ge=0, le=30)
     long_context: LongContext
+    join: Join
+    speed_change: SpeedChange
     spec_augment: SpecAugment
+    average_decay: float = Field(ge=0, lt=1)
     precision: Literal["fp32", "bf16", "fp16"]
     gradient_checkpointing: bool
     eval_every_steps: int = Field(ge=1)

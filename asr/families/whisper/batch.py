@@ -46,6 +46,8 @@ def loss_batch(
     utterances: Sequence[Utterance],
     context_s: float,
     augment: SpecAugment | None = None,
+    *,
+    zeros: bool = False,
 ) -> LossBatch:
     """Build the batch: the prompt is given, the text and the end token are to be learned.
 
@@ -55,6 +57,7 @@ def loss_batch(
         utterances: the same clips, with transcripts.
         context_s: seconds that the encoder computes, for every clip of the batch.
         augment: stripes to hide, or None to hear the clips as they are.
+        zeros: whether what follows a clip is zeros in the log-mel, as faster-whisper pads.
 
     Raises:
         InputError: for a transcript longer than the decoder, naming the utterance.
@@ -75,6 +78,10 @@ def loss_batch(
     longest = max(len(inputs) for inputs, _ in rows)
     device = whisper.device
     mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+    if zeros:
+        mel = mel.clone()
+        for clip, waveform in zip(mel, waveforms, strict=True):
+            clip[:, len(waveform) // HOP + 1 :] = 0.0
     if augment is not None:
         mel = spec_augment(mel, [len(waveform) // HOP for waveform in waveforms], augment)
     return LossBatch(

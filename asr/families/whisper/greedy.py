@@ -1,6 +1,6 @@
 """Greedy decoding, all clips of a batch at once, each leaving as soon as it has ended.
 
-Training looks at dev through this module too, so its edits rerun training; `decode.py` is for
+Training looks at dev through this module too, so its edits rerun training; the engines are for
 transcription alone.
 """
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from transformers import WhisperTokenizer
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from asr.families.whisper.model import Whisper, encode
@@ -63,8 +64,9 @@ def transcribe_greedily(
             inputs, encoded = inputs[kept], encoded[kept]
             cache.batch_select_indices(kept)
             running = [running[row] for row in rows]
+    tokenizer = whisper.processor.tokenizer
     return [
-        hypothesis_of(whisper, utterance, clip_tokens, log_prob)
+        hypothesis_of(tokenizer, end, utterance, clip_tokens, log_prob)
         for utterance, clip_tokens, log_prob in zip(utterances, tokens, log_probs, strict=True)
     ]
 
@@ -87,7 +89,7 @@ def begin(
     prompts = [prompt_tokens(generation, utterance.language) for utterance in utterances]
     most = whisper.max_tokens - len(prompts[0])
     return (
-        encode(whisper, mel.to(whisper.device)),
+        encode(whisper, mel.to(whisper.device, whisper.network.dtype)),
         torch.tensor(prompts, device=whisper.device),
         [min(budget, most) for budget in budgets],
     )
@@ -121,11 +123,15 @@ def forbidden_tokens(whisper: Whisper) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def hypothesis_of(
-    whisper: Whisper, utterance: Utterance, tokens: Sequence[int], log_prob: float
+    tokenizer: WhisperTokenizer,
+    end: int,
+    utterance: Utterance,
+    tokens: Sequence[int],
+    log_prob: float,
 ) -> Hypothesis:
-    """From all tokens of a clip, which end in the end token unless they ran away."""
-    ended = tokens[-1] == whisper.network.generation_config.eos_token_id
-    text = whisper.processor.tokenizer.decode(tokens[:-1] if ended else tokens)
+    """From all tokens of a clip, which end in the token ``end`` unless they ran away."""
+    ended = tokens[-1] == end
+    text = tokenizer.decode(tokens[:-1] if ended else tokens)
     return Hypothesis(
         id=utterance.id,
         text=text.strip(),

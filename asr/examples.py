@@ -1,0 +1,132 @@
+"""Examples: what training hears as one clip, made anew in each epoch.
+
+With half an hour of speech a decoder knows the sentences by heart after two epochs, and reads dev
+no better from then on. So no clip is heard twice alike: each is played a little faster or slower,
+and some are heard one after another as one.
+"""
+
+import random
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from asr.audio import SAMPLE_RATE, Clips, Waveform
+from asr.context import FULL_S
+from asr.schemas.train import Join, SpeedChange
+from asr.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A training clip as an example holds it.
+
+    Attributes:
+        index: the clip's position in the training set.
+        speed: how many times faster than it was spoken; the pitch follows.
+        pause_s: silence before it.
+    """
+
+    index: int
+    speed: float
+    pause_s: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """One clip, or a few one after another.
+
+    Attributes:
+        pieces: the clips, in order.
+        duration_s: of all of them with their pauses.
+    """
+
+    pieces: tuple[Piece, ...]
+    duration_s: float
+
+
+def epoch_examples(
+    durations_s: Sequence[float],
+    groups: Sequence[Hashable],
+    join: Join,
+    speed_change: SpeedChange,
+    rng: random.Random,
+) -> list[Example]:
+    """Each clip once, by itself or joined to others of its group.
+
+    Args:
+        durations_s: of the clips.
+        groups: of each clip; what is joined has one language and one corpus.
+        join: how many are joined, and to what length.
+        speed_change: how far the speed goes.
+        rng: where chance comes from.
+    """
+    alone: list[int] = []
+    shared: dict[Hashable, list[int]] = {}
+    order = list(range(len(durations_s)))
+    rng.shuffle(order)
+    for index in order:
+        if rng.random() < join.share:
+            shared.setdefault(groups[index], []).append(index)
+        else:
+            alone.append(index)
+
+    def piece(index: int, pause_s: float) -> Piece:
+        return Piece(index, rng.uniform(1 - speed_change.most, 1 + speed_change.most), pause_s)
+
+    examples = [_example([piece(index, 0.0)], durations_s) for index in alone]
+    for indices in shared.values():
+        for together in _joined(indices, durations_s, join, rng):
+            pauses = [0.0] + [rng.uniform(0, join.max_pause_s) for _ in together[1:]]
+            pieces = [piece(index, pause) for index, pause in zip(together, pauses, strict=True)]
+            examples.append(_example(pieces, durations_s))
+    return examples
+
+
+def _joined(
+    indices: list[int], durations_s: Sequence[float], join: Join, rng: random.Random
+) -> Iterator[list[int]]:
+    """Cut a list of clips where their sum reaches a length that is drawn for each cut."""
+    together: list[int] = []
+    left_s = rng.uniform(0, join.max_s)
+    for index in indices:
+        if together and durations_s[index] > left_s:
+            yield together
+            together, left_s = [], rng.uniform(0, join.max_s)
+        together.append(index)
+        left_s -= durations_s[index]
+    if together:
+        yield together
+
+
+def _example(pieces: list[Piece], durations_s: Sequence[float]) -> Example:
+    duration_s = sum(piece.pause_s + durations_s[piece.index] / piece.speed for piece in pieces)
+    if duration_s > FULL_S:  # then as it was spoken, which fits
+        pieces = [Piece(piece.index, 1.0, 0.0) for piece in pieces]
+        duration_s = sum(durations_s[piece.index] for piece in pieces)
+    return Example(tuple(pieces), duration_s)
+
+
+def heard(example: Example, waveforms: Clips) -> Waveform:
+    """The example's waveform, float32, mono, 16 kHz; ``waveforms`` are all of the training set."""
+    parts = []
+    for piece in example.pieces:
+        parts.append(np.zeros(round(piece.pause_s * SAMPLE_RATE), np.float32))
+        waveform = waveforms[piece.index]
+        if piece.speed != 1.0:
+            waveform = soxr.resample(waveform, SAMPLE_RATE * piece.speed, SAMPLE_RATE)
+        parts.append(waveform)
+    return np.concatenate(parts)
+
+
+def said(example: Example, utterances: Sequence[Utterance]) -> Utterance:
+    """What is said in it: one utterance with the texts of all; ids are joined by ``+``."""
+    pieces = [utterances[piece.index] for piece in example.pieces]
+    return pieces[0].model_copy(
+        update={
+            "id": "+".join(utterance.id for utterance in pieces),
+            "text": " ".join(utterance.text.strip() for utterance in pieces),
+            "duration_s": example.duration_s,
+        }
+    )

@@ -1,0 +1,112 @@
+"""Decoding by CTranslate2, fed with no more frames than a clip has.
+
+faster-whisper stands on the same library and feeds it 30 s whatever the clip; nothing in the
+library asks for that.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import ctranslate2
+import numpy as np
+import numpy.typing as npt
+import torch
+from ctranslate2.converters import TransformersConverter
+from transformers import GenerationConfig, WhisperConfig, WhisperProcessor
+
+from asr.errors import InputError
+from asr.families.whisper.greedy import hypothesis_of
+from asr.families.whisper.tokens import prompt_tokens
+from asr.hypothesis import Hypothesis
+from asr.log_mel import FRAMES_PER_S, log_mel
+from asr.schemas.decode import Params as DecodeParams
+from asr.utterance import Utterance
+
+
+class Ctranslate2Engine:
+    """A model in CTranslate2; on the CPU each worker has a core and batches of its own.
+
+    A batch on one core costs a fifth less than on two, and its bits don't depend on how many cores
+    the machine has.
+    """
+
+    def __init__(
+        self, folder: Path, device: torch.device, params: DecodeParams, num_threads: int
+    ) -> None:
+        """Convert a plain transformers folder and load what comes out.
+
+        Raises:
+            InputError: if CTranslate2 can't use the device or the precision on it, or the folder
+                holds no Whisper model.
+        """
+        if device.type not in ("cpu", "cuda"):
+            raise InputError(
+                f"decode.engine: ctranslate2 runs on cpu and cuda, machine.device is "
+                f"{device.type}: choose torch"
+            )
+        supported = ctranslate2.get_supported_compute_types(device.type)
+        if params.precision not in supported:
+            raise InputError(
+                f"decode.precision: on this {device.type} CTranslate2 has "
+                f"{', '.join(sorted(supported))}, got {params.precision}"
+            )
+        self.num_workers = num_threads if device.type == "cpu" else 1
+        self._num_beams = params.num_beams
+        try:
+            config = WhisperConfig.from_pretrained(folder)
+            generation: Any = GenerationConfig.from_pretrained(folder)
+            self._tokenizer = WhisperProcessor.from_pretrained(folder).tokenizer
+            with TemporaryDirectory() as converted:
+                TransformersConverter(str(folder)).convert(f"{converted}/model")
+                self._model = ctranslate2.models.Whisper(
+                    f"{converted}/model",
+                    device=device.type,
+                    compute_type=params.precision,
+                    inter_threads=self.num_workers,
+                    intra_threads=1,
+                )
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise InputError(f"{folder}: expected a Whisper model, got {error}") from error
+        self._generation = generation
+        # -1 stands for the model's own list; timestamps it leaves free even where they are off.
+        first_timestamp = generation.no_timestamps_token_id + 1
+        self._suppressed = [-1, *range(first_timestamp, config.vocab_size)]
+        self._num_mels, self._num_positions = config.num_mel_bins, config.max_target_positions
+        torch.set_num_threads(1)  # each worker computes its own spectrograms
+
+    def transcribe(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+    ) -> list[Hypothesis]:
+        """Hypotheses of one batch, in order; arguments as in ``transcribe_greedily``."""
+        prompts = [prompt_tokens(self._generation, u.language) for u in utterances]
+        most = self._num_positions - len(prompts[0])
+        budgets = [min(budget, most) for budget in budgets]
+        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), self._num_mels)
+        found = self._model.generate(
+            ctranslate2.StorageView.from_array(mel.numpy()),
+            prompts,
+            beam_size=self._num_beams,
+            # Half of it is the prompt's by CTranslate2's count, whatever the prompt's length.
+            max_length=2 * max(*budgets, len(prompts[0])),
+            suppress_tokens=self._suppressed,
+            return_scores=True,
+        )
+        end = self._generation.eos_token_id
+        hypotheses = []
+        for utterance, budget, result in zip(utterances, budgets, found, strict=True):
+            (tokens,), (score,) = result.sequences_ids, result.scores
+            # The library leaves the end token out of the text, and of the mean's divisor.
+            if len(tokens) < budget:
+                found_tokens, log_prob = [*tokens, end], score * len(tokens)
+            else:
+                found_tokens, log_prob = tokens[:budget], score * budget
+            hypotheses.append(
+                hypothesis_of(self._tokenizer, end, utterance, found_tokens, log_prob)
+            )
+        return hypotheses

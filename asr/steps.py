@@ -1,0 +1,56 @@
+"""Every step of a training run, known before the first: a function of the seed and the clips."""
+
+import random
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+from asr.batching import EpochPlan, epoch_batches
+from asr.examples import Example, epoch_examples
+from asr.schemas.train import Params as TrainParams
+
+
+@dataclass(frozen=True)
+class TrainingBatch:
+    """Examples to be computed together.
+
+    Attributes:
+        examples: what is heard.
+        context_s: seconds of context computed for each of them.
+        zeros: whether what follows a clip is zeros in the log-mel instead of silence.
+    """
+
+    examples: tuple[Example, ...]
+    context_s: float
+    zeros: bool
+
+
+def plan_steps(
+    durations_s: Sequence[float], groups: Sequence[Hashable], params: TrainParams, seed: int
+) -> list[tuple[int, list[TrainingBatch]]]:
+    """Every step of the run: its epoch, and the batches whose gradients it adds up.
+
+    Args:
+        durations_s: of the training clips.
+        groups: of each clip; only clips of one group are joined.
+        params: section ``train``.
+        seed: of all chance.
+    """
+    plan = EpochPlan(
+        margin_s=params.margin_s,
+        batch_seconds=params.batch_seconds,
+        max_clips=params.max_batch_clips,
+        long_share=params.long_context.share,
+        long_max_s=params.long_context.max_s,
+        long_zeros_share=params.long_context.zeros_share,
+    )
+    steps = []
+    for epoch in range(params.num_epochs):
+        rng = random.Random(f"{seed}-{epoch}")
+        examples = epoch_examples(durations_s, groups, params.join, params.speed_change, rng)
+        batches = [
+            TrainingBatch(tuple(examples[i] for i in batch.indices), batch.context_s, batch.zeros)
+            for batch in epoch_batches([example.duration_s for example in examples], plan, rng)
+        ]
+        for start in range(0, len(batches), params.accumulation):
+            steps.append((epoch, batches[start : start + params.accumulation]))
+    return steps[: params.max_steps] if params.max_steps else steps

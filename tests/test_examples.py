@@ -1,0 +1,63 @@
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.examples import Example, Piece, epoch_examples, heard, said
+from asr.schemas.train import Join, SpeedChange
+from tests.examples import utterance
+
+JOIN = Join(share=0.5, max_s=8.0, max_pause_s=0.3)
+CHANGE = SpeedChange(most=0.12)
+clips = st.lists(st.tuples(st.floats(0.3, 30.0), st.sampled_from(["be", "bg"])), max_size=60)
+
+
+@given(clips, st.integers(0, 5))
+def test_each_clip_is_in_one_example_with_others_of_its_group_alone(chosen, seed):
+    lengths, groups = [length for length, _ in chosen], [group for _, group in chosen]
+    examples = epoch_examples(lengths, groups, JOIN, CHANGE, Random(seed))
+    pieces = [piece for example in examples for piece in example.pieces]
+    assert sorted(piece.index for piece in pieces) == list(range(len(chosen)))
+    for example in examples:
+        assert len({groups[piece.index] for piece in example.pieces}) == 1
+        assert example.duration_s <= 30.0 + 1e-9
+        if len(example.pieces) > 1:
+            assert sum(lengths[piece.index] for piece in example.pieces) <= JOIN.max_s + 1e-9
+    for piece in pieces:
+        assert 0.88 <= piece.speed <= 1.12
+        assert 0.0 <= piece.pause_s <= 0.3
+
+
+def test_nothing_is_joined_or_changed_where_params_say_so():
+    as_it_is = Join(share=0.0, max_s=8.0, max_pause_s=0.3), SpeedChange(most=0.0)
+    examples = epoch_examples([1.0, 2.0, 3.0], ["be"] * 3, *as_it_is, Random(1))
+    assert sorted(e.pieces[0].index for e in examples) == [0, 1, 2]
+    assert all(len(e.pieces) == 1 and e.pieces[0].speed == 1.0 for e in examples)
+
+
+def test_joined_clips_follow_each_other_with_silence_between():
+    # 0.1 s of ones, 0.05 s of pause, 0.2 s of twos, at a speed of 1.
+    waveforms = [np.full(1600, 1, np.float32), np.full(3200, 2, np.float32)]
+    example = Example((Piece(0, 1.0, 0.0), Piece(1, 1.0, 0.05)), 0.35)
+    waveform = heard(example, waveforms)
+    assert waveform.dtype == np.float32
+    assert waveform.tolist() == [1.0] * 1600 + [0.0] * 800 + [2.0] * 3200
+
+
+@pytest.mark.parametrize("speed", [0.88, 1.0, 1.12])
+def test_a_faster_clip_is_shorter_and_higher(speed):
+    tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
+    waveform = heard(Example((Piece(0, speed, 0.0),), 1 / speed), [tone])
+    assert len(waveform) == pytest.approx(16_000 / speed, abs=1)
+    spectrum = np.abs(np.fft.rfft(waveform[:8000]))
+    assert spectrum.argmax() * 2 == pytest.approx(440 * speed, abs=2)
+
+
+def test_what_is_said_in_joined_clips_is_all_their_texts():
+    utterances = [utterance("a", text="Лось. "), utterance("b", text="Воўк.")]
+    example = Example((Piece(1, 1.0, 0.0), Piece(0, 1.0, 0.2)), 3.2)
+    joined = said(example, utterances)
+    assert (joined.id, joined.text) == ("xx/b+xx/a", "Воўк. Лось.")
+    assert (joined.language, joined.duration_s) == ("be", 3.2)
