@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from accelerate import Accelerator
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from safetensors.torch import load_file
 from torch import nn
 from tqdm import tqdm
@@ -35,6 +36,8 @@ from asr.checkpoint import (
 )
 from asr.curves import Row
 from asr.dev_error import DevError
+from asr.interruption import EXIT_CODE, sigterm_noted
+from asr.memory import BatchLimit, fitting
 from asr.schedule import learning_rate
 from asr.schemas.train import Params as TrainParams
 from asr.steps import TrainingBatch, plan_steps
@@ -104,14 +107,22 @@ class Progress:
 def train(
     task: Task, params: TrainParams, seed: int, device: torch.device, scratch: Path
 ) -> Progress:
-    """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can."""
+    """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can.
+
+    Raises:
+        SystemExit: with code 143 after SIGTERM; what was done until then is saved.
+        InputError: if memory is too small for one clip.
+    """
     accelerator = Accelerator(
         mixed_precision=MIXED_PRECISION[params.precision], cpu=device.type == "cpu"
     )
     run = Run(accelerator, task, params, scratch)
     steps = plan_steps(task.durations_s, task.groups, params, seed)
     progress = run.resumed()
-    with tqdm(total=len(steps), initial=progress.step, unit="step", desc="train") as bar:
+    with (
+        sigterm_noted() as terminated,
+        tqdm(total=len(steps), initial=progress.step, unit="step", desc="train") as bar,
+    ):
         for epoch, batches in steps[progress.step :]:
             torch.manual_seed(zlib.crc32(f"{seed}-{progress.step}".encode()))
             rate = learning_rate(progress.step, len(steps), params)
@@ -124,8 +135,11 @@ def train(
                 progress.log_window()
             if progress.step % params.eval_every_steps == 0 or last:
                 run.look_at_dev(progress)
-            if progress.step % params.save_every_steps == 0 and not last:
+            if (progress.step % params.save_every_steps == 0 or terminated()) and not last:
                 run.save(progress)
+            if terminated() and not last:
+                tqdm.write(f"terminated: saved after step {progress.step}, run it again to go on")
+                raise SystemExit(EXIT_CODE)
             bar.set_postfix(loss=f"{point['loss']:.3f}", dev_wer=progress.best and progress.best[0])
             bar.update()
     run.restore_best(progress)
@@ -144,9 +158,29 @@ class Run:
         adamw = torch.optim.AdamW(groups, lr=params.lr, betas=params.betas, fused=True)
         self.loss, self.optimizer = accelerator.prepare(task.summed_loss, adamw)
         self.averages = {n: w.detach().clone() for n, w in self.weights.items()}
+        self.limit = BatchLimit(
+            scratch.parent / "batch_limits.json",
+            f"{_device_name(accelerator.device)}, {_num_weights(task.network):,} weights",
+        )
 
     def step(self, batches: list[TrainingBatch], rate: float) -> Row:
-        """One update from the gradients of ``batches``; every target token weighs the same."""
+        """One update from the gradients of ``batches``, in parts that fit the memory."""
+        chance = torch.get_rng_state()
+        while True:
+            parts = fitting(batches, self.limit.most_s)
+            try:
+                return self._step(parts, rate)
+            except RuntimeError as error:
+                if not should_reduce_batch_size(error):
+                    raise
+            # Past the handler, whose traceback holds the tensors that filled the memory.
+            self.optimizer.zero_grad()
+            clear_device_cache(garbage_collection=True)
+            self.limit.lower(parts)
+            torch.set_rng_state(chance)  # the same stripes are hidden, in halves
+
+    def _step(self, batches: list[TrainingBatch], rate: float) -> Row:
+        """One update; every target token of all batches weighs the same."""
         collated = [self.task.collate(batch) for batch in batches]
         num_targets = sum(batch.num_targets for batch in collated)
         for group in self.optimizer.param_groups:
@@ -249,6 +283,14 @@ def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[
         {"params": matrices, "weight_decay": weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def _num_weights(network: nn.Module) -> int:
+    return sum(weight.numel() for weight in network.parameters())
 
 
 def _mean(rows: list[Row], column: str) -> float:

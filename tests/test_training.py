@@ -1,13 +1,19 @@
 """The loop on a model of two weights, whose every number can be checked by hand."""
 
+import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
+from asr.checkpoint import load_checkpoint
 from asr.dev_error import DevError
 from asr.device import use_machine
+from asr.errors import InputError
+from asr.files import read_json
 from asr.params import load_params
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.train import Join, LongContext, Params, SpeedChange
@@ -25,7 +31,7 @@ def params(**changes):
         "log_every_steps": 1, "save_every_steps": 2, "precision": "fp32",
         "long_context": LongContext(share=0.0, max_s=30.0, zeros_share=0.0),
         "join": Join(share=0.0, max_s=8.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
-        "average_decay": 0.0, **changes,
+        "average_decay": 0.0, "margin_s": 0.28, **changes,
     }  # fmt: skip
     return load_params("train", Params, ROOT / "params.yaml").model_copy(update=values)
 
@@ -34,7 +40,7 @@ class Batch(list):
     num_targets = property(len)
 
 
-class SquaredError(nn.Module):
+class SquaredLoss(nn.Module):
     """Sum over the batch of (weight x + bias - 2 x) squared."""
 
     def __init__(self):
@@ -52,9 +58,9 @@ class KilledError(Exception):
     pass
 
 
-def task(dev_wers=(), kill_at_look=None):
+def task(dev_wers=(), kill_at_look=None, module=None):
     """A task over 8 clips of 1 s; dev reads ``dev_wers`` in turn, or dies at one look."""
-    module = SquaredError()
+    module = module or SquaredLoss()
     looks = []
 
     def read_dev():
@@ -124,6 +130,69 @@ def test_a_killed_run_ends_in_the_same_bits_as_one_that_was_not(tmp_path, kill_a
         assert torch.equal(ours, theirs)
 
 
+def test_sigterm_saves_at_once_and_the_next_run_goes_on(tmp_path):
+    whole, _ = task()
+    expected = train(whole, params(), 1, CPU, tmp_path / "whole")
+    warned, _ = task()
+    collate, batches = warned.collate, []
+
+    def collate_until_warned(batch):
+        batches.append(batch)
+        if len(batches) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return collate(batch)
+
+    warned.collate = collate_until_warned
+    with pytest.raises(SystemExit) as ended:
+        train(warned, params(save_every_steps=100), 1, CPU, tmp_path / "warned")
+    assert ended.value.code == 143
+    assert load_checkpoint(tmp_path / "warned").step == 3
+    resumed, looks = task(dev_wers=[1 / 2, 1 / 3, 1 / 4])  # the first look was before the warning
+    assert train(resumed, params(save_every_steps=100), 1, CPU, tmp_path / "warned") == expected
+    assert len(looks) == 3
+
+
+class Hungry(SquaredLoss):
+    """Takes 256 MiB for each clip of a batch."""
+
+    def forward(self, batch):
+        torch.empty(len(batch), 2**28, dtype=torch.uint8)
+        return super().forward(batch)
+
+
+@pytest.fixture
+def little_memory():
+    """700 MiB of address space more than there is in use: the allocator itself refuses."""
+    in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + 700 * 2**20, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def test_what_does_not_fit_the_memory_is_computed_in_halves(tmp_path, little_memory):
+    steps = {"max_steps": 2, "max_batch_clips": 8, "batch_seconds": 99.0}
+    plenty, _ = task()
+    expected = train(plenty, params(**steps), 1, CPU, tmp_path / "a" / "plenty")
+    hungry, _ = task(module=Hungry())
+    got = train(hungry, params(**steps), 1, CPU, tmp_path / "b" / "hungry")
+    # 8 clips of 1.28 s want 2 GiB, 4 want 1 GiB, 2 fit.
+    assert list(read_json(tmp_path / "b" / "batch_limits.json").values()) == pytest.approx([2.56])
+    for ours, theirs in zip(got.train_rows, expected.train_rows, strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_one_clip_that_does_not_fit_is_named(tmp_path, little_memory):
+    class Insatiable(SquaredLoss):
+        def forward(self, batch):
+            torch.empty(2**30, dtype=torch.uint8)
+            return super().forward(batch)
+
+    made, _ = task(module=Insatiable())
+    with pytest.raises(InputError, match="out of memory with one clip of 1.28 s on cpu, 2 w"):
+        train(made, params(), 1, CPU, tmp_path / "insatiable")
+
+
 def test_two_half_batches_make_the_step_of_one(tmp_path):
     whole, _ = task()
     halves, _ = task()
@@ -136,8 +205,6 @@ def test_two_half_batches_make_the_step_of_one(tmp_path):
 
 
 def test_a_device_that_is_not_there_is_refused():
-    from asr.errors import InputError
-
     wanted = "mps" if torch.cuda.is_available() else "cuda"
     with pytest.raises(InputError, match=rf"machine.device: {wanted} is not on this machine"):
         use_machine(MachineParams(device=wanted, num_threads=torch.get_num_threads()))
