@@ -189,7 +189,7 @@ def test_one_clip_that_does_not_fit_is_named(tmp_path, little_memory):
             return super().forward(batch)
 
     made, _ = task(module=Insatiable())
-    with pytest.raises(InputError, match="out of memory with one clip of 1.28 s on cpu, 2 w"):
+    with pytest.raises(InputError, match="out of memory with one clip"):
         train(made, params(), 1, CPU, tmp_path / "insatiable")
 
 
