@@ -44,9 +44,9 @@ class Engine(Protocol):
         """
 
 
-def token_budget(duration_s: float, max_tokens_per_s: float, least: int) -> int:
+def token_budget(duration_s: float, params: DecodeParams) -> int:
     """Tokens that speech of this length can hold: a decoder that wants more is in a loop."""
-    return max(least, math.ceil(duration_s * max_tokens_per_s))
+    return max(params.min_token_budget, math.ceil(duration_s * params.max_tokens_per_s))
 
 
 def transcribe_all(
@@ -57,6 +57,9 @@ def transcribe_all(
     params: DecodeParams,
 ) -> tuple[list[Hypothesis], float]:
     """Transcribe every utterance.
+
+    A short context makes a model loop now and then, so what ran away is heard once more with
+    ``fallback_margin_s``; if it runs away again the first hypothesis stays.
 
     Args:
         engine: the model.
@@ -70,28 +73,41 @@ def transcribe_all(
     """
     if params.context == "full":
         margin_s = FULL_S
-    durations_s = [utterance.duration_s for utterance in utterances]
-
-    def transcribe(batch: Batch) -> list[Hypothesis]:
-        return engine.transcribe(
-            [waveforms[i] for i in batch.indices],
-            [utterances[i] for i in batch.indices],
-            batch.context_s,
-            [
-                token_budget(durations_s[i], params.max_tokens_per_s, params.min_token_budget)
-                for i in batch.indices
-            ],
-        )
-
-    # Longest first: what does not fit shows at once, and no worker is left with it at the end.
-    batches = batches_by_length(durations_s, margin_s, params.batch_seconds)[::-1]
-    by_index: dict[int, Hypothesis] = {}
     started = time.perf_counter()
     with (
         tqdm(total=len(utterances), unit="clip", desc="transcribe") as progress,
         ThreadPoolExecutor(engine.num_workers) as workers,
     ):
-        for batch, hypotheses in zip(batches, workers.map(transcribe, batches), strict=True):
-            by_index.update(zip(batch.indices, hypotheses, strict=True))
-            progress.update(len(batch.indices))
-    return [by_index[i] for i in range(len(utterances))], time.perf_counter() - started
+
+        def hear(indices: Sequence[int], margin_s: float) -> dict[int, Hypothesis]:
+            batches = _batches(indices, utterances, margin_s, params.batch_seconds)
+            by_index: dict[int, Hypothesis] = {}
+            for batch, hypotheses in zip(batches, workers.map(transcribe, batches), strict=True):
+                by_index.update(zip(batch.indices, hypotheses, strict=True))
+                progress.update(len(batch.indices))
+            return by_index
+
+        def transcribe(batch: Batch) -> list[Hypothesis]:
+            chosen = [utterances[i] for i in batch.indices]
+            budgets = [token_budget(utterance.duration_s, params) for utterance in chosen]
+            clips = [waveforms[i] for i in batch.indices]
+            return engine.transcribe(clips, chosen, batch.context_s, budgets)
+
+        heard = hear(range(len(utterances)), margin_s)
+        loops = [index for index, hypothesis in sorted(heard.items()) if hypothesis.runaway]
+        if loops and margin_s < params.fallback_margin_s:
+            progress.total += len(loops)
+            again = hear(loops, params.fallback_margin_s)
+            heard |= {index: h for index, h in again.items() if not h.runaway}
+    return [heard[i] for i in range(len(utterances))], time.perf_counter() - started
+
+
+def _batches(
+    indices: Sequence[int], utterances: Sequence[Utterance], margin_s: float, batch_seconds: float
+) -> list[Batch]:
+    """Longest first: what does not fit shows at once, and no worker ends on it alone."""
+    durations_s = [utterances[i].duration_s for i in indices]
+    return [
+        Batch(tuple(indices[i] for i in batch.indices), batch.context_s)
+        for batch in reversed(batches_by_length(durations_s, margin_s, batch_seconds))
+    ]

@@ -1,0 +1,78 @@
+"""Transcribing a test set with an engine whose every answer is known."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.decoding import token_budget, transcribe_all
+from asr.hypothesis import Hypothesis
+from asr.params import load_params
+from asr.schemas.decode import Params
+from tests.examples import utterance
+
+ROOT = Path(__file__).parent.parent
+UTTERANCES = [utterance(str(i), duration_s=length) for i, length in enumerate([1.0, 3.0, 0.5, 2.0])]
+WAVEFORMS = [np.zeros(round(u.duration_s * 16_000), np.float32) for u in UTTERANCES]
+
+
+class Engine:
+    """Hears how long a clip is; loops on some clips, in contexts below ``cured_from_s``."""
+
+    def __init__(self, num_workers=1, loops_on=(), cured_from_s=0.0):
+        self.num_workers, self.loops_on, self.cured_from_s = num_workers, loops_on, cured_from_s
+        self.calls = []
+
+    def transcribe(self, waveforms, utterances, context_s, budgets):
+        self.calls.append(([u.id for u in utterances], context_s, budgets))
+        looping = context_s < self.cured_from_s
+        return [
+            Hypothesis(id=u.id, text=f"{len(waveform) / 16_000} s", num_tokens=2,
+                       mean_log_prob=-0.1, runaway=looping and u.id in self.loops_on)
+            for u, waveform in zip(utterances, waveforms, strict=True)
+        ]  # fmt: skip
+
+
+def params(**changes):
+    values = {"context": "dynamic", "fallback_margin_s": 8.0, "batch_seconds": 3.0, **changes}
+    return load_params("decode", Params, ROOT / "params.yaml").model_copy(update=values)
+
+
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_hypotheses_come_in_the_utterances_order(num_workers):
+    heard, seconds = transcribe_all(Engine(num_workers), WAVEFORMS, UTTERANCES, 0.5, params())
+    assert [h.id for h in heard] == [u.id for u in UTTERANCES]
+    assert [h.text for h in heard] == ["1.0 s", "3.0 s", "0.5 s", "2.0 s"]
+    assert seconds > 0
+
+
+def test_batches_are_of_like_length_the_longest_first():
+    engine = Engine()
+    transcribe_all(engine, WAVEFORMS, UTTERANCES, 0.28, params())
+    assert [ids for ids, _, _ in engine.calls] == [["xx/1"], ["xx/3"], ["xx/2", "xx/0"]]
+    assert [context for _, context, _ in engine.calls] == pytest.approx([3.52, 2.56, 1.28])
+
+
+def test_full_context_is_the_whole_window_for_all():
+    engine = Engine()
+    transcribe_all(engine, WAVEFORMS, UTTERANCES, 0.5, params(context="full", batch_seconds=99))
+    assert {context for _, context, _ in engine.calls} == {30.0}
+
+
+def test_what_ran_away_is_heard_again_in_a_longer_context():
+    engine = Engine(loops_on=["xx/0"], cured_from_s=5.0)
+    heard, _ = transcribe_all(engine, WAVEFORMS, UTTERANCES, 0.5, params())
+    assert engine.calls[-1][:2] == (["xx/0"], pytest.approx(9.28))
+    assert not any(h.runaway for h in heard)
+
+
+def test_what_runs_away_again_stays_as_it_was():
+    engine = Engine(loops_on=["xx/0"], cured_from_s=99.0)
+    heard, _ = transcribe_all(engine, WAVEFORMS, UTTERANCES, 0.5, params())
+    assert [h.runaway for h in heard] == [True, False, False, False]
+
+
+def test_token_budget_grows_with_the_clip_from_a_least():
+    budgets = params(max_tokens_per_s=25.0, min_token_budget=16)
+    assert token_budget(2.0, budgets) == 50
+    assert token_budget(0.3, budgets) == 16
