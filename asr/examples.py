@@ -40,10 +40,12 @@ class Example:
     Attributes:
         pieces: the clips, in order.
         duration_s: of all of them with their pauses.
+        seed: what is hidden of it is drawn from this.
     """
 
     pieces: tuple[Piece, ...]
     duration_s: float
+    seed: int
 
 
 def epoch_examples(
@@ -75,12 +77,19 @@ def epoch_examples(
     def piece(index: int, pause_s: float) -> Piece:
         return Piece(index, rng.uniform(1 - speed_change.most, 1 + speed_change.most), pause_s)
 
-    examples = [_example([piece(index, 0.0)], durations_s) for index in alone]
+    def example(pieces: list[Piece]) -> Example:
+        duration_s = sum(p.pause_s + durations_s[p.index] / p.speed for p in pieces)
+        if duration_s > FULL_S:  # then as it was spoken, which fits
+            pieces = [Piece(p.index, 1.0, 0.0) for p in pieces]
+            duration_s = sum(durations_s[p.index] for p in pieces)
+        return Example(tuple(pieces), duration_s, rng.getrandbits(63))
+
+    examples = [example([piece(index, 0.0)]) for index in alone]
     for indices in shared.values():
         for together in _joined(indices, durations_s, join, rng):
             pauses = [0.0] + [rng.uniform(0, join.max_pause_s) for _ in together[1:]]
             pieces = [piece(index, pause) for index, pause in zip(together, pauses, strict=True)]
-            examples.append(_example(pieces, durations_s))
+            examples.append(example(pieces))
     return examples
 
 
@@ -98,14 +107,6 @@ def _joined(
         left_s -= durations_s[index]
     if together:
         yield together
-
-
-def _example(pieces: list[Piece], durations_s: Sequence[float]) -> Example:
-    duration_s = sum(piece.pause_s + durations_s[piece.index] / piece.speed for piece in pieces)
-    if duration_s > FULL_S:  # then as it was spoken, which fits
-        pieces = [Piece(piece.index, 1.0, 0.0) for piece in pieces]
-        duration_s = sum(durations_s[piece.index] for piece in pieces)
-    return Example(tuple(pieces), duration_s)
 
 
 def heard(example: Example, waveforms: Clips) -> Waveform:

@@ -165,7 +165,6 @@ class Run:
 
     def step(self, batches: list[TrainingBatch], rate: float) -> Row:
         """One update from the gradients of ``batches``, in parts that fit the memory."""
-        chance = torch.get_rng_state()
         while True:
             parts = fitting(batches, self.limit.most_s)
             try:
@@ -177,7 +176,6 @@ class Run:
             self.optimizer.zero_grad()
             clear_device_cache(garbage_collection=True)
             self.limit.lower(parts)
-            torch.set_rng_state(chance)  # the same stripes are hidden, in halves
 
     def _step(self, batches: list[TrainingBatch], rate: float) -> Row:
         """One update; every target token of all batches weighs the same."""

@@ -129,7 +129,8 @@ def train_ours(
             [heard(example, waveforms) for example in batch.examples],
             [said(example, utterances) for example in batch.examples],
             batch.context_s,
-            params.spec_augment,
+            params,
+            [example.seed for example in batch.examples],
             zeros=batch.zeros,
         )
 

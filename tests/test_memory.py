@@ -7,7 +7,7 @@ from asr.steps import TrainingBatch
 
 
 def batch(num_examples: int, context_s: float) -> TrainingBatch:
-    examples = [Example((Piece(index, 1.0, 0.0),), 1.0) for index in range(num_examples)]
+    examples = [Example((Piece(index, 1.0, 0.0),), 1.0, index) for index in range(num_examples)]
     return TrainingBatch(tuple(examples), context_s, zeros=False)
 
 

@@ -87,6 +87,21 @@ def test_zeros_follow_the_clip_where_they_are_asked_for(whisper):
     assert silence[0, :, 53:].max() < 0
 
 
+def test_hidden_tokens_are_hidden_from_what_is_read_alone(whisper):
+    hiding = params(token_dropout=0.5, subword_dropout=0.0)
+    clips, utterances = [noise(0.5, 1), noise(0.4, 2)], [utterance("якія"), utterance("як")]
+    plain = loss_batch(whisper, clips, utterances, 0.64)
+    hidden = loss_batch(whisper, clips, utterances, 0.64, hiding, seeds=[1, 2])
+    assert torch.equal(hidden.targets, plain.targets)
+    assert torch.equal(hidden.inputs[:, :4], plain.inputs[:, :4])  # the prompt stays
+    changed = hidden.inputs != plain.inputs
+    assert changed.any()
+    assert set(hidden.inputs[changed].tolist()) == {END}
+    alone = loss_batch(whisper, clips[:1], utterances[:1], 0.64, hiding, seeds=[1])
+    assert torch.equal(alone.inputs[0], hidden.inputs[0])
+    torch.testing.assert_close(alone.log_mel[0], hidden.log_mel[0])
+
+
 def test_transcript_longer_than_the_decoder_is_refused_by_name(whisper):
     with pytest.raises(InputError, match=r"be/a: expected at most 14 tokens, .* got 45 for 'ааа"):
         loss_batch(whisper, [noise(0.5, 1)], [utterance("а" * 20)], 0.64)

@@ -68,6 +68,8 @@ class Params(Schema):
     join: Join
     speed_change: SpeedChange
     spec_augment: SpecAugment
+    token_dropout: float = Field(ge=0, lt=1)
+    subword_dropout: float = Field(ge=0, lt=1)
     average_decay: float = Field(ge=0, lt=1)
     precision: Literal["fp32", "bf16", "fp16"]
     gradient_checkpointing: bool

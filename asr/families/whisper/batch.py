@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
+from transformers import WhisperTokenizer
 
 from asr.errors import InputError
 from asr.families.whisper.model import Whisper, encode
+from asr.families.whisper.subwords import Subwords
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.log_mel import FRAMES_PER_S, HOP, log_mel
-from asr.schemas.train import SpecAugment
+from asr.schemas.train import Params as TrainParams
 from asr.spec_augment import spec_augment
 from asr.utterance import Utterance
 
@@ -45,7 +48,8 @@ def loss_batch(
     waveforms: Sequence[npt.NDArray[np.float32]],
     utterances: Sequence[Utterance],
     context_s: float,
-    augment: SpecAugment | None = None,
+    augment: TrainParams | None = None,
+    seeds: Sequence[int] = (),
     *,
     zeros: bool = False,
 ) -> LossBatch:
@@ -56,7 +60,8 @@ def loss_batch(
         waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
         utterances: the same clips, with transcripts.
         context_s: seconds that the encoder computes, for every clip of the batch.
-        augment: stripes to hide, or None to hear the clips as they are.
+        augment: section ``train``: what is hidden of clips and texts; None to hide nothing.
+        seeds: each clip's own, so that what is hidden of it doesn't depend on its company.
         zeros: whether what follows a clip is zeros in the log-mel, as faster-whisper pads.
 
     Raises:
@@ -64,17 +69,24 @@ def loss_batch(
     """
     tokenizer, generation = whisper.processor.tokenizer, whisper.network.generation_config
     end = generation.eos_token_id
+    chances = [torch.Generator().manual_seed(seed) for seed in seeds]
     rows = []
-    for utterance in utterances:
+    for row, utterance in enumerate(utterances):
         prompt = prompt_tokens(generation, utterance.language)
         text = text_tokens(tokenizer, utterance.text)
+        if augment is not None:
+            text = _subwords(tokenizer).dropped(text, augment.subword_dropout, chances[row])
         if (num_tokens := len(prompt) + len(text)) > whisper.max_tokens:
             raise InputError(
                 f"{utterance.id}: expected at most {whisper.max_tokens} tokens, the decoder's "
                 f"positions, got {num_tokens} for {utterance.text!r:.80}"
             )
         # The last token of the prompt predicts the first of the text.
-        rows.append((prompt + text, [IGNORED] * (len(prompt) - 1) + text + [end]))
+        read = text
+        if augment is not None:
+            hidden = torch.rand(len(text), generator=chances[row]) < augment.token_dropout
+            read = [end if h else token for token, h in zip(text, hidden, strict=True)]
+        rows.append((prompt + read, [IGNORED] * (len(prompt) - 1) + text + [end]))
     longest = max(len(inputs) for inputs, _ in rows)
     device = whisper.device
     mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
@@ -83,12 +95,18 @@ def loss_batch(
         for clip, waveform in zip(mel, waveforms, strict=True):
             clip[:, len(waveform) // HOP + 1 :] = 0.0
     if augment is not None:
-        mel = spec_augment(mel, [len(waveform) // HOP for waveform in waveforms], augment)
+        frames = [len(waveform) // HOP for waveform in waveforms]
+        mel = spec_augment(mel, frames, augment.spec_augment, chances)
     return LossBatch(
         mel.to(device),
         _padded([inputs for inputs, _ in rows], longest, end).to(device),
         _padded([targets for _, targets in rows], longest, IGNORED).to(device),
     )
+
+
+@cache
+def _subwords(tokenizer: WhisperTokenizer) -> Subwords:
+    return Subwords(tokenizer)
 
 
 def _padded(rows: list[list[int]], length: int, value: int) -> torch.Tensor:
