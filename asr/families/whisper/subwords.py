@@ -16,9 +16,8 @@ class Subwords:
     def __init__(self, tokenizer: WhisperTokenizer) -> None:
         self._ids: dict[str, int] = tokenizer.get_vocab()
         self._spelling = {token: spelling for spelling, token in self._ids.items()}
-        self._byte_of: dict[str, int] = {
-            letter: byte for byte, letter in bytes_to_unicode().items()
-        }
+        letters: dict[int, str] = bytes_to_unicode()  # type: ignore[no-untyped-call]
+        self._byte_of = {letter: byte for byte, letter in letters.items()}
         self._cuts: dict[int, list[tuple[int, int]]] = {}
 
     def cuts(self, token: int) -> list[tuple[int, int]]:
