@@ -8,11 +8,13 @@ import torch
 
 from asr.errors import InputError
 from asr.families.whisper.batch import IGNORED, SummedLoss, loss_batch
+from asr.families.whisper.ctranslate2_engine import Ctranslate2Engine
 from asr.families.whisper.decode import open_engine
 from asr.families.whisper.greedy import transcribe_greedily
 from asr.families.whisper.model import encode, load
 from asr.families.whisper.saving import save
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
+from asr.families.whisper.torch_engine import TorchEngine
 from asr.families.whisper.tuning import make_trainable, merge_adapter
 from asr.params import load_params
 from asr.schemas.decode import Params as DecodeParams
@@ -201,6 +203,12 @@ def test_beams_find_what_is_at_least_as_likely(folder):
         for num_beams in (1, 8)
     ]
     assert total[1] >= total[0]
+
+
+def test_the_engine_is_chosen_by_the_device_unless_it_is_named(folder):
+    assert isinstance(engine(folder, "auto"), Ctranslate2Engine)
+    assert isinstance(engine(folder, "auto", device="meta"), TorchEngine)
+    assert isinstance(engine(folder, "torch"), TorchEngine)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from asr.schemas import Schema
 class Params(Schema):
     """Section ``decode``."""
 
-    engine: Literal["ctranslate2", "torch"]
+    engine: Literal["auto", "ctranslate2", "torch"]
     precision: Literal["float32", "float16", "bfloat16", "int8"]
     context: Literal["dynamic", "full"]
     fallback_margin_s: float = Field(ge=0, le=30)

@@ -44,7 +44,7 @@ class Ctranslate2Engine:
         if device.type not in ("cpu", "cuda"):
             raise InputError(
                 f"decode.engine: ctranslate2 runs on cpu and cuda, machine.device is "
-                f"{device.type}: choose torch"
+                f"{device.type}: choose auto or torch"
             )
         supported = ctranslate2.get_supported_compute_types(device.type)
         if params.precision not in supported:
@@ -58,8 +58,9 @@ class Ctranslate2Engine:
             config = WhisperConfig.from_pretrained(folder)
             generation: Any = GenerationConfig.from_pretrained(folder)
             self._tokenizer = WhisperProcessor.from_pretrained(folder).tokenizer
+            converter = TransformersConverter(str(folder))
             with TemporaryDirectory() as converted:
-                TransformersConverter(str(folder)).convert(f"{converted}/model")
+                converter.convert(f"{converted}/model")
                 self._model = ctranslate2.models.Whisper(
                     f"{converted}/model",
                     device=device.type,
@@ -67,8 +68,10 @@ class Ctranslate2Engine:
                     inter_threads=self.num_workers,
                     intra_threads=1,
                 )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise InputError(f"{folder}: expected a Whisper model, got {error}") from error
+        except RuntimeError as error:  # a CUDA library that it lacks
+            raise InputError(f"decode.engine: ctranslate2 on {device.type}: {error}") from error
         self._generation = generation
         # -1 stands for the model's own list; timestamps it leaves free even where they are off.
         first_timestamp = generation.no_timestamps_token_id + 1

@@ -14,6 +14,8 @@ def open_engine(
     folder: Path, device: torch.device, params: DecodeParams, num_threads: int
 ) -> Engine:
     """Load a plain transformers folder into ``decode.engine``, on ``num_threads`` cores."""
-    if params.engine == "torch":
+    # CTranslate2 on a GPU wants CUDA libraries of its own choice beside torch's.
+    best = "ctranslate2" if device.type == "cpu" else "torch"
+    if (best if params.engine == "auto" else params.engine) == "torch":
         return TorchEngine(folder, device, params)
     return Ctranslate2Engine(folder, device, params, num_threads)
