@@ -7,7 +7,6 @@ that a model needs, the others 30 s.
 
 import random
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,33 +32,41 @@ PEER = "faster-whisper, float32"
 BEAMS = 5
 
 
-def decoders(model: Path, folder: Path, *, everyone: bool) -> dict[str, Decoder]:
-    """The decoders of one model by name; without ``everyone`` ours and the peer."""
-    machine = load_params("machine", MachineParams)
-    greedy = load_params("decode", DecodeParams).model_copy(update={"num_beams": 1})
-    converted = convert(model, folder)
-    threads = machine.num_threads
-    mine = {
-        "ours, float32": greedy,
-        "ours, int8": greedy.model_copy(update={"precision": "int8"}),
+def decoders(model: Path, converted: Path) -> dict[str, Decoder]:
+    """Ours and the peer."""
+    greedy, threads = _greedy(), load_params("machine", MachineParams).num_threads
+    return {
+        "ours, float32": ours(model, greedy, threads),
+        "ours, int8": ours(model, greedy.model_copy(update={"precision": "int8"}), threads),
+        PEER: faster_whisper(converted, "float32", 1, threads),
     }
-    if everyone:
-        mine |= {
-            "ours, float32, 30 s": greedy.model_copy(update={"context": "full"}),
-            f"ours, float32, beam {BEAMS}": greedy.model_copy(update={"num_beams": BEAMS}),
-        }
-    made = {name: ours(model, params, threads) for name, params in mine.items()}
-    made[PEER] = faster_whisper(converted, "float32", 1, threads)
-    if everyone:
-        peer = partial(faster_whisper, converted, num_threads=threads)
-        made |= {
-            "faster-whisper, int8": peer("int8", 1),
-            f"faster-whisper, float32, beam {BEAMS}": peer("float32", BEAMS),
-            f"faster-whisper, float32, beam {BEAMS}, stock": peer("float32", BEAMS, stock=True),
-            "faster-whisper batched, int8": faster_whisper_batched(converted, "int8", 1, threads),
-            "transformers' pipeline, float32": transformers_pipeline(model, 1),
-        }
-    return made
+
+
+def with_beams(model: Path, converted: Path) -> dict[str, Decoder]:
+    """Beam search, ours and as faster-whisper does it unasked."""
+    greedy, threads = _greedy(), load_params("machine", MachineParams).num_threads
+    beams = greedy.model_copy(update={"num_beams": BEAMS})
+    stock = faster_whisper(converted, "float32", BEAMS, threads, stock=True)
+    return {
+        f"ours, float32, beam {BEAMS}": ours(model, beams, threads),
+        f"faster-whisper, float32, beam {BEAMS}, as it comes": stock,
+    }
+
+
+def others(model: Path, converted: Path) -> dict[str, Decoder]:
+    """What else there is, and ours where it takes 30 s as they do."""
+    greedy, threads = _greedy(), load_params("machine", MachineParams).num_threads
+    full = greedy.model_copy(update={"context": "full"})
+    return {
+        "ours, float32, 30 s": ours(model, full, threads),
+        "faster-whisper, int8": faster_whisper(converted, "int8", 1, threads),
+        "faster-whisper batched, int8": faster_whisper_batched(converted, "int8", 1, threads),
+        "transformers' pipeline, float32": transformers_pipeline(model, 1),
+    }
+
+
+def _greedy() -> DecodeParams:
+    return load_params("decode", DecodeParams).model_copy(update={"num_beams": 1})
 
 
 def measure(utterances: list[Utterance], made: dict[str, Decoder]) -> Any:
@@ -90,13 +97,18 @@ def main() -> None:
     utterances = read_manifest(Path("data/manifests/test.jsonl"))
     random.Random(1).shuffle(utterances)
     mean_s = sum(u.duration_s for u in utterances) / len(utterances)
-    result: dict[str, Any] = {"clips": {"count": len(utterances), "mean_s": round(mean_s, 2)}}
+    few = utterances[: len(utterances) // NUM_PARTS]  # 30 s a clip take long
+    base, tuned = Path("models/base"), Path("models/tuned")
     with tempfile.TemporaryDirectory() as folder:
-        tuned = decoders(Path("models/tuned"), Path(folder) / "tuned", everyone=True)
-        result["tuned"] = measure(utterances, tuned)
-        # 30 s of context for a model that runs away often takes long: a third will do.
-        base = decoders(Path("models/base"), Path(folder) / "base", everyone=False)
-        result["base"] = measure(utterances[: len(utterances) // NUM_PARTS], base)
+        converted_base = convert(base, Path(folder) / "base")
+        converted = convert(tuned, Path(folder) / "tuned")
+        made = decoders(tuned, converted)
+        result = {
+            "tuned": measure(utterances, made | with_beams(tuned, converted)),
+            "tuned_others": measure(few, made | others(tuned, converted)),
+            "base": measure(few, decoders(base, converted_base)),
+            "clips": {"count": len(utterances), "mean_s": round(mean_s, 2), "few": len(few)},
+        }
     write_result("decoding", result)
 
 
