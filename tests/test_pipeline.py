@@ -112,8 +112,8 @@ def test_queued_experiments_run_and_show(repo):
     assert {"lr-1e-5", "lr-2e-5"} <= experiments(repo).keys()
 
 
-def test_killed_training_goes_on_and_ends_in_the_same_weights(reproduced, repo, tmp_path):
-    several_steps = {"train.max_steps": 5, "train.num_epochs": 5, "train.save_every_steps": 1}
+def test_ended_training_goes_on_and_ends_in_the_same_weights(reproduced, repo, tmp_path):
+    several_steps = {"train.max_steps": 6, "train.num_epochs": 6, "train.save_every_steps": 1}
     other = reproduced.clone(tmp_path / "other")
     other.run("dvc", "cache", "dir", "--local", str(reproduced.folder / ".dvc" / "cache"))
     other.run("dvc", "checkout")
@@ -122,12 +122,27 @@ def test_killed_training_goes_on_and_ends_in_the_same_weights(reproduced, repo, 
     # The run cache would hand over the other's weights.
     train = ("dvc", "repro", "--single-item", "--no-run-cache", "train")
     repo.run(*train)
-    with other.started(*train) as process:
-        wait_for(lambda: list(other.folder.glob(".dvc/tmp/scratch/train-*/step-*2")))
-        os.killpg(process.pid, signal.SIGKILL)
+    for sent, step in ((signal.SIGTERM, 2), (signal.SIGKILL, 4)):
+        with other.started(*train) as process:
+            wait_for(lambda step=step: checkpoints(other, step))
+            os.killpg(process.pid, sent)
+        wait_for(lambda process=process: not is_alive(process.pid))
     assert "resuming after step" in other.run(*train)
     assert out_hashes(other, "train") == out_hashes(repo, "train")
     assert not list(other.folder.glob(".dvc/tmp/scratch/train-*"))
+
+
+def checkpoints(repo, step):
+    return list(repo.folder.glob(f".dvc/tmp/scratch/train-*/step-*{step}"))
+
+
+def is_alive(process_group):
+    """Whether any process of the group is left: DVC goes at SIGTERM, its stage saves first."""
+    try:
+        os.killpg(process_group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def wait_for(happened, timeout_s=300):
