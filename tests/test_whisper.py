@@ -13,6 +13,7 @@ from asr.families.whisper.decode import open_engine
 from asr.families.whisper.greedy import transcribe_greedily
 from asr.families.whisper.model import encode, load
 from asr.families.whisper.saving import save
+from asr.families.whisper.subwords import Subwords
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.families.whisper.torch_engine import TorchEngine
 from asr.families.whisper.tuning import make_trainable, merge_adapter
@@ -102,6 +103,21 @@ def test_hidden_tokens_are_hidden_from_what_is_read_alone(whisper):
     alone = loss_batch(whisper, clips[:1], utterances[:1], 0.64, hiding, seeds=[1])
     assert torch.equal(alone.inputs[0], hidden.inputs[0])
     torch.testing.assert_close(alone.log_mel[0], hidden.log_mel[0])
+
+
+def test_subword_dropout_never_makes_a_transcript_too_long(tmp_path):
+    write_transformers(tmp_path / "tiny")
+    tiny = load(tmp_path / "tiny", torch.device("cpu"))
+    tokenizer = tiny.processor.tokenizer
+    whole = text_tokens(tokenizer, "abcdefghi")  # with its space 10, and the prompt's 4: all 14
+    cuttable = Subwords(tokenizer)
+    cuttable._cuts = {token: [(token, token)] for token in whole}
+    assert len(cuttable.dropped(whole, 0.9, torch.Generator().manual_seed(1))) > len(whole)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("asr.families.whisper.batch._subwords", lambda _: cuttable)
+        hiding = params(token_dropout=0.0, subword_dropout=0.9)
+        batch = loss_batch(tiny, [noise(0.5, 1)], [utterance("abcdefghi")], 0.64, hiding, [1])
+    assert batch.inputs[0].tolist()[4:] == whole
 
 
 def test_transcript_longer_than_the_decoder_is_refused_by_name(whisper):

@@ -27,7 +27,7 @@ class Join(Schema):
     """The share of clips that are heard one after another as one."""
 
     share: float = Field(ge=0, le=1)
-    max_s: float = Field(gt=0, le=30)
+    max_s: float = Field(gt=0, le=15)  # more text than that may not fit the decoder
     max_pause_s: float = Field(ge=0, le=5)
 
 

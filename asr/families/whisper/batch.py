@@ -75,7 +75,8 @@ def loss_batch(
         prompt = prompt_tokens(generation, utterance.language)
         text = text_tokens(tokenizer, utterance.text)
         if augment is not None:
-            text = _subwords(tokenizer).dropped(text, augment.subword_dropout, chances[row])
+            more = _subwords(tokenizer).dropped(text, augment.subword_dropout, chances[row])
+            text = more if len(prompt) + len(more) <= whisper.max_tokens else text
         if (num_tokens := len(prompt) + len(text)) > whisper.max_tokens:
             raise InputError(
                 f"{utterance.id}: expected at most {whisper.max_tokens} tokens, the decoder's "
