@@ -1,9 +1,9 @@
 """Deal utterances to train, dev and test so that nothing leaks between them."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from asr.balance import balance
 from asr.cli import run
 from asr.errors import InputError
 from asr.files import sha256_of, write_json
@@ -12,7 +12,7 @@ from asr.params import load_corpora, load_params, load_seed
 from asr.rejects import count_rejects
 from asr.schemas.split import Params
 from asr.shards import read_utterances
-from asr.splitting import split_utterances
+from asr.splitting import split_utterances, write_aside
 from asr.utterance import Utterance
 
 
@@ -22,7 +22,8 @@ def split(prepared: Path, rejects: Path, manifests: Path, metrics: Path) -> None
     Args:
         prepared: folder of the corpora's prepared folders.
         rejects: folder of the corpora's CSVs.
-        manifests: folder for train.jsonl, dev.jsonl and test.jsonl.
+        manifests: folder for train.jsonl, dev.jsonl and test.jsonl, and for aside.csv, which lists
+            what would have leaked.
         metrics: JSON on how much there is of each corpus and split.
     """
     corpora = load_corpora()
@@ -30,13 +31,15 @@ def split(prepared: Path, rejects: Path, manifests: Path, metrics: Path) -> None
     _check_folder(rejects, {f"{name}.csv" for name in corpora})
     by_corpus = {name: read_utterances(prepared / name) for name in corpora}
     utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
-    deal = split_utterances(utterances, load_params("split", Params), load_seed())
-    for name, dealt in deal.items():
+    params = load_params("split", Params)
+    deal = split_utterances(utterances, params, load_seed())
+    for name, dealt in deal.splits.items():
         write_manifest(manifests / f"{name}.jsonl", dealt)
+    write_aside(manifests / "aside.csv", deal.aside)
     counts = {name: count_rejects(rejects / f"{name}.csv") for name in corpora}
     described = {
         "corpora": {name: _corpus(by_corpus[name], counts[name]) for name in corpora},
-        "splits": {name: _split(dealt) for name, dealt in deal.items()},
+        **balance(deal, params),
         "test_sha256": sha256_of(manifests / "test.jsonl"),
     }
     write_json(metrics, described)
@@ -60,14 +63,6 @@ def _corpus(utterances: list[Utterance], num_rejected: dict[str, int]) -> dict[s
         "hours": round(sum(utterance.duration_s for utterance in utterances) / 3600, 4),
         "num_with_digits": sum(u.attributes.get("spelling") == "digits" for u in utterances),
         "num_rejected": num_rejected,
-    }
-
-
-def _split(utterances: list[Utterance]) -> dict[str, Any]:
-    return {
-        "num_utterances": len(utterances),
-        "seconds": round(sum(utterance.duration_s for utterance in utterances), 2),
-        "num_utterances_by_corpus": dict(Counter(u.corpus for u in utterances)),
     }
 
 

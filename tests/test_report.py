@@ -64,11 +64,12 @@ def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,)):
               folder / "metrics" / "speed" / f"{model}.json")  # fmt: skip
     compare(manifest, folder / "hypotheses" / "base.jsonl", folder / "hypotheses" / "tuned.jsonl",
             folder / "metrics" / "compare.json")  # fmt: skip
-    count = {"num_utterances": len(clips), "num_utterances_by_corpus": {"xx": len(clips)}}
+    count = {"num_utterances": len(clips), "num_utterances_by": {"corpus": {"xx": len(clips)}}}
     write_json(folder / "metrics" / "data.json", {
         "corpora": {"xx": {"hours": 0.1, "num_utterances": 9, "num_with_digits": 0,
                            "num_rejected": {"too_short": 7}}},
         "splits": {name: count | {"seconds": 1.5} for name in ("train", "dev", "test")},
+        "aside": {"sentence": 3}, "recommendations": ["record <others>"],
         "test_sha256": "0" * 64,
     })  # fmt: skip
     write_curve(folder / "curves" / "train.csv", TRAIN_COLUMNS, list(train))
@@ -140,6 +141,12 @@ def test_the_verdict_is_said_in_words(page):
     # 10 words. Base: 2 + 1 errors, and 5 of «script alert адзін script конь». Tuned: 0 + 1 + 3.
     assert text.startswith("WER 0.80 → 0.40, ")
     assert re.search(r" (better|no sure difference): −0\.40 \[[−+]\d\.\d\d, [−+]\d\.\d\d\]$", text)
+
+
+def test_what_the_split_says_is_shown(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "Set aside, since test or dev has the like: 3 by sentence." in text
+    assert "record <others>" in text
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):

@@ -8,95 +8,175 @@ from hypothesis import strategies as st
 
 from asr.errors import InputError
 from asr.schemas.split import Params
-from asr.splitting import SPLITS, check_no_leak, group_utterances, split_utterances
+from asr.splitting import SPLITS, set_leaks_aside, split_utterances
 from tests.examples import utterance
 
-PARAMS = Params(dev_share=0.1, test_share=0.2)
+PARAMS = Params(
+    dev_share=0.1,
+    test_share=0.2,
+    given="keep",
+    disjoint=["sentence", "speaker", "session"],
+    near_duplicate=0.0,
+    stratify_by="",
+)
 
 
-def names(groups):
-    return [[one.id.removeprefix("xx/") for one in group] for group in groups]
+def params(**changes):
+    return Params(**PARAMS.model_dump() | changes)
 
 
-def test_sentence_recording_speaker_and_session_each_tie():
+def split_of(deal):
+    return {one.id: split for split, dealt in deal.splits.items() for one in dealt}
+
+
+def given_split(name, split, **fields):
+    return utterance(name, attributes={"split": split}, **fields)
+
+
+def test_test_keeps_its_own_and_train_gives_way():
     sha = "f" * 64
-    groups = group_utterances(
-        [
-            utterance("a", text="Павук."),
-            utterance("b", text="«павук»", sha256=sha),
-            utterance("c", sha256=sha, speaker_id="s1"),
-            utterance("d", speaker_id="s1", session_id="t1"),
-            utterance("e", session_id="t1"),
-            utterance("alone"),
-        ]
-    )
-    assert names(groups) == [["a", "b", "c", "d", "e"], ["alone"]]
-
-
-def test_what_is_unknown_or_of_another_language_or_corpus_does_not_tie():
-    groups = group_utterances(
-        [
-            utterance("unknown speaker"),
-            utterance("unknown speaker too"),
-            utterance("be", text="Так", language="be"),
-            utterance("bg", text="Так", language="bg"),
-            utterance("xx", speaker_id="1", session_id="1"),
-            utterance("yy", speaker_id="1", session_id="1", corpus="yy"),
-        ]
-    )
-    assert [len(group) for group in groups] == [1] * 6
-
-
-def test_every_corpus_gets_its_shares():
-    utterances = [utterance(str(n)) for n in range(100)]
-    utterances += [utterance(str(n), corpus="yy", text=f"Other {n}") for n in range(50)]
-    utterances = [u.model_copy(update={"sha256": f"{i:064}"}) for i, u in enumerate(utterances)]
-    deal = split_utterances(utterances, PARAMS, seed=1)
-    counts = {split: Counter(one.corpus for one in deal[split]) for split in SPLITS}
-    assert counts == {
-        "train": {"xx": 70, "yy": 35},
-        "dev": {"xx": 10, "yy": 5},
-        "test": {"xx": 20, "yy": 10},
+    dealt = {
+        "test": [utterance("a", text="Павук.", sha256=sha)],
+        "dev": [utterance("b", text="«павук»"), utterance("c", text="Лось.")],
+        "train": [
+            utterance("d", text="Лось!"),
+            utterance("e", sha256=sha),
+            utterance("f", text="павук", language="uk"),
+        ],
     }
+    deal = set_leaks_aside(dealt, PARAMS)
+    assert split_of(deal) == {"xx/a": "test", "xx/c": "dev", "xx/f": "train"}
+    assert [(leak.utterance.id, leak.shared, leak.other.id) for leak in deal.aside] == [
+        ("xx/b", "sentence", "xx/a"),
+        ("xx/d", "sentence", "xx/c"),
+        ("xx/e", "recording", "xx/a"),
+    ]
+
+
+def test_speakers_and_sessions_are_those_of_their_corpus():
+    dealt = {
+        "test": [utterance("a", speaker_id="s1"), utterance("b", session_id="t1")],
+        "dev": [],
+        "train": [
+            utterance("c", speaker_id="s1"),
+            utterance("d", session_id="t1"),
+            utterance("e", speaker_id="s1", session_id="t1", corpus="yy"),
+        ],
+    }
+    assert [leak.shared for leak in set_leaks_aside(dealt, PARAMS).aside] == ["speaker", "session"]
+
+
+def test_what_may_be_shared_is_left_out_of_disjoint():
+    dealt = {
+        "test": [utterance("a", text="Так", speaker_id="s1")],
+        "dev": [],
+        "train": [utterance("b", text="Так", speaker_id="s2")],
+    }
+    assert set_leaks_aside(dealt, params(disjoint=["speaker"])).aside == []
+
+
+def test_nearly_the_same_sentence_gives_way():
+    sign = "Знакът за буквата {} в Американския Жестов език."
+    dealt = {
+        "test": [utterance("f", text=sign.format("F"))],
+        "dev": [],
+        "train": [utterance("g", text=sign.format("G")), utterance("h", text="Друг знак.")],
+    }
+    (leak,) = set_leaks_aside(dealt, params(near_duplicate=0.8)).aside
+    assert str(leak).startswith("train xx/g and test xx/f share near_duplicate 'Знакът")
+    assert set_leaks_aside(dealt, PARAMS).aside == []
+
+
+def test_a_speaker_is_dealt_whole():
+    utterances = [utterance(str(n), speaker_id=f"s{n % 50}") for n in range(500)]
+    homes = split_of(split_utterances(utterances, PARAMS, seed=1))
+    for speaker in range(50):
+        assert len({homes[f"xx/{n}"] for n in range(speaker, 500, 50)}) == 1
+
+
+def test_every_corpus_gets_about_its_shares():
+    utterances = [utterance(str(n)) for n in range(1000)]
+    deal = split_utterances(utterances, PARAMS, seed=1)
+    counts = {split: len(dealt) for split, dealt in deal.splits.items()}
+    assert counts["dev"] == pytest.approx(100, abs=30)
+    assert counts["test"] == pytest.approx(200, abs=40)
+    assert deal.aside == []
+
+
+def test_new_data_moves_nobody():
+    old = [utterance(str(n)) for n in range(300)]
+    # Half of the new speak old sentences, in other voices.
+    new = [
+        utterance(f"new {n}", text=f"Sentence {n}.", speaker_id=f"s{n}") for n in range(200, 400)
+    ]
+    before = split_of(split_utterances(old, PARAMS, seed=1))
+    deal = split_utterances(old + new, PARAMS, seed=1)
+    after = split_of(deal)
+    set_aside = {leak.utterance.id for leak in deal.aside}
+    assert set_aside
+    for one in old:
+        assert after.get(one.id, before[one.id]) == before[one.id]
+        assert (one.id in after) != (one.id in set_aside)
+        assert before[one.id] != "test" or one.id in after
 
 
 @pytest.mark.parametrize("count", [3, 4, 5, 6])
 def test_the_smallest_corpora_fill_every_split(count):
     for seed in range(20):
         deal = split_utterances([utterance(str(n)) for n in range(count)], PARAMS, seed)
-        assert all(deal.values())
+        assert all(deal.splits.values())
 
 
-def test_three_speakers_fill_every_split():
-    utterances = [utterance(str(n), speaker_id=f"s{n % 3}") for n in range(30)]
-    deal = split_utterances(utterances, PARAMS, seed=1)
-    assert {split: len(deal[split]) for split in SPLITS} == {"train": 10, "dev": 10, "test": 10}
+def test_every_stratum_is_in_every_split():
+    utterances = [
+        utterance(f"{age} {n}", attributes={"age_bucket": age}, speaker_id=f"{age} {n}")
+        for age in ("3-4", "5-7")
+        for n in range(6)
+    ]
+    for seed in range(20):
+        deal = split_utterances(utterances, params(stratify_by="age_bucket"), seed)
+        for split in SPLITS:
+            ages = {one.attributes["age_bucket"] for one in deal.splits[split]}
+            assert ages == {"3-4", "5-7"}
 
 
-def test_too_few_groups_are_told_by_corpus_and_split():
+def test_too_few_speakers_are_told_by_corpus_and_split():
     utterances = [utterance(str(n), speaker_id=f"s{n % 2}") for n in range(10)]
-    with pytest.raises(InputError, match=r"no utterance for xx: train; .*three groups.*'xx': 10"):
+    with pytest.raises(InputError, match=r"no utterance for xx: \w+; .*three speakers.*'xx': 10"):
         split_utterances(utterances, PARAMS, seed=1)
 
 
 def test_the_order_given_is_kept_and_another_seed_deals_otherwise():
     utterances = [utterance(str(n)) for n in range(50)]
     one, two = (split_utterances(utterances, PARAMS, seed) for seed in (1, 2))
-    assert [u.id for u in one["train"]] == [u.id for u in utterances if u in one["train"]]
-    assert one["test"] != two["test"]
+    train = one.splits["train"]
+    assert [u.id for u in train] == [u.id for u in utterances if u in train]
+    assert one.splits["test"] != two.splits["test"]
     assert one == split_utterances(utterances, PARAMS, seed=1)
 
 
-def test_a_tenth_more_data_moves_few_of_the_old():
-    old = [utterance(str(n)) for n in range(1000)]
-    more = old + [utterance(f"new {n}") for n in range(100)]
-    before = split_of(split_utterances(old, PARAMS, seed=1))
-    after = split_of(split_utterances(more, PARAMS, seed=1))
-    assert sum(before[one.id] != after[one.id] for one in old) <= 20
+def test_given_splits_are_kept_and_a_missing_dev_is_dealt_from_train():
+    utterances = [given_split(f"a{n}", "train") for n in range(40)]
+    utterances += [given_split(f"b{n}", "test") for n in range(5)]
+    homes = split_of(split_utterances(utterances, PARAMS, seed=1))
+    assert all(homes[f"xx/b{n}"] == "test" for n in range(5))
+    assert {homes[f"xx/a{n}"] for n in range(40)} == {"train", "dev"}
 
 
-def split_of(deal):
-    return {one.id: split for split, utterances in deal.items() for one in utterances}
+def test_a_leak_in_given_splits_stops_and_names_the_pair():
+    utterances = [given_split("a", "train", text="Павук."), given_split("b", "test", text="Павук!")]
+    message = r"1 leaks.*train xx/a and test xx/b share sentence 'Павук\.'"
+    with pytest.raises(InputError, match=message):
+        split_utterances(utterances, PARAMS, seed=1)
+    others = [utterance(str(n)) for n in range(20)]
+    deal = split_utterances(utterances + others, params(given="ignore"), seed=1)
+    homes = split_of(deal)
+    assert homes["xx/a"] == homes["xx/b"]  # one sentence, dealt whole
+
+
+def test_a_given_split_by_another_name_is_told():
+    with pytest.raises(InputError, match=r"xx/a: split: expected .*'train'.*, got 'valid'"):
+        split_utterances([given_split("a", "valid")], PARAMS, seed=1)
 
 
 @st.composite
@@ -122,20 +202,14 @@ def test_nothing_leaks_and_nothing_is_lost_whatever_the_data(utterances, seed):
     try:
         deal = split_utterances(utterances, PARAMS, seed)
     except InputError as error:
-        assert re.search("needs at least three groups", str(error))
+        assert re.search("needs at least three speakers", str(error))
         return
-    assert sorted(split_of(deal)) == sorted(one.id for one in utterances)
+    told = [*split_of(deal), *(leak.utterance.id for leak in deal.aside)]
+    assert Counter(told) == Counter(one.id for one in utterances)
     for trait in ("text", "sha256", "speaker_id", "session_id"):
         homes: dict = {}
-        for split, dealt in deal.items():
+        for split, dealt in deal.splits.items():
             for one in dealt:
                 if (value := getattr(one, trait)) is not None:
                     corpus = one.corpus if trait.endswith("_id") else ""
                     assert homes.setdefault((corpus, value), split) == split
-
-
-def test_a_leak_names_the_pair_and_what_they_share():
-    deal = {"train": [utterance("a", text="Павук.")], "test": [utterance("b", text="Павук!")]}
-    message = "1 leaks: train xx/a and test xx/b share sentence 'павук'"
-    with pytest.raises(InputError, match=message):
-        check_no_leak(deal)

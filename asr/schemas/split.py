@@ -1,5 +1,7 @@
 """How utterances are dealt to train, dev and test."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from asr.schemas import Schema
@@ -10,3 +12,7 @@ class Params(Schema):
 
     dev_share: float = Field(gt=0, lt=0.5)
     test_share: float = Field(gt=0, lt=0.5)
+    given: Literal["keep", "ignore"]
+    disjoint: list[Literal["sentence", "speaker", "session"]]
+    near_duplicate: float = Field(ge=0, le=1)
+    stratify_by: str
