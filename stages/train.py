@@ -20,6 +20,7 @@ from asr.schemas.train import Params as TrainParams
 from asr.shards import Waveforms
 from asr.steps import TrainingBatch
 from asr.training import DEV_COLUMNS, TRAIN_COLUMNS, Task, train
+from asr.written import written
 
 CODE = ("asr", "stages/train.py")
 
@@ -41,7 +42,8 @@ def train_stage(
     tuning = family_module(family, "tuning")
     tuned = family_module(family, "model").load(base, device)
     tuning.make_trainable(tuned, params)
-    utterances = read_manifest(train_manifest)
+    utterances = written(read_manifest(train_manifest), params.text)
+    dev = written(read_manifest(dev_manifest), params.text)
     waveforms = Waveforms(prepared, utterances)
     loss_batch = family_module(family, "batch").loss_batch
 
@@ -62,7 +64,7 @@ def train_stage(
         collate=collate,
         durations_s=[utterance.duration_s for utterance in utterances],
         groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-        read_dev=dev_reader(tuned, family, prepared, read_manifest(dev_manifest), params),
+        read_dev=dev_reader(tuned, family, prepared, dev, params),
     )
     with scratch_folder("train", key) as scratch:
         progress = train(task, params, seed, device, scratch)

@@ -46,9 +46,18 @@ class SpecAugment(Schema):
     max_mel_bins: int = Field(ge=0, le=80)
 
 
+class Text(Schema):
+    """What of a transcript the model learns to write."""
+
+    punctuation: Literal["keep", "fold", "drop"]
+    hebrew_points: Literal["keep", "drop"]
+    script: Literal["as_is", "latin", "cyrillic"]
+
+
 class Params(Schema):
     """Section ``train``."""
 
+    text: Text
     tune: Literal["full", "frozen_encoder", "lora"]
     lora: Lora
     freeze_embedding: bool

@@ -5,8 +5,6 @@ Whisper's tokens («<|0.00|>»), which corpora made of subtitles hold, go as wel
 ``spoken``: a maqaf parts words, gershayim («צה״ל») close up, numbers are spelled.
 """
 
-import unicodedata
-
 from asr.annotations import without_tokens
 from asr.hebrew_points import without_points
 from asr.text import made_for, spoken
@@ -26,6 +24,4 @@ def normalize(text: str, language: str) -> str:
         InputError: for another language.
     """
     made_for(LANGUAGES, language, "hebrew")
-    bare = without_points(unicodedata.normalize("NFKC", without_tokens(text)))
-    # Once more: spelled numbers and folded letters could bring points of their own.
-    return spoken.normalize(without_points(spoken.normalize(bare, language)), language)
+    return spoken.normalize(without_points(without_tokens(text)), language)
