@@ -25,6 +25,7 @@ from asr.errors import InputError
 from asr.files import whole_folder
 from asr.raw import Provenance, Recording
 from asr.rejects import Reason, Reject, write_rejects
+from asr.repairs import repaired
 from asr.schemas.prepare import Params
 from asr.sentence import has_digits, sentence_key
 from asr.shards import write_shards
@@ -126,10 +127,13 @@ def _judge(
     text, duration_s = recording.text, None
 
     def reject(reason: Reason, detail: str) -> Reject:
-        return Reject(utterance_id, reason, detail, duration_s, text, recording.file)
+        return Reject(utterance_id, reason, detail, duration_s, recording.text, recording.file)
 
     if text is None or not sentence_key(text):
         return reject(Reason.NO_TRANSCRIPT, "no letter or digit")
+    text, repairs = repaired(text, params.repairs)
+    if not sentence_key(text):
+        return reject(Reason.ONLY_ANNOTATIONS, "no letter or digit besides")
     try:
         waveform = decode(recording.audio)
     except UndecodableError as error:
@@ -150,7 +154,9 @@ def _judge(
         source=f"{corpus.provenance.origin}:{recording.file}",
         sha256=hashlib.sha256(samples).hexdigest(),
         # Kept, and counted: the model has to guess whether "25" is to be written so.
-        attributes=recording.attributes | ({"spelling": "digits"} if has_digits(text) else {}),
+        attributes=recording.attributes
+        | ({"spelling": "digits"} if has_digits(text) else {})
+        | ({"raw_text": str(recording.text), "repairs": " ".join(repairs)} if repairs else {}),
         shard="",
         row=0,
     )

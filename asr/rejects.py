@@ -15,6 +15,7 @@ class Reason(StrEnum):
     """Why a recording is rejected, in the order in which it is looked at."""
 
     NO_TRANSCRIPT = "no_transcript"  # or one without a letter or digit
+    ONLY_ANNOTATIONS = "only_annotations"  # no letter is left once they are taken out
     UNDECODABLE = "undecodable"
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"

@@ -8,7 +8,8 @@ from typing import Any
 from asr.error_rate import ErrorCounts, char_errors, pooled, word_errors
 from asr.errors import InputError
 from asr.hypothesis import Hypothesis
-from asr.text import Normalizer
+from asr.scripts import LANGUAGES, Script, in_script
+from asr.text import Normalizers
 from asr.utterance import Utterance
 
 DIGITS = 6  # of rates in metrics: the same bytes for the same run
@@ -16,13 +17,19 @@ DIGITS = 6  # of rates in metrics: the same bytes for the same run
 
 @dataclass(frozen=True)
 class Scored:
-    """One utterance's texts, normalized, and the errors between them."""
+    """One utterance's texts, normalized, and the errors between them.
+
+    ``blind_words`` and ``blind_chars`` are the errors after both texts were brought to one script,
+    in a language that is written in two; the same as the others elsewhere.
+    """
 
     utterance: Utterance
     reference: str
     hypothesis: str
     words: ErrorCounts
     chars: ErrorCounts
+    blind_words: ErrorCounts
+    blind_chars: ErrorCounts
     runaway: bool
 
 
@@ -30,9 +37,17 @@ def score_utterances(
     utterances: Sequence[Utterance],
     hypotheses: Mapping[str, Hypothesis],
     source: Path,
-    normalizer: Normalizer,
+    normalizers: Normalizers,
+    script: Script,
 ) -> list[Scored]:
-    """Score every utterance; ``source`` is the hypotheses' file, for messages.
+    """Score every utterance.
+
+    Args:
+        utterances: the test set.
+        hypotheses: by id, one for each utterance.
+        source: the hypotheses' file, for messages.
+        normalizers: of each language, for reference and hypothesis alike.
+        script: the one that was to be written, where a language has two.
 
     Raises:
         InputError: if an utterance has no hypothesis, or a hypothesis no utterance.
@@ -48,18 +63,28 @@ def score_utterances(
             f"{source}: {len(unknown)} hypotheses for no utterance of the test set, "
             f"first {unknown[0]!r}"
         )
-    return [_score(u, hypotheses[u.id], normalizer) for u in utterances]
+    return [_score(u, hypotheses[u.id], normalizers, script) for u in utterances]
 
 
-def _score(utterance: Utterance, hypothesis: Hypothesis, normalizer: Normalizer) -> Scored:
-    reference = normalizer.normalize(utterance.text, utterance.language)
-    heard = normalizer.normalize(hypothesis.text, utterance.language)
+def _score(
+    utterance: Utterance, hypothesis: Hypothesis, normalizers: Normalizers, script: Script
+) -> Scored:
+    language = utterance.language
+    wanted = in_script(utterance.text, language, script)
+    reference, heard = (normalizers.normalize(t, language) for t in (wanted, hypothesis.text))
+    words, chars = word_errors(reference, heard), char_errors(reference, heard)
+    blind_words, blind_chars = words, chars
+    if language in LANGUAGES:
+        blind = [in_script(text, language, "latin") for text in (reference, heard)]
+        blind_words, blind_chars = word_errors(*blind), char_errors(*blind)
     return Scored(
         utterance,
         reference,
         heard,
-        word_errors(reference, heard),
-        char_errors(reference, heard),
+        words,
+        chars,
+        blind_words,
+        blind_chars,
         hypothesis.runaway,
     )
 
@@ -82,9 +107,16 @@ def summary(scored: Sequence[Scored]) -> dict[str, Any]:
     words = pooled(one.words for one in scored)
     chars = pooled(one.chars for one in scored)
     num_runaways = sum(one.runaway for one in scored)
+    blind = {}
+    if any(one.utterance.language in LANGUAGES for one in scored):
+        blind = {
+            "wer_script_blind": rounded(pooled(one.blind_words for one in scored).rate),
+            "cer_script_blind": rounded(pooled(one.blind_chars for one in scored).rate),
+        }
     return {
         "wer": rounded(words.rate),
         "cer": rounded(chars.rate),
+        **blind,
         "num_utterances": len(scored),
         "num_words": words.num_reference,
         "num_chars": chars.num_reference,
@@ -93,8 +125,13 @@ def summary(scored: Sequence[Scored]) -> dict[str, Any]:
         "insertions": words.insertions,
         "num_runaways": num_runaways,
         "runaway_rate": rounded(num_runaways / len(scored)) if scored else None,
-        "num_empty_references": sum(not one.reference for one in scored),
+        "num_empty_references": len(empty_references(scored)),
     }
+
+
+def empty_references(scored: Sequence[Scored]) -> list[str]:
+    """Ids of utterances in whose reference no word counts: whatever is heard there is an error."""
+    return [one.utterance.id for one in scored if not one.reference]
 
 
 def rounded(rate: float | None) -> float | None:

@@ -9,7 +9,7 @@ class Utterance(BaseModel):
     Attributes:
         id: ``<corpus>/<name>``, unique over all corpora and stable between runs.
         corpus: the corpus's key in ``params.yaml``.
-        text: the transcript as the source has it, before any normalizer.
+        text: the transcript as the source has it, but for repairs; before any normalizer.
         duration_s: length of the prepared audio, in seconds.
         language: ISO 639 code, as the model's tokenizer knows it.
         speaker_id: who speaks, or None where the source doesn't say.
@@ -17,7 +17,8 @@ class Utterance(BaseModel):
         license: SPDX identifier of the source's license.
         source: where the recording came from: package, archive or address, and the file in it.
         sha256: of the prepared audio's samples (int16, little endian), in hexadecimal.
-        attributes: whatever else the source says, such as ``age_bucket``.
+        attributes: whatever else the source says, such as ``age_bucket``; if prepare made repairs,
+            which (``repairs``) and what the source had (``raw_text``).
         shard: file name of the Parquet shard, relative to the corpus's prepared folder.
         row: row in that shard.
     """

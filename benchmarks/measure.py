@@ -14,7 +14,7 @@ from typing import Any
 from asr.error_rate import pooled, word_errors
 from asr.params import load_params
 from asr.schemas.score import Params as ScoreParams
-from asr.text import text_normalizer
+from asr.text import Normalizers
 from asr.utterance import Utterance
 
 RESULTS = Path("benchmarks/results")
@@ -54,7 +54,7 @@ def ratio(ours: Stopwatch, peer: Stopwatch) -> dict[str, float]:
 
 def pooled_wer(utterances: Sequence[Utterance], texts: Mapping[str, str]) -> float | None:
     """WER of texts by utterance id, as the score stage counts it."""
-    normalize = text_normalizer(load_params("score", ScoreParams).normalizer).normalize
+    normalize = Normalizers(load_params("score", ScoreParams).normalizers).normalize
     return pooled(
         word_errors(normalize(u.text, u.language), normalize(texts[u.id], u.language))
         for u in utterances

@@ -13,16 +13,18 @@ from asr.manifest import read_manifest
 from asr.params import load_params, load_seed
 from asr.schemas.score import Params
 from asr.scoring import Scored, by_group, rounded, score_utterances
-from asr.text import text_normalizer
+from asr.text import Normalizers
 
 
 def compare(manifest: Path, base: Path, tuned: Path, out: Path) -> None:
     """Say by how much the tuned model is better, and how sure that is."""
     params = load_params("score", Params)
-    normalizer = text_normalizer(params.normalizer)
+    normalizers = Normalizers(params.normalizers)
     utterances = read_manifest(manifest)
     before, after = (
-        by_group(score_utterances(utterances, read_hypotheses(path), path, normalizer))
+        by_group(
+            score_utterances(utterances, read_hypotheses(path), path, normalizers, params.script)
+        )
         for path in (base, tuned)
     )
     seed = load_seed()
@@ -30,7 +32,7 @@ def compare(manifest: Path, base: Path, tuned: Path, out: Path) -> None:
     write_json(
         out,
         {
-            "normalizer": normalizer.ID,
+            "normalizers": normalizers.ids(u.language for u in utterances),
             "test_sha256": sha256_of(manifest),
             "confidence": params.confidence,
             "groups": groups,

@@ -14,7 +14,7 @@ from asr.report.worst import worst_examples
 from asr.schemas.report import Params as ReportParams
 from asr.schemas.score import Params as ScoreParams
 from asr.scoring import score_utterances
-from asr.text import text_normalizer
+from asr.text import Normalizers
 
 
 def report(
@@ -22,15 +22,17 @@ def report(
 ) -> None:
     """One page to look at, with scores, curves and the worst utterances to hear."""
     num_worst = load_params("report", ReportParams).num_worst
-    normalizer = text_normalizer(load_params("score", ScoreParams).normalizer)
+    params = load_params("score", ScoreParams)
+    normalizers = Normalizers(params.normalizers)
     utterances = read_manifest(manifest)
     base, tuned = (
-        score_utterances(utterances, read_hypotheses(path), path, normalizer)
+        score_utterances(utterances, read_hypotheses(path), path, normalizers, params.script)
         for path in (hypotheses / "base.jsonl", hypotheses / "tuned.jsonl")
     )
+    ids = normalizers.ids(u.language for u in utterances)
     page = render(
         Results(
-            metrics=read_metrics(metrics, sha256_of(manifest), normalizer.ID),
+            metrics=read_metrics(metrics, sha256_of(manifest), ids),
             base=base,
             tuned=tuned,
             examples=worst_examples(base, tuned, prepared, num_worst),

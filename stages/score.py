@@ -8,19 +8,27 @@ from asr.hypothesis import read_hypotheses
 from asr.manifest import read_manifest
 from asr.params import load_params
 from asr.schemas.score import Params
-from asr.scoring import by_group, score_utterances, summary
-from asr.text import text_normalizer
+from asr.scoring import by_group, empty_references, score_utterances, summary
+from asr.text import Normalizers
 
 
 def score(manifest: Path, hypotheses: Path, timing: Path, out: Path, speed: Path) -> None:
     """Count the errors of a model's hypotheses, and its speed."""
-    normalizer = text_normalizer(load_params("score", Params).normalizer)
+    params = load_params("score", Params)
+    normalizers = Normalizers(params.normalizers)
+    utterances = read_manifest(manifest)
     scored = score_utterances(
-        read_manifest(manifest), read_hypotheses(hypotheses), hypotheses, normalizer
+        utterances, read_hypotheses(hypotheses), hypotheses, normalizers, params.script
     )
     groups = {name: summary(group) for name, group in by_group(scored).items()}
     write_json(
-        out, {"normalizer": normalizer.ID, "test_sha256": sha256_of(manifest), "groups": groups}
+        out,
+        {
+            "normalizers": normalizers.ids(u.language for u in utterances),
+            "test_sha256": sha256_of(manifest),
+            "groups": groups,
+            "empty_references": empty_references(scored),
+        },
     )
     # Apart from the scores: no two runs take the same time.
     write_json(speed, read_json(timing))

@@ -1,5 +1,6 @@
 """Deal utterances to train, dev and test so that nothing leaks between them."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,12 @@ def _check_folder(folder: Path, expected: set[str]) -> None:
 
 
 def _corpus(utterances: list[Utterance], num_rejected: dict[str, int]) -> dict[str, Any]:
+    repairs = Counter(name for u in utterances for name in u.attributes.get("repairs", "").split())
     return {
         "num_utterances": len(utterances),
         "hours": round(sum(utterance.duration_s for utterance in utterances) / 3600, 4),
         "num_with_digits": sum(u.attributes.get("spelling") == "digits" for u in utterances),
+        "num_repaired": dict(sorted(repairs.items())),
         "num_rejected": num_rejected,
     }
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from asr.augment import Augmentation
 from asr.checkpoint import fingerprint, scratch_folder
 from asr.cli import run
 from asr.context import write_margin
@@ -20,13 +21,15 @@ from asr.schemas.train import Params as TrainParams
 from asr.shards import Waveforms
 from asr.steps import TrainingBatch
 from asr.training import DEV_COLUMNS, TRAIN_COLUMNS, Task, train
+from asr.written import written
 
 CODE = ("asr", "stages/train.py")
 
 
 def train_stage(
-    base: Path, prepared: Path, train_manifest: Path, dev_manifest: Path, out: Path, curves: Path
-) -> None:
+    base: Path, prepared: Path, train_manifest: Path, dev_manifest: Path, noise: Path,
+    out: Path, curves: Path,
+) -> None:  # fmt: skip
     """Tune the base model on train and keep the weights that read dev best."""
     params = load_params("train", TrainParams)
     machine = load_params("machine", MachineParams)
@@ -36,19 +39,23 @@ def train_stage(
 
     # The manifests hold the hash of every clip's samples, so they stand for the audio too.
     facts = {"train": params.model_dump(), "machine": machine.model_dump(), "seed": seed}
-    key = fingerprint(facts, [train_manifest, dev_manifest, *_files(base), *_code()])
+    key = fingerprint(
+        facts, [train_manifest, dev_manifest, *_files(base), *_files(noise), *_code()]
+    )
 
     tuning = family_module(family, "tuning")
     tuned = family_module(family, "model").load(base, device)
     tuning.make_trainable(tuned, params)
-    utterances = read_manifest(train_manifest)
+    utterances = written(read_manifest(train_manifest), params.text)
+    dev = written(read_manifest(dev_manifest), params.text)
     waveforms = Waveforms(prepared, utterances)
+    augmented = Augmentation(params.augment, noise)
     loss_batch = family_module(family, "batch").loss_batch
 
     def collate(batch: TrainingBatch) -> Any:
         return loss_batch(
             tuned,
-            [heard(example, waveforms) for example in batch.examples],
+            [augmented(heard(example, waveforms), example.seed) for example in batch.examples],
             [said(example, utterances) for example in batch.examples],
             batch.context_s,
             params,
@@ -62,7 +69,7 @@ def train_stage(
         collate=collate,
         durations_s=[utterance.duration_s for utterance in utterances],
         groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-        read_dev=dev_reader(tuned, family, prepared, read_manifest(dev_manifest), params),
+        read_dev=dev_reader(tuned, family, prepared, dev, params),
     )
     with scratch_folder("train", key) as scratch:
         progress = train(task, params, seed, device, scratch)

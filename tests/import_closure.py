@@ -18,7 +18,8 @@ def import_closure(script: Path, chosen: Mapping[str, str], root: Path) -> set[s
 
     Args:
         script: relative to ``root``.
-        chosen: for families, corpora and text, the module that params choose.
+        chosen: for families, corpora and text, the modules that params may choose, parted by
+            spaces.
         root: the repository.
     """
     found: set[str] = set()
@@ -57,7 +58,8 @@ def _found_by_name(tree: ast.AST, chosen: Mapping[str, str]) -> Iterator[Path]:
         if node.func.id in FOUND_BY_NAME:
             kind, place = FOUND_BY_NAME[node.func.id]
             constants = [a.value for a in node.args if isinstance(a, ast.Constant)]
-            yield Path(place.format(chosen[kind], *constants))
+            for choice in chosen[kind].split():
+                yield Path(place.format(choice, *constants))
 
 
 def _with_packages(path: Path, root: Path) -> Iterator[Path]:

@@ -63,6 +63,7 @@ def test_from_an_unpacked_corpus_to_manifests():
         "num_utterances": 10,
         "hours": 0.0014,
         "num_with_digits": 10,
+        "num_repaired": {},
         "num_rejected": {"no_transcript": 1},
     }
     test = Path("data/manifests/test.jsonl")

@@ -8,7 +8,7 @@ from asr.errors import InputError
 from asr.preparing import Corpus, prepare_corpus
 from asr.raw import Provenance, Recording
 from asr.rejects import count_rejects
-from asr.schemas.prepare import Params
+from asr.schemas.prepare import Params, Repairs
 from asr.shards import read_utterances
 from tests.examples import tone, wav
 
@@ -25,6 +25,7 @@ PARAMS = Params(
     min_peak_dbfs=-40.0,
     max_chars_per_s=25.0,
     max_rejected_share=1.0,
+    repairs=Repairs(encoding=False, annotations=False),
     max_utterances=0,
     shard_mb=1,
 )
@@ -95,6 +96,25 @@ def test_an_utterance_carries_what_is_known_of_it(prepare):
     assert crow.source == "home:birds/crow.wav"
     assert crow.speaker_id is None
     assert crow.attributes == {"spelling": "digits"}
+
+
+def test_repairs_keep_what_was_there_and_reject_what_they_empty(prepare):
+    texts = {"smile": "[smeh] Å¡to", "music": "♪ [muzika]", "fine": "Što?"}
+    recordings = [
+        recording(name, wav(tone(0.5, hz=200.0 + 50 * n)), text)
+        for n, (name, text) in enumerate(texts.items())
+    ]
+    kept, rejects = prepare(recordings, repairs=Repairs(encoding=True, annotations=True))
+    assert kept["smile"].text == "što"
+    assert kept["smile"].attributes == {
+        "raw_text": "[smeh] Å¡to",
+        "repairs": "encoding annotations",
+    }
+    assert (kept["fine"].text, kept["fine"].attributes) == ("Što?", {})
+    assert rejects == {"music": ("only_annotations", "no letter or digit besides")}
+    kept, rejects = prepare(recordings)  # none is asked for
+    assert {name: one.text for name, one in kept.items()} == texts
+    assert rejects == {}
 
 
 def test_a_recording_is_kept_once(prepare):

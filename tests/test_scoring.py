@@ -4,26 +4,26 @@ import pytest
 
 from asr.errors import InputError
 from asr.hypothesis import Hypothesis
-from asr.scoring import by_group, score_utterances, summary
-from asr.text import text_normalizer
+from asr.scoring import by_group, empty_references, score_utterances, summary
+from asr.text import Normalizers
 from tests.examples import utterance
 
 SOURCE = Path("data/hypotheses/base.jsonl")
-SPOKEN = text_normalizer("spoken")
+NORMALIZERS = Normalizers({"default": "spoken", "sr": "bcs", "he": "hebrew"})
 
 
 def heard(name, text, runaway=False):
     return Hypothesis(id=name, text=text, num_tokens=3, mean_log_prob=-0.5, runaway=runaway)
 
 
-def scored(pairs):
+def scored(pairs, script="as_is"):
     """Score (id, reference, hypothesis) triples; an id starts with its corpus."""
     utterances = [
         utterance(name[3:], corpus=name[:2], language=name[:2], text=text)
         for name, text, _ in pairs
     ]
     hypotheses = {name: heard(name, text) for name, _, text in pairs}
-    return score_utterances(utterances, hypotheses, SOURCE, SPOKEN)
+    return score_utterances(utterances, hypotheses, SOURCE, NORMALIZERS, script)
 
 
 def test_one_normalizer_serves_both_sides():
@@ -43,8 +43,43 @@ def test_groups_are_pooled_over_all_corpora_and_languages():
     assert groups["overall"]["insertions"] == 2
 
 
-def test_a_reference_that_the_normalizer_empties_is_counted():
-    assert summary(scored([("be/a", "…", "а")]))["num_empty_references"] == 1
+def test_a_reference_that_the_normalizer_empties_is_counted_and_named():
+    rows = scored([("be/a", "…", "а"), ("be/b", "б", "б"), ("sr/c", "[smeh]", "")])
+    assert summary(rows)["num_empty_references"] == 2
+    assert empty_references(rows) == ["be/a", "sr/c"]
+
+
+def test_each_language_has_its_own_normalizer():
+    hebrew, belarusian = scored([("he/a", "שָׁלוֹם", "שלום"), ("be/b", "Так!", "так")])
+    assert (hebrew.reference, hebrew.hypothesis) == ("שלום", "שלום")
+    assert (belarusian.reference, belarusian.hypothesis) == ("так", "так")
+    ids = NORMALIZERS.ids(["he", "be", "he"])
+    assert list(ids) == ["be", "he"]
+    assert ids["he"] == f"hebrew-1/{ids['be']}"
+
+
+def test_beside_the_plain_score_stands_one_that_is_blind_to_the_script():
+    rows = scored([("sr/a", "Ljubav je sve", "љубав је све"), ("sr/b", "Да, знам", "да не знам")])
+    # The first is right but for its script, the second has one word too many.
+    counts = summary(rows)
+    assert counts["wer"] == 0.8  # 3 substitutions and 1 insertion in 5 words
+    assert counts["wer_script_blind"] == 0.2
+    assert counts["cer_script_blind"] < counts["cer"]
+
+
+def test_elsewhere_there_is_no_such_score_and_overall_takes_the_plain_one():
+    rows = scored([("be/a", "а б", "a б"), ("sr/b", "а б", "a b")])  # Latin letters
+    groups = {name: summary(group) for name, group in by_group(rows).items()}
+    assert "wer_script_blind" not in groups["language be"]
+    assert groups["language sr"]["wer_script_blind"] == 0.0
+    assert groups["overall"]["wer"] == 0.75
+    assert groups["overall"]["wer_script_blind"] == 0.25
+
+
+def test_the_script_that_was_to_be_written_is_asked_for():
+    pairs = [("sr/a", "Ljubav je sve", "љубав је све")]
+    assert summary(scored(pairs, script="cyrillic"))["wer"] == 0.0
+    assert summary(scored(pairs, script="latin"))["wer"] == 1.0
 
 
 def test_a_missing_hypothesis_is_refused():
@@ -53,10 +88,11 @@ def test_a_missing_hypothesis_is_refused():
             [utterance("a", corpus="be"), utterance("b", corpus="be")],
             {"be/a": heard("be/a", "")},
             SOURCE,
-            SPOKEN,
+            NORMALIZERS,
+            "as_is",
         )
 
 
 def test_a_hypothesis_for_nobody_is_refused():
     with pytest.raises(InputError, match=r"1 hypotheses for no utterance .* first 'be/z'"):
-        score_utterances([], {"be/z": heard("be/z", "")}, SOURCE, SPOKEN)
+        score_utterances([], {"be/z": heard("be/z", "")}, SOURCE, NORMALIZERS, "as_is")

@@ -33,9 +33,25 @@ SPOKEN = [
 
 DIGITS = [
     ("be", "Калькулятар.  6x7=42", "калькулятар шэсць x сем сорак два"),
-    ("be", "1 цэнт ($0.01)", "адзін цэнт нуль нуль адзін"),
+    ("be", "1 цэнт ($0.01)", "адзін цэнт адзін цэнт"),
+    ("be", "10 руб., 5 %", "дзесяць рублёў пяць працэнтаў"),
+    ("bg", "50 лв. или 25 €", "50 лева или 25 евро"),
+    ("bg", "3,5 %", "3 5 процента"),
+    ("de", "1 €, 1.234,5 km", "ein euro eintausendzweihundertvierunddreissig komma fünf km"),
+    ("de", "am 24.12.2025", "am vierundzwanzig zwölf zweitausendfünfundzwanzig"),
+    ("el", "1.000 €", "1000 ευρώ"),
+    ("en", "$25 or $1.50 or 5€", "twenty five dollars or one dollar fifty cents or five euros"),
+    ("en", "the 21st of 1,000,000", "the twenty first of one million"),
+    ("en", "3.05%", "three point zero five percent"),
+    ("es", "1.er piso, 3a planta", "primero piso tercera planta"),
+    ("fr", "25 €, 1 000 fois, le 1er", "vingt cinq euros mille fois le premier"),
+    ("fr", "3,5 %", "trois virgule cinq pour cent"),
+    ("he", "₪5", "חמש שקלים"),
+    ("hr", "2.000 €", "dvije tisuće eura"),
+    ("ru", "3,5 %, 21-й раз", "три целых пять десятых процента двадцать первый раз"),
+    ("ru", "в 2020 3 000 раз", "в две тысячи двадцать три тысячи раз"),
     ("bg", "100 стотинки — 1 лев", "100 стотинки 1 лев"),  # num2words has no Bulgarian
-    ("sr", "Има 5", "има 5"),  # and Serbian in Latin letters alone
+    ("sr", "Има 5", "има пет"),  # num2words has Serbian in Latin letters alone
     ("sr", "Ima 5", "ima pet"),
     ("en", "21 of 1000000000", "twenty one of one zero zero zero zero zero zero zero zero zero"),
     ("th", "เขามี 100 บาท", "เขามีหนึ่งร้อยบาท"),  # written without spaces
@@ -46,6 +62,50 @@ DIGITS = [
 @pytest.mark.parametrize(("language", "text", "expected"), SPOKEN + DIGITS)
 def test_spoken(language, text, expected):
     assert text_normalizer("spoken").normalize(text, language) == expected
+
+
+HEBREW = [
+    ("שָׁלוֹם עוֹלָם", "שלום עולם"),
+    ("בֵּית־סֵפֶר", "בית ספר"),  # a maqaf parts words, though it lies among the points
+    ("בְּרֵאשִׁ֖ית בָּרָ֣א אֱלֹהִ֑ים׃", "בראשית ברא אלהים"),  # cantillation, sof pasuq
+    ("שׁלום", "שלום"),  # letter and point in one character
+    ("<|0.00|> שלום!!! <|2.40|>", "שלום"),
+    ('צה״ל, ה"שלום"... מה???', "צהל השלום מה"),
+    ("5 ילדים", "חמש ילדים"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), HEBREW)
+def test_hebrew(text, expected):
+    assert text_normalizer("hebrew").normalize(text, "he") == expected
+
+
+BCS = [
+    ("sr", "Љубав, ЉУБАВ!", "љубав љубав"),  # the script stays
+    ("hr", "Ǉubav i ǌegov džep", "ljubav i njegov džep"),  # two letters in one character
+    ("bs", "[smijeh] Idemo <|1.20|> (kući) ♪", "idemo kući"),
+    ("sr", "[00:12.50] Знам да знаш", "знам да знаш"),
+    ("bs", "200 ljudi", "dvjesta ljudi"),
+    ("sr", "200 ljudi", "dvesta ljudi"),
+    ("sr", "25 дин.", "двадесет пет динара"),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "expected"), BCS)
+def test_bcs(language, text, expected):
+    assert text_normalizer("bcs").normalize(text, language) == expected
+
+
+@pytest.mark.parametrize(("profile", "known"), [("hebrew", "'he', 'yi'"), ("bcs", "'bs', 'hr', ")])
+def test_a_profile_refuses_the_languages_that_it_would_harm(profile, known):
+    with pytest.raises(InputError, match=f"{profile} is for language {known}.*got 'be'; choose"):
+        text_normalizer(profile).normalize("так", "be")
+
+
+def test_a_number_may_be_of_any_length():
+    nines = text_normalizer("spoken").normalize("9" * 5000 + " % и $" + "9" * 5000, "ru")
+    assert nines.count("девять") == 10_000
+    assert nines.endswith("долларов")
 
 
 def test_verbatim_counts_case_and_punctuation():
@@ -59,11 +119,27 @@ def test_english_is_whispers_own_and_for_english_alone():
         english.normalize("שלום", "he")
 
 
-@pytest.mark.parametrize("profile", ["spoken", "verbatim"])
-@given(text=st.text(), language=st.sampled_from(["be", "bg", "he", "sr", "th", "tr"]))
-def test_a_profile_takes_any_text_and_has_nothing_to_add_to_its_own(profile, text, language):
-    normalize = text_normalizer(profile).normalize
+ANY = [
+    "be", "bg", "ca", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hi", "hr", "it",
+    "lt", "lv", "nl", "pl", "pt", "ro", "ru", "sr", "sv", "th", "tr", "uk", "yue",
+]  # fmt: skip
+PIECES = [*"$€£%-,.'’5oa[]{}♪ Њǈב־׃״²½٣İIßς·", *"\u0301\u200d\u200b\u00ad\u05bc\ufb2a"]
+PIECES += [
+    "01", "1.000,50", "1,234.5", "000", "лв", "zł", "дин", "st", "-й", "1er", "nj", "LJ", "<i>",
+    "<|0|>",
+]  # fmt: skip
+texts = st.text() | st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("profile", "languages"),
+    [("spoken", ANY), ("verbatim", ANY), ("hebrew", ["he", "yi"]), ("bcs", ["bs", "hr", "sr"])],
+)
+@given(text=texts, data=st.data())
+def test_a_profile_takes_any_text_and_has_nothing_to_add_to_its_own(profile, languages, text, data):
+    normalize, language = text_normalizer(profile).normalize, data.draw(st.sampled_from(languages))
     once = normalize(text, language)
+    assert once == " ".join(once.split())
     assert normalize(once, language) == once
 
 
@@ -73,17 +149,22 @@ def test_english_takes_any_text(text):
     text_normalizer("english").normalize(text, "en")
 
 
+@pytest.mark.parametrize(
+    ("profile", "language"), [("spoken", "be"), ("hebrew", "he"), ("bcs", "sr")]
+)
 @given(text=st.text(st.characters(categories=["L", "N"]), min_size=1))
-def test_letters_and_digits_are_never_lost_whole(text):
-    assert text_normalizer("spoken").normalize(text, "be")
+def test_letters_and_digits_are_never_lost_whole(profile, language, text):
+    assert text_normalizer(profile).normalize(text, language)
 
 
 def test_profiles_say_who_they_are():
-    assert text_normalizer("spoken").ID.startswith("spoken-1/unicode-")
+    assert text_normalizer("spoken").ID.startswith("spoken-2/unicode-")
+    assert text_normalizer("hebrew").ID.startswith("hebrew-1/spoken-2/")
+    assert text_normalizer("bcs").ID.startswith("bcs-1/cyrtranslit-1.")
 
 
 def test_unknown_profile_is_refused_with_the_known_ones():
     with pytest.raises(
-        InputError, match=r"no normalizer 'spokn', there are \['english', 'spoken', .*'\]"
+        InputError, match=r"no normalizer 'spokn', there are \['bcs', 'english', .*'\]"
     ):
         text_normalizer("spokn")

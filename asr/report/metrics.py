@@ -24,8 +24,8 @@ class Metrics:
     speed: dict[str, dict[str, Any]]
 
 
-def read_metrics(folder: Path, test_sha256: str, normalizer: str) -> Metrics:
-    """Read them all, and refuse those of another test set or another normalizer.
+def read_metrics(folder: Path, test_sha256: str, normalizers: dict[str, str]) -> Metrics:
+    """Read them all, and refuse those of another test set or other normalizers.
 
     Raises:
         InputError: naming the file and the key, expected and got.
@@ -37,7 +37,7 @@ def read_metrics(folder: Path, test_sha256: str, normalizer: str) -> Metrics:
     speed = {name: read_json(folder / "speed" / f"{name}.json") for name in MODELS}
     scored = {f"score/{name}.json": content for name, content in score.items()}
     for name, content in ({"compare.json": compare} | scored).items():
-        for key, expected in (("test_sha256", test_sha256), ("normalizer", normalizer)):
+        for key, expected in (("test_sha256", test_sha256), ("normalizers", normalizers)):
             if content.get(key) != expected:
                 raise InputError(
                     f"{folder / name}: {key}: expected {expected!r}, got {content.get(key)!r}"

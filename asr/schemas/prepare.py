@@ -5,6 +5,13 @@ from pydantic import Field
 from asr.schemas import Schema
 
 
+class Repairs(Schema):
+    """What is put right in transcripts."""
+
+    encoding: bool
+    annotations: bool
+
+
 class Params(Schema):
     """Section ``prepare``."""
 
@@ -13,5 +20,6 @@ class Params(Schema):
     min_peak_dbfs: float = Field(ge=-96, le=0)
     max_chars_per_s: float = Field(gt=0, le=100)
     max_rejected_share: float = Field(ge=0, le=1)
+    repairs: Repairs
     max_utterances: int = Field(ge=0)
     shard_mb: int = Field(ge=1, le=4096)

@@ -1,8 +1,8 @@
 """How a model is tuned."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from asr.schemas import Schema
 
@@ -46,9 +46,63 @@ class SpecAugment(Schema):
     max_mel_bins: int = Field(ge=0, le=80)
 
 
+class Noise(Schema):
+    """Noise under some clips, ``folder``'s or synthetic."""
+
+    share: float = Field(ge=0, le=1)
+    min_snr_db: float = Field(ge=-20, le=60)
+    max_snr_db: float = Field(ge=-20, le=60)
+    folder: str = Field(min_length=1)
+
+
+class Pitch(Schema):
+    """Some clips higher or lower, as long as before."""
+
+    share: float = Field(ge=0, le=1)
+    most_semitones: float = Field(ge=0, le=12)
+
+
+class Reverb(Schema):
+    """Some clips as a room answers them."""
+
+    share: float = Field(ge=0, le=1)
+    min_t60_s: float = Field(ge=0.05, le=5)
+    max_t60_s: float = Field(ge=0.05, le=5)
+    min_direct_db: float = Field(ge=-20, le=40)
+    max_direct_db: float = Field(ge=-20, le=40)
+
+
+class Augment(Schema):
+    """What is done to the sound of some clips."""
+
+    noise: Noise
+    pitch: Pitch
+    reverb: Reverb
+
+    @model_validator(mode="after")
+    def _lowest_is_first(self) -> Self:
+        for low, high, name in (
+            (self.noise.min_snr_db, self.noise.max_snr_db, "noise: min_snr_db"),
+            (self.reverb.min_t60_s, self.reverb.max_t60_s, "reverb: min_t60_s"),
+            (self.reverb.min_direct_db, self.reverb.max_direct_db, "reverb: min_direct_db"),
+        ):
+            if low > high:
+                raise ValueError(f"expected {name} of at most {high}, its max, got {low}")
+        return self
+
+
+class Text(Schema):
+    """What of a transcript the model learns to write."""
+
+    punctuation: Literal["keep", "fold", "drop"]
+    hebrew_points: Literal["keep", "drop"]
+    script: Literal["as_is", "latin", "cyrillic"]
+
+
 class Params(Schema):
     """Section ``train``."""
 
+    text: Text
     tune: Literal["full", "frozen_encoder", "lora"]
     lora: Lora
     freeze_embedding: bool
@@ -67,6 +121,7 @@ class Params(Schema):
     long_context: LongContext
     join: Join
     speed_change: SpeedChange
+    augment: Augment
     spec_augment: SpecAugment
     token_dropout: float = Field(ge=0, lt=1)
     subword_dropout: float = Field(ge=0, lt=1)

@@ -1,12 +1,15 @@
 """Normalizers: what of a transcript counts when it is scored. Found by name in this one place."""
 
 import importlib
+from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Protocol, cast
 
 from asr.errors import InputError
 
 FOLDER = Path(__file__).parent
+DEFAULT = "default"  # the key for languages that have no normalizer of their own
 
 
 class Normalizer(Protocol):
@@ -27,12 +30,51 @@ class Normalizer(Protocol):
         """
 
 
+@cache
 def text_normalizer(name: str) -> Normalizer:
-    """The normalizer ``asr/text/<name>.py``.
-
-    Imported when it is asked for, so that a stage depends on the chosen one alone.
-    """
+    """The normalizer ``asr/text/<name>.py``, imported when it is asked for."""
     if not (FOLDER / f"{name}.py").is_file():
         known = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
-        raise InputError(f"score.normalizer: no normalizer {name!r}, there are {known}")
+        raise InputError(f"score.normalizers: no normalizer {name!r}, there are {known}")
     return cast(Normalizer, importlib.import_module(f"asr.text.{name}"))
+
+
+class Normalizers:
+    """The normalizer of each language.
+
+    Any of them may be chosen for any language, so who scores depends on all files of the folder.
+    """
+
+    def __init__(self, name_by_language: Mapping[str, str]) -> None:
+        """Take names by ISO 639 code; ``default`` is for all other languages.
+
+        Raises:
+            InputError: for a name that is no file in ``asr/text/``.
+        """
+        self._by_language = {
+            language: text_normalizer(name) for language, name in name_by_language.items()
+        }
+
+    def normalize(self, text: str, language: str) -> str:
+        """The words that count, by the language's own normalizer."""
+        return self._of(language).normalize(text, language)
+
+    def ids(self, languages: Iterable[str]) -> dict[str, str]:
+        """Whose words are counted, by language, for a metrics file."""
+        return {language: self._of(language).ID for language in sorted(set(languages))}
+
+    def _of(self, language: str) -> Normalizer:
+        return self._by_language.get(language) or self._by_language[DEFAULT]
+
+
+def made_for(languages: Collection[str], language: str, name: str) -> None:
+    """Refuse a language that a normalizer would do harm to.
+
+    Raises:
+        InputError: naming the normalizer, its languages and the one it was given.
+    """
+    if language not in languages:
+        known = ", ".join(map(repr, sorted(languages)))
+        raise InputError(
+            f"score.normalizers: {name} is for language {known}, got {language!r}; choose spoken"
+        )

@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 from whisper_normalizer.english import EnglishTextNormalizer
 
-from asr.errors import InputError
+from asr.text import made_for
 
 ID = f"english-1/whisper-normalizer-{version('whisper-normalizer')}"
 
@@ -28,10 +28,7 @@ def normalize(text: str, language: str) -> str:
     Raises:
         InputError: for any other language, whose diacritics it would destroy.
     """
-    if language != "en":
-        raise InputError(
-            f"score.normalizer: english is for language 'en', got {language!r}; choose spoken"
-        )
+    made_for({"en"}, language, "english")
     return _normalizer()(text).strip()
 
 

@@ -1,0 +1,29 @@
+"""What stands in a transcript and was not said: Whisper's tokens, times, «[music]», «♪»."""
+
+import re
+
+# «<|0.00|>», «<|he|>», «<|endoftext|>»
+_TOKEN = r"<\|[^|<>]*\|>"
+_TIME = (
+    r"<\d{1,3}:\d{2}(?:[.:]\d{1,3})?>"  # of lyrics, word by word; a line's is in square brackets
+)
+_BRACKETED = r"\[[^\[\]]*\]|\{[^{}]*\}"
+_TAG = r"</?[A-Za-z][^<>]*>"  # «<unk>», «<i>»
+_ANNOTATION = re.compile(f"{_TOKEN}|{_TIME}|{_BRACKETED}|{_TAG}|[♩♪♫♬]")
+
+
+def without_tokens(text: str) -> str:
+    """The text with a space for each of Whisper's tokens."""
+    return re.sub(_TOKEN, " ", text)
+
+
+def without_annotations(text: str) -> str:
+    """The text without what only describes it; as it is, to the last space, where there is nothing.
+
+    That is what square and curly brackets hold, tags, times, tokens and notes. Round brackets stay,
+    which may hold words, and so does an opening bracket that is never closed.
+    """
+    cleaned, found = text, 1
+    while found:  # brackets in brackets
+        cleaned, found = _ANNOTATION.subn(" ", cleaned)
+    return text if cleaned == text else " ".join(cleaned.split())
