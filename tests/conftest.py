@@ -1,6 +1,11 @@
 import subprocess
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no fault of the code: no test is timed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture
