@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from asr.schemas import Schema
 
@@ -46,6 +46,16 @@ class SpecAugment(Schema):
     max_mel_bins: int = Field(ge=0, le=80)
 
 
+# A context that is drawn anew is another output too.
+CHANGES_WHAT_IS_HEARD = (
+    ("long_context", "share"),
+    ("join", "share"),
+    ("speed_change", "most"),
+    ("spec_augment", "num_time_masks"),
+    ("spec_augment", "num_mel_masks"),
+)
+
+
 class Params(Schema):
     """Section ``train``."""
 
@@ -68,6 +78,7 @@ class Params(Schema):
     join: Join
     speed_change: SpeedChange
     spec_augment: SpecAugment
+    cache_encoder: bool
     token_dropout: float = Field(ge=0, lt=1)
     subword_dropout: float = Field(ge=0, lt=1)
     average_decay: float = Field(ge=0, lt=1)
@@ -77,3 +88,17 @@ class Params(Schema):
     num_dev_utterances: int = Field(ge=1)
     log_every_steps: int = Field(ge=1)
     save_every_steps: int = Field(ge=1)
+
+    @field_validator("cache_encoder")
+    @classmethod
+    def _hears_the_same_each_time(cls, cached: bool, info: ValidationInfo) -> bool:
+        """Refuse what changes the encoder or what it hears; what failed its own check is absent."""
+        if not cached:
+            return cached
+        wanted = [] if info.data.get("tune") == "frozen_encoder" else ["train.tune frozen_encoder"]
+        for section, key in CHANGES_WHAT_IS_HEARD:
+            if section in info.data and getattr(info.data[section], key) != 0:
+                wanted.append(f"train.{section}.{key} 0")
+        if wanted:
+            raise ValueError(f"the encoder's outputs stay the same only with {', '.join(wanted)}")
+        return cached
