@@ -30,6 +30,7 @@ def launch(module: str, arguments: list[str], num_processes: int) -> None:
         nproc_per_node=num_processes,
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
+        run_id=module,
         local_addr="localhost",
         max_restarts=0,
         shutdown_timeout=SAVING_S,

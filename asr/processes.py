@@ -120,6 +120,8 @@ def join_processes(device: torch.device, wanted: int) -> Processes:
         index = int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count()
         device = torch.device("cuda", index)
         torch.cuda.set_device(device)
+    # Without it, accelerate chooses a number of threads of its own.
+    os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     atexit.register(dist.destroy_process_group)
     return Processes(dist.get_rank(), count, device)
