@@ -37,17 +37,26 @@ def fingerprint(facts: Mapping[str, Any], files: list[Path]) -> str:
     return digest.hexdigest()[:20]
 
 
+def dvc_tmp() -> Path:
+    """DVC's folder for what is no one's out, the same for the queue's copies of the repository."""
+    # A queue worker runs in a copy of the repository; DVC names the original.
+    return Path(os.environ.get("DVC_ROOT", ".")) / ".dvc" / "tmp"
+
+
 @contextmanager
-def scratch_folder(stage: str, key: str) -> Iterator[Path]:
+def scratch_folder(stage: str, key: str, *, owned: bool = True) -> Iterator[Path]:
     """The folder for a run's state, held by this process alone, removed when the block succeeds.
+
+    One of several processes holds the folder for all; ``owned`` is false for the others.
 
     Raises:
         InputError: if another process holds it: a killed ``dvc`` leaves its stage running.
     """
-    # A queue worker runs in a copy of the repository; DVC names the original.
-    root = Path(os.environ.get("DVC_ROOT", "."))
-    folder = root / ".dvc" / "tmp" / "scratch" / f"{stage}-{key}"
+    folder = dvc_tmp() / "scratch" / f"{stage}-{key}"
     folder.mkdir(parents=True, exist_ok=True)
+    if not owned:
+        yield folder
+        return
     with (folder / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -8,15 +8,24 @@ from typing import Any
 from asr.batching import batches_by_length
 from asr.dev_error import DevError, dev_error
 from asr.families import family_module
+from asr.processes import Processes
 from asr.schemas.train import Params as TrainParams
 from asr.shards import Waveforms
 from asr.utterance import Utterance
 
 
 def dev_reader(
-    model: Any, family: str, prepared: Path, dev: list[Utterance], params: TrainParams
+    model: Any,
+    family: str,
+    prepared: Path,
+    dev: list[Utterance],
+    params: TrainParams,
+    processes: Processes,
 ) -> Callable[[], DevError]:
-    """Build the function that transcribes ``num_dev_utterances`` of dev and returns the error."""
+    """Build the function that transcribes ``num_dev_utterances`` of dev and returns the error.
+
+    Each process transcribes its share, and all return the error of the whole.
+    """
     transcribe = family_module(family, "greedy").transcribe_greedily
     # By hash of the id: the part stays mixed over corpora, and stays put as dev grows.
     dev = sorted(dev, key=lambda u: hashlib.sha256(u.id.encode()).digest())
@@ -26,7 +35,7 @@ def dev_reader(
 
     def read_dev() -> DevError:
         pairs = []
-        for batch in batches:
+        for batch in batches[processes.rank :: processes.count]:
             chosen = [dev[i] for i in batch.indices]
             # A token holds a letter at least, so a longer text than this is a loop.
             budgets = [len(u.text) + 8 for u in chosen]
@@ -34,6 +43,6 @@ def dev_reader(
                 model, [waveforms[i] for i in batch.indices], chosen, batch.context_s, budgets
             )
             pairs += [(u.text, h.text) for u, h in zip(chosen, heard, strict=True)]
-        return dev_error(pairs)
+        return dev_error(processes.gathered(pairs))
 
     return read_dev

@@ -48,9 +48,26 @@ class Example:
     seed: int
 
 
+@dataclass(frozen=True)
+class TokenRoom:
+    """How much text there is, and how much of it an example may have.
+
+    Seconds alone don't bound it: 8 s of fast speech in a script that the tokenizer spells byte by
+    byte can be more than the decoder has positions.
+
+    Attributes:
+        num_tokens: of each clip's transcript; those of joined clips add up.
+        max_tokens: that the transcript of one example may have.
+    """
+
+    num_tokens: Sequence[int]
+    max_tokens: int
+
+
 def epoch_examples(
     durations_s: Sequence[float],
     groups: Sequence[Hashable],
+    room: TokenRoom,
     join: Join,
     speed_change: SpeedChange,
     rng: random.Random,
@@ -60,6 +77,7 @@ def epoch_examples(
     Args:
         durations_s: of the clips.
         groups: of each clip; what is joined has one language and one corpus.
+        room: how much text one example may have.
         join: how many are joined, and to what length.
         speed_change: how far the speed goes.
         rng: where chance comes from.
@@ -86,7 +104,7 @@ def epoch_examples(
 
     examples = [example([piece(index, 0.0)]) for index in alone]
     for indices in shared.values():
-        for together in _joined(indices, durations_s, join, rng):
+        for together in _joined(indices, durations_s, room, join, rng):
             pauses = [0.0] + [rng.uniform(0, join.max_pause_s) for _ in together[1:]]
             pieces = [piece(index, pause) for index, pause in zip(together, pauses, strict=True)]
             examples.append(example(pieces))
@@ -94,17 +112,24 @@ def epoch_examples(
 
 
 def _joined(
-    indices: list[int], durations_s: Sequence[float], join: Join, rng: random.Random
+    indices: list[int],
+    durations_s: Sequence[float],
+    room: TokenRoom,
+    join: Join,
+    rng: random.Random,
 ) -> Iterator[list[int]]:
-    """Cut a list of clips where their sum reaches a length that is drawn for each cut."""
+    """Cut a list of clips where they reach a length drawn for each cut, or too much text."""
     together: list[int] = []
     left_s = rng.uniform(0, join.max_s)
+    left_tokens = room.max_tokens
     for index in indices:
-        if together and durations_s[index] > left_s:
+        if together and (durations_s[index] > left_s or room.num_tokens[index] > left_tokens):
             yield together
             together, left_s = [], rng.uniform(0, join.max_s)
+            left_tokens = room.max_tokens
         together.append(index)
         left_s -= durations_s[index]
+        left_tokens -= room.num_tokens[index]
     if together:
         yield together
 

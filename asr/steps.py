@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from asr.batching import EpochPlan, epoch_batches
-from asr.examples import Example, epoch_examples
+from asr.examples import Example, TokenRoom, epoch_examples
 from asr.schemas.train import Params as TrainParams
 
 
@@ -25,13 +25,18 @@ class TrainingBatch:
 
 
 def plan_steps(
-    durations_s: Sequence[float], groups: Sequence[Hashable], params: TrainParams, seed: int
+    durations_s: Sequence[float],
+    groups: Sequence[Hashable],
+    room: TokenRoom,
+    params: TrainParams,
+    seed: int,
 ) -> list[tuple[int, list[TrainingBatch]]]:
     """Every step of the run: its epoch, and the batches whose gradients it adds up.
 
     Args:
         durations_s: of the training clips.
         groups: of each clip; only clips of one group are joined.
+        room: how much text one example may have.
         params: section ``train``.
         seed: of all chance.
     """
@@ -46,7 +51,7 @@ def plan_steps(
     steps = []
     for epoch in range(params.num_epochs):
         rng = random.Random(f"{seed}-{epoch}")
-        examples = epoch_examples(durations_s, groups, params.join, params.speed_change, rng)
+        examples = epoch_examples(durations_s, groups, room, params.join, params.speed_change, rng)
         batches = [
             TrainingBatch(tuple(examples[i] for i in batch.indices), batch.context_s, batch.zeros)
             for batch in epoch_batches([example.duration_s for example in examples], plan, rng)

@@ -12,19 +12,14 @@ that was not.
 """
 
 import zlib
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from accelerate import Accelerator
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from safetensors.torch import load_file
-from torch import nn
 from tqdm import tqdm
 
 from asr.checkpoint import (
@@ -35,46 +30,16 @@ from asr.checkpoint import (
     save_weights,
 )
 from asr.curves import Row
-from asr.dev_error import DevError
 from asr.interruption import EXIT_CODE, sigterm_noted
-from asr.memory import BatchLimit, fitting
+from asr.processes import Processes
 from asr.schedule import learning_rate
 from asr.schemas.train import Params as TrainParams
-from asr.steps import TrainingBatch, plan_steps
+from asr.steps import plan_steps
+from asr.task import Task
+from asr.updater import Updater
 
-Waveform = npt.NDArray[np.float32]
 TRAIN_COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "audio_s")
 DEV_COLUMNS = ("step", "wer", "cer", "best")
-MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
-
-
-class Targets(Protocol):
-    """A family's batch for its loss."""
-
-    @property
-    def num_targets(self) -> int:
-        """Tokens that the loss is summed over."""
-
-
-@dataclass
-class Task:
-    """What is trained, on what.
-
-    Attributes:
-        network: holds the weights; those that require a gradient learn.
-        summed_loss: maps a family's batch to the loss summed over its target tokens.
-        collate: builds that batch from examples of the training set.
-        durations_s: of the training clips.
-        groups: of each clip; only clips of one group are joined into an example.
-        read_dev: transcribes dev with the network as it is and returns the error.
-    """
-
-    network: nn.Module
-    summed_loss: nn.Module
-    collate: Callable[[TrainingBatch], Targets]
-    durations_s: Sequence[float]
-    groups: Sequence[Hashable]
-    read_dev: Callable[[], DevError]
 
 
 @dataclass
@@ -105,28 +70,28 @@ class Progress:
 
 
 def train(
-    task: Task, params: TrainParams, seed: int, device: torch.device, scratch: Path
+    task: Task, params: TrainParams, seed: int, processes: Processes, scratch: Path
 ) -> Progress:
     """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can.
+
+    Several processes go through all of this together; the first alone writes, and is the one whose
+    network has the best weights in the end.
 
     Raises:
         SystemExit: with code 143 after SIGTERM; what was done until then is saved.
         InputError: if memory is too small for one clip.
     """
-    accelerator = Accelerator(
-        mixed_precision=MIXED_PRECISION[params.precision], cpu=device.type == "cpu"
-    )
-    run = Run(accelerator, task, params, scratch)
-    steps = plan_steps(task.durations_s, task.groups, params, seed)
+    run = Run(task, params, processes, scratch)
+    steps = plan_steps(task.durations_s, task.groups, task.room, params, seed)
     progress = run.resumed()
     with (
         sigterm_noted() as terminated,
-        tqdm(total=len(steps), initial=progress.step, unit="step", desc="train") as bar,
+        _bar(len(steps), progress.step, processes) as bar,
     ):
         for epoch, batches in steps[progress.step :]:
-            torch.manual_seed(zlib.crc32(f"{seed}-{progress.step}".encode()))
+            torch.manual_seed(zlib.crc32(f"{seed}-{progress.step}".encode()) + processes.rank)
             rate = learning_rate(progress.step, len(steps), params)
-            point = {"epoch": epoch, "lr": rate, **run.step(batches, rate)}
+            point = {"epoch": epoch, "lr": rate, **run.updater.step(batches, rate)}
             run.average(progress.step)
             progress.step += 1
             progress.window.append(point)
@@ -135,10 +100,15 @@ def train(
                 progress.log_window()
             if progress.step % params.eval_every_steps == 0 or last:
                 run.look_at_dev(progress)
-            if (progress.step % params.save_every_steps == 0 or terminated()) and not last:
+            stop = processes.any(terminated()) and not last
+            if (progress.step % params.save_every_steps == 0 or stop) and not last:
                 run.save(progress)
-            if terminated() and not last:
-                tqdm.write(f"terminated: saved after step {progress.step}, run it again to go on")
+            if stop:
+                processes.wait()  # for the first, which saves
+                _say(
+                    processes,
+                    f"terminated: saved after step {progress.step}, run it again to go on",
+                )
                 raise SystemExit(EXIT_CODE)
             bar.set_postfix(loss=f"{point['loss']:.3f}", dev_wer=progress.best and progress.best[0])
             bar.update()
@@ -146,56 +116,27 @@ def train(
     return progress
 
 
+def _bar(num_steps: int, done: int, processes: Processes) -> Any:
+    """A progress bar of the first process; the others' would overwrite it."""
+    silent = {} if processes.first else {"disable": True}
+    return tqdm(total=num_steps, initial=done, unit="step", desc="train", **silent)
+
+
+def _say(processes: Processes, words: str) -> None:
+    if processes.first:
+        tqdm.write(words)
+
+
 class Run:
     """The parts of a run that have weights in them."""
 
     def __init__(
-        self, accelerator: Accelerator, task: Task, params: TrainParams, scratch: Path
+        self, task: Task, params: TrainParams, processes: Processes, scratch: Path
     ) -> None:
-        self.accelerator, self.task, self.params, self.scratch = accelerator, task, params, scratch
-        self.weights = {n: p for n, p in task.network.named_parameters() if p.requires_grad}
-        groups = _groups(self.weights, params.weight_decay)
-        adamw = torch.optim.AdamW(groups, lr=params.lr, betas=params.betas, fused=True)
-        self.loss, self.optimizer = accelerator.prepare(task.summed_loss, adamw)
+        self.task, self.params, self.processes, self.scratch = task, params, processes, scratch
+        self.updater = Updater(task, params, processes, scratch.parent / "batch_limits.json")
+        self.weights, self.optimizer = self.updater.weights, self.updater.optimizer
         self.averages = {n: w.detach().clone() for n, w in self.weights.items()}
-        self.limit = BatchLimit(
-            scratch.parent / "batch_limits.json",
-            f"{_device_name(accelerator.device)}, {_num_weights(task.network):,} weights",
-        )
-
-    def step(self, batches: list[TrainingBatch], rate: float) -> Row:
-        """One update from the gradients of ``batches``, in parts that fit the memory."""
-        while True:
-            parts = fitting(batches, self.limit.most_s)
-            try:
-                return self._step(parts, rate)
-            except RuntimeError as error:
-                if not should_reduce_batch_size(error):
-                    raise
-            # Past the handler, whose traceback holds the tensors that filled the memory.
-            self.optimizer.zero_grad()
-            clear_device_cache(garbage_collection=True)
-            self.limit.lower(parts)
-
-    def _step(self, batches: list[TrainingBatch], rate: float) -> Row:
-        """One update; every target token of all batches weighs the same."""
-        collated = [self.task.collate(batch) for batch in batches]
-        num_targets = sum(batch.num_targets for batch in collated)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        total = 0.0
-        for batch in collated:
-            loss = self.loss(batch) / num_targets
-            self.accelerator.backward(loss)
-            total += loss.item()
-        norm = self.accelerator.clip_grad_norm_(self.weights.values(), self.params.max_grad_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
-        return {
-            "loss": total,
-            "grad_norm": float(norm),
-            "audio_s": sum(example.duration_s for b in batches for example in b.examples),
-        }
 
     def average(self, step: int) -> None:
         """Move the average towards the weights after ``step``; it starts quick, as Adam's does."""
@@ -220,18 +161,22 @@ class Run:
         best = progress.best is None or [error.wer, error.cer] < progress.best
         if best:
             progress.best, progress.best_step = [error.wer, error.cer], progress.step
-            save_weights(self._best_file(progress.best_step), self.averages)
+            if self.processes.first:
+                save_weights(self._best_file(progress.best_step), self.averages)
         progress.dev_rows.append(
             {"step": progress.step, "wer": error.wer, "cer": error.cer, "best": int(best)}
         )
 
     def restore_best(self, progress: Progress) -> None:
-        """Put the weights that read dev best back into the network."""
-        self._fill(load_file(self._best_file(progress.best_step)))
+        """Put the weights that read dev best back into the network of the first process."""
+        if self.processes.first:
+            self._fill(load_file(self._best_file(progress.best_step)))
         self.task.network.eval()
 
     def save(self, progress: Progress) -> None:
         """Write a checkpoint; best weights that no checkpoint names any more are dropped."""
+        if not self.processes.first:
+            return
         tensors = {f"weight/{name}": weight.data for name, weight in self.weights.items()}
         tensors |= {f"average/{name}": average for name, average in self.averages.items()}
         for name, weight in self.weights.items():
@@ -244,7 +189,12 @@ class Run:
 
     def resumed(self) -> Progress:
         """Fill weights and moments from the newest checkpoint, if there is one."""
-        checkpoint = load_checkpoint(self.scratch)
+        # The first clears away what is damaged, before the others look.
+        if self.processes.first:
+            checkpoint = load_checkpoint(self.scratch)
+        self.processes.wait()
+        if not self.processes.first:
+            checkpoint = load_checkpoint(self.scratch)
         if checkpoint is None:
             return Progress()
         named: dict[str, dict[str, torch.Tensor]] = {}
@@ -260,7 +210,7 @@ class Run:
                 weight = self.weights[weight_name]
                 # AdamW keeps its step count on the CPU unless it is fused or capturable.
                 self.optimizer.state[weight][kind] = tensor.to(weight.device)
-        tqdm.write(f"resuming after step {checkpoint.step} from {self.scratch}")
+        _say(self.processes, f"resuming after step {checkpoint.step} from {self.scratch}")
         return Progress(**checkpoint.state)
 
     def _fill(self, tensors: dict[str, torch.Tensor]) -> None:
@@ -271,24 +221,6 @@ class Run:
     def _best_file(self, step: int) -> Path:
         # A name of its own for each: a checkpoint older than the newest best still finds its own.
         return self.scratch / f"best-{step:08d}.safetensors"
-
-
-def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay is for matrices; on gains and biases it only pulls towards zero."""
-    matrices = [weight for weight in weights.values() if weight.ndim > 1]
-    vectors = [weight for weight in weights.values() if weight.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _num_weights(network: nn.Module) -> int:
-    return sum(weight.numel() for weight in network.parameters())
 
 
 def _mean(rows: list[Row], column: str) -> float:

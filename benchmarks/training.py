@@ -14,22 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch.utils.data import Dataset
 from transformers import Seq2SeqTrainer, Seq2SeqTrainingArguments, TrainerCallback
 
 from asr.device import use_machine
 from asr.examples import heard, said
-from asr.families.whisper.batch import IGNORED, SummedLoss, loss_batch
+from asr.families.whisper.batch import IGNORED, SummedLoss, loss_batch, token_room
 from asr.families.whisper.model import Whisper, load
 from asr.families.whisper.tuning import make_trainable
 from asr.manifest import read_manifest
 from asr.params import load_params
+from asr.processes import Processes
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.train import Params as TrainParams
 from asr.shards import Waveforms
 from asr.steps import TrainingBatch, plan_steps
-from asr.training import Run, Task
+from asr.task import Task
+from asr.training import Run
 from asr.utterance import Utterance
 from benchmarks.measure import Stopwatch, ratio, write_result
 
@@ -140,13 +141,14 @@ def train_ours(
         collate=collate_ours,
         durations_s=[utterance.duration_s for utterance in utterances],
         groups=[(utterance.corpus, utterance.language) for utterance in utterances],
+        room=token_room(whisper, utterances),
         read_dev=lambda: None,  # type: ignore[arg-type, return-value]
     )
-    run = Run(Accelerator(cpu=True), task, params, Path("unused"))
-    steps = plan_steps(task.durations_s, task.groups, params, seed=1)
+    run = Run(task, params, Processes(0, 1, torch.device("cpu")), Path("unused"))
+    steps = plan_steps(task.durations_s, task.groups, task.room, params, seed=1)
     with watch.lap():
         for number, (_, batches) in enumerate(steps):
-            run.step(batches, params.lr)
+            run.updater.step(batches, params.lr)
             run.average(number)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.examples import Example, Piece, epoch_examples, heard, said
+from asr.examples import Example, Piece, TokenRoom, epoch_examples, heard, said
 from asr.schemas.train import Join, SpeedChange
 from tests.examples import utterance
 
@@ -14,10 +14,25 @@ CHANGE = SpeedChange(most=0.12)
 clips = st.lists(st.tuples(st.floats(0.3, 30.0), st.sampled_from(["be", "bg"])), max_size=60)
 
 
+def plenty(clips):
+    return TokenRoom([1] * len(clips), 999)
+
+
+@given(st.lists(st.integers(1, 14), max_size=60), st.integers(0, 5))
+def test_joined_clips_have_no_more_text_than_the_decoder_takes(num_tokens, seed):
+    all_joined = Join(share=1.0, max_s=15.0, max_pause_s=0.0)
+    lengths, groups = [0.3] * len(num_tokens), ["be"] * len(num_tokens)
+    room = TokenRoom(num_tokens, 14)
+    examples = epoch_examples(lengths, groups, room, all_joined, CHANGE, Random(seed))
+    texts = [[num_tokens[piece.index] for piece in example.pieces] for example in examples]
+    assert all(sum(text) <= 14 for text in texts)
+    assert sorted(number for text in texts for number in text) == sorted(num_tokens)
+
+
 @given(clips, st.integers(0, 5))
 def test_each_clip_is_in_one_example_with_others_of_its_group_alone(chosen, seed):
     lengths, groups = [length for length, _ in chosen], [group for _, group in chosen]
-    examples = epoch_examples(lengths, groups, JOIN, CHANGE, Random(seed))
+    examples = epoch_examples(lengths, groups, plenty(lengths), JOIN, CHANGE, Random(seed))
     pieces = [piece for example in examples for piece in example.pieces]
     assert sorted(piece.index for piece in pieces) == list(range(len(chosen)))
     for example in examples:
@@ -32,7 +47,7 @@ def test_each_clip_is_in_one_example_with_others_of_its_group_alone(chosen, seed
 
 def test_nothing_is_joined_or_changed_where_params_say_so():
     as_it_is = Join(share=0.0, max_s=8.0, max_pause_s=0.3), SpeedChange(most=0.0)
-    examples = epoch_examples([1.0, 2.0, 3.0], ["be"] * 3, *as_it_is, Random(1))
+    examples = epoch_examples([1.0, 2.0, 3.0], ["be"] * 3, plenty([1, 2, 3]), *as_it_is, Random(1))
     assert sorted(e.pieces[0].index for e in examples) == [0, 1, 2]
     assert all(len(e.pieces) == 1 and e.pieces[0].speed == 1.0 for e in examples)
 

@@ -100,3 +100,14 @@ def test_what_is_no_yaml_is_named(tmp_path):
         load_seed(path)
     with pytest.raises(InputError, match=r"gone\.yaml: expected YAML, got .*No such file"):
         load_seed(tmp_path / "gone.yaml")
+
+
+def test_cached_encoder_outputs_and_changing_audio_are_refused_together(edited):
+    with pytest.raises(InputError) as refused:
+        load_params(
+            "train", TrainParams, edited({"  cache_encoder: false": "  cache_encoder: true"})
+        )
+    assert "train.cache_encoder" in str(refused.value)
+    for wanted in ("tune frozen_encoder", "join.share 0", "speed_change.most 0",
+                   "long_context.share 0", "spec_augment.num_time_masks 0"):  # fmt: skip
+        assert f"train.{wanted}" in str(refused.value)

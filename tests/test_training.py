@@ -13,15 +13,19 @@ from asr.checkpoint import load_checkpoint
 from asr.dev_error import DevError
 from asr.device import use_machine
 from asr.errors import InputError
+from asr.examples import TokenRoom
 from asr.files import read_json
 from asr.params import load_params
+from asr.processes import Processes
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.train import Join, LongContext, Params, SpeedChange
 from asr.steps import plan_steps
-from asr.training import Task, train
+from asr.task import Task
+from asr.training import train
 
 ROOT = Path(__file__).parent.parent
-CPU = torch.device("cpu")
+ROOM = TokenRoom([1] * 8, 99)
+ALONE = Processes(0, 1, torch.device("cpu"))
 
 
 def params(**changes):
@@ -72,26 +76,26 @@ def task(dev_wers=(), kill_at_look=None, module=None):
     def collate(batch):
         return Batch(piece.index for example in batch.examples for piece in example.pieces)
 
-    return Task(module, module, collate, [1.0] * 8, ["be"] * 8, read_dev), looks
+    return Task(module, module, collate, [1.0] * 8, ["be"] * 8, ROOM, read_dev), looks
 
 
 def test_an_epoch_is_as_many_steps_as_batches():
     # 1 s of clip and 0.5 s of margin are 1.6 s of context: two clips fit 4 s.
-    steps = plan_steps([1.0] * 8, ["be"] * 8, params(margin_s=0.5), seed=1)
+    steps = plan_steps([1.0] * 8, ["be"] * 8, ROOM, params(margin_s=0.5), seed=1)
     assert [epoch for epoch, _ in steps] == [0] * 4 + [1] * 4
-    assert len(plan_steps([1.0] * 8, ["be"] * 8, params(max_steps=3), seed=1)) == 3
-    assert len(plan_steps([1.0] * 8, ["be"] * 8, params(accumulation=2), seed=1)) == 4
+    assert len(plan_steps([1.0] * 8, ["be"] * 8, ROOM, params(max_steps=3), seed=1)) == 3
+    assert len(plan_steps([1.0] * 8, ["be"] * 8, ROOM, params(accumulation=2), seed=1)) == 4
 
 
 def test_it_learns(tmp_path):
     made, _ = task()
-    progress = train(made, params(num_epochs=20), 1, CPU, tmp_path)
+    progress = train(made, params(num_epochs=20), 1, ALONE, tmp_path)
     assert progress.train_rows[-1]["loss"] < progress.train_rows[0]["loss"] / 10
 
 
 def test_the_weights_that_read_dev_best_are_handed_on(tmp_path):
     made, looks = task(dev_wers=[0.5, 0.2, 0.4, 0.3])
-    progress = train(made, params(), 1, CPU, tmp_path)
+    progress = train(made, params(), 1, ALONE, tmp_path)
     assert (progress.best_step, progress.best) == (4, [0.2, 0.0])
     assert made.network.line.weight.item() == looks[1]
     assert [row["best"] for row in progress.dev_rows] == [1, 1, 0, 0]
@@ -99,9 +103,9 @@ def test_the_weights_that_read_dev_best_are_handed_on(tmp_path):
 
 def test_what_is_handed_on_is_the_moving_average(tmp_path):
     steps_own, looks = task()
-    train(steps_own, params(max_steps=3, eval_every_steps=1), 1, CPU, tmp_path / "own")
+    train(steps_own, params(max_steps=3, eval_every_steps=1), 1, ALONE, tmp_path / "own")
     averaged, average_looks = task()
-    train(averaged, params(max_steps=3, eval_every_steps=1, average_decay=0.5), 1, CPU,
+    train(averaged, params(max_steps=3, eval_every_steps=1, average_decay=0.5), 1, ALONE,
           tmp_path / "averaged")  # fmt: skip
     # The decay starts at 1/10, 2/11, 3/12 and has not yet reached the half.
     expected, average = [], 0.0
@@ -116,13 +120,13 @@ def test_what_is_handed_on_is_the_moving_average(tmp_path):
 def test_a_killed_run_ends_in_the_same_bits_as_one_that_was_not(tmp_path, kill_at_look):
     averaging = params(save_every_steps=1, average_decay=0.9)
     whole, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3])
-    expected = train(whole, averaging, 1, CPU, tmp_path / "whole")
+    expected = train(whole, averaging, 1, ALONE, tmp_path / "whole")
     killed, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3], kill_at_look=kill_at_look)
     with pytest.raises(KilledError):
-        train(killed, averaging, 1, CPU, tmp_path / "killed")
+        train(killed, averaging, 1, ALONE, tmp_path / "killed")
     # Its last checkpoint was one step before the look it died at.
     resumed, _ = task(dev_wers=[0.5, 0.2, 0.4, 0.3][kill_at_look - 1 :])
-    got = train(resumed, averaging, 1, CPU, tmp_path / "killed")
+    got = train(resumed, averaging, 1, ALONE, tmp_path / "killed")
     assert got == expected
     # Best weights that no checkpoint needs are gone; the two last checkpoints name one or two.
     assert len(list((tmp_path / "killed").glob("best-*"))) <= 2
@@ -132,7 +136,7 @@ def test_a_killed_run_ends_in_the_same_bits_as_one_that_was_not(tmp_path, kill_a
 
 def test_sigterm_saves_at_once_and_the_next_run_goes_on(tmp_path):
     whole, _ = task()
-    expected = train(whole, params(), 1, CPU, tmp_path / "whole")
+    expected = train(whole, params(), 1, ALONE, tmp_path / "whole")
     warned, _ = task()
     collate, batches = warned.collate, []
 
@@ -144,11 +148,11 @@ def test_sigterm_saves_at_once_and_the_next_run_goes_on(tmp_path):
 
     warned.collate = collate_until_warned
     with pytest.raises(SystemExit) as ended:
-        train(warned, params(save_every_steps=100), 1, CPU, tmp_path / "warned")
+        train(warned, params(save_every_steps=100), 1, ALONE, tmp_path / "warned")
     assert ended.value.code == 143
     assert load_checkpoint(tmp_path / "warned").step == 3
     resumed, looks = task(dev_wers=[1 / 2, 1 / 3, 1 / 4])  # the first look was before the warning
-    assert train(resumed, params(save_every_steps=100), 1, CPU, tmp_path / "warned") == expected
+    assert train(resumed, params(save_every_steps=100), 1, ALONE, tmp_path / "warned") == expected
     assert len(looks) == 3
 
 
@@ -173,9 +177,9 @@ def little_memory():
 def test_what_does_not_fit_the_memory_is_computed_in_halves(tmp_path, little_memory):
     steps = {"max_steps": 2, "max_batch_clips": 8, "batch_seconds": 99.0}
     plenty, _ = task()
-    expected = train(plenty, params(**steps), 1, CPU, tmp_path / "a" / "plenty")
+    expected = train(plenty, params(**steps), 1, ALONE, tmp_path / "a" / "plenty")
     hungry, _ = task(module=Hungry())
-    got = train(hungry, params(**steps), 1, CPU, tmp_path / "b" / "hungry")
+    got = train(hungry, params(**steps), 1, ALONE, tmp_path / "b" / "hungry")
     # 8 clips of 1.28 s want 2 GiB, 4 want 1 GiB, 2 fit.
     assert list(read_json(tmp_path / "b" / "batch_limits.json").values()) == pytest.approx([2.56])
     for ours, theirs in zip(got.train_rows, expected.train_rows, strict=True):
@@ -190,16 +194,16 @@ def test_one_clip_that_does_not_fit_is_named(tmp_path, little_memory):
 
     made, _ = task(module=Insatiable())
     with pytest.raises(InputError, match="out of memory with one clip"):
-        train(made, params(), 1, CPU, tmp_path / "insatiable")
+        train(made, params(), 1, ALONE, tmp_path / "insatiable")
 
 
 def test_two_half_batches_make_the_step_of_one(tmp_path):
     whole, _ = task()
     halves, _ = task()
-    one = train(whole, params(max_steps=1, max_batch_clips=8, batch_seconds=99.0), 1, CPU,
+    one = train(whole, params(max_steps=1, max_batch_clips=8, batch_seconds=99.0), 1, ALONE,
                 tmp_path / "one")  # fmt: skip
     two = train(halves, params(max_steps=1, max_batch_clips=4, batch_seconds=99.0, accumulation=2),
-                1, CPU, tmp_path / "two")  # fmt: skip
+                1, ALONE, tmp_path / "two")  # fmt: skip
     assert one.train_rows[0]["loss"] == pytest.approx(two.train_rows[0]["loss"], rel=1e-5)
     assert one.train_rows[0]["grad_norm"] == pytest.approx(two.train_rows[0]["grad_norm"], rel=1e-5)
 
@@ -207,4 +211,6 @@ def test_two_half_batches_make_the_step_of_one(tmp_path):
 def test_a_device_that_is_not_there_is_refused():
     wanted = "mps" if torch.cuda.is_available() else "cuda"
     with pytest.raises(InputError, match=rf"machine.device: {wanted} is not on this machine"):
-        use_machine(MachineParams(device=wanted, num_threads=torch.get_num_threads()))
+        use_machine(
+            MachineParams(device=wanted, num_threads=torch.get_num_threads(), num_processes=1)
+        )

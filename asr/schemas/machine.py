@@ -12,3 +12,4 @@ class Params(Schema):
 
     device: Literal["auto", "cuda", "mps", "cpu"]
     num_threads: int = Field(ge=1, le=256)
+    num_processes: int = Field(ge=1, le=64)

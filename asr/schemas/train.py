@@ -1,8 +1,9 @@
 """How a model is tuned."""
 
+from functools import reduce
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from asr.schemas import Schema
 
@@ -99,6 +100,19 @@ class Text(Schema):
     script: Literal["as_is", "latin", "cyrillic"]
 
 
+# A context that is drawn anew is another output too.
+CHANGES_WHAT_IS_HEARD: tuple[tuple[str, ...], ...] = (
+    ("long_context", "share"),
+    ("join", "share"),
+    ("speed_change", "most"),
+    ("augment", "noise", "share"),
+    ("augment", "pitch", "share"),
+    ("augment", "reverb", "share"),
+    ("spec_augment", "num_time_masks"),
+    ("spec_augment", "num_mel_masks"),
+)
+
+
 class Params(Schema):
     """Section ``train``."""
 
@@ -123,6 +137,7 @@ class Params(Schema):
     speed_change: SpeedChange
     augment: Augment
     spec_augment: SpecAugment
+    cache_encoder: bool
     token_dropout: float = Field(ge=0, lt=1)
     subword_dropout: float = Field(ge=0, lt=1)
     average_decay: float = Field(ge=0, lt=1)
@@ -132,3 +147,17 @@ class Params(Schema):
     num_dev_utterances: int = Field(ge=1)
     log_every_steps: int = Field(ge=1)
     save_every_steps: int = Field(ge=1)
+
+    @field_validator("cache_encoder")
+    @classmethod
+    def _hears_the_same_each_time(cls, cached: bool, info: ValidationInfo) -> bool:
+        """Refuse what changes the encoder or what it hears; what failed its own check is absent."""
+        if not cached:
+            return cached
+        wanted = [] if info.data.get("tune") == "frozen_encoder" else ["train.tune frozen_encoder"]
+        for section, *keys in CHANGES_WHAT_IS_HEARD:
+            if section in info.data and reduce(getattr, keys, info.data[section]) != 0:
+                wanted.append(f"train.{'.'.join((section, *keys))} 0")
+        if wanted:
+            raise ValueError(f"the encoder's outputs stay the same only with {', '.join(wanted)}")
+        return cached

@@ -12,7 +12,8 @@ from torch import nn
 from transformers import WhisperTokenizer
 
 from asr.errors import InputError
-from asr.families.whisper.model import Whisper, encode
+from asr.examples import TokenRoom
+from asr.families.whisper.model import Whisper, decode, encode
 from asr.families.whisper.subwords import Subwords
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.log_mel import FRAMES_PER_S, HOP, log_mel
@@ -23,19 +24,48 @@ from asr.utterance import Utterance
 IGNORED = -100  # cross_entropy's own
 
 
+def token_room(whisper: Whisper, utterances: Sequence[Utterance]) -> TokenRoom:
+    """How many tokens each transcript has, and how many the decoder takes.
+
+    Raises:
+        InputError: for a transcript longer than the decoder, naming the utterance.
+    """
+    generation = whisper.network.generation_config
+    counts = []
+    for utterance in utterances:
+        prompt = prompt_tokens(generation, utterance.language)
+        text = text_tokens(whisper.processor.tokenizer, utterance.text)
+        _check_length(whisper, utterance, len(prompt) + len(text))
+        counts.append(len(text))
+    # Every prompt of a model has one length.
+    return TokenRoom(counts, whisper.max_tokens - (len(prompt) if counts else 0))
+
+
+def _check_length(whisper: Whisper, utterance: Utterance, num_tokens: int) -> None:
+    if num_tokens > whisper.max_tokens:
+        raise InputError(
+            f"{utterance.id}: expected at most {whisper.max_tokens} tokens, the decoder's "
+            f"positions, got {num_tokens} for {utterance.text!r:.80}"
+        )
+
+
 @dataclass(frozen=True)
 class LossBatch:
-    """Tensors of one batch.
+    """Tensors of one batch; either what is heard or what the encoder said of it.
 
     Attributes:
-        log_mel: shape (batch, num_mels, num_frames).
         inputs: tokens the decoder reads, shape (batch, num_tokens), right-padded.
         targets: tokens it shall predict, same shape; ``IGNORED`` where it need not.
+        log_mel: shape (batch, num_mels, num_frames).
+        encoded: encoder output, shape (batch, num_positions, d_model), right-padded.
+        heard: whether a position of it is the clip's own, shape (batch, num_positions).
     """
 
-    log_mel: torch.Tensor
     inputs: torch.Tensor
     targets: torch.Tensor
+    log_mel: torch.Tensor | None = None
+    encoded: torch.Tensor | None = None
+    heard: torch.Tensor | None = None
 
     @property
     def num_targets(self) -> int:
@@ -67,29 +97,8 @@ def loss_batch(
     Raises:
         InputError: for a transcript longer than the decoder, naming the utterance.
     """
-    tokenizer, generation = whisper.processor.tokenizer, whisper.network.generation_config
-    end = generation.eos_token_id
     chances = [torch.Generator().manual_seed(seed) for seed in seeds]
-    rows = []
-    for row, utterance in enumerate(utterances):
-        prompt = prompt_tokens(generation, utterance.language)
-        text = text_tokens(tokenizer, utterance.text)
-        if augment is not None:
-            more = _subwords(tokenizer).dropped(text, augment.subword_dropout, chances[row])
-            text = more if len(prompt) + len(more) <= whisper.max_tokens else text
-        if (num_tokens := len(prompt) + len(text)) > whisper.max_tokens:
-            raise InputError(
-                f"{utterance.id}: expected at most {whisper.max_tokens} tokens, the decoder's "
-                f"positions, got {num_tokens} for {utterance.text!r:.80}"
-            )
-        # The last token of the prompt predicts the first of the text.
-        read = text
-        if augment is not None:
-            hidden = torch.rand(len(text), generator=chances[row]) < augment.token_dropout
-            read = [end if h else token for token, h in zip(text, hidden, strict=True)]
-        rows.append((prompt + read, [IGNORED] * (len(prompt) - 1) + text + [end]))
-    longest = max(len(inputs) for inputs, _ in rows)
-    device = whisper.device
+    inputs, targets = _tokens(whisper, utterances, augment, chances)
     mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
     if zeros:
         mel = mel.clone()
@@ -98,10 +107,71 @@ def loss_batch(
     if augment is not None:
         frames = [len(waveform) // HOP for waveform in waveforms]
         mel = spec_augment(mel, frames, augment.spec_augment, chances)
+    return LossBatch(inputs, targets, log_mel=mel.to(whisper.device))
+
+
+def cached_loss_batch(
+    whisper: Whisper,
+    outputs: Sequence[npt.NDArray[np.float16]],
+    utterances: Sequence[Utterance],
+    augment: TrainParams | None = None,
+    seeds: Sequence[int] = (),
+) -> LossBatch:
+    """Build the batch from what the encoder said of the clips before.
+
+    Args:
+        whisper: the model.
+        outputs: of the encoder, each of shape (num_positions, d_model).
+        utterances: the same clips, with transcripts.
+        augment: section ``train``: what is hidden of the texts; None to hide nothing.
+        seeds: each clip's own, as for ``loss_batch``.
+
+    Raises:
+        InputError: for a transcript longer than the decoder, naming the utterance.
+    """
+    chances = [torch.Generator().manual_seed(seed) for seed in seeds]
+    inputs, targets = _tokens(whisper, utterances, augment, chances)
+    longest = max(len(output) for output in outputs)
+    encoded = torch.zeros(len(outputs), longest, outputs[0].shape[1])
+    heard = torch.zeros(len(outputs), longest, dtype=torch.bool)
+    for row, output in enumerate(outputs):
+        encoded[row, : len(output)] = torch.from_numpy(output.astype(np.float32))
+        heard[row, : len(output)] = True
     return LossBatch(
-        mel.to(device),
-        _padded([inputs for inputs, _ in rows], longest, end).to(device),
-        _padded([targets for _, targets in rows], longest, IGNORED).to(device),
+        inputs,
+        targets,
+        encoded=encoded.to(whisper.device),
+        heard=None if heard.all() else heard.to(whisper.device),
+    )
+
+
+def _tokens(
+    whisper: Whisper,
+    utterances: Sequence[Utterance],
+    augment: TrainParams | None,
+    chances: Sequence[torch.Generator],
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the decoder reads and what it shall predict, as ``LossBatch`` has them."""
+    tokenizer, generation = whisper.processor.tokenizer, whisper.network.generation_config
+    end = generation.eos_token_id
+    rows = []
+    for row, utterance in enumerate(utterances):
+        prompt = prompt_tokens(generation, utterance.language)
+        text = text_tokens(tokenizer, utterance.text)
+        if augment is not None:
+            more = _subwords(tokenizer).dropped(text, augment.subword_dropout, chances[row])
+            text = more if len(prompt) + len(more) <= whisper.max_tokens else text
+        _check_length(whisper, utterance, len(prompt) + len(text))
+        # The last token of the prompt predicts the first of the text.
+        read = text
+        if augment is not None:
+            hidden = torch.rand(len(text), generator=chances[row]) < augment.token_dropout
+            read = [end if h else token for token, h in zip(text, hidden, strict=True)]
+        rows.append((prompt + read, [IGNORED] * (len(prompt) - 1) + text + [end]))
+    longest = max(len(inputs) for inputs, _ in rows)
+    return (
+        _padded([inputs for inputs, _ in rows], longest, end).to(whisper.device),
+        _padded([targets for _, targets in rows], longest, IGNORED).to(whisper.device),
     )
 
 
@@ -130,11 +200,10 @@ class SummedLoss(nn.Module):
     def forward(self, batch: LossBatch) -> torch.Tensor:
         """Return the sum, a scalar."""
         network: Any = self.network
-        hidden = network.model.decoder(
-            input_ids=batch.inputs,
-            encoder_hidden_states=encode(self._whisper, batch.log_mel),
-            use_cache=False,
-        ).last_hidden_state
+        encoded = batch.encoded
+        if encoded is None:
+            encoded = encode(self._whisper, batch.log_mel)  # type: ignore[arg-type]
+        hidden = decode(self._whisper, batch.inputs, encoded, batch.heard)
         wanted = batch.targets != IGNORED
         logits = network.proj_out(hidden[wanted])
         return nn.functional.cross_entropy(logits.float(), batch.targets[wanted], reduction="sum")

@@ -1,15 +1,20 @@
 """A Whisper model in memory, its encoder fed no more frames than there are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from transformers.utils import logging
 
+from asr.audio import Waveform
 from asr.errors import InputError
+from asr.log_mel import FRAMES_PER_S, log_mel
 
 
 @dataclass
@@ -57,7 +62,7 @@ def load(folder: Path, device: torch.device) -> Whisper:
     return Whisper(network, processor)
 
 
-def encode(whisper: Whisper, log_mel: torch.Tensor) -> torch.Tensor:
+def encode(whisper: Whisper, mel: torch.Tensor) -> torch.Tensor:
     """Encoder output for as many frames as there are.
 
     transformers' own ``forward`` insists on 3000 frames. The positions are the first of the table,
@@ -65,16 +70,77 @@ def encode(whisper: Whisper, log_mel: torch.Tensor) -> torch.Tensor:
 
     Args:
         whisper: the model.
-        log_mel: shape (batch, num_mels, num_frames), num_frames even and at most 3000.
+        mel: log-mel, shape (batch, num_mels, num_frames), num_frames even and at most 3000.
 
     Returns:
         Shape (batch, num_frames // 2, d_model).
     """
     encoder: Any = whisper.network.model.encoder
-    hidden = nn.functional.gelu(encoder.conv1(log_mel))
+    hidden = nn.functional.gelu(encoder.conv1(mel))
     hidden = nn.functional.gelu(encoder.conv2(hidden)).transpose(1, 2)
     hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
     hidden = nn.functional.dropout(hidden, encoder.dropout, encoder.training)
     for layer in encoder.layers:
         hidden = layer(hidden, None)
     return encoder.layer_norm(hidden)  # type: ignore[no-any-return]
+
+
+def decode(
+    whisper: Whisper,
+    inputs: torch.Tensor,
+    encoded: torch.Tensor,
+    heard: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """What the decoder makes of all tokens at once, before the projection on the vocabulary.
+
+    transformers' own decoder takes no mask for what the encoder said.
+
+    Args:
+        whisper: the model.
+        inputs: tokens, shape (batch, num_tokens), right-padded.
+        encoded: encoder output, shape (batch, num_positions, d_model).
+        heard: whether a position may be listened to, shape (batch, num_positions); None for all.
+
+    Returns:
+        Shape (batch, num_tokens, d_model).
+    """
+    decoder: Any = whisper.network.model.decoder
+    hidden = decoder.embed_tokens(inputs) + decoder.embed_positions.weight[: inputs.shape[1]]
+    hidden = nn.functional.dropout(hidden, decoder.dropout, decoder.training)
+    mask = None if heard is None else heard[:, None, None].expand(-1, 1, inputs.shape[1], -1)
+    for layer in decoder.layers:
+        # Without a mask, self-attention is causal.
+        hidden = layer(hidden, None, encoded, encoder_attention_mask=mask, use_cache=False)
+    return decoder.layer_norm(hidden)  # type: ignore[no-any-return]
+
+
+def encoder_weights(whisper: Whisper) -> dict[str, torch.Tensor]:
+    """All that the encoder's output depends on beside the clip, by name."""
+    return whisper.network.model.encoder.state_dict()  # type: ignore[no-any-return]
+
+
+def encoder_width(whisper: Whisper) -> int:
+    """Numbers that the encoder says of a position."""
+    return int(whisper.network.config.d_model)
+
+
+def num_positions(context_s: float) -> int:
+    """Positions of encoder output for a context."""
+    return round(context_s * FRAMES_PER_S) // 2
+
+
+def encode_clips(
+    whisper: Whisper, waveforms: Sequence[Waveform], context_s: float
+) -> npt.NDArray[np.float32]:
+    """Encoder output of clips in one context, shape (clips, num_positions, d_model).
+
+    Nothing is dropped out and nothing learns from it.
+    """
+    mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+    encoder: Any = whisper.network.model.encoder
+    learning = encoder.training
+    encoder.eval()
+    with torch.no_grad():
+        encoded = encode(whisper, mel.to(whisper.device))
+    encoder.train(learning)
+    return encoded.cpu().numpy()

@@ -1,0 +1,129 @@
+"""The cache of encoder outputs: whole or not there, shared, bounded; and the loss it gives."""
+
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from asr.collating import collator
+from asr.encoder_cache import FILE, encoder_cache
+from asr.errors import InputError
+from asr.examples import Example, Piece
+from asr.families.whisper.batch import SummedLoss, loss_batch
+from asr.families.whisper.model import load
+from asr.params import load_params
+from asr.processes import Processes
+from asr.schemas.train import Join, LongContext, Params, SpeedChange
+from asr.steps import TrainingBatch
+from tests.tiny_whisper import write_transformers
+from tests.train_tiny import ROOT, noise, utterance
+
+LENGTHS = [2, 3, 2]  # positions of three clips, each two numbers wide
+
+
+@pytest.fixture(autouse=True)
+def dvc_root(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    return tmp_path / ".dvc" / "tmp" / "cache"
+
+
+def encode(clips):
+    """Each clip's number, everywhere."""
+    return np.stack([np.full((LENGTHS[clip], 2), clip, np.float32) for clip in clips])
+
+
+def test_each_clip_has_its_own_output_and_like_lengths_are_encoded_together():
+    asked = []
+
+    def noting(clips):
+        asked.append(clips)
+        return encode(clips)
+
+    for _ in range(2):  # the second time nothing is computed
+        with encoder_cache("k", LENGTHS, 2, noting, batch_positions=99) as outputs:
+            assert [outputs[i].tolist() for i in range(3)] == [
+                [[0, 0]] * 2, [[1, 1]] * 3, [[2, 2]] * 2
+            ]  # fmt: skip
+    assert asked == [[0, 2], [1]]
+
+
+def test_a_batch_has_no_more_positions_than_asked_for_or_one_clip():
+    asked = []
+    with encoder_cache("k", LENGTHS, 2, lambda c: asked.append(c) or encode(c), 3):
+        assert asked == [[0], [2], [1]]
+
+
+def test_who_is_killed_while_writing_begins_anew_and_leaves_nothing(dvc_root):
+    dying = (
+        "import os, signal\n"
+        "from asr.encoder_cache import encoder_cache\n"
+        "with encoder_cache('k', [2], 2, lambda c: os.kill(os.getpid(), signal.SIGKILL), 9): pass"
+    )
+    assert subprocess.run([sys.executable, "-c", dying], check=False).returncode == -signal.SIGKILL
+    assert [path.suffix for path in (dvc_root / "encoder-k").glob(".*")] == [".partial"]
+    with encoder_cache("k", LENGTHS, 2, encode, 9) as outputs:
+        assert outputs[1].tolist() == [[1, 1]] * 3
+    assert sorted(path.name for path in (dvc_root / "encoder-k").iterdir()) == ["lock", FILE]
+
+
+def test_outputs_in_use_stay_and_those_of_no_run_go(dvc_root):
+    with encoder_cache("old", LENGTHS, 2, encode, 9):
+        pass
+    with encoder_cache("used", LENGTHS, 2, encode, 9):
+        assert not (dvc_root / "encoder-old").exists()
+        with encoder_cache("new", LENGTHS, 2, encode, 9) as outputs:
+            assert (dvc_root / "encoder-used" / FILE).exists()
+            assert outputs[2].tolist() == [[2, 2]] * 2
+
+
+def test_more_than_the_disk_holds_is_refused():
+    with pytest.raises(InputError, match=r"train.cache_encoder needs 4000000.0 GB, there are"):  # noqa: SIM117
+        with encoder_cache("k", [10**15], 2, encode, 9):
+            pass
+
+
+@pytest.fixture
+def whisper(tmp_path):
+    write_transformers(tmp_path / "tiny")
+    return load(tmp_path / "tiny", torch.device("cpu"))
+
+
+def unchanging(**changes):
+    as_spoken = {
+        "tune": "frozen_encoder", "cache_encoder": True, "margin_s": 0.1,
+        "token_dropout": 0.0, "subword_dropout": 0.0,
+        "long_context": LongContext(share=0.0, max_s=1.0, zeros_share=0.0),
+        "join": Join(share=0.0, max_s=1.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
+    }  # fmt: skip
+    params = load_params("train", Params, ROOT / "params.yaml")
+    return params.model_copy(update={**as_spoken, **changes})
+
+
+def test_the_loss_is_that_of_each_clip_heard_in_its_own_context(whisper, dvc_root):
+    clips = [noise(1)[:8000], noise(2)[:3200], noise(3)[:8000]]
+    durations = [0.5, 0.2, 0.5]
+    said = [utterance(i).model_copy(update={"duration_s": s}) for i, s in enumerate(durations)]
+    loss = SummedLoss(whisper)
+    with torch.no_grad():
+        live = sum(
+            loss(loss_batch(whisper, [clip], [one], context))
+            for clip, one, context in zip(clips, said, [0.64, 0.32, 0.64], strict=True)
+        )
+    examples = tuple(Example((Piece(i, 1.0, 0.0),), s, 1) for i, s in enumerate(durations))
+    batch = TrainingBatch(examples, 0.64, zeros=False)
+    written = []
+    for _ in range(2):
+        with (
+            collator(whisper, "whisper", clips, said, unchanging(),
+                     Processes(0, 1, torch.device("cpu"))) as collate,
+            torch.no_grad(),
+        ):  # fmt: skip
+            cached = loss(collate(batch))
+            torch.testing.assert_close(cached, live, rtol=2e-3, atol=0)
+        (path,) = dvc_root.glob(f"*/{FILE}")
+        written.append(path.read_bytes())
+        path.unlink()
+    assert written[0] == written[1]  # so a resumed run whose cache is gone ends in the same bits

@@ -1,0 +1,112 @@
+"""Several processes train as one: real ones, on the tiny Whisper."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from asr.errors import InputError
+from asr.examples import Example, Piece
+from asr.processes import Processes, join_processes
+from asr.steps import TrainingBatch
+from tests.tiny_whisper import write_transformers
+
+ROOT = Path(__file__).parent.parent
+CPU = torch.device("cpu")
+
+
+def batch(*indices):
+    examples = tuple(Example((Piece(i, 1.0, 0.0),), 1.0, i) for i in indices)
+    return TrainingBatch(examples, 1.28, zeros=False)
+
+
+def indices(batches):
+    return [[example.pieces[0].index for example in batch.examples] for batch in batches]
+
+
+def test_whole_batches_are_shared_out_and_the_last_by_examples():
+    batches = [batch(0, 1), batch(2), batch(3, 4, 5)]
+    shares = [Processes(rank, 2, CPU).share(batches) for rank in (0, 1)]
+    assert [indices(share) for share in shares] == [[[0, 1], [3, 5]], [[2], [4]]]
+
+
+def test_a_lone_process_has_it_all_and_who_has_nothing_has_no_batch():
+    batches = [batch(0, 1), batch(2)]
+    assert Processes(0, 1, CPU).share(batches) == batches
+    assert Processes(2, 3, CPU).share([batch(0, 1)]) == []
+
+
+def test_another_number_of_processes_than_asked_for_is_refused():
+    with pytest.raises(InputError, match="num_processes: expected 2, torchrun started 1"):
+        join_processes(CPU, 2)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_transformers(folder)
+    return folder
+
+
+def trained(model, folder, num_processes, event="none"):
+    """Exit status and words of a run."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.train_tiny", "--model", model, "--folder", folder,
+         "--num-processes", str(num_processes), "--event", event],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def results(folder):
+    return json.loads((folder / "progress.json").read_text()), load_file(
+        folder / "weights.safetensors"
+    )
+
+
+@pytest.fixture(scope="module")
+def two(model, tmp_path_factory):
+    """What two processes reach of which one ran out of memory once."""
+    folder = tmp_path_factory.mktemp("two")
+    status, words = trained(model, folder, 2)
+    assert status == 0, words
+    # Both have the lower limit, and both went on.
+    assert words.count("out of memory: batches above") == 1
+    return results(folder)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_does(model, two, tmp_path):
+    assert trained(model, tmp_path, 1)[0] == 0
+    one, weights = results(tmp_path)
+    assert len(one["train_rows"]) == 6
+    for ours, theirs in zip(two[0]["train_rows"], one["train_rows"], strict=True):
+        assert ours == pytest.approx(theirs, rel=1e-4)
+    assert one["train_rows"][-1]["loss"] < one["train_rows"][0]["loss"]
+    assert two[0]["dev_rows"] == one["dev_rows"]
+    for name, weight in weights.items():
+        torch.testing.assert_close(two[1][name], weight, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_sigterm_to_one_saves_once_for_all_and_they_go_on(model, two, tmp_path):
+    status, words = trained(model, tmp_path, 2, "sigterm")
+    assert status == 143, words
+    assert words.count("terminated: saved after step") == 1
+    assert len(list((tmp_path / "scratch").glob("step-*"))) == 1
+    status, words = trained(model, tmp_path, 2)
+    assert status == 0, words
+    assert words.count("resuming after step") == 1
+    assert results(tmp_path)[0] == two[0]
+    assert all(torch.equal(weight, two[1][name]) for name, weight in results(tmp_path)[1].items())
+
+
+@pytest.mark.slow
+def test_the_death_of_one_ends_all_with_its_name(model, tmp_path):
+    status, words = trained(model, tmp_path, 2, "death")
+    assert status == 1
+    assert "process 1 of 2 ended with SIGKILL" in words

@@ -1,0 +1,111 @@
+"""A run of training on the tiny Whisper, to be started as one process or several.
+
+``python -m tests.train_tiny`` trains the model in MODEL on noise and writes its
+curves and weights to FOLDER. In the first step memory runs out in the last of several processes;
+EVENT happens to it in the third: ``sigterm``, ``death`` or ``none``.
+"""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from asr.cli import run
+from asr.dev_error import dev_error
+from asr.families.whisper.batch import SummedLoss, loss_batch, token_room
+from asr.families.whisper.greedy import transcribe_greedily
+from asr.families.whisper.model import load
+from asr.families.whisper.tuning import make_trainable
+from asr.launch import launch
+from asr.params import load_params
+from asr.processes import join_processes, launched
+from asr.schemas.train import Join, LongContext, Params, SpeedChange
+from asr.task import Task
+from asr.training import train
+from asr.utterance import Utterance
+
+ROOT = Path(__file__).parent.parent
+TEXTS = ["як", "я", "abc", "лес", "аб", "d e"]
+
+
+def train_tiny(model: Path, folder: Path, num_processes: int, event: str) -> None:
+    """Start the processes, or be one of them."""
+    if num_processes > 1 and not launched():
+        launch("tests.train_tiny", sys.argv[1:], num_processes)
+        return
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
+    processes = join_processes(torch.device("cpu"), num_processes)
+    params = load_params("train", Params).model_copy(
+        update={
+            "lr": 1e-2, "warmup_steps": 0, "num_epochs": 2, "batch_seconds": 3.0,
+            "max_batch_clips": 3, "accumulation": 3, "margin_s": 0.1, "eval_every_steps": 3,
+            "save_every_steps": 100, "log_every_steps": 1, "tune": "lora",
+            "long_context": LongContext(share=0.0, max_s=1.0, zeros_share=0.0),
+            "join": Join(share=0.0, max_s=1.0, max_pause_s=0.0),
+            "speed_change": SpeedChange(most=0.0),
+        }
+    )  # fmt: skip
+    utterances = [utterance(i) for i in range(22)]
+    clips = [noise(i) for i in range(22)]
+    tiny = load(model, processes.device)
+    torch.manual_seed(7 + processes.rank)  # an adapter of its own, were it not for the first's
+    make_trainable(tiny, params)
+    batches = []
+
+    def collate(batch):
+        batches.append(batch)
+        if processes.rank == 1 and len(batches) == 1 and len(batch.examples) > 1:
+            torch.empty(2**50, dtype=torch.uint8)
+        if processes.rank == 1 and len(batches) == 7:
+            happen(event)
+        indices = [example.pieces[0].index for example in batch.examples]
+        seeds = [example.seed for example in batch.examples]
+        return loss_batch(tiny, [clips[i] for i in indices], [utterances[i] for i in indices],
+                          batch.context_s, params, seeds)  # fmt: skip
+
+    def read_dev():
+        mine = range(processes.rank, 6, processes.count)
+        heard = transcribe_greedily(tiny, [clips[i] for i in mine], [utterances[i] for i in mine],
+                                    0.96, [9 for _ in mine])  # fmt: skip
+        pairs = [(utterances[i].text, h.text) for i, h in zip(mine, heard, strict=True)]
+        return dev_error(processes.gathered(pairs))
+
+    task = Task(tiny.network, SummedLoss(tiny), collate, [0.5] * 22, ["be"] * 22,
+                token_room(tiny, utterances), read_dev)  # fmt: skip
+    scratch = folder / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
+    progress = train(task, params, 1, processes, scratch)
+    if processes.first:
+        (folder / "progress.json").write_text(json.dumps(asdict(progress)))
+        weights = {n: w.data for n, w in tiny.network.named_parameters() if w.requires_grad}
+        save_file(weights, folder / "weights.safetensors")
+
+
+def happen(event: str) -> None:
+    if event == "sigterm":
+        os.kill(os.getpid(), signal.SIGTERM)
+    elif event == "death":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def utterance(index: int) -> Utterance:
+    return Utterance(
+        id=f"be/{index}", corpus="be", text=TEXTS[index % 6], duration_s=0.5, language="be",
+        speaker_id=None, session_id=None, license="MIT", source="synthetic", sha256="0" * 64,
+        attributes={}, shard="00000.parquet", row=index,
+    )  # fmt: skip
+
+
+def noise(seed: int):
+    return np.random.default_rng(seed).normal(0, 0.1, 8000).astype("float32")
+
+
+if __name__ == "__main__":
+    run(train_tiny)
