@@ -56,7 +56,8 @@ class Augmentation:
             changed = mixed(changed, self.noise.piece(len(changed), chance), snr_db)
         if changed is waveform:
             return waveform
-        return changed / max(np.float32(1.0), np.abs(changed).max())
+        within: Waveform = changed / max(np.float32(1.0), np.abs(changed).max())
+        return within
 
 
 def shifted(waveform: Waveform, semitones: float) -> Waveform:
@@ -66,7 +67,7 @@ def shifted(waveform: Waveform, semitones: float) -> Waveform:
     stretch = Stretch(0)  # its random phases are the same each time
     stretch.preset(1, SAMPLE_RATE)
     stretch.setTransposeSemitones(semitones)
-    higher: Waveform = stretch.process(waveform[np.newaxis])[0]
+    higher: Waveform = np.asarray(stretch.process(waveform[np.newaxis]), np.float32)[0]
     return higher
 
 

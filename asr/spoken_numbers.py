@@ -63,17 +63,18 @@ _MONEY = frozenset([
     "be", "ca", "de", "en", "es", "fi", "fr", "he", "it", "lt", "lv", "nl", "pl", "pt", "ru",
     "uk",
 ])  # fmt: skip
-_MONEY_NAMES = {
-    "bg": {"EUR": "евро", "GBP": "паунда", "USD": "долара"},
-    "bs": {"EUR": "eura", "USD": "dolara"},
-    "cs": {"CZK": "korun", "EUR": "eur", "USD": "dolarů"},
-    "da": {"EUR": "euro", "USD": "dollar"},
-    "el": {"EUR": "ευρώ", "GBP": "λίρες", "USD": "δολάρια"},
-    "hr": {"EUR": "eura", "USD": "dolara"},
-    "ro": {"EUR": "euro", "USD": "dolari"},
-    "sr": {"EUR": "evra", "RSD": "dinara", "USD": "dolara"},
-    "sv": {"EUR": "euro", "USD": "dollar"},
+_MONEY_NAMES = {  # of one and of many
+    "bg": {"EUR": ("евро", "евро"), "GBP": ("паунд", "паунда"), "USD": ("долар", "долара")},
+    "bs": {"EUR": ("euro", "eura"), "USD": ("dolar", "dolara")},
+    "cs": {"CZK": ("koruna", "korun"), "EUR": ("euro", "eur"), "USD": ("dolar", "dolarů")},
+    "da": {"EUR": ("euro", "euro"), "USD": ("dollar", "dollar")},
+    "el": {"EUR": ("ευρώ", "ευρώ"), "GBP": ("λίρα", "λίρες"), "USD": ("δολάριο", "δολάρια")},
+    "hr": {"EUR": ("euro", "eura"), "USD": ("dolar", "dolara")},
+    "ro": {"EUR": ("euro", "euro"), "USD": ("dolar", "dolari")},
+    "sr": {"EUR": ("evro", "evra"), "RSD": ("dinar", "dinara"), "USD": ("dolar", "dolara")},
+    "sv": {"EUR": ("euro", "euro"), "USD": ("dollar", "dollar")},
 }
+_CENT_NAMES = {"bg": ("цент", "цента"), "el": ("λεπτό", "λεπτά")}
 _NAMED_LAST = {"be", "lv"}  # «беларускіх рублёў», but «dólares estadounidenses»
 _EUROS = (("euro", "euros"), ("cent", "cents"))  # num2words has the official plural, «euro»
 _ONE_OF = {"ca": "un", "de": "ein", "es": "un", "it": "un"}  # before a noun
@@ -106,6 +107,9 @@ def spell_numbers(text: str, language: str) -> str:
     cyrillic = re.search("[а-яА-Я]", text) is not None
 
     def words(spoken: str) -> str:
+        # Digits that stay digits stay where they are: «9-та», «UB2006».
+        if not any(map(str.isalpha, spoken)):
+            return spoken
         return f" {in_script(spoken, language, 'cyrillic') if cyrillic else spoken} "
 
     number, money = _patterns(language)
@@ -152,7 +156,8 @@ def _money(match: re.Match[str], language: str) -> str:
 def _name(code: str, count: int, language: str, part: int = 0) -> str:
     """Of ``count`` of a money, or with ``part`` 1 of its hundredths; empty where it isn't known."""
     if language not in _MONEY:
-        return _MONEY_NAMES.get(language, {}).get(code, "") if part == 0 else ""
+        names = _MONEY_NAMES.get(language, {}).get(code, ("", ""))
+        return (_CENT_NAMES.get(language, ("", "")) if part else names)[count != 1]
     converter = CONVERTER_CLASSES[language]
     forms = _EUROS if (language, code) == ("en", "EUR") else converter.CURRENCY_FORMS.get(code)
     if forms is None:
@@ -190,7 +195,8 @@ def _ordinal(digits: str, language: str, options: dict[str, str], ending: str) -
 def _number(token: str, language: str) -> str:
     """Words for one number, or for each of several."""
     parsed = _parsed(token, language)
-    if parsed is None:
+    decimal = language in _POINT or (language == "ru" and len(token) <= _LONGEST_NUMBER)
+    if parsed is None or (parsed[1] and not decimal):
         return " ".join(_cardinal(digits, language) for digits in re.findall("[0-9]+", token))
     whole, fraction = parsed
     if not fraction:
@@ -207,15 +213,12 @@ def _number(token: str, language: str) -> str:
 def _parsed(token: str, language: str) -> tuple[str, str] | None:
     """Digits before and after the decimal mark, or None for what is no single number."""
     group = _GROUPED_BY.get(language)
-    decimal = language in _POINT or (language == "ru" and len(token) <= _LONGEST_NUMBER)
     thousands = rf"([0-9]{{1,3}}(?:[{group}][0-9]{{3}})+)(?:([.,])([0-9]+))?"
     grouped = group and re.fullmatch(thousands, token)
-    if grouped and grouped[2] != group and (decimal or not grouped[3]):
+    if grouped and grouped[2] != group:
         return re.sub(r"[., ]", "", grouped[1]), grouped[3] or ""
     parts = re.split("[.,]", token)
-    if len(parts) > 2 or (len(parts) == 2 and not decimal):
-        return None
-    return parts[0], parts[1] if len(parts) == 2 else ""
+    return (parts[0], "".join(parts[1:])) if len(parts) <= 2 else None
 
 
 def _cardinal(digits: str, language: str) -> str:
