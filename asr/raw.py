@@ -18,6 +18,21 @@ PROVENANCE = "source.json"
 
 
 @dataclass(frozen=True)
+class Segment:
+    """A timed stretch of a recording, as a subtitle or a karaoke line has it.
+
+    Attributes:
+        start_s: where it begins, in seconds from the recording's beginning.
+        end_s: where it ends, or None for the recording's own end: the last line of an LRC file.
+        text: raw transcript of what is said there; empty where nobody speaks.
+    """
+
+    start_s: float
+    end_s: float | None
+    text: str
+
+
+@dataclass(frozen=True)
 class Recording:
     """What a corpus format finds: a recording, and what the source says of it.
 
@@ -29,6 +44,8 @@ class Recording:
         speaker_id: who speaks, if the source says.
         session_id: the sitting, if the source says.
         attributes: whatever else the source says.
+        segments: timed stretches, each of which becomes an utterance ``<corpus>/<name>#<number>``;
+            where there are any, ``text`` is not looked at. Empty where the source gives no times.
     """
 
     name: str
@@ -38,6 +55,7 @@ class Recording:
     speaker_id: str | None = None
     session_id: str | None = None
     attributes: dict[str, str] = field(default_factory=dict)
+    segments: tuple[Segment, ...] = ()
 
 
 class Provenance(Schema):
