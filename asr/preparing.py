@@ -128,6 +128,8 @@ def _judge(
     def reject(reason: Reason, detail: str) -> Reject:
         return Reject(utterance_id, reason, detail, duration_s, text, recording.file)
 
+    if recording.fault is not None:
+        return reject(Reason.UNREADABLE, recording.fault)
     if text is None or not sentence_key(text):
         return reject(Reason.NO_TRANSCRIPT, "no letter or digit")
     try:
@@ -143,10 +145,10 @@ def _judge(
         corpus=corpus.name,
         text=text,
         duration_s=duration_s,
-        language=corpus.language,
+        language=recording.language or corpus.language,
         speaker_id=recording.speaker_id,
         session_id=recording.session_id,
-        license=corpus.provenance.license,
+        license=recording.license or corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
         sha256=hashlib.sha256(samples).hexdigest(),
         # Kept, and counted: the model has to guess whether "25" is to be written so.

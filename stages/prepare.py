@@ -21,7 +21,8 @@ def prepare(corpus: str, raw: Path, out: Path, rejects: Path) -> None:
         rejects: CSV of the recordings that were rejected, each with its reason.
     """
     params = load_corpus(corpus, CorpusParams)
-    recordings = corpus_format(params.format).read(RawFiles(raw), params.language)
+    read = corpus_format(params.format).read
+    recordings = read(RawFiles(raw), params.language, params.columns)
     described = Corpus(corpus, params.language, read_provenance(raw))
     prepare_corpus(described, recordings, load_params("prepare", Params), out, rejects)
 
