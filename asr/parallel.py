@@ -13,6 +13,7 @@ stale that lists it, but in the environment, which DVC hands on to stages and qu
 import multiprocessing
 import multiprocessing.connection
 import os
+import re
 import signal
 import sys
 import threading
@@ -24,12 +25,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from asr.errors import InputError
 
 VARIABLE = "MOTHERTONGUE_WORKERS"
-KINDS = ("serial", "processes", "ray")
 PATIENCE_S = 1.0  # processes take half a second to start: less work than this is done sooner here
 
 # A task is a few items, since handing one over costs 0.2 ms; and few where they are large.
@@ -48,7 +49,7 @@ class Workers:
     """Where work is done.
 
     Attributes:
-        kind: one of ``KINDS``.
+        kind: serial, processes or ray.
         num: how many at a time; of ``ray`` 0 is as many as the cluster has cores.
         patience_s: seconds of work done in this process before others are asked.
     """
@@ -67,13 +68,14 @@ def chosen_workers() -> Workers:
     text = os.environ.get(VARIABLE, "")
     if not text:
         return Workers("processes", num_cores(), PATIENCE_S)
-    kind, _, num = text.partition(":")
-    if kind not in KINDS or not (num == "" or (num.isascii() and num.isdigit() and int(num))):
+    found = re.fullmatch(r"(serial)|(processes|ray)(?::([1-9][0-9]*))?", text)
+    if not found:
         expected = "serial, processes, ray, or one of the last two and a count as in processes:4"
         raise InputError(f"{VARIABLE}: expected {expected}, got {text!r}")
-    if kind == "serial":
-        return Workers(kind)
-    return Workers(kind, int(num or (0 if kind == "ray" else num_cores())))
+    serial, kind, num = found.groups()
+    if serial:
+        return Workers(serial)
+    return Workers(kind, int(num) if num else 0 if kind == "ray" else num_cores())
 
 
 def num_cores() -> int:
@@ -85,8 +87,7 @@ def num_cores() -> int:
 def _cgroup_cores() -> int:
     """What control groups grant (version 2, where Docker and Kubernetes write their limits)."""
     try:
-        with open("/sys/fs/cgroup/cpu.max", encoding="ascii") as file:  # noqa: PTH123
-            quota, period = file.read().split()
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         return round(int(quota) / int(period))
     except (OSError, ValueError):  # no such group, or "max"
         return 1 << 16
