@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asr.cli import run
 from asr.corpora import corpus_format
+from asr.parallel import chosen_workers
 from asr.params import load_corpus, load_params
 from asr.preparing import Corpus, prepare_corpus
 from asr.raw import RawFiles, read_provenance
@@ -20,10 +21,11 @@ def prepare(corpus: str, raw: Path, out: Path, rejects: Path) -> None:
         out: folder for the shards.
         rejects: CSV of the recordings that were rejected, each with its reason.
     """
-    params = load_corpus(corpus, CorpusParams)
-    recordings = corpus_format(params.format).read(RawFiles(raw), params.language)
-    described = Corpus(corpus, params.language, read_provenance(raw))
-    prepare_corpus(described, recordings, load_params("prepare", Params), out, rejects)
+    line = load_corpus(corpus, CorpusParams)
+    recordings = corpus_format(line.format).read(RawFiles(raw), line.language)
+    described = Corpus(corpus, line.language, read_provenance(raw))
+    params = load_params("prepare", Params)
+    prepare_corpus(described, recordings, params, out, rejects, chosen_workers())
 
 
 if __name__ == "__main__":

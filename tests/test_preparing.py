@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from asr.errors import InputError
+from asr.parallel import Workers
 from asr.preparing import Corpus, prepare_corpus
 from asr.raw import Provenance, Recording
 from asr.rejects import count_rejects
@@ -45,7 +46,8 @@ def prepare(tmp_path):
 
     def run(recordings, **params):
         out, rejects = tmp_path / "prepared" / "xx", tmp_path / "rejects" / "xx.csv"
-        prepare_corpus(CORPUS, recordings, PARAMS.model_copy(update=params), out, rejects)
+        changed = PARAMS.model_copy(update=params)
+        prepare_corpus(CORPUS, recordings, changed, out, rejects, Workers("serial"))
         rows = list(csv.DictReader(rejects.open(encoding="utf-8")))
         return (
             {one.id.removeprefix("xx/"): one for one in read_utterances(out)},
@@ -198,5 +200,6 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(small_disk, tmp_path):
     noise = [wav(random.uniform(-1, 1, 16_000).astype(np.float32)) for _ in range(20)]
     recordings = [recording(str(n), audio) for n, audio in enumerate(noise)]
     with pytest.raises(InputError, match=r"disk/xx: can't be written: .*No space left on device"):
-        prepare_corpus(CORPUS, recordings, PARAMS, small_disk / "xx", tmp_path / "xx.csv")
+        rejects, workers = tmp_path / "xx.csv", Workers("serial")
+        prepare_corpus(CORPUS, recordings, PARAMS, small_disk / "xx", rejects, workers)
     assert list(small_disk.iterdir()) == []
