@@ -201,7 +201,8 @@ def _utterance(corpus: Corpus, recording: Recording, passed: Passed) -> Utteranc
         duration_s=passed.duration_s,
         language=corpus.language,
         speaker_id=recording.speaker_id,
-        session_id=recording.session_id,
+        # Segments of one recording are one voice in one room: no two splits may have them.
+        session_id=recording.session_id or (recording.name if recording.segments else None),
         license=corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
         sha256=passed.sha256,
