@@ -41,6 +41,9 @@ def decode(audio: bytes) -> Waveform:
 
     try:
         channels, rate = soundfile.read(io.BytesIO(audio), dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        # Its str() names the object that was read, whose address is another in each run.
+        raise UndecodableError(error.error_string) from error
     except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
         raise UndecodableError(str(error)) from error
     return to_waveform(channels, rate)

@@ -17,6 +17,21 @@ from asr.schemas.prepare import Params
 from asr.sentence import has_digits, sentence_key
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Samples that were heard before, and lie in a shard of the last run.
+
+    Attributes:
+        shard: its name there.
+        row: in that shard.
+        size: of the samples, in bytes.
+    """
+
+    shard: str
+    row: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Passed:
     """An utterance that was found good.
@@ -25,7 +40,7 @@ class Passed:
         name: unique in its corpus; the recording's, or made of it where one holds several.
         text: raw transcript.
         duration_s: of the samples, in seconds.
-        samples: int16, little endian, mono, 16 kHz.
+        samples: int16, little endian, mono, 16 kHz; or where they lie, which ``judge`` never says.
         sha256: of ``samples``, in hexadecimal.
         attributes: what was found, besides what the source says.
     """
@@ -33,7 +48,7 @@ class Passed:
     name: str
     text: str
     duration_s: float
-    samples: bytes
+    samples: bytes | Place
     sha256: str
     attributes: dict[str, str] = field(default_factory=dict)
 

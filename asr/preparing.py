@@ -26,13 +26,14 @@ from tqdm import tqdm
 
 from asr.errors import InputError
 from asr.files import whole_folder
-from asr.judging import Failed, Passed, judge
+from asr.judging import Failed, Passed, Place, judge
+from asr.last_run import LastRun, link_or_copy
 from asr.parallel import Workers, ordered_map
 from asr.raw import Provenance, Recording
 from asr.rejects import Reason, Reject, write_rejects
 from asr.schemas.prepare import Params
 from asr.sentence import sentence_key
-from asr.shards import write_shards
+from asr.shards import partition, shard_name, write_shard
 from asr.utterance import Utterance
 
 MIB = 1 << 20
@@ -59,6 +60,7 @@ class Heard:
         size: of the utterance, in bytes.
         file_size: of the file's name, in bytes.
         samples_size: in bytes.
+        place: where the samples lie instead, if they were heard before.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Heard:
     size: int
     file_size: int
     samples_size: int
+    place: Place | None
 
 
 def prepare_corpus(
@@ -77,8 +80,11 @@ def prepare_corpus(
     out: Path,
     rejects_csv: Path,
     workers: Workers,
+    last: LastRun,
 ) -> None:
     """Write a corpus's shards to the folder ``out`` and its rejects to ``rejects_csv``.
+
+    What is written does not depend on ``workers``, nor on what ``last`` knows.
 
     Raises:
         InputError: if there is no recording, or none passes, or more than
@@ -87,29 +93,47 @@ def prepare_corpus(
     if params.max_utterances:
         recordings = _few(recordings, params.max_utterances)
     with whole_folder(out) as beside, tempfile.TemporaryFile(dir=out.parent) as file:
-        waiting = Waiting(file)
+        waiting = Waiting(file, last)
         heard, rejects = _hear(corpus, recordings, params, workers, waiting)
         kept, repeated = _settle(heard, waiting)
         rejects += repeated
         write_rejects(rejects_csv, rejects)
         _check_losses(corpus.name, len(kept), rejects, params, rejects_csv)
-        clips = ((waiting.utterance(clip), waiting.samples(clip)) for clip in kept)
-        write_shards(beside, clips, params.shard_mb * MIB)
+        _write(kept, waiting, last, beside, params.shard_mb * MIB)
+    if not params.max_utterances:  # a quick look must not make the whole be decoded again
+        last.done()
+
+
+def _write(
+    kept: list[Heard], waiting: "Waiting", last: LastRun, folder: Path, max_bytes: int
+) -> None:
+    """Write the shards, or link those that the last run wrote with the same rows."""
+    shards = partition(kept, max_bytes, lambda clip: (clip.id, clip.samples_size))
+    for number, clips in enumerate(shards):
+        path = folder / shard_name(number)
+        name = last.shard_of(waiting.row(clip) for clip in clips)
+        if same := last.shard(name):
+            link_or_copy(same, path)
+        else:
+            write_shard(path, ((waiting.utterance(c), waiting.samples(c)) for c in clips))
+        last.keep_shard(name, path, [(clip.recording, clip.samples_size) for clip in clips])
 
 
 class Waiting:
     """What passed, on disk until it is known what is kept."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], last: LastRun) -> None:
         self._file = file
         self._end = 0
+        self.last = last
 
-    def add(self, utterance: Utterance, file: str, samples: bytes) -> Heard:
+    def add(self, utterance: Utterance, file: str, samples: bytes | Place) -> Heard:
         """Put an utterance, the name of its file and its samples at the end."""
         content = utterance.model_dump_json().encode()
         name = file.encode()
+        place, waits = (samples, b"") if isinstance(samples, Place) else (None, samples)
         self._file.seek(self._end)
-        self._file.writelines((content, name, samples))
+        self._file.writelines((content, name, waits))
         heard = Heard(
             utterance.id,
             bytes.fromhex(utterance.sha256),
@@ -117,14 +141,19 @@ class Waiting:
             self._end,
             len(content),
             len(name),
-            len(samples),
+            place.size if place else len(waits),
+            place,
         )
-        self._end += len(content) + len(name) + len(samples)
+        self._end += len(content) + len(name) + len(waits)
         return heard
 
     def utterance(self, clip: Heard) -> Utterance:
         """Complete but for its place in a shard."""
-        return Utterance.model_validate_json(self._read(clip.offset, clip.size))
+        return Utterance.model_validate_json(self.row(clip))
+
+    def row(self, clip: Heard) -> bytes:
+        """All that a shard says of it, in bytes; of the samples their hash."""
+        return self._read(clip.offset, clip.size)
 
     def file(self, clip: Heard) -> str:
         """Name of the recording's file in the source."""
@@ -132,6 +161,8 @@ class Waiting:
 
     def samples(self, clip: Heard) -> bytes:
         """Int16, little endian."""
+        if clip.place:
+            return self.last.samples(clip.place)
         return self._read(clip.offset + clip.size + clip.file_size, clip.samples_size)
 
     def _read(self, offset: int, size: int) -> bytes:
@@ -162,19 +193,21 @@ def _hear(
     heard: list[Heard] = []
     rejects: list[Reject] = []
     seen: set[str] = set()
+    last = waiting.last
     judged = ordered_map(
         partial(judge, params=params),
         recordings,
         workers,
         name=lambda recording: recording.file,
         size=lambda recording: len(recording.audio),
-        known=lambda _: None,
+        known=last.outcomes,
     )
     # Closed at once where the loop ends early, so that no worker outlives it.
     with closing(judged):
         for recording, outcomes in tqdm(
             judged, desc=f"prepare {corpus.name}", unit=" recordings", disable=None
         ):
+            last.keep(recording, outcomes)
             for outcome in outcomes:
                 if outcome.name in seen:
                     raise InputError(f"{recording.file}: name {outcome.name!r} appears twice")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asr.cli import run
 from asr.corpora import corpus_format
+from asr.last_run import default_folder, last_run
 from asr.parallel import chosen_workers
 from asr.params import load_corpus, load_params
 from asr.preparing import Corpus, prepare_corpus
@@ -25,7 +26,8 @@ def prepare(corpus: str, raw: Path, out: Path, rejects: Path) -> None:
     recordings = corpus_format(line.format).read(RawFiles(raw), line.language)
     described = Corpus(corpus, line.language, read_provenance(raw))
     params = load_params("prepare", Params)
-    prepare_corpus(described, recordings, params, out, rejects, chosen_workers())
+    with last_run(default_folder(corpus), params) as last:
+        prepare_corpus(described, recordings, params, out, rejects, chosen_workers(), last)
 
 
 if __name__ == "__main__":

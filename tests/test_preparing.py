@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from asr.errors import InputError
+from asr.last_run import last_run
 from asr.parallel import Workers
 from asr.preparing import Corpus, prepare_corpus
 from asr.raw import Provenance, Recording
@@ -47,7 +48,8 @@ def prepare(tmp_path):
     def run(recordings, **params):
         out, rejects = tmp_path / "prepared" / "xx", tmp_path / "rejects" / "xx.csv"
         changed = PARAMS.model_copy(update=params)
-        prepare_corpus(CORPUS, recordings, changed, out, rejects, Workers("serial"))
+        with last_run(tmp_path / "last", changed) as last:
+            prepare_corpus(CORPUS, recordings, changed, out, rejects, Workers("serial"), last)
         rows = list(csv.DictReader(rejects.open(encoding="utf-8")))
         return (
             {one.id.removeprefix("xx/"): one for one in read_utterances(out)},
@@ -201,5 +203,6 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(small_disk, tmp_path):
     recordings = [recording(str(n), audio) for n, audio in enumerate(noise)]
     with pytest.raises(InputError, match=r"disk/xx: can't be written: .*No space left on device"):
         rejects, workers = tmp_path / "xx.csv", Workers("serial")
-        prepare_corpus(CORPUS, recordings, PARAMS, small_disk / "xx", rejects, workers)
+        with last_run(tmp_path / "last", PARAMS) as last:
+            prepare_corpus(CORPUS, recordings, PARAMS, small_disk / "xx", rejects, workers, last)
     assert list(small_disk.iterdir()) == []
