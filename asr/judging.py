@@ -9,6 +9,7 @@ This module stays light: it is imported by every worker process.
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TypedDict
 
 import numpy as np
 
@@ -25,9 +26,8 @@ from asr.silence import silence_share, sounding
 _EDGE_SAMPLES = SAMPLE_RATE // 50  # where a filter or codec rings when a constant begins or ends
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What was measured of a recording's whole file, for its inventory.
+class Facts(TypedDict):
+    """What was measured of a recording's whole file, for its inventory; JSON as it is.
 
     Attributes:
         duration_s: in seconds.
@@ -46,6 +46,21 @@ class Facts:
     silence_share: float
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Samples that were heard before, and lie in a shard of the last run.
+
+    Attributes:
+        shard: its name there.
+        row: in that shard.
+        size: of the samples, in bytes.
+    """
+
+    shard: str
+    row: int
+    size: int
+
+
 @dataclass(frozen=True)
 class Passed:
     """An utterance that was found good.
@@ -54,7 +69,7 @@ class Passed:
         name: unique in its corpus; the recording's, or made of it where one holds several.
         text: raw transcript.
         duration_s: of the samples, in seconds.
-        samples: int16, little endian, mono, 16 kHz.
+        samples: int16, little endian, mono, 16 kHz; or where they lie, which ``judge`` never says.
         sha256: of ``samples``, in hexadecimal.
         attributes: what was found, besides what the source says.
         facts: of the recording's whole file.
@@ -63,7 +78,7 @@ class Passed:
     name: str
     text: str
     duration_s: float
-    samples: bytes
+    samples: bytes | Place
     sha256: str
     attributes: dict[str, str] = field(default_factory=dict)
     facts: Facts | None = None
@@ -115,7 +130,7 @@ def _says_something(recording: Recording) -> bool:
 
 
 def _wordless(name: str, text: str | None, facts: Facts | None) -> Failed:
-    duration_s = facts.duration_s if facts else None
+    duration_s = facts["duration_s"] if facts else None
     return Failed(name, Reason.NO_TRANSCRIPT, "no letter or digit", duration_s, text, facts)
 
 

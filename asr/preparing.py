@@ -20,20 +20,22 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from tqdm import tqdm
 
+from asr.audio import SAMPLE_RATE
 from asr.errors import InputError
 from asr.files import whole_folder
+from asr.inventory import Inventory
 from asr.judging import Failed, Passed, judge
+from asr.last_run import LastRun, link_or_copy
 from asr.parallel import Workers, ordered_map
 from asr.raw import Provenance, Recording
 from asr.rejects import Reason, Reject, write_rejects
 from asr.schemas.prepare import Params
-from asr.sentence import sentence_key
-from asr.shards import write_shards
+from asr.shards import partition, shard_name, write_shard
 from asr.utterance import Utterance
+from asr.waiting import Heard, Waiting
 
 MIB = 1 << 20
 
@@ -47,96 +49,77 @@ class Corpus:
     provenance: Provenance
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An utterance that passed, as small as can be: there may be a million.
+@dataclass(frozen=True)
+class Outs:
+    """Where a corpus goes.
 
     Attributes:
-        id: the utterance's.
-        recording: hash of its samples.
-        sentence: hash of its sentence's key.
-        offset: where it waits: the utterance, the name of its file, then its samples.
-        size: of the utterance, in bytes.
-        file_size: of the file's name, in bytes.
-        samples_size: in bytes.
+        shards: folder.
+        rejects: CSV of what was rejected, each with its reason.
+        inventory: CSV of all recordings.
+        validation: JSON, the inventory summed up.
     """
 
-    id: str
-    recording: bytes
-    sentence: bytes
-    offset: int
-    size: int
-    file_size: int
-    samples_size: int
+    shards: Path
+    rejects: Path
+    inventory: Path
+    validation: Path
 
 
 def prepare_corpus(
     corpus: Corpus,
     recordings: Iterable[Recording],
     params: Params,
-    out: Path,
-    rejects_csv: Path,
+    outs: Outs,
     workers: Workers,
+    last: LastRun,
 ) -> None:
-    """Write a corpus's shards to the folder ``out`` and its rejects to ``rejects_csv``.
+    """Write all that ``outs`` names.
+
+    What is written does not depend on ``workers``, nor on what ``last`` knows.
 
     Raises:
         InputError: if there is no recording, or none passes, or more than
-            ``params.max_rejected_share`` don't; ``rejects_csv`` is written all the same.
+            ``params.max_rejected_share`` don't; all but the shards is written all the same.
     """
     if params.max_utterances:
         recordings = _few(recordings, params.max_utterances)
-    with whole_folder(out) as beside, tempfile.TemporaryFile(dir=out.parent) as file:
-        waiting = Waiting(file)
-        heard, rejects = _hear(corpus, recordings, params, workers, waiting)
+    folder = outs.shards.parent
+    with (
+        whole_folder(outs.shards) as beside,
+        tempfile.TemporaryFile(dir=folder) as file,
+        tempfile.TemporaryFile("w+", dir=folder, encoding="utf-8", newline="") as rows,
+    ):
+        waiting, inventory = Waiting(file, last), Inventory(corpus.name, rows)
+        heard, rejects = _hear(corpus, recordings, params, workers, waiting, inventory)
         kept, repeated = _settle(heard, waiting)
         rejects += repeated
-        write_rejects(rejects_csv, rejects)
-        _check_losses(corpus.name, len(kept), rejects, params, rejects_csv)
-        clips = ((waiting.utterance(clip), waiting.samples(clip)) for clip in kept)
-        write_shards(beside, clips, params.shard_mb * MIB)
+        write_rejects(outs.rejects, rejects)
+        inventory.write(outs.inventory, (clip.id for clip in kept), repeated)
+        inventory.write_validation(outs.validation, map(_duration_s, kept), rejects)
+        _check_losses(corpus.name, len(kept), rejects, params, outs.rejects)
+        _write(kept, waiting, last, beside, params.shard_mb * MIB)
+    if not params.max_utterances:  # a quick look must not make the whole be decoded again
+        last.done()
 
 
-class Waiting:
-    """What passed, on disk until it is known what is kept."""
+def _write(
+    kept: list[Heard], waiting: Waiting, last: LastRun, folder: Path, max_bytes: int
+) -> None:
+    """Write the shards, or link those that the last run wrote with the same rows."""
+    shards = partition(kept, max_bytes, lambda clip: (clip.id, clip.samples_size))
+    for number, clips in enumerate(shards):
+        path = folder / shard_name(number)
+        name = last.shard_of(waiting.row(clip) for clip in clips)
+        if same := last.shard(name):
+            link_or_copy(same, path)
+        else:
+            write_shard(path, ((waiting.utterance(c), waiting.samples(c)) for c in clips))
+        last.keep_shard(name, path, [(clip.recording, clip.samples_size) for clip in clips])
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._end = 0
 
-    def add(self, utterance: Utterance, file: str, samples: bytes) -> Heard:
-        """Put an utterance, the name of its file and its samples at the end."""
-        content = utterance.model_dump_json().encode()
-        name = file.encode()
-        self._file.seek(self._end)
-        self._file.writelines((content, name, samples))
-        heard = Heard(
-            utterance.id,
-            bytes.fromhex(utterance.sha256),
-            hashlib.blake2b(sentence_key(utterance.text).encode(), digest_size=16).digest(),
-            self._end,
-            len(content),
-            len(name),
-            len(samples),
-        )
-        self._end += len(content) + len(name) + len(samples)
-        return heard
-
-    def utterance(self, clip: Heard) -> Utterance:
-        """Complete but for its place in a shard."""
-        return Utterance.model_validate_json(self._read(clip.offset, clip.size))
-
-    def file(self, clip: Heard) -> str:
-        """Name of the recording's file in the source."""
-        return self._read(clip.offset + clip.size, clip.file_size).decode()
-
-    def samples(self, clip: Heard) -> bytes:
-        """Int16, little endian."""
-        return self._read(clip.offset + clip.size + clip.file_size, clip.samples_size)
-
-    def _read(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        return self._file.read(size)
+def _duration_s(clip: Heard) -> float:
+    return clip.samples_size / (2 * SAMPLE_RATE)
 
 
 def _few(recordings: Iterable[Recording], max_utterances: int) -> list[Recording]:
@@ -157,24 +140,28 @@ def _hear(
     params: Params,
     workers: Workers,
     waiting: Waiting,
+    inventory: Inventory,
 ) -> tuple[list[Heard], list[Reject]]:
     """Decode and judge each recording by itself; what passes goes to the end of ``waiting``."""
     heard: list[Heard] = []
     rejects: list[Reject] = []
     seen: set[str] = set()
+    last = waiting.last
     judged = ordered_map(
         partial(judge, params=params),
         recordings,
         workers,
         name=lambda recording: recording.file,
         size=lambda recording: len(recording.audio),
-        known=lambda _: None,
+        known=last.outcomes,
     )
     # Closed at once where the loop ends early, so that no worker outlives it.
     with closing(judged):
         for recording, outcomes in tqdm(
             judged, desc=f"prepare {corpus.name}", unit=" recordings", disable=None
         ):
+            last.keep(recording, outcomes)
+            inventory.add(recording, outcomes, corpus.language, corpus.provenance.license)
             for outcome in outcomes:
                 if outcome.name in seen:
                     raise InputError(f"{recording.file}: name {outcome.name!r} appears twice")

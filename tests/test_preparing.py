@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from asr.errors import InputError
+from asr.last_run import last_run
 from asr.parallel import Workers
-from asr.preparing import Corpus, prepare_corpus
+from asr.preparing import Corpus, Outs, prepare_corpus
 from asr.raw import Provenance, Recording, Segment
 from asr.rejects import count_rejects
 from asr.schemas.prepare import Params, SilenceParams
@@ -52,7 +53,9 @@ def prepare(tmp_path):
     def run(recordings, **params):
         out, rejects = tmp_path / "prepared" / "xx", tmp_path / "rejects" / "xx.csv"
         changed = PARAMS.model_copy(update=params)
-        prepare_corpus(CORPUS, recordings, changed, out, rejects, Workers("serial"))
+        with last_run(tmp_path / "last", changed) as last:
+            outs = Outs(out, rejects, tmp_path / "inventory.csv", tmp_path / "validation.json")
+            prepare_corpus(CORPUS, recordings, changed, outs, Workers("serial"), last)
         rows = list(csv.DictReader(rejects.open(encoding="utf-8")))
         return (
             {one.id.removeprefix("xx/"): one for one in read_utterances(out)},
@@ -205,8 +208,10 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(small_disk, tmp_path):
     noise = [wav(random.uniform(-1, 1, 16_000).astype(np.float32)) for _ in range(20)]
     recordings = [recording(str(n), audio) for n, audio in enumerate(noise)]
     with pytest.raises(InputError, match=r"disk/xx: can't be written: .*No space left on device"):
-        rejects, workers = tmp_path / "xx.csv", Workers("serial")
-        prepare_corpus(CORPUS, recordings, PARAMS, small_disk / "xx", rejects, workers)
+        beside = (tmp_path / name for name in ("xx.csv", "inventory.csv", "validation.json"))
+        outs, workers = Outs(small_disk / "xx", *beside), Workers("serial")
+        with last_run(tmp_path / "last", PARAMS) as last:
+            prepare_corpus(CORPUS, recordings, PARAMS, outs, workers, last)
     assert list(small_disk.iterdir()) == []
 
 
@@ -234,7 +239,13 @@ def test_bad_audio_is_rejected_with_its_reason_and_nothing_else_is_touched(
     assert {name: reason for name, (reason, _) in rejects.items() if reason not in BAD[make]} == {}
     assert rejects.keys() == bad.keys() and all(detail for _, detail in rejects.values())
     written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {"prepared/xx/00000.parquet", "rejects/xx.csv"}
+    written = {name for name in written if not name.startswith("last/")}  # that is last_run's
+    assert written == {
+        "prepared/xx/00000.parquet",
+        "rejects/xx.csv",
+        "inventory.csv",
+        "validation.json",
+    }
 
 
 def test_segments_of_one_recording_are_one_session(prepare):
