@@ -108,6 +108,8 @@ def judge(recording: Recording, params: Params) -> list[Outcome]:
     Pure: equal arguments give equal outcomes, in whatever process.
     """
     name, text = recording.name, recording.text
+    if recording.fault is not None:
+        return [Failed(name, Reason.UNREADABLE, recording.fault, None, text)]
     try:
         decoded = decode(recording.audio, params.max_input_s)
     except UndecodableError as error:

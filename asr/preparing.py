@@ -161,7 +161,12 @@ def _hear(
             judged, desc=f"prepare {corpus.name}", unit=" recordings", disable=None
         ):
             last.keep(recording, outcomes)
-            inventory.add(recording, outcomes, corpus.language, corpus.provenance.license)
+            inventory.add(
+                recording,
+                outcomes,
+                recording.language or corpus.language,
+                recording.license or corpus.provenance.license,
+            )
             for outcome in outcomes:
                 if outcome.name in seen:
                     raise InputError(f"{recording.file}: name {outcome.name!r} appears twice")
@@ -186,11 +191,11 @@ def _utterance(corpus: Corpus, recording: Recording, passed: Passed) -> Utteranc
         corpus=corpus.name,
         text=passed.text,
         duration_s=passed.duration_s,
-        language=corpus.language,
+        language=recording.language or corpus.language,
         speaker_id=recording.speaker_id,
         # Segments of one recording are one voice in one room: no two splits may have them.
         session_id=recording.session_id or (recording.name if recording.segments else None),
-        license=corpus.provenance.license,
+        license=recording.license or corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
         sha256=passed.sha256,
         attributes=recording.attributes | passed.attributes,

@@ -14,6 +14,7 @@ from asr.files import whole_file
 class Reason(StrEnum):
     """Why a recording is rejected, in the order in which it is looked at."""
 
+    UNREADABLE = "unreadable"  # the source names it, but its file is missing or is no such file
     NO_TRANSCRIPT = "no_transcript"  # or one without a letter or digit
     UNDECODABLE = "undecodable"
     TOO_SHORT = "too_short"

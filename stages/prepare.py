@@ -27,7 +27,8 @@ def prepare(
         validation: JSON, the inventory summed up.
     """
     line = load_corpus(corpus, CorpusParams)
-    recordings = corpus_format(line.format).read(RawFiles(raw), line.language)
+    read = corpus_format(line.format).read
+    recordings = read(RawFiles(raw), line.language, line.columns)
     described = Corpus(corpus, line.language, read_provenance(raw))
     params = load_params("prepare", Params)
     outs = Outs(out, rejects, inventory, validation)
