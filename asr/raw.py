@@ -25,11 +25,14 @@ class Segment:
         start_s: where it begins, in seconds from the recording's beginning.
         end_s: where it ends, or None for the recording's own end: the last line of an LRC file.
         text: raw transcript of what is said there; empty where nobody speaks.
+        confidence: 0 to 1, that the text is this stretch's, where a machine dealt it; None where
+            the source gives the times.
     """
 
     start_s: float
     end_s: float | None
     text: str
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)

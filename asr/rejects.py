@@ -18,7 +18,10 @@ class Reason(StrEnum):
     NO_TRANSCRIPT = "no_transcript"  # or one without a letter or digit
     UNDECODABLE = "undecodable"
     TOO_SHORT = "too_short"
-    TOO_LONG = "too_long"
+    TOO_LONG = "too_long"  # than any input may be, or a timed segment than the model hears
+    TOO_LONG_WITHOUT_TIMESTAMPS = "too_long_without_timestamps"  # nothing says where to cut it
+    WRONG_TIMES = "wrong_times"  # a segment beyond its recording, or that ends before it begins
+    ALIGNMENT_FAILED = "alignment_failed"  # a segment cut by machine, whose text it doubts
     NEAR_SILENT = "near_silent"
     TOO_MANY_CHARS_PER_S = "too_many_chars_per_s"  # nobody speaks so fast: words are missing
     DUPLICATE = "duplicate"  # the same recording with the same sentence is there already
