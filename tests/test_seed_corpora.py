@@ -17,6 +17,7 @@ from tests import seed_corpora
 from tests.pipeline_repo import copy_of_this_repository, smoke_params
 
 ROOT = Path(__file__).parents[1]
+BALKAN = seed_corpora.BALKAN
 SEEDS = {
     "hebrew": (
         seed_corpora.hebrew_parquet,
@@ -46,7 +47,8 @@ def dealt(tmp_path, monkeypatch):
         Path("conf/sources.yaml").write_text("home: {kind: folder, path: home, license: CC0-1.0}\n")
         fetch("mine", Path("data/raw/mine"))
         rejects = Path("data/rejects/mine.csv")
-        prepare("mine", Path("data/raw/mine"), Path("data/prepared/mine"), rejects)
+        about = (Path("inventory.csv"), Path("validation.json"))
+        prepare("mine", Path("data/raw/mine"), Path("data/prepared/mine"), rejects, *about)
         split(Path("data/prepared"), Path("data/rejects"), Path("data/manifests"), Path("m.json"))
         utterances = [
             one
@@ -98,11 +100,11 @@ def test_three_languages_with_texts_beside_mp3_and_wav(dealt):
     utterances, rejects = dealt("songs")
     single = [one for one in utterances if "song" not in one.id]
     assert {(one.language, one.text) for one in single} == {
-        (language, text) for language, texts in seed_corpora.BALKAN.items() for text in texts
+        (language, text) for language, texts in BALKAN.items() for text in texts
     }
     assert {one.license for one in single} == {"CC-BY-4.0"}
-    song = " ".join(one.text for one in utterances if "song" in one.id)
-    assert sorted(song.split()) == sorted(" ".join(seed_corpora.BALKAN["hr"][2:]).split())
+    song = {one.text: one.id for one in utterances if "song" in one.id}
+    assert song == dict(zip(BALKAN["hr"][2:], ("mine/hr/song#0", "mine/hr/song#1"), strict=True))
     assert rejects == {}
 
 
