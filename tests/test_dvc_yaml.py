@@ -38,17 +38,19 @@ def needed_modules(stage: str, script: Path) -> set[str]:
     So a corpus's line in params.yaml may name another format, and dvc.yaml stays as it is.
     """
     params = read_yaml(ROOT / "params.yaml")
-    corpus = params["corpora"].get(stage.partition("@")[2])
-    own = f"asr/corpora/{corpus['format']}.py" if corpus else ""
-    needed: set[str] = set()
-    for path in FORMATS if corpus else [""]:
-        chosen = {
-            "families": params["model"]["family"],
-            "corpora": Path(path).stem,
-            "text": params["score"]["normalizer"],
-        }
-        needed |= import_closure(script, chosen, ROOT)
-    return needed - (set(FORMATS) - {own})
+    corpus = params["corpora"].get(stage.partition("@")[2], {})
+    own = corpus.get("format", "")
+    chosen = {
+        "families": params["model"]["family"],
+        "corpora": own,
+        "text": params["score"]["normalizer"],
+    }
+    needed = import_closure(script, chosen, ROOT)
+    if corpus:
+        for path in FORMATS:
+            needed |= import_closure(Path(path), chosen, ROOT)
+        needed -= set(FORMATS) - {f"asr/corpora/{own}.py"}
+    return needed
 
 
 @pytest.mark.parametrize("stage", sorted(code_deps()))
