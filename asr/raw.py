@@ -96,13 +96,17 @@ def write_files(path: Path, files: Iterable[tuple[str, bytes]]) -> int:
         How many files were written.
 
     Raises:
-        InputError: if a name comes twice.
+        InputError: if a name comes twice, or is no UTF-8, so that no manifest could hold it.
     """
     seen: set[str] = set()
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
         for name, content in files:
             if name in seen:
                 raise InputError(f"{name}: the source has two files of this name")
+            try:
+                name.encode()
+            except UnicodeEncodeError as error:
+                raise InputError(f"{name!r}: expected a file name in UTF-8, got {error}") from error
             seen.add(name)
             header = tarfile.TarInfo(name)
             header.size = len(content)
