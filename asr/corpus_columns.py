@@ -105,7 +105,8 @@ class Recordings:
                 )
             if there:
                 found[ours] = there[0]
-            elif ours in needed:
+            elif ours in needed or (ours in self._columns and row.place != row.file):
+                # Where no table says anything of a file, its place is the file itself.
                 raise InputError(
                     f"{row.place}: {' or '.join(wanted)}: no such key, there are "
                     f"{list(row.values)!r:.200}"

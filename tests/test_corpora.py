@@ -103,8 +103,15 @@ def test_columns_of_any_name_are_named_in_params():
     files = {"a.jsonl": jsonl({"clip": "1.wav", "corrected": "da", "text": "draft"}), "1.wav": b"1"}
     (one,) = read("jsonl", files, audio="clip", text="corrected")
     assert (one.text, one.attributes) == ("da", {"text": "draft"})
-    with pytest.raises(InputError, match=r"a\.jsonl:1: clop: no such key, there are \['clip'"):
-        read("jsonl", files, audio="clop", text="corrected")
+    for wrong in ({"audio": "clop"}, {"audio": "clip", "speaker_id": "clop"}):
+        with pytest.raises(InputError, match=r"a\.jsonl:1: clop: no such key, there are \['clip'"):
+            read("jsonl", files, text="corrected", **wrong)
+
+
+def test_a_column_of_the_inventory_need_not_be_there_for_files_without_a_line():
+    files = {"metadata.csv": table("fn,who", "a.wav,ana"), "a.wav": b"", "b.wav": b""}
+    found = read("paired", files, audio="fn", speaker_id="who")
+    assert [one.speaker_id for one in found] == ["ana", None]
 
 
 def test_two_columns_that_could_be_the_text_are_not_guessed_between():

@@ -14,7 +14,6 @@ from asr.errors import InputError
 from asr.raw import Files, Recording
 
 TABLES = ("train.tsv", "dev.tsv", "test.tsv", "validated.tsv")
-_COLUMNS = {"audio": "path", "text": "sentence", "speaker_id": "client_id", "language": "locale"}
 
 
 def wants(name: str, language: str) -> bool:
@@ -29,7 +28,7 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     tables.sort(key=lambda name: (TABLES.index(name.rpartition("/")[2]), name))
     if not tables:
         raise InputError(f"expected one of {TABLES}, got no such file")
-    recordings = Recordings(files, _COLUMNS)
+    recordings = Recordings(files, {})
     read_before: set[str] = set()
     for table in tables:
         for row in read_rows(files, table):
