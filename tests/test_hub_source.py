@@ -73,12 +73,13 @@ def hub():
         server.shutdown()
 
 
-def fetch(address, cache):
+def fetch(address, cache, **more):
     """Bring the source in a process of its own: the client reads its settings when imported."""
     settings = {"HF_ENDPOINT": address, "HF_HOME": str(cache), "HF_HUB_DISABLE_XET": "1",
                 "NO_PROXY": "127.0.0.1"}  # fmt: skip
     return subprocess.run(
-        [sys.executable, "-c", FETCH], env=os.environ | settings, capture_output=True, text=True,
+        [sys.executable, "-c", FETCH], env=os.environ | settings | more,
+        capture_output=True, text=True,
         cwd=Path(__file__).parents[1], check=False,
     )  # fmt: skip
 
@@ -91,14 +92,15 @@ def test_a_data_set_is_brought_once_at_its_commit(hub, tmp_path):
     assert first.stdout == f"{name} {len(FILES[name])}\n", first.stderr
     assert any(path.endswith(name) for path in asked)
     assert not any("README" in path or "other" in path for path in asked)
-    assert fetch("http://127.0.0.1:9", tmp_path).stdout == first.stdout  # from the cache
+    assert fetch(address, tmp_path, HF_HUB_OFFLINE="1").stdout == first.stdout  # from the cache
 
 
 @pytest.mark.slow
 def test_no_network_and_no_such_data_set_say_what_to_do(hub, tmp_path):
     address, _ = hub
-    for there in ("http://127.0.0.1:9", f"{address}/nothing"):
-        said = fetch(there, tmp_path).stderr.splitlines()[-1]
+    # Offline by setting: at a refused connection the client tries again for half a minute.
+    for there, settings in ((address, {"HF_HUB_OFFLINE": "1"}), (f"{address}/nothing", {})):
+        said = fetch(there, tmp_path, **settings).stderr.splitlines()[-1]
         assert said.startswith(f"asr.errors.InputError: me/clips@{COMMIT}: could not be brought")
         assert "kind folder" in said
 
