@@ -194,7 +194,7 @@ def _utterance(corpus: Corpus, recording: Recording, passed: Passed) -> Utteranc
         language=recording.language or corpus.language,
         speaker_id=recording.speaker_id,
         # Segments of one recording are one voice in one room: no two splits may have them.
-        session_id=recording.session_id or (recording.name if recording.segments else None),
+        session_id=recording.session_id or (recording.file if recording.segments else None),
         license=recording.license or corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
         sha256=passed.sha256,

@@ -259,7 +259,7 @@ def test_segments_of_one_recording_are_one_session(prepare):
     )
     kept, _ = prepare([timed, *some(1)])
     assert [(name, one.session_id) for name, one in kept.items()] == [
-        ("talk#0", "talk"),
-        ("talk#1", "talk"),
+        ("talk#0", "talk.wav"),
+        ("talk#1", "talk.wav"),
         ("r0", None),
     ]
