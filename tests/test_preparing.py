@@ -6,12 +6,12 @@ import pytest
 
 from asr.errors import InputError
 from asr.last_run import last_run
-from asr.parallel import Workers
 from asr.preparing import Corpus, prepare_corpus
 from asr.raw import Provenance, Recording
 from asr.rejects import count_rejects
 from asr.schemas.prepare import Params
 from asr.shards import read_utterances
+from asr.workers import Workers
 from tests.examples import tone, wav
 
 CORPUS = Corpus(
