@@ -29,13 +29,14 @@ from asr.files import whole_folder
 from asr.inventory import Inventory
 from asr.judging import Failed, Passed, judge
 from asr.last_run import LastRun, link_or_copy
-from asr.parallel import Workers, ordered_map
+from asr.parallel import ordered_map
 from asr.raw import Provenance, Recording
 from asr.rejects import Reason, Reject, write_rejects
 from asr.schemas.prepare import Params
 from asr.shards import partition, shard_name, write_shard
 from asr.utterance import Utterance
 from asr.waiting import Heard, Waiting
+from asr.workers import Workers
 
 MIB = 1 << 20
 
