@@ -126,9 +126,8 @@ class Recordings:
 
 
 def stem_split(file: str) -> str | None:
-    """The table's own name, if it is called like a split: ``train.jsonl``."""
-    name = file.rpartition("/")[2].partition(".")[0]
-    return name if given_split(name) else None
+    """The split that a table is called by: ``train.jsonl``, ``test-00000-of-00001.parquet``."""
+    return given_split(file.rpartition("/")[2].partition(".")[0])
 
 
 def subset_attributes(subset: str | None) -> dict[str, str]:

@@ -9,7 +9,7 @@ from asr.raw import Files
 
 AUDIO_ENDINGS = (
     ".aac", ".aif", ".aiff", ".amr", ".au", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
-    ".opus", ".sph", ".wav", ".webm", ".wma",
+    ".opus", ".sph", ".wav", ".webm", ".wma", ".audio",
 )  # fmt: skip
 _SPLITS = {
     "train": "train", "training": "train",

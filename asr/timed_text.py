@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -25,8 +26,9 @@ Segments = tuple[Segment, ...]
 def read_lrc(text: str, place: str) -> tuple[Segments, dict[str, str]]:
     """The lines of an LRC file in the order of time, and its tags, such as ``la`` or ``offset``.
 
-    A line may have several times, for a refrain. A line ends where the next begins, the last with
-    the recording. ``[offset:500]`` means that all is to be heard half a second earlier.
+    A line may have several times, for a refrain; two at one time are one. A line ends where the
+    next begins, the last with the recording. ``[offset:500]`` means that all is to be heard half a
+    second earlier.
 
     Raises:
         InputError: naming file and line.
@@ -48,12 +50,15 @@ def read_lrc(text: str, place: str) -> tuple[Segments, dict[str, str]]:
         else:
             raise InputError(f"{place}:{number}: expected [minutes:seconds], got {line!r:.80}")
     shift_s = _offset_s(tags.get("offset", "0"), place)
-    starts = [(max(0.0, time_s - shift_s), words) for time_s, words in sorted(lines)]
-    ends = [*(start for start, _ in starts[1:]), None]
-    return (
-        tuple(Segment(s, e, words) for (s, words), e in zip(starts, ends, strict=True) if s != e),
-        tags,
+    at: dict[float, list[str]] = defaultdict(list)
+    for time_s, words in sorted(lines, key=lambda line: line[0]):
+        at[max(0.0, time_s - shift_s)].append(words)
+    ends = [*list(at)[1:], None]
+    segments = (
+        Segment(start_s, end_s, " ".join(filter(None, words)))
+        for (start_s, words), end_s in zip(at.items(), ends, strict=False)
     )
+    return tuple(segments), tags
 
 
 def _offset_s(text: str, place: str) -> float:

@@ -68,13 +68,13 @@ def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
         described = {k: v for k, v in row.items() if k not in AUDIO_COLUMNS}
         line = described | {"audio_path": name}
         lines[str(row_id)] = json.dumps(line, ensure_ascii=False, sort_keys=True, default=str)
-        if audio is not None:  # else the reader finds none, and says so in the rejects
+        if audio is not None and wants(name):  # none: the reader says so in the rejects
             yield name, audio
     if not lines:
         raise InputError(f"${source.dsn_env}: expected rows, got none from {source.query!r:.200}")
     text = "".join(f"{lines[row_id]}\n" for row_id in sorted(lines))
-    # A database may hold halves of letters no more than a file may; the reader names the line.
-    yield ROWS, text.encode("utf-8", "backslashreplace")
+    if wants(ROWS):
+        yield ROWS, text.encode()
 
 
 def _audio(
@@ -82,7 +82,7 @@ def _audio(
 ) -> tuple[str, bytes | None]:
     """The name that a row's recording gets, and its bytes, or None if there are none."""
     given = [c for c in AUDIO_COLUMNS if row.get(c) is not None]
-    name = f"audio/{quote(row_id, safe='')[:200]}"
+    name = f"audio/{quote(row_id, safe='')}.audio"  # decoders look at the content
     if len(given) != 1:
         if given or not any(column in row for column in AUDIO_COLUMNS):
             raise InputError(f"{place}: expected one of {AUDIO_COLUMNS}, got {given or list(row)}")
