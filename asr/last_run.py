@@ -85,7 +85,7 @@ class LastRun:
         self._writer = code_version("asr.shards").encode()
         self._old: sqlite3.Connection | None = None
         self._new: sqlite3.Connection | None = None
-        self._whole: dict[str, bool] = {}  # by shard: whether its bytes are as they were written
+        self._sha256s: dict[str, str | None] = {}  # by shard: of its file, None if it is not whole
         self._audio: tuple[str, ShardAudio] | None = None
         self._keys: dict[str, bytes] = {}  # by name: of recordings on their way
         if folder:
@@ -118,11 +118,12 @@ class LastRun:
         """The shard of this name, if it is there and whole."""
         if not self._folder:
             return None
-        if name not in self._whole:
+        if name not in self._sha256s:
             path = self._path(name)
-            expected = [sha256 for (sha256,) in self._ask("shards", "sha256", "name", name)]
-            self._whole[name] = path.is_file() and expected == [sha256_of(path)]
-        return self._path(name) if self._whole[name] else None
+            got = sha256_of(path) if path.is_file() else None
+            whole = self._ask("shards", "sha256", "name", name) == [(got,)]
+            self._sha256s[name] = got if whole else None
+        return self._path(name) if self._sha256s[name] else None
 
     def shard_of(self, rows: Iterable[bytes]) -> str:
         """The name of the shard that has these rows, audio by its hash, and no others."""
@@ -163,7 +164,8 @@ class LastRun:
             "INSERT INTO samples VALUES (?, ?, ?, ?, ?)",
             [(*place, _checksum(*place)) for place in places],
         )
-        self._new.execute("INSERT INTO shards VALUES (?, ?)", (name, sha256_of(path)))
+        sha256 = self._sha256s[name] or sha256_of(path)
+        self._new.execute("INSERT INTO shards VALUES (?, ?)", (name, sha256))
 
     def done(self) -> None:
         """The next run may believe all that it was told; what this one did not use is removed."""

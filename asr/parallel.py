@@ -1,19 +1,8 @@
-"""A map whose work may be done elsewhere: results in the items' order, memory bounded.
-
-Where the work is done is no hyperparameter: it changes when results come, never which. So it is
-not in ``params.yaml``, where a run on more cores would be another run to DVC and make every stage
-stale that lists it, but in the environment, which DVC hands on to stages and queue workers:
-
-    MOTHERTONGUE_WORKERS        each core of this machine, once there was work for a second
-    MOTHERTONGUE_WORKERS=serial         this process alone
-    MOTHERTONGUE_WORKERS=processes:4    so many processes on this machine
-    MOTHERTONGUE_WORKERS=ray            the Ray cluster that RAY_ADDRESS names, else a local one
-"""
+"""A map whose work may be done elsewhere: results in the items' order, memory bounded."""
 
 import multiprocessing
 import multiprocessing.connection
 import os
-import re
 import signal
 import sys
 import threading
@@ -23,15 +12,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from asr.errors import InputError
-
-VARIABLE = "MOTHERTONGUE_WORKERS"
-PATIENCE_S = 1.0  # processes take half a second to start: less work than this is done sooner here
+from asr.workers import VARIABLE, Workers
 
 # A task is a few items, since handing one over costs 0.2 ms; and few where they are large.
 MAX_TASK_ITEMS = 16
@@ -42,55 +27,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 Task = list[tuple[str, Any]]  # items and their names
 Take = Callable[[], list[Any]]  # waits for a task's results, and raises what went wrong
-
-
-@dataclass(frozen=True)
-class Workers:
-    """Where work is done.
-
-    Attributes:
-        kind: serial, processes or ray.
-        num: how many at a time; of ``ray`` 0 is as many as the cluster has cores.
-        patience_s: seconds of work done in this process before others are asked.
-    """
-
-    kind: str
-    num: int = 1
-    patience_s: float = 0.0
-
-
-def chosen_workers() -> Workers:
-    """The workers that the environment asks for.
-
-    Raises:
-        InputError: naming the variable, what it may say and what it says.
-    """
-    text = os.environ.get(VARIABLE, "")
-    if not text:
-        return Workers("processes", num_cores(), PATIENCE_S)
-    found = re.fullmatch(r"(serial)|(processes|ray)(?::([1-9][0-9]*))?", text)
-    if not found:
-        expected = "serial, processes, ray, or one of the last two and a count as in processes:4"
-        raise InputError(f"{VARIABLE}: expected {expected}, got {text!r}")
-    serial, kind, num = found.groups()
-    if serial:
-        return Workers(serial)
-    return Workers(kind, int(num) if num else 0 if kind == "ray" else num_cores())
-
-
-def num_cores() -> int:
-    """The cores that this process may use, at least one: a container may have fewer than exist."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, _cgroup_cores()))
-
-
-def _cgroup_cores() -> int:
-    """What control groups grant (version 2, where Docker and Kubernetes write their limits)."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return round(int(quota) / int(period))
-    except (OSError, ValueError):  # no such group, or "max"
-        return 1 << 16
 
 
 def ordered_map(

@@ -29,13 +29,14 @@ from asr.files import whole_folder
 from asr.inventory import Inventory
 from asr.judging import Failed, Passed, judge
 from asr.last_run import LastRun, link_or_copy
-from asr.parallel import Workers, ordered_map
+from asr.parallel import ordered_map
 from asr.raw import Provenance, Recording
 from asr.rejects import Reason, Reject, write_rejects
 from asr.schemas.prepare import Params
 from asr.shards import partition, shard_name, write_shard
 from asr.utterance import Utterance
 from asr.waiting import Heard, Waiting
+from asr.workers import Workers
 
 MIB = 1 << 20
 
@@ -194,7 +195,7 @@ def _utterance(corpus: Corpus, recording: Recording, passed: Passed) -> Utteranc
         language=recording.language or corpus.language,
         speaker_id=recording.speaker_id,
         # Segments of one recording are one voice in one room: no two splits may have them.
-        session_id=recording.session_id or (recording.name if recording.segments else None),
+        session_id=recording.session_id or (recording.file if recording.segments else None),
         license=recording.license or corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
         sha256=passed.sha256,

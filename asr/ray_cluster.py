@@ -13,27 +13,43 @@ from typing import Any
 
 import asr
 from asr.errors import InputError
+from asr.workers import num_cores
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when ray is imported: it must not phone home
 
 
 @contextmanager
-def ray_cluster(num: int) -> Iterator[int]:
-    """Connect for the time of the block.
+def ray_cluster(num: int) -> Iterator[tuple[int, int]]:
+    """Connect for the time of the block; in another such block, use its connection.
 
     Args:
-        num: workers wanted; 0 is as many as the cluster has cores.
+        num: cores that a cluster started here has; 0 is all.
 
     Yields:
-        How many workers to use.
+        How many cores and GPUs the cluster has.
 
     Raises:
         InputError: if the cluster can't be reached.
     """
     import ray
 
+    connected = ray.is_initialized()
+    if not connected:
+        _connect(num)
+    try:
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        yield max(1, int(resources.get("CPU", 1))), int(resources.get("GPU", 0))
+    finally:
+        if not connected:
+            ray.shutdown()
+
+
+def _connect(num: int) -> None:
+    import ray
+
     address = os.environ.get("RAY_ADDRESS")
-    options: dict[str, Any] = {} if address else {"num_cpus": num or None}
+    # Ray counts the machine's cores, whatever share of them a container has.
+    options: dict[str, Any] = {} if address else {"num_cpus": num or num_cores()}
     try:
         ray.init(
             **options,
@@ -44,11 +60,6 @@ def ray_cluster(num: int) -> Iterator[int]:
         )
     except (ConnectionError, OSError, ValueError, RuntimeError) as error:
         raise InputError(f"RAY_ADDRESS={address or ''}: no Ray cluster there: {error}") from error
-    try:
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        yield num or max(1, int(resources.get("CPU", 1)))
-    finally:
-        ray.shutdown()
 
 
 @contextmanager
@@ -61,7 +72,7 @@ def ray_tasks(
     """
     import ray
 
-    with ray_cluster(num) as workers:
+    with ray_cluster(num) as (all_cores, _):
         remote = ray.remote(work_of)
         kept = ray.put(work)
 
@@ -69,7 +80,7 @@ def ray_tasks(
             reference = remote.remote(kept, task)
             return lambda: ray_result(reference)
 
-        yield submit, workers
+        yield submit, num or all_cores
 
 
 def work_of(work: Callable[[Any], Any], task: Any) -> Any:

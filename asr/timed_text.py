@@ -4,6 +4,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from asr.corpus_rows import parse_json
@@ -16,6 +17,8 @@ _LRC_WORD_TIME = re.compile(r"<\d{1,4}:\d{1,2}(?:[.:]\d{1,3})?>")
 _ARROW = re.compile(r"^\s*([\d:.,]+)\s*-->\s*([\d:.,]+)(\s.*)?$")
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}[.,]\d{1,3})")
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|\{\\[^{}]*\}")
+
+ALIGNMENT_CONFIDENCE = "alignment_confidence"
 
 Segments = tuple[Segment, ...]
 
@@ -131,7 +134,11 @@ def _json_segment(item: Any, place: str) -> Segment:
     if not isinstance(words := item.get("text"), str):
         raise InputError(f"{place}: text: expected text, got {words!r:.80}")
     start_s = _number(item, ("start", "start_s"), place)
-    return _segment(start_s, _number(item, ("end", "end_s"), place), words.strip(), place)
+    segment = _segment(start_s, _number(item, ("end", "end_s"), place), words.strip(), place)
+    if ALIGNMENT_CONFIDENCE in item:  # commands.segment wrote it
+        confidence = _number(item, (ALIGNMENT_CONFIDENCE,), place)
+        segment = replace(segment, confidence=confidence)
+    return segment
 
 
 def _number(item: dict[str, Any], keys: Iterable[str], place: str) -> float:

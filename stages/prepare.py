@@ -5,12 +5,12 @@ from pathlib import Path
 from asr.cli import run
 from asr.corpora import corpus_format
 from asr.last_run import default_folder, last_run
-from asr.parallel import chosen_workers
 from asr.params import load_corpus, load_params
 from asr.preparing import Corpus, Outs, prepare_corpus
 from asr.raw import RawFiles, read_provenance
 from asr.schemas.corpora import Corpus as CorpusParams
 from asr.schemas.prepare import Params
+from asr.workers import chosen_workers
 
 
 def prepare(

@@ -9,9 +9,9 @@ import pytest
 
 from asr.inventory import COLUMNS
 from asr.last_run import last_run
-from asr.parallel import Workers
 from asr.preparing import Outs, prepare_corpus
 from asr.raw import Recording, Segment
+from asr.workers import Workers
 from tests import bad_audio
 from tests.examples import tone, wav
 from tests.test_preparing import CORPUS, PARAMS, recording

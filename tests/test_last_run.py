@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from asr.last_run import INDEX, last_run
-from asr.parallel import Workers
 from asr.preparing import Outs, prepare_corpus
 from asr.raw import Recording
+from asr.workers import Workers
 from tests.examples import wav
 from tests.test_preparing import CORPUS, PARAMS
 

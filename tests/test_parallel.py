@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from asr.errors import InputError
-from asr.parallel import MAX_TASK_ITEMS, Workers, chosen_workers, num_cores, ordered_map
+from asr.parallel import MAX_TASK_ITEMS, ordered_map
+from asr.workers import Workers, chosen_workers, num_cores
 
 SERIAL, PROCESSES = Workers("serial"), Workers("processes", 2)
 

@@ -6,12 +6,12 @@ import pytest
 
 from asr.errors import InputError
 from asr.last_run import last_run
-from asr.parallel import Workers
 from asr.preparing import Corpus, Outs, prepare_corpus
 from asr.raw import Provenance, Recording, Segment
 from asr.rejects import count_rejects
 from asr.schemas.prepare import Params, SilenceParams
 from asr.shards import read_utterances
+from asr.workers import Workers
 from tests import bad_audio
 from tests.examples import tone, wav
 
@@ -259,7 +259,7 @@ def test_segments_of_one_recording_are_one_session(prepare):
     )
     kept, _ = prepare([timed, *some(1)])
     assert [(name, one.session_id) for name, one in kept.items()] == [
-        ("talk#0", "talk"),
-        ("talk#1", "talk"),
+        ("talk#0", "talk.wav"),
+        ("talk#1", "talk.wav"),
         ("r0", None),
     ]
