@@ -3,16 +3,21 @@
 import bz2
 import gzip
 import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self, cast
 
 from asr.errors import InputError
 
 Wants = Callable[[str], bool]
+
+# A bomb unpacks to thousands of times its size, a corpus to a few: sound hardly shrinks.
+MAX_RATIO = 100
+MAX_SMALL_BYTES = 64 << 20  # what even the smallest archive may unpack to: digital silence, zeros
 
 AR = b"!<arch>\n"
 # What the libraries raise at an archive that was cut or damaged.
@@ -23,6 +28,9 @@ _BROKEN = (
     lzma.LZMAError,
     tarfile.TarError,
     zipfile.BadZipFile,
+    NotImplementedError,  # zipfile's, at a compression that it does not know
+    RuntimeError,
+    struct.error,
     zlib.error,
 )
 
@@ -33,8 +41,8 @@ def read_archive(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
     The format is told by the content, not the file's name. Only one file is held in memory.
 
     Raises:
-        InputError: if the archive is no archive, not whole, or holds a wanted name that leaves its
-            folder, or a link in a wanted file's place.
+        InputError: if the archive is no archive, not whole, a bomb, or holds a wanted name that
+            leaves its folder, or a link in a wanted file's place.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -47,15 +55,20 @@ def read_archive(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
 
 def _read_zip(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
+        # What is unpacked is never more than what a member's header says.
+        _check_size(sum(member.file_size for member in archive.infolist()), path)
         for member in archive.infolist():
             name = _name(member.filename)
-            if not member.is_dir() and wants(name):
-                yield _inside(name, path), archive.read(member)
+            if member.is_dir() or not wants(name):
+                continue
+            if member.external_attr >> 16 & 0o170000 == 0o120000 or member.flag_bits & 1:
+                raise InputError(f"{path}: {name}: expected a file, got a link or encrypted file")
+            yield _inside(name, path), archive.read(member)
 
 
 def _read_tar(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    with _tar_stream(path) as stream:
-        with tarfile.open(fileobj=stream, mode="r|") as archive:
+    with _Bounded(_tar_stream(path), path) as stream:
+        with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|") as archive:
             for member in archive:
                 name = _name(member.name)
                 if member.isdir() or not wants(name):
@@ -93,6 +106,34 @@ def _tar_stream(path: Path) -> Any:
         # tarfile would take the files before the cut for all there are.
         raise tarfile.TarError(f"{size} bytes, not a multiple of {tarfile.BLOCKSIZE}")
     return section
+
+
+class _Bounded:
+    """A decompressed stream that ends in an error where a bomb goes on."""
+
+    def __init__(self, stream: Any, path: Path) -> None:
+        self._stream, self._path, self._num_bytes = stream, path, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def read(self, size: int) -> bytes:
+        content: bytes = self._stream.read(size)
+        self._num_bytes += len(content)
+        _check_size(self._num_bytes, self._path)
+        return content
+
+
+def _check_size(num_bytes: int, path: Path) -> None:
+    """Stop before the memory or the disk is full of what an archive unpacks to."""
+    limit = max(MAX_SMALL_BYTES, MAX_RATIO * path.stat().st_size)
+    if num_bytes > limit:
+        raise InputError(
+            f"{path}: expected at most {limit} bytes unpacked, {MAX_RATIO} times its size, got more"
+        )
 
 
 def _deb_data(path: Path, file: BinaryIO) -> tuple[int, int]:

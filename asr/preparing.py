@@ -1,35 +1,42 @@
 """From a corpus's recordings to utterances worth learning from, and the others with their reasons.
 
-A recording that comes twice with one sentence is kept once. One that comes with different
-sentences is rejected each time: at most one of them is right, and nothing says which. That is
-decided last, so that a text much too long for its recording contradicts nothing: Greek files the
-names of letters under the letter and under a sentence on sign language, and keeps the letter.
+Each recording is judged by itself (``asr/judging.py``), on every core. What then needs to know the
+others is decided here. A recording that comes twice with one sentence is kept once. One that comes
+with different sentences is rejected each time: at most one of them is right, and nothing says
+which. That is decided last, so that a text much too long for its recording contradicts nothing:
+Greek files the names of letters under the letter and under a sentence on sign language, and keeps
+the letter.
 
-Audio that passed waits on disk until all of it was heard, since the second of two contradictory
-recordings may come last; only one clip is in memory at a time.
+What passed waits on disk until all of it was heard, since the second of two contradictory
+recordings may come last; in memory are a few hundred bytes an utterance.
 """
 
 import hashlib
 import heapq
 import tempfile
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import IO
 
 from tqdm import tqdm
 
-from asr.audio import SAMPLE_RATE, UndecodableError, decode, peak_dbfs, to_int16
+from asr.audio import SAMPLE_RATE
 from asr.errors import InputError
 from asr.files import whole_folder
+from asr.inventory import Inventory
+from asr.judging import Failed, Passed, judge
+from asr.last_run import LastRun, link_or_copy
+from asr.parallel import ordered_map
 from asr.raw import Provenance, Recording
 from asr.rejects import Reason, Reject, write_rejects
-from asr.repairs import repaired
 from asr.schemas.prepare import Params
-from asr.sentence import has_digits, sentence_key
-from asr.shards import write_shards
+from asr.shards import partition, shard_name, write_shard
 from asr.utterance import Utterance
+from asr.waiting import Heard, Waiting
+from asr.workers import Workers
 
 MIB = 1 << 20
 
@@ -44,41 +51,76 @@ class Corpus:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A recording that passed, and where its samples wait.
+class Outs:
+    """Where a corpus goes.
 
     Attributes:
-        utterance: complete but for its place in a shard.
-        file: name of the recording's file in the source.
-        offset: of its first byte in the waiting samples.
-        size: in bytes.
+        shards: folder.
+        rejects: CSV of what was rejected, each with its reason.
+        inventory: CSV of all recordings.
+        validation: JSON, the inventory summed up.
     """
 
-    utterance: Utterance
-    file: str
-    offset: int
-    size: int
+    shards: Path
+    rejects: Path
+    inventory: Path
+    validation: Path
 
 
 def prepare_corpus(
-    corpus: Corpus, recordings: Iterable[Recording], params: Params, out: Path, rejects_csv: Path
+    corpus: Corpus,
+    recordings: Iterable[Recording],
+    params: Params,
+    outs: Outs,
+    workers: Workers,
+    last: LastRun,
 ) -> None:
-    """Write a corpus's shards to the folder ``out`` and its rejects to ``rejects_csv``.
+    """Write all that ``outs`` names.
+
+    What is written does not depend on ``workers``, nor on what ``last`` knows.
 
     Raises:
         InputError: if there is no recording, or none passes, or more than
-            ``params.max_rejected_share`` don't; ``rejects_csv`` is written all the same.
+            ``params.max_rejected_share`` don't; all but the shards is written all the same.
     """
     if params.max_utterances:
         recordings = _few(recordings, params.max_utterances)
-    with whole_folder(out) as beside, tempfile.TemporaryFile(dir=out.parent) as waiting:
-        heard, rejects = _hear(corpus, recordings, params, waiting)
-        kept, repeated = _settle(heard)
+    folder = outs.shards.parent
+    with (
+        whole_folder(outs.shards) as beside,
+        tempfile.TemporaryFile(dir=folder) as file,
+        tempfile.TemporaryFile("w+", dir=folder, encoding="utf-8", newline="") as rows,
+    ):
+        waiting, inventory = Waiting(file, last), Inventory(corpus.name, rows)
+        heard, rejects = _hear(corpus, recordings, params, workers, waiting, inventory)
+        kept, repeated = _settle(heard, waiting)
         rejects += repeated
-        write_rejects(rejects_csv, rejects)
-        _check_losses(corpus.name, len(kept), rejects, params, rejects_csv)
-        clips = ((clip.utterance, _samples(waiting, clip)) for clip in kept)
-        write_shards(beside, clips, params.shard_mb * MIB)
+        write_rejects(outs.rejects, rejects)
+        inventory.write(outs.inventory, (clip.id for clip in kept), repeated)
+        inventory.write_validation(outs.validation, map(_duration_s, kept), rejects)
+        _check_losses(corpus.name, len(kept), rejects, params, outs.rejects)
+        _write(kept, waiting, last, beside, params.shard_mb * MIB)
+    if not params.max_utterances:  # a quick look must not make the whole be decoded again
+        last.done()
+
+
+def _write(
+    kept: list[Heard], waiting: Waiting, last: LastRun, folder: Path, max_bytes: int
+) -> None:
+    """Write the shards, or link those that the last run wrote with the same rows."""
+    shards = partition(kept, max_bytes, lambda clip: (clip.id, clip.samples_size))
+    for number, clips in enumerate(shards):
+        path = folder / shard_name(number)
+        name = last.shard_of(waiting.row(clip) for clip in clips)
+        if same := last.shard(name):
+            link_or_copy(same, path)
+        else:
+            write_shard(path, ((waiting.utterance(c), waiting.samples(c)) for c in clips))
+        last.keep_shard(name, path, [(clip.recording, clip.samples_size) for clip in clips])
+
+
+def _duration_s(clip: Heard) -> float:
+    return clip.samples_size / (2 * SAMPLE_RATE)
 
 
 def _few(recordings: Iterable[Recording], max_utterances: int) -> list[Recording]:
@@ -94,109 +136,109 @@ def _few(recordings: Iterable[Recording], max_utterances: int) -> list[Recording
 
 
 def _hear(
-    corpus: Corpus, recordings: Iterable[Recording], params: Params, waiting: IO[bytes]
+    corpus: Corpus,
+    recordings: Iterable[Recording],
+    params: Params,
+    workers: Workers,
+    waiting: Waiting,
+    inventory: Inventory,
 ) -> tuple[list[Heard], list[Reject]]:
     """Decode and judge each recording by itself; what passes goes to the end of ``waiting``."""
     heard: list[Heard] = []
     rejects: list[Reject] = []
     seen: set[str] = set()
-    progress = tqdm(recordings, desc=f"prepare {corpus.name}", unit=" clips", disable=None)
-    for recording in progress:
-        if recording.name in seen:
-            raise InputError(f"{recording.file}: name {recording.name!r} appears twice")
-        seen.add(recording.name)
-        verdict = _judge(corpus, recording, params)
-        if isinstance(verdict, Reject):
-            rejects.append(verdict)
-            continue
-        utterance, samples = verdict
-        heard.append(Heard(utterance, recording.file, waiting.tell(), len(samples)))
-        waiting.write(samples)
-        if len(heard) == params.max_utterances:
-            break
+    last = waiting.last
+    judged = ordered_map(
+        partial(judge, params=params),
+        recordings,
+        workers,
+        name=lambda recording: recording.file,
+        size=lambda recording: len(recording.audio),
+        known=last.outcomes,
+    )
+    # Closed at once where the loop ends early, so that no worker outlives it.
+    with closing(judged):
+        for recording, outcomes in tqdm(
+            judged, desc=f"prepare {corpus.name}", unit=" recordings", disable=None
+        ):
+            last.keep(recording, outcomes)
+            inventory.add(
+                recording,
+                outcomes,
+                recording.language or corpus.language,
+                recording.license or corpus.provenance.license,
+            )
+            for outcome in outcomes:
+                if outcome.name in seen:
+                    raise InputError(f"{recording.file}: name {outcome.name!r} appears twice")
+                seen.add(outcome.name)
+                if isinstance(outcome, Failed):
+                    rejects.append(_reject(corpus, recording, outcome))
+                else:
+                    utterance = _utterance(corpus, recording, outcome)
+                    heard.append(waiting.add(utterance, recording.file, outcome.samples))
+            if params.max_utterances and len(heard) >= params.max_utterances:
+                del heard[params.max_utterances :]
+                break
     if not seen:
         raise InputError(f"corpora.{corpus.name}: expected recordings, got none")
     return heard, rejects
 
 
-def _judge(
-    corpus: Corpus, recording: Recording, params: Params
-) -> tuple[Utterance, bytes] | Reject:
-    """The utterance and its int16 samples, or the first reason against it."""
-    utterance_id = f"{corpus.name}/{recording.name}"
-    text, duration_s = recording.text, None
-
-    def reject(reason: Reason, detail: str) -> Reject:
-        return Reject(utterance_id, reason, detail, duration_s, recording.text, recording.file)
-
-    if text is None or not sentence_key(text):
-        return reject(Reason.NO_TRANSCRIPT, "no letter or digit")
-    text, repairs = repaired(text, params.repairs)
-    if not sentence_key(text):
-        return reject(Reason.ONLY_ANNOTATIONS, "no letter or digit besides")
-    try:
-        waveform = decode(recording.audio)
-    except UndecodableError as error:
-        return reject(Reason.UNDECODABLE, str(error))
-    duration_s = round(len(waveform) / SAMPLE_RATE, 4)
-    if fault := _fault(text, duration_s, peak_dbfs(waveform), params):
-        return reject(*fault)
-    samples = to_int16(waveform).tobytes()
-    utterance = Utterance(
-        id=utterance_id,
+def _utterance(corpus: Corpus, recording: Recording, passed: Passed) -> Utterance:
+    """What was heard, with what the source and the corpus say of it."""
+    return Utterance(
+        id=f"{corpus.name}/{passed.name}",
         corpus=corpus.name,
-        text=text,
-        duration_s=duration_s,
-        language=corpus.language,
+        text=passed.text,
+        duration_s=passed.duration_s,
+        language=recording.language or corpus.language,
         speaker_id=recording.speaker_id,
-        session_id=recording.session_id,
-        license=corpus.provenance.license,
+        # Segments of one recording are one voice in one room: no two splits may have them.
+        session_id=recording.session_id or (recording.file if recording.segments else None),
+        license=recording.license or corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
-        sha256=hashlib.sha256(samples).hexdigest(),
-        # Kept, and counted: the model has to guess whether "25" is to be written so.
-        attributes=recording.attributes
-        | ({"spelling": "digits"} if has_digits(text) else {})
-        | ({"raw_text": str(recording.text), "repairs": " ".join(repairs)} if repairs else {}),
+        sha256=passed.sha256,
+        attributes=recording.attributes | passed.attributes,
         shard="",
         row=0,
     )
-    return utterance, samples
 
 
-def _fault(text: str, duration_s: float, peak: float, params: Params) -> tuple[Reason, str] | None:
-    """The first measure that is out of range, with its number."""
-    if duration_s < params.min_duration_s:
-        return Reason.TOO_SHORT, f"{duration_s} s"
-    if duration_s > params.max_duration_s:
-        return Reason.TOO_LONG, f"{duration_s} s"
-    if peak < params.min_peak_dbfs:
-        return Reason.NEAR_SILENT, f"peak {peak:.1f} dBFS"
-    if (chars_per_s := len(text) / duration_s) > params.max_chars_per_s:
-        return Reason.TOO_MANY_CHARS_PER_S, f"{chars_per_s:.1f} characters a second"
-    return None
+def _reject(corpus: Corpus, recording: Recording, failed: Failed) -> Reject:
+    return Reject(
+        f"{corpus.name}/{failed.name}",
+        failed.reason,
+        failed.detail,
+        failed.duration_s,
+        failed.text,
+        recording.file,
+    )
 
 
-def _settle(heard: list[Heard]) -> tuple[list[Heard], list[Reject]]:
+def _settle(heard: list[Heard], waiting: Waiting) -> tuple[list[Heard], list[Reject]]:
     """Keep one of each recording, or none where its sentences differ; the order stays."""
-    same_recording: dict[str, list[Heard]] = defaultdict(list)
+    first_of: dict[bytes, Heard] = {}
+    contrary_of: dict[bytes, Heard] = {}  # the first whose sentence is not the first one's
     for clip in heard:
-        same_recording[clip.utterance.sha256].append(clip)
+        first = first_of.setdefault(clip.recording, clip)
+        if clip.sentence != first.sentence:
+            contrary_of.setdefault(clip.recording, clip)
     kept: list[Heard] = []
     rejects: list[Reject] = []
     for clip in heard:
-        first, *others = same_recording[clip.utterance.sha256]
-        key = sentence_key(clip.utterance.text)
-        contrary = [c for c in (first, *others) if sentence_key(c.utterance.text) != key]
+        first, contrary = first_of[clip.recording], contrary_of.get(clip.recording)
         if contrary:
-            reason, other = Reason.CONTRADICTORY_TRANSCRIPT, contrary[0].utterance
+            reason = Reason.CONTRADICTORY_TRANSCRIPT
+            other = contrary if clip.sentence == first.sentence else first
         elif clip is not first:
-            reason, other = Reason.DUPLICATE, first.utterance
+            reason, other = Reason.DUPLICATE, first
         else:
             kept.append(clip)
             continue
-        detail = f"same recording as {other.id}: {other.text}"
-        one = clip.utterance
-        rejects.append(Reject(one.id, reason, detail, one.duration_s, one.text, clip.file))
+        one = waiting.utterance(clip)
+        detail = f"same recording as {other.id}: {waiting.utterance(other).text}"
+        rejects.append(Reject(one.id, reason, detail, one.duration_s, one.text, waiting.file(clip)))
     return kept, rejects
 
 
@@ -219,8 +261,3 @@ def _check_losses(
         f"{share:.3f}, where prepare.max_rejected_share is {params.max_rejected_share} "
         f"({reasons}); see {rejects_csv}"
     )
-
-
-def _samples(waiting: IO[bytes], clip: Heard) -> bytes:
-    waiting.seek(clip.offset)
-    return waiting.read(clip.size)

@@ -14,11 +14,15 @@ from asr.files import whole_file
 class Reason(StrEnum):
     """Why a recording is rejected, in the order in which it is looked at."""
 
+    UNREADABLE = "unreadable"  # the source names it, but its file is missing or is no such file
     NO_TRANSCRIPT = "no_transcript"  # or one without a letter or digit
     ONLY_ANNOTATIONS = "only_annotations"  # no letter is left once they are taken out
     UNDECODABLE = "undecodable"
     TOO_SHORT = "too_short"
-    TOO_LONG = "too_long"
+    TOO_LONG = "too_long"  # than any input may be, or a timed segment than the model hears
+    TOO_LONG_WITHOUT_TIMESTAMPS = "too_long_without_timestamps"  # nothing says where to cut it
+    WRONG_TIMES = "wrong_times"  # a segment beyond its recording, or that ends before it begins
+    ALIGNMENT_FAILED = "alignment_failed"  # a segment cut by machine, whose text it doubts
     NEAR_SILENT = "near_silent"
     TOO_MANY_CHARS_PER_S = "too_many_chars_per_s"  # nobody speaks so fast: words are missing
     DUPLICATE = "duplicate"  # the same recording with the same sentence is there already

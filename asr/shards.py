@@ -16,9 +16,10 @@ FLAC would need four and saves a third.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +36,8 @@ _TYPES = {"duration_s": pa.float64(), "audio": pa.binary()}
 _COLUMNS = [name for name in Utterance.model_fields if name not in _PLACE]
 # Attributes are JSON: every Parquet reader knows strings, few agree on maps.
 _SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in [*_COLUMNS, "audio"]])
+
+Clip = TypeVar("Clip")
 
 
 def write_shards(
@@ -53,37 +56,70 @@ def write_shards(
         The utterances, each with its place.
     """
     written: list[Utterance] = []
-    for number, shard in enumerate(_shards(clips, max_bytes)):
-        path = folder / f"{number:05}.parquet"
-        with pq.ParquetWriter(
-            path,
-            _SCHEMA,
-            compression="zstd",
-            compression_level=3,
-            use_dictionary=False,
-            write_statistics=False,
-        ) as writer:
-            for start in range(0, len(shard), ROWS_PER_GROUP):
-                group = shard[start : start + ROWS_PER_GROUP]
-                writer.write_table(pa.Table.from_pylist([_row(*clip) for clip in group], _SCHEMA))
+    shards = partition(clips, max_bytes, lambda clip: (clip[0].id, len(clip[1])))
+    for number, shard in enumerate(shards):
+        path = folder / shard_name(number)
+        write_shard(path, shard)
         for row, (utterance, _) in enumerate(shard):
             written.append(utterance.model_copy(update={"shard": path.name, "row": row}))
     return written
 
 
-def _shards(
-    clips: Iterable[tuple[Utterance, bytes]], max_bytes: int
-) -> Iterator[list[tuple[Utterance, bytes]]]:
-    shard: list[tuple[Utterance, bytes]] = []
-    size = 0
+def shard_name(number: int) -> str:
+    """The file name of a corpus's shard, counted from 0."""
+    return f"{number:05}.parquet"
+
+
+def write_shard(path: Path, clips: Iterable[tuple[Utterance, bytes]]) -> None:
+    """Write clips to one shard as they come, few of them in memory; see ``write_shards``."""
+    clips = iter(clips)
+    with pq.ParquetWriter(
+        path,
+        _SCHEMA,
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=False,
+        write_statistics=False,
+    ) as writer:
+        while group := [_row(*clip) for clip in islice(clips, ROWS_PER_GROUP)]:
+            writer.write_table(pa.Table.from_pylist(group, _SCHEMA))
+
+
+def partition(
+    clips: Iterable[Clip], max_bytes: int, measure: Callable[[Clip], tuple[str, int]]
+) -> Iterator[list[Clip]]:
+    """Clips by shard, in their order.
+
+    Where a shard ends depends on the ids near its end, not on how many clips came before: a clip
+    that comes into a corpus changes the shard it falls into and few after it, so that the others
+    need no writing, storing or sending again. A shard that is three quarters full ends before a
+    clip whose hash says so, on average one in each sixteenth of a shard.
+
+    Args:
+        clips: as they come.
+        max_bytes: as ``write_shards``.
+        measure: a clip's id, and its size in bytes.
+    """
+    shard: list[Clip] = []
+    filled = 0
     for clip in clips:
-        if shard and size + len(clip[1]) > max_bytes:
+        utterance_id, size = measure(clip)
+        if shard and (
+            filled + size > max_bytes
+            or (4 * filled > 3 * max_bytes and _draw(utterance_id) < 16 * size / max_bytes)
+        ):
             yield shard
-            shard, size = [], 0
+            shard, filled = [], 0
         shard.append(clip)
-        size += len(clip[1])
+        filled += size
     if shard:
         yield shard
+
+
+def _draw(utterance_id: str) -> float:
+    """A number from 0 to 1 that is always the same for an id."""
+    digest = hashlib.blake2b(utterance_id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / (1 << 64)
 
 
 def _row(utterance: Utterance, audio: bytes) -> dict[str, Any]:
@@ -154,6 +190,28 @@ def read_waveforms(prepared: Path, utterances: Sequence[Utterance]) -> list[Wave
     return [waveforms[index] for index in range(len(waveforms))]
 
 
+class ShardAudio:
+    """The samples of one shard's rows; rows in order are read a group at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Open a shard.
+
+        Raises:
+            InputError: if it is missing or damaged.
+        """
+        self._path = path
+        self._shard = _open(path)
+        self._group = -1
+        self._audio: Any = None
+
+    def __getitem__(self, row: int) -> bytes:
+        if row // ROWS_PER_GROUP != self._group:
+            self._audio = _read_group(self._path, self._shard, row // ROWS_PER_GROUP)
+            self._group = row // ROWS_PER_GROUP
+        samples: bytes = self._audio[row % ROWS_PER_GROUP].as_py()
+        return samples
+
+
 def _read_audio(path: Path, rows: set[int]) -> Iterator[tuple[int, bytes]]:
     """The audio of some rows; only the row groups that hold one are read."""
     with _open(path) as shard:
@@ -161,13 +219,17 @@ def _read_audio(path: Path, rows: set[int]) -> Iterator[tuple[int, bytes]]:
         for group in range(shard.num_row_groups):
             end = start + shard.metadata.row_group(group).num_rows
             if wanted := [row for row in range(start, end) if row in rows]:
-                try:
-                    audio = shard.read_row_group(group, columns=["audio"]).column("audio")
-                except (pa.ArrowException, OSError, KeyError) as error:
-                    raise InputError(f"{path}: expected audio, got {error}") from error
+                audio = _read_group(path, shard, group)
                 for row in wanted:
                     yield row, audio[row - start].as_py()
             start = end
+
+
+def _read_group(path: Path, shard: pq.ParquetFile, group: int) -> Any:
+    try:
+        return shard.read_row_group(group, columns=["audio"]).column("audio")
+    except (pa.ArrowException, OSError, KeyError) as error:
+        raise InputError(f"{path}: expected audio, got {error}") from error
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -4,14 +4,18 @@ from pathlib import Path
 
 from asr.cli import run
 from asr.corpora import corpus_format
+from asr.last_run import default_folder, last_run
 from asr.params import load_corpus, load_params
-from asr.preparing import Corpus, prepare_corpus
+from asr.preparing import Corpus, Outs, prepare_corpus
 from asr.raw import RawFiles, read_provenance
 from asr.schemas.corpora import Corpus as CorpusParams
 from asr.schemas.prepare import Params
+from asr.workers import chosen_workers
 
 
-def prepare(corpus: str, raw: Path, out: Path, rejects: Path) -> None:
+def prepare(
+    corpus: str, raw: Path, out: Path, rejects: Path, inventory: Path, validation: Path
+) -> None:
     """Decode a corpus to 16 kHz mono Parquet shards, rejecting what can't be learned from.
 
     Args:
@@ -19,11 +23,17 @@ def prepare(corpus: str, raw: Path, out: Path, rejects: Path) -> None:
         raw: folder that fetch wrote.
         out: folder for the shards.
         rejects: CSV of the recordings that were rejected, each with its reason.
+        inventory: CSV of all recordings.
+        validation: JSON, the inventory summed up.
     """
-    params = load_corpus(corpus, CorpusParams)
-    recordings = corpus_format(params.format).read(RawFiles(raw), params.language)
-    described = Corpus(corpus, params.language, read_provenance(raw))
-    prepare_corpus(described, recordings, load_params("prepare", Params), out, rejects)
+    line = load_corpus(corpus, CorpusParams)
+    read = corpus_format(line.format).read
+    recordings = read(RawFiles(raw), line.language, line.columns)
+    described = Corpus(corpus, line.language, read_provenance(raw))
+    params = load_params("prepare", Params)
+    outs = Outs(out, rejects, inventory, validation)
+    with last_run(default_folder(corpus), params) as last:
+        prepare_corpus(described, recordings, params, outs, chosen_workers(), last)
 
 
 if __name__ == "__main__":

@@ -1,36 +1,43 @@
 """Write down what a model hears in the test set."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from asr.cli import run
 from asr.context import read_margin
-from asr.decoding import transcribe_all
+from asr.decoding import Engine, transcribe_all
 from asr.device import use_machine
 from asr.families import family_module
 from asr.files import write_json
 from asr.hypothesis import write_hypotheses
 from asr.manifest import read_manifest
 from asr.params import load_params
+from asr.ray_engine import ray_engine
 from asr.schemas.decode import Params as DecodeParams
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.model import Params as ModelParams
 from asr.shards import Waveforms
+from asr.workers import chosen_workers
 
 
 def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: Path) -> None:
     """Write down what a model hears in the test set."""
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
+    family = load_params("model", ModelParams).family
     device = use_machine(machine)
-    decode = family_module(load_params("model", ModelParams).family, "decode")
     utterances = read_manifest(manifest)
-    hypotheses, seconds = transcribe_all(
-        decode.open_engine(model, device, params, machine.num_threads),
-        Waveforms(prepared, utterances),
-        utterances,
-        read_margin(model, params.fallback_margin_s),
-        params,
-    )
+    waveforms = Waveforms(prepared, utterances)
+    margin_s = read_margin(model, params.fallback_margin_s)
+    workers = chosen_workers()
+    with ExitStack() as stack:
+        if workers.kind == "ray":
+            on_cluster = ray_engine(family, model, machine, params, workers.num)
+            engine: Engine = stack.enter_context(on_cluster)
+        else:
+            decode = family_module(family, "decode")
+            engine = decode.open_engine(model, device, params, machine.num_threads)
+        hypotheses, seconds = transcribe_all(engine, waveforms, utterances, margin_s, params)
     write_hypotheses(out, hypotheses)
     audio_s = sum(utterance.duration_s for utterance in utterances)
     write_json(

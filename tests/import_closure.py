@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 # Modules that are found by name at run time: the function that finds them, and their place.
@@ -29,10 +30,15 @@ def import_closure(script: Path, chosen: Mapping[str, str], root: Path) -> set[s
         if str(path) in found:
             continue
         found.add(str(path))
-        tree = ast.parse((root / path).read_text())
+        tree = _tree(root / path)
         for imported in (*_imported(tree, root), *_found_by_name(tree, chosen)):
             waiting += [file for file in _with_packages(imported, root) if str(file) not in found]
     return found
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
 
 
 def _imported(tree: ast.AST, root: Path) -> Iterator[Path]:
@@ -72,5 +78,5 @@ def _with_packages(path: Path, root: Path) -> Iterator[Path]:
 def _does_something(file: Path) -> bool:
     return any(
         not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        for node in ast.parse(file.read_text()).body
+        for node in _tree(file).body
     )

@@ -9,7 +9,8 @@ import pytest
 import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from asr.audio import SAMPLE_RATE, Waveform, decode
+from asr.audio import SAMPLE_RATE, Waveform
+from asr.audio_decoding import decode
 from asr.families.whisper.base import bring_base
 from asr.families.whisper.params import ModelParams
 from asr.params import load_block
@@ -27,7 +28,7 @@ def clips() -> list[Waveform]:
     source = load_source("tuxpaint_stamps")
     files = sorted(bring(source, lambda name: name.endswith("_desc_bg.ogg")))
     every = len(files) // NUM_CLIPS
-    return [decode(audio) for _, audio in files[::every][:NUM_CLIPS]]
+    return [decode(audio, max_duration_s=60.0).waveform for _, audio in files[::every][:NUM_CLIPS]]
 
 
 @pytest.fixture(scope="module")

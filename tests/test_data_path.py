@@ -47,7 +47,8 @@ def run_all():
     for corpus in ("be", "bg"):
         raw, out = Path("data/raw", corpus), Path("data/prepared", corpus)
         fetch(corpus, raw)
-        prepare(corpus, raw, out, Path(f"data/rejects/{corpus}.csv"))
+        beside = ("rejects/{}.csv", "inventory/{}.csv", "validation/{}.json")
+        prepare(corpus, raw, out, *(Path("data", place.format(corpus)) for place in beside))
     run_split()
 
 
@@ -84,7 +85,9 @@ def test_a_second_run_gives_the_same_bytes():
     run_all()
     files = sorted(path for path in Path("data").rglob("*") if path.is_file())
     before = [sha256_of(path) for path in files]
-    assert len(files) == 12  # two tars, two source.json, two shards, three CSVs, three manifests
+    # two tars, two source.json, two shards, two of rejects, inventory, validation; three manifests,
+    # and what the split set aside
+    assert len(files) == 16
     shutil.rmtree("data")
     run_all()
     assert [sha256_of(path) for path in files] == before

@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 
 from asr.errors import InputError
-from asr.preparing import Corpus, prepare_corpus
-from asr.raw import Provenance, Recording
+from asr.last_run import last_run
+from asr.preparing import Corpus, Outs, prepare_corpus
+from asr.raw import Provenance, Recording, Segment
 from asr.rejects import count_rejects
-from asr.schemas.prepare import Params, Repairs
+from asr.schemas.prepare import Params, Repairs, SilenceParams
 from asr.shards import read_utterances
+from asr.workers import Workers
+from tests import bad_audio
 from tests.examples import tone, wav
 
 CORPUS = Corpus(
@@ -20,9 +23,13 @@ CORPUS = Corpus(
     ),
 )
 PARAMS = Params(
+    max_input_s=10.0,
     min_duration_s=0.3,
     max_duration_s=2.0,
     min_peak_dbfs=-40.0,
+    max_dc_offset=0.01,
+    silence=SilenceParams(below_db=40.0, trim=False, margin_s=0.1),
+    min_alignment_confidence=0.5,
     max_chars_per_s=25.0,
     max_rejected_share=1.0,
     repairs=Repairs(encoding=False, annotations=False),
@@ -46,7 +53,10 @@ def prepare(tmp_path):
 
     def run(recordings, **params):
         out, rejects = tmp_path / "prepared" / "xx", tmp_path / "rejects" / "xx.csv"
-        prepare_corpus(CORPUS, recordings, PARAMS.model_copy(update=params), out, rejects)
+        changed = PARAMS.model_copy(update=params)
+        with last_run(tmp_path / "last", changed) as last:
+            outs = Outs(out, rejects, tmp_path / "inventory.csv", tmp_path / "validation.json")
+            prepare_corpus(CORPUS, recordings, changed, outs, Workers("serial"), last)
         rows = list(csv.DictReader(rejects.open(encoding="utf-8")))
         return (
             {one.id.removeprefix("xx/"): one for one in read_utterances(out)},
@@ -78,7 +88,7 @@ def test_each_fault_has_its_reason_and_number(prepare):
         "noise": "undecodable",
         "nan": "undecodable",
         "short": "too_short",
-        "long": "too_long",
+        "long": "too_long_without_timestamps",
         "quiet": "near_silent",
         "fast": "too_many_chars_per_s",
     }
@@ -218,5 +228,58 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(small_disk, tmp_path):
     noise = [wav(random.uniform(-1, 1, 16_000).astype(np.float32)) for _ in range(20)]
     recordings = [recording(str(n), audio) for n, audio in enumerate(noise)]
     with pytest.raises(InputError, match=r"disk/xx: can't be written: .*No space left on device"):
-        prepare_corpus(CORPUS, recordings, PARAMS, small_disk / "xx", tmp_path / "xx.csv")
+        beside = (tmp_path / name for name in ("xx.csv", "inventory.csv", "validation.json"))
+        outs, workers = Outs(small_disk / "xx", *beside), Workers("serial")
+        with last_run(tmp_path / "last", PARAMS) as last:
+            prepare_corpus(CORPUS, recordings, PARAMS, outs, workers, last)
     assert list(small_disk.iterdir()) == []
+
+
+BAD = {
+    bad_audio.truncated_files: {"undecodable"},
+    bad_audio.stub_files: {"undecodable"},
+    bad_audio.stranger_files: {"undecodable"},
+    bad_audio.no_number_files: {"undecodable"},
+    bad_audio.empty_files: {"undecodable"},
+    bad_audio.lying_files: {"undecodable"},
+    bad_audio.soundless_files: {"near_silent"},
+    bad_audio.endless_files: {"too_long"},
+}
+
+
+@pytest.mark.parametrize("make", BAD, ids=lambda make: make.__name__)
+def test_bad_audio_is_rejected_with_its_reason_and_nothing_else_is_touched(
+    prepare, make, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    bad = make()
+    assert len(bad) >= 40
+    kept, rejects = prepare([recording(name, audio) for name, audio in bad.items()] + some(1))
+    assert list(kept) == ["r0"]
+    assert {name: reason for name, (reason, _) in rejects.items() if reason not in BAD[make]} == {}
+    assert rejects.keys() == bad.keys() and all(detail for _, detail in rejects.values())
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    written = {name for name in written if not name.startswith("last/")}  # that is last_run's
+    assert written == {
+        "prepared/xx/00000.parquet",
+        "rejects/xx.csv",
+        "inventory.csv",
+        "validation.json",
+    }
+
+
+def test_segments_of_one_recording_are_one_session(prepare):
+    audio = wav(np.concatenate([tone(1.0, hz=hz) for hz in (300, 400)]))
+    timed = Recording(
+        "talk",
+        None,
+        audio,
+        "talk.wav",
+        segments=(Segment(0.0, 1.0, "Раз."), Segment(1.0, 2.0, "Два.")),
+    )
+    kept, _ = prepare([timed, *some(1)])
+    assert [(name, one.session_id) for name, one in kept.items()] == [
+        ("talk#0", "talk.wav"),
+        ("talk#1", "talk.wav"),
+        ("r0", None),
+    ]

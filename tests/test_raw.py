@@ -38,6 +38,12 @@ def test_a_name_that_comes_twice_is_refused(tmp_path):
         write_files(tmp_path / FILES, [("a.txt", b"1"), ("a.txt", b"2")])
 
 
+def test_a_name_that_is_no_utf8_is_refused(tmp_path):
+    name = b"caf\xe9.wav".decode(errors="surrogateescape")  # as Python reads such a folder
+    with pytest.raises(InputError, match=r"'caf\\udce9\.wav': expected a file name in UTF-8, got"):
+        write_files(tmp_path / FILES, [(name, b"1")])
+
+
 @pytest.mark.parametrize("num_blocks", range(8))
 def test_a_tar_that_was_cut_is_refused_wherever_it_was(tmp_path, num_blocks):
     # Two files of one header and three blocks each: 8 blocks of 512 bytes, then the end's zeros.

@@ -1,5 +1,6 @@
 # python -m pytest tests/test_shards.py
 import hashlib
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from asr.audio import to_int16
 from asr.errors import InputError
 from asr.files import whole_folder
-from asr.shards import Waveforms, read_utterances, read_waveforms, write_shards
+from asr.shards import Waveforms, partition, read_utterances, read_waveforms, write_shards
 from tests.examples import tone, utterance
 
 
@@ -19,7 +20,7 @@ def clip(name, duration_s=0.1, hz=440.0, **fields):
 
 @pytest.fixture
 def prepared(tmp_path):
-    """100 clips of 3200 bytes, 30 a shard."""
+    """100 clips of 3200 bytes, at most 30 a shard."""
     folder = tmp_path / "xx"
     folder.mkdir()
     write_shards(folder, (clip(str(n), hz=100.0 + n) for n in range(100)), max_bytes=30 * 3200)
@@ -36,10 +37,30 @@ def test_utterances_come_back_with_their_places(tmp_path):
 
 
 def test_shards_are_bounded_and_in_order(prepared):
-    places = [(u.shard, u.row) for u in read_utterances(prepared / "xx")]
-    assert places[:2] == [("00000.parquet", 0), ("00000.parquet", 1)]
-    assert places[30] == ("00001.parquet", 0)
-    assert places[99] == ("00003.parquet", 9)
+    utterances = read_utterances(prepared / "xx")
+    assert [u.id for u in utterances] == [f"xx/{n}" for n in range(100)]
+    rows = Counter(u.shard for u in utterances)
+    assert list(rows) == [f"{n:05}.parquet" for n in range(len(rows))]
+    assert all(22 <= size <= 30 for size in list(rows.values())[:-1])  # of 30 that it may hold
+    for shard, size in rows.items():
+        assert [u.row for u in utterances if u.shard == shard] == list(range(size))
+
+
+def test_a_clip_more_changes_few_shards():
+    def shards(ids):
+        parted = partition(ids, 3200, lambda one: (one, 10))
+        return {tuple(shard) for shard in parted}
+
+    ids = [f"xx/{n:05}" for n in range(20_000)]
+    before, after = shards(ids), shards([*ids[:100], "xx/00099b", *ids[100:]])
+    assert len(before) > 60
+    assert len(after - before) < 10
+    assert len(shards([*ids, "xx/9"]) - before) == 1
+
+
+def test_one_clip_may_exceed_a_shard():
+    sizes = {"a": 5, "b": 50, "c": 5}
+    assert list(partition("abc", 10, lambda one: (one, sizes[one]))) == [["a"], ["b"], ["c"]]
 
 
 def test_waveforms_come_in_the_order_asked_for(prepared):

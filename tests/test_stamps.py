@@ -17,14 +17,14 @@ def test_a_recording_has_its_line_of_the_text_beside_it():
         f"{STAMPS}birds/crow_desc_be.ogg": b"sound",
         f"{STAMPS}birds/crow.txt": "A crow.\nbe.utf8=Варона. \nbg.utf8=Врана.\n".encode(),
     }
-    (crow,) = read(files, "be")
+    (crow,) = read(files, "be", {})
     assert (crow.name, crow.text, crow.audio) == ("birds/crow", "Варона.", b"sound")
     assert crow.file == f"{STAMPS}birds/crow_desc_be.ogg"
     assert crow.speaker_id is None and crow.session_id is None
 
 
 def test_a_folder_may_be_unpacked_below_the_packages_root():
-    (crow,) = read({"birds/crow_desc_be.ogg": b""}, "be")
+    (crow,) = read({"birds/crow_desc_be.ogg": b""}, "be", {})
     assert crow.name == "birds/crow"
 
 
@@ -38,4 +38,4 @@ def test_missing_and_broken_texts_are_none():
         "d_desc_be.ogg": b"",
         "d.txt": b"Un chat=\r\nbe.utf8=a=b\r\n",
     }
-    assert [recording.text for recording in read(files, "be")] == [None, None, None, "a=b"]
+    assert [recording.text for recording in read(files, "be", {})] == [None, None, None, "a=b"]

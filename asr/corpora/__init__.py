@@ -5,8 +5,12 @@ A format is a module with two functions::
     wants(name: str, language: str) -> bool
         whether the file ``name`` of the source belongs to this corpus: fetch keeps no other.
 
-    read(files: RawFiles, language: str) -> Iterator[Recording]
-        the recordings among the files, in a fixed order.
+    read(files: Files, language: str, columns: Columns) -> Iterator[Recording]
+        the recordings among the files, in a fixed order. What one recording lacks is its
+        ``fault``, and ends in the rejects; what can't be understood is an ``InputError`` that
+        names file, line and key. Nothing else may come out, whatever the files hold.
+
+A new format is one file here and one test.
 """
 
 import importlib
@@ -14,8 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, cast
 
+from asr.corpus_columns import Columns
 from asr.errors import InputError
-from asr.raw import RawFiles, Recording
+from asr.raw import Files, Recording
 
 FOLDER = Path(__file__).parent
 
@@ -26,7 +31,7 @@ class CorpusFormat(Protocol):
     def wants(self, name: str, language: str) -> bool:
         """Whether the corpus needs the file ``name``."""
 
-    def read(self, files: RawFiles, language: str) -> Iterator[Recording]:
+    def read(self, files: Files, language: str, columns: Columns) -> Iterator[Recording]:
         """The recordings among the files, in a fixed order."""
 
 

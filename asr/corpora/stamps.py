@@ -7,7 +7,8 @@ speaker and session are unknown.
 
 from collections.abc import Iterator
 
-from asr.raw import RawFiles, Recording
+from asr.corpus_columns import Columns, no_columns
+from asr.raw import Files, Recording
 
 FOLDER = "usr/share/tuxpaint/stamps/"  # in the package; an unpacked copy may start below it
 
@@ -17,8 +18,9 @@ def wants(name: str, language: str) -> bool:
     return name.endswith((f"_desc_{language}.ogg", ".txt"))
 
 
-def read(files: RawFiles, language: str) -> Iterator[Recording]:
+def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     """The recordings in ``language``, in the order of their names."""
+    no_columns(columns, "stamps")
     ending = f"_desc_{language}.ogg"
     for file in files:
         if file.endswith(ending):

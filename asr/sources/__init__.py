@@ -18,12 +18,13 @@ from pydantic import Field, TypeAdapter
 from asr.archives import Wants
 from asr.params import load_block
 from asr.raw import Provenance
-from asr.sources import archive, debian, folder, https
+from asr.sources import archive, debian, folder, https, hub, sql
 
 CONF = Path("conf/sources.yaml")
 
 Source = Annotated[
-    debian.Source | folder.Source | archive.Source | https.Source, Field(discriminator="kind")
+    debian.Source | folder.Source | archive.Source | https.Source | hub.Source | sql.Source,
+    Field(discriminator="kind"),
 ]
 
 
@@ -52,6 +53,10 @@ def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
             return archive.bring(source, wants)
         case https.Source():
             return https.bring(source, wants)
+        case hub.Source():
+            return hub.bring(source, wants)
+        case sql.Source():
+            return sql.bring(source, wants)
 
 
 def provenance(source: Source, num_files: int) -> Provenance:
@@ -66,6 +71,11 @@ def provenance(source: Source, num_files: int) -> Provenance:
             origin, sha256 = source.path, source.sha256
         case https.Source():
             origin, sha256 = source.url, source.sha256
+        case hub.Source():
+            origin, sha256 = f"{source.repo}@{source.revision}", None
+        case sql.Source():
+            # Never the address: it holds a password.
+            origin, sha256 = f"query of ${source.dsn_env}", None
     return Provenance(
         kind=source.kind, origin=origin, sha256=sha256, license=source.license, num_files=num_files
     )

@@ -1,0 +1,57 @@
+"""What a file holds, by its first bytes; its name is no evidence."""
+
+_FLAC_TOTAL = slice(21, 26)  # 36 bits in STREAMINFO, the last 4 of byte 21 and four bytes more
+
+# Files that arrive in place of audio when a download, a copy or an export went wrong.
+_STRANGERS = (
+    (b"version https://git-lfs", "a Git LFS pointer: the audio itself was never downloaded"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"\x1f\x8b", "gzip data"),
+    (b"\x28\xb5\x2f\xfd", "zstd data"),
+    (b"MThd", "MIDI notes, which hold no sound"),
+    (b"PAR1", "a Parquet file"),
+)
+
+
+def demuxer(audio: bytes) -> str | None:
+    """FFmpeg's demuxer for what libsndfile can't read, or None."""
+    if audio[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
+        return "mov"
+    if audio.startswith(b"\x1a\x45\xdf\xa3"):
+        return "matroska"  # WebM too
+    if audio.startswith(b"#!AMR"):
+        return "amr"
+    if audio.startswith(bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")):
+        return "asf"  # WMA
+    if len(audio) > 1 and audio[0] == 0xFF and audio[1] & 0xF6 == 0xF0:
+        return "aac"  # ADTS; MPEG layer 1 to 3 have other bits here
+    total = audio[_FLAC_TOTAL]
+    if audio[:4] == b"fLaC" and len(total) == 5 and int.from_bytes(total) & 0xF_FFFF_FFFF == 0:
+        return "flac"  # written to a pipe, its length unknown: libsndfile seeks and fails
+    return None
+
+
+def looks_like(content: bytes) -> str:
+    """Words for bytes that no decoder knows."""
+    for beginning, stranger in _STRANGERS:
+        if content.startswith(beginning):
+            return stranger
+    head = content[:512]
+    if not head.strip(b"\0"):
+        return "zeros: a copy or download that failed"
+    if (
+        head.lstrip(b"\xef\xbb\xbf \t\r\n")[:9]
+        .lower()
+        .startswith((b"<!doctype", b"<html", b"<?xml"))
+    ):
+        return "a web page: a download that was answered with an error"
+    try:
+        # The last letter may be cut in two.
+        head.decode("utf-8", errors="strict" if len(content) <= len(head) else "ignore")
+    except UnicodeDecodeError:
+        return "no known kind"
+    return "text" if not any(byte < 9 for byte in head) else "no known kind"

@@ -1,0 +1,56 @@
+"""A data set of the Hugging Face hub, at a commit."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from asr.archives import Wants
+from asr.errors import InputError
+from asr.schemas import Schema
+from asr.sources import folder
+
+
+class Source(Schema):
+    """Block of ``conf/sources.yaml``.
+
+    ``revision`` is a commit, since a branch is another data set tomorrow; ``allow`` are the hub's
+    patterns of the files to bring, such as ``data/train-*.parquet``. A token for closed data sets
+    comes from the environment (``HF_TOKEN``) or ``hf auth login``.
+    """
+
+    kind: Literal["hub"]
+    repo: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[\w.-]+)?$")
+    revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    allow: list[str] = Field(min_length=1)
+    license: str = Field(min_length=1)
+
+
+def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """The wanted files in the order of names; downloaded once a machine, into the hub's cache."""
+    snapshot = folder.Source(kind="folder", path=str(_snapshot(source)), license=source.license)
+    yield from folder.bring(snapshot, wants)
+
+
+def _snapshot(source: Source) -> Path:
+    import httpx2
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(
+                source.repo,
+                repo_type="dataset",
+                revision=source.revision,
+                allow_patterns=source.allow,
+            )
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
+        why = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise InputError(
+            f"{source.repo}@{source.revision}: could not be brought from the hub: {why:.300} (is "
+            "there a network? is the data set closed: HF_TOKEN? a copy on this machine serves too, "
+            "as kind folder)"
+        ) from error

@@ -1,0 +1,52 @@
+"""Write prepared utterances as other tools train from them.
+
+``python -m commands.export_data --format nemo --out exported`` takes train, dev and test;
+``--manifest`` takes others. Formats: Qwen3-ASR's WAV and JSONL, NeMo's manifest, a Hugging Face
+audiofolder, DrivenData's JSONL.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from asr.errors import InputError
+from asr.exporting import FORMS, export
+from asr.manifest import read_manifest
+
+PREPARED = Path("data/prepared")
+MANIFESTS = [Path("data/manifests") / f"{split}.jsonl" for split in ("train", "dev", "test")]
+
+
+def export_data(form: str, manifests: list[Path], prepared: Path, out: Path) -> None:
+    """Write each manifest's utterances below ``out``, as the split that the manifest is named by.
+
+    Raises:
+        InputError: if a manifest or its audio can't be read, or ``out`` is not empty.
+    """
+    splits = {path.stem: read_manifest(path) for path in manifests}
+    if len(splits) < len(manifests):
+        raise InputError(f"--manifest: expected files of different names, got {manifests}")
+    export(FORMS[form], splits, prepared, out)
+    for split, utterances in splits.items():
+        print(f"{split}: {len(utterances)} utterances")
+    print(f"Written to {out}")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--format", choices=sorted(FORMS), required=True)
+    parser.add_argument("--out", type=Path, required=True, help="a folder that is new or empty")
+    parser.add_argument("--manifest", type=Path, action="append", help="may be given several times")
+    parser.add_argument("--prepared", type=Path, help=f"where the audio lies: {PREPARED}")
+    given = parser.parse_args()
+    try:
+        export_data(
+            given.format, given.manifest or MANIFESTS, given.prepared or PREPARED, given.out
+        )
+    except (InputError, OSError) as error:
+        sys.exit(f"export_data: {error}")
+
+
+if __name__ == "__main__":
+    main()

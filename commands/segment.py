@@ -1,0 +1,116 @@
+"""Give times to a corpus's long recordings: ``python -m commands.segment --corpus talks …``.
+
+prepare rejects a recording that is longer than the model hears and has a transcript without times
+(``too_long_without_timestamps``). This writes the times: the recording is cut at its pauses, the
+model writes down roughly what it hears in each piece, and the transcript's words are dealt out by
+that. One JSON a recording, to be looked at and put beside it (format ``paired``); prepare then cuts
+there, and rejects segments whose confidence is below ``prepare.min_alignment_confidence``.
+
+    python -m commands.segment --corpus talks --raw data/raw/talks --model models/base \\
+        --max-piece-s 20 --out times/talks
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr.audio import SAMPLE_RATE, Waveform
+from asr.audio_decoding import decode
+from asr.audio_stream import UndecodableError
+from asr.cli import run
+from asr.context import read_margin
+from asr.corpora import corpus_format
+from asr.decoding import transcribe_all
+from asr.device import use_machine
+from asr.families import family_module
+from asr.files import write_json
+from asr.params import load_corpus, load_params
+from asr.raw import RawFiles, Recording, Segment
+from asr.schemas.corpora import Corpus
+from asr.schemas.decode import Params as DecodeParams
+from asr.schemas.machine import Params as MachineParams
+from asr.schemas.model import Params as ModelParams
+from asr.schemas.prepare import Params as PrepareParams
+from asr.timed_text import ALIGNMENT_CONFIDENCE
+from asr.timing import Transcribe, timed_segments
+from asr.utterance import Utterance
+
+
+def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) -> None:
+    """Write times for a corpus's long recordings that have a transcript without.
+
+    Args:
+        corpus: its line in ``params.yaml``.
+        raw: folder that fetch wrote.
+        model: a plain transformers folder, such as ``models/base``.
+        max_piece_s: length of the longest segment, in seconds; 10 to 30.
+        out: folder for the JSON files.
+    """
+    line = load_corpus(corpus, Corpus)
+    params = load_params("prepare", PrepareParams)
+    transcribe = _transcriber(model, line.language)
+    num_sure = num = 0
+    read = corpus_format(line.format).read
+    for recording in read(RawFiles(raw), line.language, line.columns):
+        if (waveform := _untimed(recording, params)) is None:
+            continue
+        text = recording.text or ""
+        segments = timed_segments(waveform, text, transcribe, max_piece_s, params.silence)
+        path = out / f"{recording.name}.json"
+        write_json(path, {"text": text, "segments": [_plain(one) for one in segments]})
+        confidences = [one.confidence or 0.0 for one in segments if one.text]
+        sure = sum(c >= params.min_alignment_confidence for c in confidences)
+        num_sure, num = num_sure + sure, num + len(confidences)
+        print(f"{path}: {sure} of {len(confidences)} segments are sure")
+    print(f"{num_sure} of {num} segments are sure; prepare rejects the others as alignment_failed")
+
+
+def _untimed(recording: Recording, params: PrepareParams) -> Waveform | None:
+    """The waveform of a recording that needs times, None of another."""
+    if recording.segments or recording.fault or not recording.text:
+        return None
+    try:
+        waveform = decode(recording.audio, params.max_input_s).waveform
+    except UndecodableError as error:
+        print(f"{recording.file}: {error}", file=sys.stderr)
+        return None
+    return waveform if len(waveform) > params.max_duration_s * SAMPLE_RATE else None
+
+
+def _transcriber(model: Path, language: str) -> Transcribe:
+    """What the model hears in pieces of one language."""
+    params = load_params("decode", DecodeParams)
+    machine = load_params("machine", MachineParams)
+    device = use_machine(machine)
+    decoder = family_module(load_params("model", ModelParams).family, "decode")
+    engine = decoder.open_engine(model, device, params, machine.num_threads)
+    margin_s = read_margin(model, params.fallback_margin_s)
+
+    def transcribe(pieces: Sequence[Waveform]) -> list[str]:
+        clips = [_clip(number, piece, language) for number, piece in enumerate(pieces)]
+        hypotheses, _ = transcribe_all(engine, pieces, clips, margin_s, params)
+        return [hypothesis.text for hypothesis in hypotheses]
+
+    return transcribe
+
+
+def _clip(number: int, piece: Waveform, language: str) -> Utterance:
+    """A piece as an utterance, of which the decoder asks for no more than length and language."""
+    return Utterance(
+        id=f"piece/{number}", corpus="piece", text="?", duration_s=len(piece) / SAMPLE_RATE,
+        language=language, speaker_id=None, session_id=None, license="?", source="?",
+        sha256="0" * 64, attributes={}, shard="", row=0,
+    )  # fmt: skip
+
+
+def _plain(one: Segment) -> dict[str, object]:
+    return {
+        "start": round(one.start_s, 3),
+        "end": round(one.end_s or 0.0, 3),
+        "text": one.text,
+        ALIGNMENT_CONFIDENCE: one.confidence,
+    }
+
+
+if __name__ == "__main__":
+    run(segment)

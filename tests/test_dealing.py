@@ -1,0 +1,98 @@
+# python -m pytest tests/test_dealing.py
+from functools import cache
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.dealing import deal
+
+
+def texts(transcript, hypotheses):
+    return [share.text for share in deal(transcript, hypotheses)]
+
+
+@pytest.mark.parametrize(
+    ("transcript", "hypotheses", "expected"),
+    [
+        ("One two three four.", ["one two", "three four"], ["One two", "three four."]),
+        ("One two three four.", ["wan to", "tree for"], ["One two", "three four."]),
+        ("One two three four.", ["one", "", "two three four"], ["One", "", "two three four."]),
+        ("One two.", ["one two"], ["One two."]),
+        ("One.", ["one", "uh"], ["One.", ""]),
+        ("One.", ["", ""], ["One.", ""]),  # stays with the first: nothing was said before it
+        ("", ["one", "two"], ["", ""]),
+        ("— One, — two …", ["one", "two"], ["— One, —", "two …"]),
+        ("a b a b a b", ["ab", "ab", "ab"], ["a b", "a b", "a b"]),
+        # The second piece heard nothing of "three": it stays with what was said before it.
+        ("one two three four", ["one two", "four"], ["one two three", "four"]),
+    ],
+)
+def test_words_go_where_they_were_heard(transcript, hypotheses, expected):
+    assert texts(transcript, hypotheses) == expected
+
+
+def test_agreement_is_the_share_of_letters_that_agree():
+    first, second = deal("abcd efgh", ["abcd", "efxx"])
+    assert (first.agreement, second.agreement) == (1.0, 0.5)
+    assert [share.agreement for share in deal("", ["", "noise"])] == [1.0, 0.0]
+
+
+def test_a_cut_beside_a_word_that_nobody_heard_is_not_sure():
+    assert [share.sureness for share in deal("abcd efgh", ["abcd", "efgh"])] == [1.0, 1.0]
+    unheard = deal("abcd xyz efgh ijkl", ["abcd", "efgh", "ijkl"])
+    assert [share.sureness for share in unheard] == [0.0, 0.0, 1.0]
+
+
+WORDS = st.lists(st.text("abc.—", min_size=1, max_size=4), max_size=12).map(" ".join)
+PIECES = st.lists(st.text("abcd ", max_size=8), min_size=1, max_size=4)
+
+
+@given(WORDS, PIECES)
+def test_nothing_is_lost_or_doubled(transcript, hypotheses):
+    shares = deal(transcript, hypotheses)
+    assert len(shares) == len(hypotheses)
+    assert " ".join(share.text for share in shares if share.text) == " ".join(transcript.split())
+    assert all(0 <= share.agreement <= 1 and 0 <= share.sureness <= 1 for share in shares)
+
+
+@settings(deadline=None)
+@given(st.text(max_size=40), st.lists(st.text(max_size=20), min_size=1, max_size=4))
+def test_any_text_can_be_dealt(transcript, hypotheses):
+    shares = texts(transcript, hypotheses)
+    assert " ".join(share for share in shares if share) == " ".join(transcript.split())
+
+
+def edit_distance(a: str, b: str) -> int:
+    @cache
+    def distance(i: int, j: int) -> int:
+        if not i or not j:
+            return i + j
+        changed = distance(i - 1, j - 1) + (a[i - 1] != b[j - 1])
+        return min(changed, distance(i - 1, j) + 1, distance(i, j - 1) + 1)
+
+    return distance(len(a), len(b))
+
+
+def cheapest(words: list[str], hypotheses: list[str]) -> int:
+    """The least cost of any deal, by trying all."""
+    if len(hypotheses) == 1:
+        return edit_distance("".join(words), hypotheses[0])
+    return min(
+        edit_distance("".join(words[:n]), hypotheses[0]) + cheapest(words[n:], hypotheses[1:])
+        for n in range(len(words) + 1)
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.text("ab", min_size=1, max_size=3), max_size=6),
+    st.lists(st.text("ab", max_size=6), min_size=1, max_size=3),
+)
+def test_no_other_deal_is_better(words, hypotheses):
+    shares = texts(" ".join(words), hypotheses)
+    cost = sum(
+        edit_distance(share.replace(" ", ""), heard)
+        for share, heard in zip(shares, hypotheses, strict=True)
+    )
+    assert cost == cheapest(words, hypotheses)

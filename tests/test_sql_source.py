@@ -1,0 +1,136 @@
+# python -m pytest tests/test_sql_source.py
+import json
+import sqlite3
+from contextlib import closing
+
+import psycopg
+import pytest
+
+from asr.corpora import corpus_format
+from asr.errors import InputError
+from asr.sources import bring, provenance
+from asr.sources.sql import Source
+from tests.postgresql_server import postgresql_server
+
+QUERY = "select clip as id, corrected as text, sound as audio, child as speaker_id from clips"
+
+
+def source(query=QUERY, audio_root=None):
+    return Source(
+        kind="sql", dsn_env="CLIPS_DSN", query=query, audio_root=audio_root, license="CC0-1.0"
+    )
+
+
+def brought(**changes):
+    return dict(bring(source(**changes), lambda name: corpus_format("jsonl").wants(name, "hr")))
+
+
+@pytest.fixture
+def sqlite(tmp_path, monkeypatch):
+    """A database with two corrected clips; returns what runs a statement in it."""
+    path = tmp_path / "clips.db"
+    monkeypatch.setenv("CLIPS_DSN", f"sqlite:///{path}")
+
+    def execute(statement, *values):
+        with closing(sqlite3.connect(path)) as database, database:
+            database.execute(statement, values)
+
+    execute("create table clips (clip, corrected text, sound blob, child int, path text)")
+    execute("insert into clips values ('b/2', 'dva', ?, 7, 'rec/2.wav')", b"second")
+    execute("insert into clips values ('a', 'jedan', ?, null, '1.wav')", b"first")
+    return execute
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_rows_are_stored_for_the_jsonl_format():
+    files = brought()
+    assert list(files) == ["audio/b%2F2.audio", "audio/a.audio", "rows.jsonl"]
+    assert json.loads(files["rows.jsonl"].splitlines()[0]) == {
+        "id": "a", "text": "jedan", "speaker_id": None, "audio_path": "audio/a.audio"
+    }  # fmt: skip
+    one, two = corpus_format("jsonl").read(files, "hr", {})
+    assert (one.name, one.text, one.audio, one.speaker_id) == ("a", "jedan", b"first", None)
+    assert (two.name, two.text, two.audio, two.speaker_id) == ("b/2", "dva", b"second", "7")
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_files_below_a_root(tmp_path):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "1.wav").write_bytes(b"from the file")
+    query = "select clip as id, corrected as text, path as audio_path from clips"
+    files = brought(query=query, audio_root=str(tmp_path / "clips"))
+    one, two = corpus_format("jsonl").read(files, "hr", {})
+    assert (one.audio, one.fault) == (b"from the file", None)
+    assert two.fault.startswith("rows.jsonl:2: audio_path: expected one file 'audio/b%2F2.audio'")
+    with pytest.raises(InputError, match="expected audio_root in conf/sources"):
+        brought(query=query)
+
+
+@pytest.mark.usefixtures("sqlite")
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("select 1 as id", r"name columns id and text, got \['id'\], missing \['text'\]"),
+        ("select 1 as id, 2 as id, 3 as text", "columns of different names"),
+        ("selekt", "the query failed: near \"selekt\": syntax error"),
+        ("select * from nowhere", "the query failed: no such table: nowhere"),
+        ("delete from clips", "the query failed: attempt to write a readonly database"),
+        (f"{QUERY} where false", "expected rows, got none"),
+        (f"{QUERY} union all {QUERY}", "row 3: id 'b/2' appears twice"),
+        ("select null as id, 1 as text", "row 1: id: expected a name or number, got None"),
+        ("select 1 as id, 2 as text", "row 1: expected one of .*'audio_url'"),
+        ("select 1 as id, 'a' as text, 'b' as audio", "row 1: audio: expected bytes, got 'b'"),
+        ("select 1 as id, 'a' as text, 5 as audio_url", "row 1: audio_url: expected text, got 5"),
+        ("select 1 as id, 'a' as text, 'http://example.org/a' as audio_url", "expected https://"),
+        ("select 1 as id, 'a' as text, 'http://127.0.0.1:9/a' as audio_url",
+         "row 1: audio_url: http://127.0.0.1:9/a could not be downloaded: .*refused"),
+        ("select 1 as id, 'a' as text, '/etc/passwd' as audio_path", "got the absolute"),
+        ("select 1 as id, 'a' as text, '../a' as audio_path", "which leaves it"),
+    ],
+)  # fmt: skip
+def test_faults_name_variable_row_and_column(query, message):
+    with pytest.raises(InputError, match=rf"^\$CLIPS_DSN: .*{message}"):
+        brought(query=query, audio_root=".")
+
+
+def test_the_address_is_in_no_message_and_no_file(monkeypatch):
+    with pytest.raises(InputError, match=r"\$CLIPS_DSN: .*got no such environment variable"):
+        brought()
+    for address in ("mysql://me:secret@host/db", "postgresql://me:secret@127.0.0.1:9/db"):
+        monkeypatch.setenv("CLIPS_DSN", address)
+        with pytest.raises(InputError, match=r"^\$CLIPS_DSN: ") as caught:
+            brought()
+        assert "secret" not in str(caught.value)
+    assert provenance(source(), 3).origin == "query of $CLIPS_DSN"
+
+
+@pytest.fixture(scope="module")
+def postgresql():
+    with postgresql_server() as address:
+        with psycopg.connect(address) as database:
+            database.execute(
+                "create table clips (clip int, corrected text, sound bytea, child int)"
+            )
+            with database.cursor() as cursor:
+                cursor.executemany(
+                    "insert into clips values (%s, %s, %s, %s)",
+                    [(n, f"rečenica {n}", b"sound %d" % n, n % 3) for n in range(150)],
+                )
+        yield address
+
+
+@pytest.mark.slow
+def test_a_real_postgresql(postgresql, monkeypatch):
+    monkeypatch.setenv("CLIPS_DSN", postgresql)
+    recordings = list(
+        corpus_format("jsonl").read(brought(query=f"{QUERY} where clip < 140"), "hr", {})
+    )
+    assert len(recordings) == 140
+    one = next(one for one in recordings if one.name == "139")
+    assert (one.text, one.audio, one.speaker_id) == ("rečenica 139", b"sound 139", "1")
+    with pytest.raises(InputError, match=r'the query failed: relation "nothing" does not exist'):
+        brought(query="select * from nothing")
+    with pytest.raises(InputError, match=r"the query failed: .*(read-only|syntax error)"):
+        brought(query="delete from clips returning clip as id, corrected as text")
+    with psycopg.connect(postgresql) as database:
+        assert database.execute("select count(*) from clips").fetchone() == (150,)
