@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.audio import decode, to_int16
+from asr.audio import to_int16
+from asr.audio_decoding import decode
 from asr.corpora import corpus_format
 from asr.errors import InputError
 from asr.manifest import write_manifest
@@ -51,7 +52,7 @@ def exported(prepared, form):
 
 
 def samples_sha256(content):
-    return hashlib.sha256(to_int16(decode(content)).tobytes()).hexdigest()
+    return hashlib.sha256(to_int16(decode(content, 60.0).waveform).tobytes()).hexdigest()
 
 
 @pytest.mark.parametrize("form", READERS)
