@@ -148,12 +148,15 @@ class Inventory:
             of_reason = rejected.setdefault(reject.reason, {"num": 0, "hours": 0.0})
             of_reason["num"] += 1
             of_reason["hours"] += (reject.duration_s or 0.0) / 3600
-        durations = list(kept_s)
+        num_kept, seconds_kept = 0, 0.0
+        for duration_s in kept_s:
+            num_kept += 1
+            seconds_kept += duration_s
         total_s = self._seconds["all"] or 1.0
         report = {
             "num_recordings": self._num_recordings,
             "hours": self._seconds["all"] / 3600,
-            "kept": {"num": len(durations), "hours": sum(durations) / 3600},
+            "kept": {"num": num_kept, "hours": seconds_kept / 3600},
             "rejected": rejected,
             "transcript": self._counts["transcript"],
             "format": self._counts["format"],

@@ -11,7 +11,7 @@ from asr.device import use_machine
 from asr.errors import InputError
 from asr.families.whisper.decode import open_engine
 from asr.last_run import last_run
-from asr.preparing import prepare_corpus
+from asr.preparing import Outs, prepare_corpus
 from asr.ray_cluster import ray_cluster
 from asr.ray_engine import ray_engine
 from asr.schemas.machine import Params as MachineParams
@@ -48,10 +48,11 @@ def test_prepared_bytes_are_those_of_one_process(tmp_path):
     for workers in (Workers("serial"), RAY, Workers("processes", 3)):
         folder = tmp_path / workers.kind
         with last_run(folder / "last", PARAMS) as last:
-            out, rejects = folder / "out", folder / "rejects.csv"
-            prepare_corpus(CORPUS, RECORDINGS, PARAMS, out, rejects, workers, last)
-        files = [(path.name, path.read_bytes()) for path in sorted(out.iterdir())]
-        written.append((files, rejects.read_bytes()))
+            names = ("out", "rejects.csv", "inventory.csv", "validation.json")
+            outs = Outs(*(folder / name for name in names))
+            prepare_corpus(CORPUS, RECORDINGS, PARAMS, outs, workers, last)
+        files = [(path.name, path.read_bytes()) for path in sorted(outs.shards.iterdir())]
+        written.append((files, *((folder / name).read_bytes() for name in names[1:])))
     assert written[0] == written[1] == written[2]
 
 
