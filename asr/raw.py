@@ -79,6 +79,7 @@ def write_files(path: Path, files: Iterable[tuple[str, bytes]]) -> int:
             header = tarfile.TarInfo(name)
             header.size = len(content)
             tar.addfile(header, io.BytesIO(content))
+            _forget_members(tar)
     return len(seen)
 
 
@@ -112,10 +113,10 @@ class RawFiles:
         self._file = self._path.open("rb")
         try:
             with tarfile.open(fileobj=self._file, mode="r:") as tar:
-                members = sorted(tar, key=lambda member: member.name)
+                members = sorted(_members(tar))
         except tarfile.TarError as error:
             raise InputError(f"{self._path}: expected a whole tar, got {error}") from error
-        self._places = {member.name: (member.offset_data, member.size) for member in members}
+        self._places = {name: (offset, size) for name, offset, size in members}
         # A tar that was cut between two files reads as a shorter tar without complaint.
         if len(members) != (expected := read_provenance(folder).num_files):
             raise InputError(f"{self._path}: expected {expected} files, got {len(members)}")
@@ -136,3 +137,15 @@ class RawFiles:
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, int, int]]:
+    """Name, offset and size of each file."""
+    while member := tar.next():
+        _forget_members(tar)
+        yield member.name, member.offset_data, member.size
+
+
+def _forget_members(tar: tarfile.TarFile) -> None:
+    """Tarfile keeps a kilobyte of each file that it read or wrote."""
+    tar.members = []  # type: ignore[attr-defined]
