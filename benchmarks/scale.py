@@ -1,6 +1,6 @@
 """What a corpus costs as it grows: time and memory of each data stage and of a training step.
 
-    python -m benchmarks.scale --largest 10000 --format stamps
+    python -m benchmarks.scale --sizes 100 1000 10000 --format stamps
 
 Utterances are the starter clips under new ids, each with noise of its own, so that none is a
 duplicate, and a word of its own, so that none shares a sentence; fifty a child, ten a session. All
@@ -32,7 +32,6 @@ from asr.workers import chosen_workers
 from benchmarks.measure import RESULTS
 from benchmarks.scale_plot import plot
 
-SIZES = (100, 1_000, 10_000, 100_000)
 NEW = 10  # clips that come in after the first run
 NAME, LANGUAGE = "scale", "be"
 
@@ -90,18 +89,26 @@ def _word(number: int) -> str:
     return "".join(letters[number >> shift & 15] for shift in (16, 12, 8, 4, 0))
 
 
+# A process starts with the peak of the one that it was forked from, so a small one stands between.
+LAUNCH = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+done = subprocess.run(sys.argv[2:])
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+with open(sys.argv[1], "w") as file:
+    json.dump([time.perf_counter() - started, peak], file)
+sys.exit(done.returncode)
+"""
+
+
 def measured(repo: Path, *words: str) -> dict[str, float]:
     """Seconds by wall and the peak of memory of one command, in MB; without worker processes."""
-    started = time.perf_counter()
-    with subprocess.Popen(words, cwd=repo, env=_environment()) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(words)}: exit status {process.returncode}")
-    return {
-        "seconds": round(time.perf_counter() - started, 2),
-        "peak_mb": round(usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1),
-    }
+    with tempfile.NamedTemporaryFile() as told:
+        launch = sys.executable, "-S", "-c", LAUNCH, told.name
+        subprocess.run([*launch, *words], cwd=repo, env=_environment(), check=True)
+        seconds, peak = json.load(told)
+    kilobyte = 1 << 10 if sys.platform == "darwin" else 1  # the unit of it is a byte there
+    return {"seconds": round(seconds, 2), "peak_mb": round(peak / kilobyte / 1024, 1)}
 
 
 def _environment() -> dict[str, str]:
@@ -168,9 +175,9 @@ def _set_params(path: Path, layout: str) -> None:
 
 
 def main() -> None:
-    """Measure up to the size asked for; write and print."""
+    """Measure each size asked for; write and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--largest", type=int, required=True)
+    parser.add_argument("--sizes", type=int, nargs="+", required=True)
     parser.add_argument("--format", choices=["stamps", "jsonl"], required=True)
     options = parser.parse_args()
     path = RESULTS / "scale.json"
@@ -181,7 +188,7 @@ def main() -> None:
         clips = starter_clips(repo)
         measured(repo, sys.executable, "-m", "stages.base", "--out", "models/base")
         _set_params(repo / "params.yaml", options.format)
-        for num in (size for size in SIZES if size <= options.largest):
+        for num in options.sizes:
             results[str(num)] = {
                 "num_workers": chosen_workers().num,
                 "steps": measure(repo, clips, num, options.format),
