@@ -20,21 +20,20 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from tqdm import tqdm
 
 from asr.errors import InputError
 from asr.files import whole_folder
-from asr.judging import Failed, Passed, Place, judge
+from asr.judging import Failed, Passed, judge
 from asr.last_run import LastRun, link_or_copy
 from asr.parallel import ordered_map
 from asr.raw import Provenance, Recording
 from asr.rejects import Reason, Reject, write_rejects
 from asr.schemas.prepare import Params
-from asr.sentence import sentence_key
 from asr.shards import partition, shard_name, write_shard
 from asr.utterance import Utterance
+from asr.waiting import Heard, Waiting
 from asr.workers import Workers
 
 MIB = 1 << 20
@@ -47,31 +46,6 @@ class Corpus:
     name: str
     language: str
     provenance: Provenance
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An utterance that passed, as small as can be: there may be a million.
-
-    Attributes:
-        id: the utterance's.
-        recording: hash of its samples.
-        sentence: hash of its sentence's key.
-        offset: where it waits: the utterance, the name of its file, then its samples.
-        size: of the utterance, in bytes.
-        file_size: of the file's name, in bytes.
-        samples_size: in bytes.
-        place: where the samples lie instead, if they were heard before.
-    """
-
-    id: str
-    recording: bytes
-    sentence: bytes
-    offset: int
-    size: int
-    file_size: int
-    samples_size: int
-    place: Place | None
 
 
 def prepare_corpus(
@@ -106,7 +80,7 @@ def prepare_corpus(
 
 
 def _write(
-    kept: list[Heard], waiting: "Waiting", last: LastRun, folder: Path, max_bytes: int
+    kept: list[Heard], waiting: Waiting, last: LastRun, folder: Path, max_bytes: int
 ) -> None:
     """Write the shards, or link those that the last run wrote with the same rows."""
     shards = partition(kept, max_bytes, lambda clip: (clip.id, clip.samples_size))
@@ -118,57 +92,6 @@ def _write(
         else:
             write_shard(path, ((waiting.utterance(c), waiting.samples(c)) for c in clips))
         last.keep_shard(name, path, [(clip.recording, clip.samples_size) for clip in clips])
-
-
-class Waiting:
-    """What passed, on disk until it is known what is kept."""
-
-    def __init__(self, file: IO[bytes], last: LastRun) -> None:
-        self._file = file
-        self._end = 0
-        self.last = last
-
-    def add(self, utterance: Utterance, file: str, samples: bytes | Place) -> Heard:
-        """Put an utterance, the name of its file and its samples at the end."""
-        content = utterance.model_dump_json().encode()
-        name = file.encode()
-        place, waits = (samples, b"") if isinstance(samples, Place) else (None, samples)
-        self._file.seek(self._end)
-        self._file.writelines((content, name, waits))
-        heard = Heard(
-            utterance.id,
-            bytes.fromhex(utterance.sha256),
-            hashlib.blake2b(sentence_key(utterance.text).encode(), digest_size=16).digest(),
-            self._end,
-            len(content),
-            len(name),
-            place.size if place else len(waits),
-            place,
-        )
-        self._end += len(content) + len(name) + len(waits)
-        return heard
-
-    def utterance(self, clip: Heard) -> Utterance:
-        """Complete but for its place in a shard."""
-        return Utterance.model_validate_json(self.row(clip))
-
-    def row(self, clip: Heard) -> bytes:
-        """All that a shard says of it, in bytes; of the samples their hash."""
-        return self._read(clip.offset, clip.size)
-
-    def file(self, clip: Heard) -> str:
-        """Name of the recording's file in the source."""
-        return self._read(clip.offset + clip.size, clip.file_size).decode()
-
-    def samples(self, clip: Heard) -> bytes:
-        """Int16, little endian."""
-        if clip.place:
-            return self.last.samples(clip.place)
-        return self._read(clip.offset + clip.size + clip.file_size, clip.samples_size)
-
-    def _read(self, offset: int, size: int) -> bytes:
-        self._file.seek(offset)
-        return self._file.read(size)
 
 
 def _few(recordings: Iterable[Recording], max_utterances: int) -> list[Recording]:

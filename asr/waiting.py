@@ -1,0 +1,86 @@
+"""What passed, on disk until it is known what is kept; in memory a few hundred bytes of each."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import IO
+
+from asr.judging import Place
+from asr.last_run import LastRun
+from asr.sentence import sentence_key
+from asr.utterance import Utterance
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An utterance that passed, as small as can be: there may be a million.
+
+    Attributes:
+        id: the utterance's.
+        recording: hash of its samples.
+        sentence: hash of its sentence's key.
+        offset: where it waits: the utterance, the name of its file, then its samples.
+        size: of the utterance, in bytes.
+        file_size: of the file's name, in bytes.
+        samples_size: in bytes.
+        place: where the samples lie instead, if they were heard before.
+    """
+
+    id: str
+    recording: bytes
+    sentence: bytes
+    offset: int
+    size: int
+    file_size: int
+    samples_size: int
+    place: Place | None
+
+
+class Waiting:
+    """What passed, on disk until it is known what is kept."""
+
+    def __init__(self, file: IO[bytes], last: LastRun) -> None:
+        self._file = file
+        self._end = 0
+        self.last = last
+
+    def add(self, utterance: Utterance, file: str, samples: bytes | Place) -> Heard:
+        """Put an utterance, the name of its file and its samples at the end."""
+        content = utterance.model_dump_json().encode()
+        name = file.encode()
+        place, waits = (samples, b"") if isinstance(samples, Place) else (None, samples)
+        self._file.seek(self._end)
+        self._file.writelines((content, name, waits))
+        heard = Heard(
+            utterance.id,
+            bytes.fromhex(utterance.sha256),
+            hashlib.blake2b(sentence_key(utterance.text).encode(), digest_size=16).digest(),
+            self._end,
+            len(content),
+            len(name),
+            place.size if place else len(waits),
+            place,
+        )
+        self._end += len(content) + len(name) + len(waits)
+        return heard
+
+    def utterance(self, clip: Heard) -> Utterance:
+        """Complete but for its place in a shard."""
+        return Utterance.model_validate_json(self.row(clip))
+
+    def row(self, clip: Heard) -> bytes:
+        """All that a shard says of it, in bytes; of the samples their hash."""
+        return self._read(clip.offset, clip.size)
+
+    def file(self, clip: Heard) -> str:
+        """Name of the recording's file in the source."""
+        return self._read(clip.offset + clip.size, clip.file_size).decode()
+
+    def samples(self, clip: Heard) -> bytes:
+        """Int16, little endian."""
+        if clip.place:
+            return self.last.samples(clip.place)
+        return self._read(clip.offset + clip.size + clip.file_size, clip.samples_size)
+
+    def _read(self, offset: int, size: int) -> bytes:
+        self._file.seek(offset)
+        return self._file.read(size)
