@@ -136,20 +136,19 @@ def _pool(
         with ray_tasks(work, workers.num) as tasks:
             yield tasks
     else:
-        with _processes(function, workers.num) as pool:
+        with _processes(workers.num) as pool:
             yield partial(_submit, pool, work), workers.num
 
 
 @contextmanager
-def _processes(function: Callable[[Any], Any], num: int) -> Iterator[ProcessPoolExecutor]:
+def _processes(num: int) -> Iterator[ProcessPoolExecutor]:
     """Processes that end with this one, whatever ends it."""
     # Forking this process itself would copy locks that its threads hold. A server that imported
     # once what they all need starts each in milliseconds; where there is none, they import anew.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
-        main = getattr(sys.modules["__main__"].__spec__, "name", None)
-        context.set_forkserver_preload([name for name in (function.__module__, main) if name])
+        context.set_forkserver_preload(sorted(m for m in sys.modules if m.startswith("asr.")))
     pool = ProcessPoolExecutor(num, context, initializer=_begin)
     try:
         yield pool

@@ -111,6 +111,7 @@ def write_files(path: Path, files: Iterable[tuple[str, bytes]]) -> int:
             header = tarfile.TarInfo(name)
             header.size = len(content)
             tar.addfile(header, io.BytesIO(content))
+            _forget_members(tar)
     return len(seen)
 
 
@@ -157,10 +158,10 @@ class RawFiles:
         self._file = self._path.open("rb")
         try:
             with tarfile.open(fileobj=self._file, mode="r:") as tar:
-                members = sorted(tar, key=lambda member: member.name)
+                members = sorted(_members(tar))
         except tarfile.TarError as error:
             raise InputError(f"{self._path}: expected a whole tar, got {error}") from error
-        self._places = {member.name: (member.offset_data, member.size) for member in members}
+        self._places = {name: (offset, size) for name, offset, size in members}
         # A tar that was cut between two files reads as a shorter tar without complaint.
         if len(members) != (expected := read_provenance(folder).num_files):
             raise InputError(f"{self._path}: expected {expected} files, got {len(members)}")

@@ -1,0 +1,202 @@
+"""What a corpus costs as it grows: time and memory of each data stage and of a training step.
+
+    python -m benchmarks.scale --sizes 100 1000 10000 --format stamps
+
+Utterances are the starter clips under new ids, each with noise of its own, so that none is a
+duplicate, and a word of its own, so that none shares a sentence; fifty a child, ten a session. All
+that is measured is what is committed: it runs in a clone.
+Format ``jsonl`` is DrivenData's layout: ``audio/{utterance_id}.flac`` and a manifest. Writes
+``benchmarks/results/scale.json`` and ``scale.svg``; a size that was measured before is replaced.
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr.audio import SAMPLE_RATE, Waveform
+from asr.corpora import corpus_format
+from asr.params import read_yaml
+from asr.raw import RawFiles
+from asr.workers import chosen_workers
+from benchmarks.measure import RESULTS
+from benchmarks.scale_plot import plot
+
+NEW = 10  # clips that come in after the first run
+NAME, LANGUAGE = "scale", "be"
+
+Clip = tuple[Waveform, str]
+
+
+def starter_clips(repo: Path) -> list[Clip]:
+    """Waveform and sentence of every Belarusian starter recording that prepare keeps."""
+    from asr.shards import read_utterances, read_waveforms
+
+    raw, out, rejects = "data/raw/be", "data/prepared/be", "data/rejects/be.csv"
+    measured(repo, sys.executable, "-m", "stages.fetch", "--corpus", "be", "--out", raw)
+    folders = "--raw", raw, "--out", out, "--rejects", rejects
+    measured(repo, sys.executable, "-m", "stages.prepare", "--corpus", "be", *folders)
+    utterances = read_utterances(repo / "data/prepared/be")
+    waveforms = read_waveforms(repo / "data/prepared", utterances)
+    return list(zip(waveforms, (u.text for u in utterances), strict=True))
+
+
+def write_recordings(folder: Path, clips: Sequence[Clip], numbers: range, layout: str) -> None:
+    """Write recordings of these numbers, with what the format wants beside them."""
+    import soundfile
+
+    random = np.random.default_rng(numbers.start)
+    noise = random.normal(0, 1e-3, 31 * SAMPLE_RATE).astype(np.float32)
+    (folder / "audio").mkdir(parents=True, exist_ok=True)
+    with (folder / "manifest.jsonl").open("a", encoding="utf-8") as manifest:
+        for number in numbers:
+            waveform, text = clips[number % len(clips)]
+            start = int(random.integers(SAMPLE_RATE))
+            file = io.BytesIO()
+            heard = waveform * random.uniform(0.7, 0.9) + noise[start : start + len(waveform)]
+            soundfile.write(file, heard.clip(-1, 1), SAMPLE_RATE, format="FLAC")
+            name, text = f"U{number:06}", f"{text} {_word(number)}"
+            line = {
+                "utterance_id": name,
+                "audio_path": f"audio/{name}.flac",
+                "orthographic_text": text,
+                "child_id": f"C{number // 50}",
+                "session_id": f"S{number // 10}",
+                "age_bucket": ("3-4", "5-7", "8-11", "12+")[number // 50 % 4],
+            }
+            if layout == "jsonl":
+                (folder / line["audio_path"]).write_bytes(file.getvalue())
+                manifest.write(json.dumps(line, ensure_ascii=False) + "\n")
+            else:
+                stem = folder / "audio" / name
+                stem.with_name(f"{name}_desc_{LANGUAGE}.ogg").write_bytes(file.getvalue())
+                stem.with_suffix(".txt").write_text(f"{LANGUAGE}.utf8={text}\n", encoding="utf-8")
+
+
+def _word(number: int) -> str:
+    """Another short word for every number."""
+    letters = "абвгдежзіклмнопр"
+    return "".join(letters[number >> shift & 15] for shift in (16, 12, 8, 4, 0))
+
+
+# A process starts with the peak of the one that it was forked from, so a small one stands between.
+LAUNCH = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+done = subprocess.run(sys.argv[2:])
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+with open(sys.argv[1], "w") as file:
+    json.dump([time.perf_counter() - started, peak], file)
+sys.exit(done.returncode)
+"""
+
+
+def measured(repo: Path, *words: str) -> dict[str, float]:
+    """Seconds by wall and the peak of memory of one command, in MB; without worker processes."""
+    with tempfile.NamedTemporaryFile() as told:
+        launch = sys.executable, "-S", "-c", LAUNCH, told.name
+        subprocess.run([*launch, *words], cwd=repo, env=_environment(), check=True)
+        seconds, peak = json.load(told)
+    kilobyte = 1 << 10 if sys.platform == "darwin" else 1  # the unit of it is a byte there
+    return {"seconds": round(seconds, 2), "peak_mb": round(peak / kilobyte / 1024, 1)}
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "TQDM_DISABLE": "1"}
+
+
+def measure(repo: Path, clips: Sequence[Clip], num: int, layout: str) -> dict[str, Any]:
+    """Every stage on ``num`` utterances, each in a process of its own."""
+    source = repo / "source" / str(num)
+    write_recordings(source, clips, range(num), layout)
+    block = f"\n{NAME}:\n  kind: folder\n  path: {source}\n  license: CC0-1.0\n"
+    (repo / "conf/sources.yaml").write_text(block, encoding="utf-8")
+    # Fresh: what is measured is a first run.
+    for made in ("data", "models/tuned", ".dvc/tmp/prepare", ".dvc/tmp/scratch"):
+        shutil.rmtree(repo / made, ignore_errors=True)
+
+    def stage(name: str, *options: str) -> dict[str, float]:
+        return measured(repo, sys.executable, "-m", f"stages.{name}", *options)
+
+    def fetch() -> dict[str, float]:
+        return stage("fetch", "--corpus", NAME, "--out", f"data/raw/{NAME}")
+
+    def prepare() -> dict[str, float]:
+        folders = "--raw", f"data/raw/{NAME}", "--out", f"data/prepared/{NAME}"
+        rejects = "--rejects", f"data/rejects/{NAME}.csv"
+        return stage("prepare", "--corpus", NAME, *folders, *rejects)
+
+    found: dict[str, Any] = {
+        "fetch": fetch(),
+        "read raw": _read(repo, layout),
+        "prepare": prepare(),
+    }
+    write_recordings(source, clips, range(num, num + NEW), layout)
+    fetch()
+    found[f"prepare, {NEW} more"] = prepare()
+    folders = "--prepared", "data/prepared", "--rejects", "data/rejects"
+    outs = "--manifests", "data/manifests", "--metrics", "metrics/data.json"
+    found["split"] = stage("split", *folders, *outs)
+    done = [f"fetch@{NAME}", f"prepare@{NAME}"]
+    found["dvc commit"] = measured(repo, "dvc", "commit", "--quiet", "--force", *done)
+    found["dvc status"] = measured(repo, "dvc", "status", "--quiet", *done)
+    manifests = "--train-manifest", "data/manifests/train.jsonl", "--dev-manifest"
+    models = "--base", "models/base", "--prepared", "data/prepared", "--out", "models/tuned"
+    found["one training step"] = stage(
+        "train", *models, *manifests, "data/manifests/dev.jsonl", "--curves", "data/curves"
+    )
+    return found
+
+
+def _read(repo: Path, layout: str) -> dict[str, float]:
+    """How long it takes to find and read each recording in the raw folder."""
+    started = time.perf_counter()
+    files = RawFiles(repo / "data/raw" / NAME)
+    read: Callable[..., Any] = corpus_format(layout).read
+    num = sum(1 for _ in read(files, LANGUAGE))
+    return {"seconds": round(time.perf_counter() - started, 2), "num": num}
+
+
+def _set_params(path: Path, layout: str) -> None:
+    params = read_yaml(path)
+    params["corpora"] = {NAME: {"format": layout, "language": LANGUAGE, "source": NAME}}
+    params["train"] |= {"max_steps": 1, "num_epochs": 1, "num_dev_utterances": 4}
+    path.write_text(json.dumps(params), encoding="utf-8")  # JSON is YAML
+
+
+def main() -> None:
+    """Measure each size asked for; write and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", required=True)
+    parser.add_argument("--format", choices=["stamps", "jsonl"], required=True)
+    options = parser.parse_args()
+    path = RESULTS / "scale.json"
+    results = json.loads(path.read_text()) if path.is_file() else {}
+    with tempfile.TemporaryDirectory() as folder:
+        repo = Path(folder, "clone")
+        measured(Path.cwd(), "git", "clone", "--quiet", ".", str(repo))
+        clips = starter_clips(repo)
+        measured(repo, sys.executable, "-m", "stages.base", "--out", "models/base")
+        _set_params(repo / "params.yaml", options.format)
+        for num in options.sizes:
+            results[str(num)] = {
+                "num_workers": chosen_workers().num,
+                "steps": measure(repo, clips, num, options.format),
+            }
+            print(num, json.dumps(results[str(num)], indent=2), flush=True)
+            path.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
+            (RESULTS / "scale.svg").write_text(plot(results))
+
+
+if __name__ == "__main__":
+    main()
