@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from asr.audit_rows import AuditRow, write_audit
 from asr.cli import run
 from asr.errors import InputError
 from asr.files import read_json, sha256_of
 from asr.manifest import read_manifest
-from asr.shards import read_waveforms
+from asr.shards import read_utterances, read_waveforms
 from stages.fetch import fetch
 from stages.prepare import prepare
 from stages.split import split
@@ -48,11 +49,28 @@ def run_all():
         raw, out = Path("data/raw", corpus), Path("data/prepared", corpus)
         fetch(corpus, raw)
         prepare(corpus, raw, out, Path(f"data/rejects/{corpus}.csv"))
+        write_audit_of(corpus, dropped=0)
     run_split()
 
 
+def write_audit_of(corpus, dropped):
+    """What the audit would write, had it dropped the first few for want of speech."""
+    measures = {"fit": 5.0, "wholeness": 0.0, "log_prob": -1.0, "cer": 0.5, "tail_gain": 1.0}
+    measures |= {"end_drop_db": 30.0, "no_speech_prob": 0.1, "text_language": None}
+    measures |= {"heard_language": corpus, "chars_per_s": 10.0, "hypothesis": ""}
+    rows = []
+    for place, one in enumerate(read_utterances(Path("data/prepared") / corpus)):
+        keep, fault = ("no", "no_speech") if place < dropped else ("yes", "")
+        own = {"id": one.id, "duration_s": one.duration_s, "text": one.text}
+        rows.append(AuditRow(keep=keep, fault=fault, **own, **measures))
+    write_audit(Path(f"data/audit/{corpus}.csv"), rows)
+
+
 def run_split():
-    split(Path("data/prepared"), Path("data/rejects"), Path("data/manifests"), Path("data.json"))
+    data = Path("data")
+    split(
+        data / "prepared", data / "rejects", data / "audit", data / "manifests", Path("data.json")
+    )
 
 
 @pytest.mark.usefixtures("repo")
@@ -64,6 +82,7 @@ def test_from_an_unpacked_corpus_to_manifests():
         "hours": 0.0014,
         "num_with_digits": 10,
         "num_rejected": {"no_transcript": 1},
+        "num_dropped_by_audit": {},
     }
     assert counts["splits"]["test"]["num_utterances_by_corpus"] == {"be": 2, "bg": 2}
     assert counts["splits"]["test"]["seconds"] == 2.2
@@ -84,10 +103,32 @@ def test_a_second_run_gives_the_same_bytes():
     run_all()
     files = sorted(path for path in Path("data").rglob("*") if path.is_file())
     before = [sha256_of(path) for path in files]
-    assert len(files) == 11  # two tars, two source.json, two shards, two CSVs, three manifests
+    assert len(files) == 13  # two tars, source.json, shards, rejects, audits; three manifests
     shutil.rmtree("data")
     run_all()
     assert [sha256_of(path) for path in files] == before
+
+
+@pytest.mark.usefixtures("repo")
+def test_what_the_audit_dropped_is_in_no_manifest_and_counted():
+    run_all()
+    write_audit_of("be", dropped=2)
+    run_split()
+    counts = read_json(Path("data.json"))
+    assert counts["corpora"]["be"]["num_utterances"] == 8
+    assert counts["corpora"]["be"]["num_dropped_by_audit"] == {"no_speech": 2}
+    dropped = {one.id for one in read_utterances(Path("data/prepared/be"))[:2]}
+    names = ("train", "dev", "test")
+    dealt = [u.id for name in names for u in read_manifest(Path(f"data/manifests/{name}.jsonl"))]
+    assert len(dealt) == 18 and not dropped & set(dealt)
+
+
+@pytest.mark.usefixtures("repo")
+def test_an_audit_of_other_utterances_is_refused():
+    run_all()
+    shutil.copy("data/audit/bg.csv", "data/audit/be.csv")
+    with pytest.raises(InputError, match=r"be\.csv: expected the 10 utterances.*first.*'be/birds"):
+        run_split()
 
 
 @pytest.mark.usefixtures("repo")
