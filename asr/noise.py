@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
+import soxr
 
-from asr.audio import SAMPLE_RATE, UndecodableError, Waveform, to_waveform
+from asr.audio import SAMPLE_RATE, Waveform
 from asr.errors import InputError
 
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus"}
@@ -36,7 +38,7 @@ class Noise:
         with soundfile.SoundFile(path) as file:
             wanted = round(num_samples * file.samplerate / SAMPLE_RATE) + 1
             file.seek(int(chance.integers(max(1, file.frames - wanted + 1))))
-            waveform = to_waveform(file.read(wanted, "float32", always_2d=True), file.samplerate)
+            waveform = _waveform(file.read(wanted, "float32", always_2d=True), file.samplerate)
         return np.resize(waveform, num_samples)
 
 
@@ -64,10 +66,14 @@ def _check(path: Path) -> None:
     """A recording that can't be read, or is silent, is better known before training than in it."""
     try:
         with soundfile.SoundFile(path) as file:
-            waveform = to_waveform(
-                file.read(file.samplerate, "float32", always_2d=True), file.samplerate
-            )
-    except (soundfile.SoundFileError, RuntimeError, UndecodableError) as error:
+            frames = file.read(file.samplerate, "float32", always_2d=True)
+    except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(f"{path}: expected a recording of noise, got {error}") from error
-    if len(waveform) == 0:
+    if len(frames) == 0:
         raise InputError(f"{path}: expected a recording of noise, got no samples")
+
+
+def _waveform(frames: npt.NDArray[np.float32], rate: int) -> Waveform:
+    """Mono, 16 kHz, of frames of shape (num_frames, num_channels)."""
+    mono = frames.mean(axis=1)
+    return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)

@@ -219,3 +219,15 @@ class _Section(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, int, int]]:
+    """Name, offset and size of each file."""
+    while member := tar.next():
+        _forget_members(tar)
+        yield member.name, member.offset_data, member.size
+
+
+def _forget_members(tar: tarfile.TarFile) -> None:
+    """Tarfile keeps a kilobyte of each file that it read or wrote."""
+    tar.members = []  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from asr.audit_rows import kept_utterances
 from asr.balance import balance
 from asr.cli import run
 from asr.errors import InputError
@@ -17,12 +18,13 @@ from asr.splitting import split_utterances, write_aside
 from asr.utterance import Utterance
 
 
-def split(prepared: Path, rejects: Path, manifests: Path, metrics: Path) -> None:
+def split(prepared: Path, rejects: Path, audit: Path, manifests: Path, metrics: Path) -> None:
     """Deal utterances to train, dev and test so that nothing leaks between them.
 
     Args:
         prepared: folder of the corpora's prepared folders.
         rejects: folder of the corpora's CSVs.
+        audit: folder of the corpora's CSVs with what each utterance was judged to be.
         manifests: folder for train.jsonl, dev.jsonl and test.jsonl, and for aside.csv, which lists
             what would have leaked.
         metrics: JSON on how much there is of each corpus and split.
@@ -30,7 +32,11 @@ def split(prepared: Path, rejects: Path, manifests: Path, metrics: Path) -> None
     corpora = load_corpora()
     _check_folder(prepared, set(corpora))
     _check_folder(rejects, {f"{name}.csv" for name in corpora})
-    by_corpus = {name: read_utterances(prepared / name) for name in corpora}
+    _check_folder(audit, {f"{name}.csv" for name in corpora})
+    by_corpus, dropped = {}, {}
+    for name in corpora:
+        prepared_ones = read_utterances(prepared / name)
+        by_corpus[name], dropped[name] = kept_utterances(audit / f"{name}.csv", prepared_ones)
     utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
     params = load_params("split", Params)
     deal = split_utterances(utterances, params, load_seed())
@@ -39,7 +45,9 @@ def split(prepared: Path, rejects: Path, manifests: Path, metrics: Path) -> None
     write_aside(manifests / "aside.csv", deal.aside)
     counts = {name: count_rejects(rejects / f"{name}.csv") for name in corpora}
     described = {
-        "corpora": {name: _corpus(by_corpus[name], counts[name]) for name in corpora},
+        "corpora": {
+            name: _corpus(by_corpus[name], counts[name], dropped[name]) for name in corpora
+        },
         **balance(deal, params),
         "test_sha256": sha256_of(manifests / "test.jsonl"),
     }
@@ -58,7 +66,9 @@ def _check_folder(folder: Path, expected: set[str]) -> None:
         )
 
 
-def _corpus(utterances: list[Utterance], num_rejected: dict[str, int]) -> dict[str, Any]:
+def _corpus(
+    utterances: list[Utterance], num_rejected: dict[str, int], num_dropped: dict[str, int]
+) -> dict[str, Any]:
     repairs = Counter(name for u in utterances for name in u.attributes.get("repairs", "").split())
     return {
         "num_utterances": len(utterances),
@@ -66,6 +76,7 @@ def _corpus(utterances: list[Utterance], num_rejected: dict[str, int]) -> dict[s
         "num_with_digits": sum(u.attributes.get("spelling") == "digits" for u in utterances),
         "num_repaired": dict(sorted(repairs.items())),
         "num_rejected": num_rejected,
+        "num_dropped_by_audit": num_dropped,
     }
 
 

@@ -11,10 +11,11 @@ from asr.cli import run
 from asr.errors import InputError
 from asr.files import read_json, sha256_of
 from asr.manifest import read_manifest
-from asr.shards import read_waveforms
+from asr.shards import read_utterances, read_waveforms
 from stages.fetch import fetch
 from stages.prepare import prepare
 from stages.split import split
+from tests.audit_csv import write_audit_of
 from tests.examples import tone, wav
 
 ROOT = Path(__file__).parents[1]
@@ -49,11 +50,15 @@ def run_all():
         fetch(corpus, raw)
         beside = ("rejects/{}.csv", "inventory/{}.csv", "validation/{}.json")
         prepare(corpus, raw, out, *(Path("data", place.format(corpus)) for place in beside))
+        write_audit_of(corpus, num_dropped=0)
     run_split()
 
 
 def run_split():
-    split(Path("data/prepared"), Path("data/rejects"), Path("data/manifests"), Path("data.json"))
+    data = Path("data")
+    split(
+        data / "prepared", data / "rejects", data / "audit", data / "manifests", Path("data.json")
+    )
 
 
 @pytest.mark.usefixtures("repo")
@@ -66,6 +71,7 @@ def test_from_an_unpacked_corpus_to_manifests():
         "num_with_digits": 10,
         "num_repaired": {},
         "num_rejected": {"no_transcript": 1},
+        "num_dropped_by_audit": {},
     }
     test = Path("data/manifests/test.jsonl")
     utterances = read_manifest(test)
@@ -85,12 +91,34 @@ def test_a_second_run_gives_the_same_bytes():
     run_all()
     files = sorted(path for path in Path("data").rglob("*") if path.is_file())
     before = [sha256_of(path) for path in files]
-    # two tars, two source.json, two shards, two of rejects, inventory, validation; three manifests,
-    # and what the split set aside
-    assert len(files) == 16
+    # two tars, two source.json, two shards, two of rejects, inventory, validation and audit; three
+    # manifests, and what the split set aside
+    assert len(files) == 18
     shutil.rmtree("data")
     run_all()
     assert [sha256_of(path) for path in files] == before
+
+
+@pytest.mark.usefixtures("repo")
+def test_what_the_audit_dropped_is_in_no_manifest_and_counted():
+    run_all()
+    write_audit_of("be", num_dropped=2)
+    run_split()
+    counts = read_json(Path("data.json"))
+    assert counts["corpora"]["be"]["num_utterances"] == 8
+    assert counts["corpora"]["be"]["num_dropped_by_audit"] == {"no_speech": 2}
+    dropped = {one.id for one in read_utterances(Path("data/prepared/be"))[:2]}
+    names = ("train", "dev", "test")
+    dealt = [u.id for name in names for u in read_manifest(Path(f"data/manifests/{name}.jsonl"))]
+    assert len(dealt) == 18 and not dropped & set(dealt)
+
+
+@pytest.mark.usefixtures("repo")
+def test_an_audit_of_other_utterances_is_refused():
+    run_all()
+    shutil.copy("data/audit/bg.csv", "data/audit/be.csv")
+    with pytest.raises(InputError, match=r"be\.csv: expected the 10 utterances.*first.*'be/birds"):
+        run_split()
 
 
 @pytest.mark.usefixtures("repo")

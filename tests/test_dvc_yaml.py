@@ -47,7 +47,7 @@ def needed_modules(stage: str, script: Path) -> set[str]:
         "text": " ".join(sorted({p.stem for p in (ROOT / "asr/text").glob("[!_]*.py")})),
     }
     needed = import_closure(script, chosen, ROOT)
-    if corpus:
+    if any(module.startswith("asr/corpora/") for module in needed):
         for path in FORMATS:
             needed |= import_closure(Path(path), chosen, ROOT)
         needed -= set(FORMATS) - {f"asr/corpora/{own}.py"}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from asr.augment import Augmentation
 from asr.collating import collator
 from asr.encoder_cache import FILE, encoder_cache
 from asr.errors import InputError
@@ -114,10 +115,11 @@ def test_the_loss_is_that_of_each_clip_heard_in_its_own_context(whisper, dvc_roo
         )
     examples = tuple(Example((Piece(i, 1.0, 0.0),), s, 1) for i, s in enumerate(durations))
     batch = TrainingBatch(examples, 0.64, zeros=False)
+    unheard = Augmentation(unchanging().augment, ROOT / "conf/noise")
     written = []
     for _ in range(2):
         with (
-            collator(whisper, "whisper", clips, said, unchanging(),
+            collator(whisper, "whisper", clips, said, unchanging(), unheard,
                      Processes(0, 1, torch.device("cpu"))) as collate,
             torch.no_grad(),
         ):  # fmt: skip

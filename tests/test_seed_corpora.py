@@ -14,6 +14,7 @@ from stages.fetch import fetch
 from stages.prepare import prepare
 from stages.split import split
 from tests import seed_corpora
+from tests.audit_csv import write_audit_of
 from tests.pipeline_repo import copy_of_this_repository, smoke_params
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +50,9 @@ def dealt(tmp_path, monkeypatch):
         rejects = Path("data/rejects/mine.csv")
         about = (Path("inventory.csv"), Path("validation.json"))
         prepare("mine", Path("data/raw/mine"), Path("data/prepared/mine"), rejects, *about)
-        split(Path("data/prepared"), Path("data/rejects"), Path("data/manifests"), Path("m.json"))
+        write_audit_of("mine", num_dropped=0)
+        folders = (Path("data", name) for name in ("prepared", "rejects", "audit", "manifests"))
+        split(*folders, metrics=Path("m.json"))
         utterances = [
             one
             for name in ("train", "dev", "test")

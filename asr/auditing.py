@@ -1,0 +1,180 @@
+"""Listening to a corpus with a model that did not train on it: measures, no verdicts yet.
+
+Where zero-shot recognition is bad, its error rate says little about a transcript: Belarusian comes
+out at a WER of 0.85 though every transcript is right. What tells is a contrast: how much likelier
+a transcript is with its own audio than with that of other utterances. A wrong one gains nothing.
+
+Planted faults in the Belarusian starter corpus, area under the curve, swapped / other language:
+character error rate 0.93 / 0.92, loss 0.998 / 0.994, contrast 1.000 / 0.998. All of it needs room:
+with a margin of 0.5 s instead of 4 s the contrast falls to 0.82 / 0.79.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
+
+from rapidfuzz.fuzz import ratio
+from tqdm import tqdm
+
+from asr.audio import Clips, Waveform
+from asr.batching import Batch, batches_by_length
+from asr.schemas.audit import Params
+from asr.sentence import sentence_key
+from asr.utterance import Utterance
+
+# «Sign for the letter K» fits the recording of «Sign for the letter E» nearly as well as its own.
+MOST_ALIKE = 60.0  # of rapidfuzz's 100
+NEIGHBOURS = 40  # of about the same length, among which others are drawn
+TOKENS_PER_S = 15.0  # more than anyone says: where it ends, a hypothesis is in a loop
+LEAST_BUDGET = 16
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a judge makes of one clip.
+
+    Attributes:
+        log_probs: by text that it was given, the natural log-probability of each of its tokens.
+        hypothesis: what it hears itself, greedily.
+        no_speech_prob: how sure it is that nobody speaks.
+        language: the likeliest language of the speech, ISO 639.
+    """
+
+    log_probs: list[list[float]]
+    hypothesis: str
+    no_speech_prob: float
+    language: str
+
+
+class Judge(Protocol):
+    """A model that says how well texts fit clips.
+
+    Attributes:
+        num_workers: batches that it takes at a time, each from a thread of its own.
+        max_tokens: of a text; the decoder has no room for more.
+    """
+
+    num_workers: int
+
+    @property
+    def max_tokens(self) -> int:
+        """See above."""
+
+    def num_tokens(self, text: str) -> int:
+        """Tokens of a text."""
+
+    def hear(
+        self,
+        waveforms: Sequence[Waveform],
+        language: str,
+        context_s: float,
+        texts: Sequence[Sequence[str]],
+        budgets: Sequence[int],
+    ) -> list[Heard]:
+        """Encode each clip once and score its texts against it.
+
+        Args:
+            waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
+            language: ISO 639 code, of all of them.
+            context_s: seconds that the encoder computes.
+            texts: by clip, at least one.
+            budgets: by clip, tokens that a hypothesis may have.
+        """
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One utterance as it was heard.
+
+    Attributes:
+        log_probs: of the transcript's tokens, with its own audio.
+        other_log_probs: of the same tokens, with the audio of others, the mean over them; empty
+            where the corpus has no other.
+        heard: the rest.
+    """
+
+    log_probs: list[float]
+    other_log_probs: list[float]
+    heard: Heard
+
+
+def hear_corpus(
+    judge: Judge, waveforms: Clips, utterances: Sequence[Utterance], params: Params, seed: int
+) -> list[Contrast]:
+    """Let the judge hear every utterance, and every transcript with the audio of others too.
+
+    Args:
+        judge: a model that trained on none of them.
+        waveforms: one a clip, float32, mono, 16 kHz.
+        utterances: the same clips; what has more tokens than the judge can read must not be here.
+        params: section ``audit``.
+        seed: of the choice of others.
+
+    Returns:
+        One contrast an utterance, in order; the same for any number of workers.
+    """
+    others = other_clips(utterances, params.num_others, seed)
+    texts_of: list[list[int]] = [[i] for i in range(len(utterances))]  # by clip, own text first
+    for text, clips in enumerate(others):
+        for clip in clips:
+            texts_of[clip].append(text)
+    heard: dict[int, Heard] = {}
+    with (
+        tqdm(total=len(utterances), unit="clip", desc="audit", disable=None) as progress,
+        ThreadPoolExecutor(judge.num_workers) as workers,
+    ):
+
+        def hear(batch: Batch) -> list[Heard]:
+            chosen = [utterances[i] for i in batch.indices]
+            return judge.hear(
+                [waveforms[i] for i in batch.indices],
+                chosen[0].language,
+                batch.context_s,
+                [[utterances[text].text for text in texts_of[i]] for i in batch.indices],
+                [max(LEAST_BUDGET, round(u.duration_s * TOKENS_PER_S)) for u in chosen],
+            )
+
+        batches = list(_batches(utterances, params))
+        for batch, results in zip(batches, workers.map(hear, batches), strict=True):
+            heard.update(zip(batch.indices, results, strict=True))
+            progress.update(len(batch.indices))
+    contrasts = []
+    for i, clips in enumerate(others):
+        rows = [heard[clip].log_probs[texts_of[clip].index(i)] for clip in clips]
+        means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+        contrasts.append(Contrast(heard[i].log_probs[0], means, heard[i]))
+    return contrasts
+
+
+def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> list[list[int]]:
+    """For each transcript the clips of others to hear it with: of like length, unlike in words.
+
+    Fewer than ``num_others`` only where the corpus has no more.
+    """
+    keys = [sentence_key(utterance.text) for utterance in utterances]
+    order = sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id))
+    chosen: list[list[int]] = [[] for _ in keys]
+    for place, i in enumerate(order):
+        # An utterance's own generator: a new corpus line moves nothing but its neighbours.
+        rng = random.Random(f"{seed} {utterances[i].id}")
+        near = [*order[max(0, place - NEIGHBOURS) : place], *order[place + 1 :][:NEIGHBOURS]]
+        rng.shuffle(near)
+        near_set = {i, *near}
+        far = [j for j in order if j not in near_set]
+        unlike = (j for j in [*near, *far] if ratio(keys[i], keys[j]) < MOST_ALIKE)
+        chosen[i] = [j for _, j in zip(range(num_others), unlike, strict=False)]
+    return chosen
+
+
+def _batches(utterances: Sequence[Utterance], params: Params) -> Iterator[Batch]:
+    """Batches of one language each, longest clips first."""
+    by_language = sorted(range(len(utterances)), key=lambda i: (utterances[i].language, i))
+    for _, group in groupby(by_language, key=lambda i: utterances[i].language):
+        indices = list(group)
+        durations_s = [utterances[i].duration_s for i in indices]
+        batches = batches_by_length(durations_s, params.margin_s, params.batch_seconds)
+        for batch in reversed(batches):
+            yield Batch(tuple(indices[i] for i in batch.indices), batch.context_s)

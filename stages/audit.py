@@ -1,0 +1,45 @@
+"""Judge every utterance of a corpus by a model that did not train on it."""
+
+from pathlib import Path
+
+from asr.audit_rows import worst_first, write_audit
+from asr.auditor import audit_utterances
+from asr.cli import run
+from asr.families import family_module
+from asr.files import write_json
+from asr.params import load_params, load_seed
+from asr.schemas.audit import Params as AuditParams
+from asr.schemas.machine import Params as MachineParams
+from asr.schemas.model import Params as ModelParams
+from asr.shards import Waveforms, read_utterances
+from asr.verdicts import Fault, stop_if_bad, summary
+
+
+def audit(corpus: str, model: Path, prepared: Path, out: Path, metrics: Path) -> None:
+    """Judge every utterance of a corpus by a model that did not train on it.
+
+    Args:
+        corpus: its line in ``params.yaml``.
+        model: folder of the base model.
+        prepared: folder of the corpora's prepared folders.
+        out: CSV of all utterances with their measures and faults, worst first.
+        metrics: JSON with counts by fault and what follows from them.
+    """
+    params = load_params("audit", AuditParams)
+    family = load_params("model", ModelParams).family
+    num_threads = load_params("machine", MachineParams).num_threads
+    utterances = read_utterances(prepared / corpus)
+    judge = family_module(family, "judge").open_judge(model, params.precision, num_threads)
+    waveforms = Waveforms(prepared, utterances)
+    rows = audit_utterances(judge, waveforms, utterances, params, load_seed())
+    write_audit(out, rows)
+    faults = [Fault(row.fault) if row.fault else None for row in rows]
+    summarized = summary(faults, params)
+    summarized["num_dropped"] = sum(row.keep == "no" for row in rows)
+    write_json(metrics, summarized)
+    worst = [f"{row.id}: {row.fault}: {row.text!r:.60}" for row in worst_first(rows) if row.fault]
+    stop_if_bad(corpus, summarized, worst, params, out)
+
+
+if __name__ == "__main__":
+    run(audit)
