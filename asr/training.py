@@ -105,9 +105,12 @@ class Progress:
 
 
 def train(
-    task: Task, params: TrainParams, seed: int, device: torch.device, scratch: Path
-) -> Progress:
+    task: Task, params: TrainParams, seed: int, device: torch.device, scratch: Path,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:  # fmt: skip
     """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can.
+
+    ``watch`` is shown the progress after each step.
 
     Raises:
         SystemExit: with code 143 after SIGTERM; what was done until then is saved.
@@ -135,6 +138,7 @@ def train(
                 progress.log_window()
             if progress.step % params.eval_every_steps == 0 or last:
                 run.look_at_dev(progress)
+            watch(progress)
             if (progress.step % params.save_every_steps == 0 or terminated()) and not last:
                 run.save(progress)
             if terminated() and not last:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.checkpoint import fingerprint, scratch_folder
+from asr.checkpoint_mirror import mirrored
 from asr.cli import run
 from asr.context import write_margin
 from asr.curves import write_curve
@@ -16,10 +17,12 @@ from asr.manifest import read_manifest
 from asr.params import load_params, load_seed
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.model import Params as ModelParams
+from asr.schemas.operations import Params as OperationsParams
 from asr.schemas.train import Params as TrainParams
 from asr.shards import Waveforms
 from asr.steps import TrainingBatch
 from asr.training import DEV_COLUMNS, TRAIN_COLUMNS, Task, train
+from asr.training_log import training_log
 
 CODE = ("asr", "stages/train.py")
 
@@ -30,12 +33,15 @@ def train_stage(
     """Tune the base model on train and keep the weights that read dev best."""
     params = load_params("train", TrainParams)
     machine = load_params("machine", MachineParams)
-    family = load_params("model", ModelParams).family
+    operations = load_params("operations", OperationsParams)
+    model = load_params("model", ModelParams)
+    family = model.family
     seed = load_seed()
     device = use_machine(machine)
 
     # The manifests hold the hash of every clip's samples, so they stand for the audio too.
-    facts = {"train": params.model_dump(), "machine": machine.model_dump(), "seed": seed}
+    sections = {"train": params, "machine": machine, "model": model}
+    facts = {name: section.model_dump() for name, section in sections.items()} | {"seed": seed}
     key = fingerprint(facts, [train_manifest, dev_manifest, *_files(base), *_code()])
 
     tuning = family_module(family, "tuning")
@@ -64,8 +70,12 @@ def train_stage(
         groups=[(utterance.corpus, utterance.language) for utterance in utterances],
         read_dev=dev_reader(tuned, family, prepared, read_manifest(dev_manifest), params),
     )
-    with scratch_folder("train", key) as scratch:
-        progress = train(task, params, seed, device, scratch)
+    with (
+        scratch_folder("train", key) as scratch,
+        mirrored(scratch, operations),
+        training_log(f"train-{key}", operations.trackers, facts, device) as log,
+    ):
+        progress = train(task, params, seed, device, scratch, log.watch)
         tuning.merge_adapter(tuned)
         with whole_folder(out) as beside:
             family_module(family, "saving").save(tuned.network, tuned.processor, beside)
