@@ -32,7 +32,7 @@ def ready_to_train(reproduced):
     def clone(folder):
         clone = reproduced.clone(folder)
         clone.run("dvc", "cache", "dir", "--local", str(reproduced.folder / ".dvc" / "cache"))
-        clone.run("dvc", "checkout")
+        clone.run("dvc", "checkout", "--with-deps", "split", "base")
         clone.set_params({"train.max_steps": 6, "train.num_epochs": 6, "train.save_every_steps": 1})
         return clone
 
@@ -134,7 +134,6 @@ def test_a_disk_too_full_for_the_model_is_said_and_costs_no_step(
     ready_to_train, expected, tmp_path
 ):
     repo = ready_to_train(tmp_path / "repo")
-    shutil.rmtree(repo.folder / "models" / "tuned")
     with full_disk_for_models(repo):
         said = repo.run(*TRAIN, succeeds=False)
         assert "models/tuned: can't be written: " in said

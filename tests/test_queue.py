@@ -56,6 +56,11 @@ def queue(repo, lr, step_s=0):
              "-S", f"lr={lr}", "-S", f"step_s={step_s}")  # fmt: skip
 
 
+def start_workers(repo, *words):
+    """Return at once: a worker keeps the pipe open that it would be asked through."""
+    repo.run("sh", "-c", f"dvc queue start {' '.join(words)} >workers.log 2>&1")
+
+
 def metrics(repo):
     """The metric of each experiment that ended well, by name."""
     return {
@@ -68,14 +73,14 @@ def metrics(repo):
 def test_two_workers_lose_none_of_the_queued(repo):
     for lr in (1, 2, 3, 4):
         queue(repo, lr)
-    repo.run("dvc", "queue", "start", "-j", "2")
+    start_workers(repo, "-j", "2")
     wait_for(lambda: repo.run("dvc", "queue", "status").count("Success") == 4, pause_s=2)
     assert metrics(repo) == {f"lr-{lr}": {"lr": lr, "first": 0} for lr in (1, 2, 3, 4)}
 
 
 def test_an_experiment_whose_worker_was_killed_goes_on_where_it_was(repo):
     queue(repo, 7, step_s=1)
-    repo.run("dvc", "queue", "start")
+    start_workers(repo)
     steps = repo.folder / ".dvc" / "tmp" / "scratch" / "train-lr-7" / "steps"
     wait_for(lambda: steps.exists() and len(steps.read_text()) >= 2)
     (run,) = repo.folder.glob(".dvc/tmp/exps/run/*/*.json")
@@ -86,6 +91,6 @@ def test_an_experiment_whose_worker_was_killed_goes_on_where_it_was(repo):
     assert "Failed" in repo.run("dvc", "queue", "status")
     repo.run("dvc", "queue", "remove", "lr-7")
     queue(repo, 7)
-    repo.run("dvc", "queue", "start")
+    start_workers(repo)
     wait_for(lambda: "Success" in repo.run("dvc", "queue", "status"), pause_s=2)
     assert metrics(repo)["lr-7"]["first"] >= 2
