@@ -27,6 +27,7 @@ from asr.files import read_json, sha256_of, whole_file, whole_folder, write_json
 KEPT = 2  # the last is used; the one before is there if the last can't be read
 TENSORS = "state.safetensors"
 STATE = "state.json"
+LOCK = "lock"
 
 
 def fingerprint(facts: Mapping[str, Any], files: list[Path]) -> str:
@@ -57,11 +58,14 @@ def scratch_folder(stage: str, key: str, *, owned: bool = True) -> Iterator[Path
     if not owned:
         yield folder
         return
-    with (folder / "lock").open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise InputError(f"{folder}: another process is running this very {stage}") from error
+        for partial in folder.glob(".*.partial"):
+            # Who was killed while it wrote left it: a checkpoint is three times the model.
+            shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
         yield folder
         shutil.rmtree(folder)
 
@@ -108,9 +112,22 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
                 raise InputError(f"{path / TENSORS}: expected {state['sha256']}, got {got}")
         except (InputError, OSError, KeyError) as error:
             tqdm.write(f"checkpoint passed over: {error}")
+            shutil.rmtree(path)  # or the next save would count it among the two that it keeps
             continue
         return Checkpoint(state["step"], load_file(path / TENSORS), state["state"])
     return None
+
+
+def newest_step(folder: Path) -> int:
+    """Of the checkpoints that are there; -1 if there is none."""
+    checkpoints = _checkpoints(folder)
+    return int(checkpoints[-1].name.removeprefix("step-")) if checkpoints else -1
+
+
+def state_files(folder: Path, step: int) -> list[Path]:
+    """All that a resume after ``step`` needs: that checkpoint, and the files beside it."""
+    beside = [path for path in folder.glob("[!.]*") if path.is_file() and path.name != LOCK]
+    return sorted([*beside, *(folder / f"step-{step:08d}").iterdir()])
 
 
 def kept_states(folder: Path) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 import torch
 
 from asr.errors import InputError
+from asr.gpu_claim import claim_gpus
 from asr.schemas.machine import Params as MachineParams
 
 
@@ -12,9 +13,13 @@ def use_machine(params: MachineParams) -> torch.device:
     On the CPU it is told to repeat itself bit by bit: the gradient of Whisper's positions is added
     up from all clips of a batch at once, and threads that race there change the last bits.
 
+    A GPU is this process's alone until it ends; if others have them all, this waits.
+
     Raises:
         InputError: if a device is named that is not there.
     """
+    if params.device in ("auto", "cuda"):
+        claim_gpus()
     torch.set_num_threads(params.num_threads)
     available = {
         "cuda": torch.cuda.is_available(),

@@ -18,8 +18,8 @@ from asr.errors import InputError, faults
 
 PARAMS = Path("params.yaml")
 SECTIONS = (
-    "seed", "machine", "corpora", "prepare", "audit", "split", "model", "train", "decode", "score",
-    "report",
+    "seed", "machine", "operations", "corpora", "prepare", "audit", "split", "model", "train",
+    "decode", "score", "report",
 )  # fmt: skip
 
 Section = TypeVar("Section", bound=BaseModel)

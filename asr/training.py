@@ -12,7 +12,7 @@ that was not.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,12 +70,13 @@ class Progress:
 
 
 def train(
-    task: Task, params: TrainParams, seed: int, processes: Processes, scratch: Path
-) -> Progress:
+    task: Task, params: TrainParams, seed: int, processes: Processes, scratch: Path,
+    watch: Callable[[Progress], None] = lambda progress: None,
+) -> Progress:  # fmt: skip
     """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can.
 
     Several processes go through all of this together; the first alone writes, and is the one whose
-    network has the best weights in the end.
+    network has the best weights in the end. ``watch`` is shown the progress after each step.
 
     Raises:
         SystemExit: with code 143 after SIGTERM; what was done until then is saved.
@@ -100,6 +101,7 @@ def train(
                 progress.log_window()
             if progress.step % params.eval_every_steps == 0 or last:
                 run.look_at_dev(progress)
+            watch(progress)
             stop = processes.any(terminated()) and not last
             if (progress.step % params.save_every_steps == 0 or stop) and not last:
                 run.save(progress)

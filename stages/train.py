@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from asr.augment import Augmentation
-from asr.checkpoint import fingerprint, scratch_folder
+from asr.checkpoint import fingerprint
 from asr.cli import run
 from asr.collating import collator
 from asr.context import write_margin
@@ -13,19 +13,22 @@ from asr.dev_reader import dev_reader
 from asr.device import use_machine
 from asr.families import family_module
 from asr.files import whole_folder
+from asr.gpu_claim import claim_gpus
 from asr.launch import launch
 from asr.manifest import read_manifest
 from asr.params import load_params, load_seed
 from asr.processes import join_processes, launched
+from asr.run_keeping import kept_run
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.model import Params as ModelParams
+from asr.schemas.operations import Params as OperationsParams
 from asr.schemas.train import Params as TrainParams
 from asr.shards import Waveforms
 from asr.task import Task
 from asr.training import DEV_COLUMNS, TRAIN_COLUMNS, train
 from asr.written import written
 
-CODE = ("asr", "stages/train.py")
+CODE = (Path("asr"), Path("stages/train.py"))
 
 
 def train_stage(
@@ -35,18 +38,21 @@ def train_stage(
     """Tune the base model on train and keep the weights that read dev best."""
     params = load_params("train", TrainParams)
     machine = load_params("machine", MachineParams)
+    operations = load_params("operations", OperationsParams)
     if machine.num_processes > 1 and not launched():
+        if machine.device in ("auto", "cuda"):
+            claim_gpus(machine.num_processes)
         launch("stages.train", sys.argv[1:], machine.num_processes)
         return
-    family = load_params("model", ModelParams).family
+    model = load_params("model", ModelParams)
+    family = model.family
     seed = load_seed()
     processes = join_processes(use_machine(machine), machine.num_processes)
 
     # The manifests hold the hash of every clip's samples, so they stand for the audio too.
-    facts = {"train": params.model_dump(), "machine": machine.model_dump(), "seed": seed}
-    key = fingerprint(
-        facts, [train_manifest, dev_manifest, *_files(base), *_files(noise), *_code()]
-    )
+    sections = {"train": params, "machine": machine, "model": model}
+    facts = {name: section.model_dump() for name, section in sections.items()} | {"seed": seed}
+    key = fingerprint(facts, _files(train_manifest, dev_manifest, base, noise, *CODE))
 
     tuning = family_module(family, "tuning")
     tuned = family_module(family, "model").load(base, processes.device)
@@ -57,7 +63,7 @@ def train_stage(
     batch_module = family_module(family, "batch")
     augmented = Augmentation(params.augment, noise)
     with (
-        scratch_folder("train", key, owned=processes.first) as scratch,
+        kept_run(key, facts, operations, processes) as (scratch, watch),
         collator(tuned, family, waveforms, utterances, params, augmented, processes) as collate,
     ):
         task = Task(
@@ -69,7 +75,7 @@ def train_stage(
             room=batch_module.token_room(tuned, utterances),
             read_dev=dev_reader(tuned, family, prepared, dev, params, processes),
         )
-        progress = train(task, params, seed, processes, scratch)
+        progress = train(task, params, seed, processes, scratch, watch)
         if not processes.first:
             return
         tuning.merge_adapter(tuned)
@@ -80,13 +86,9 @@ def train_stage(
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
 
 
-def _files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
-
-
-def _code() -> list[Path]:
-    return [path for place in CODE for path in (Path(place), *Path(place).rglob("*.py"))
-            if path.is_file()]  # fmt: skip
+def _files(*places: Path) -> list[Path]:
+    found = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
+    return [path for path in found if path.suffix != ".pyc"]
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@ import subprocess
 import pytest
 from hypothesis import settings
 
+from tests.pipeline_repo import copy_of_this_repository, smoke_params
+
 # A busy machine is no fault of the code: no test is timed.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -22,3 +24,24 @@ def small_disk(tmp_path):
         pytest.skip("no right to mount a disk")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory):
+    """A repository in which `dvc repro` has run the whole pipeline, committed."""
+    repo = copy_of_this_repository(tmp_path_factory.mktemp("pipeline"))
+    repo.set_params(smoke_params())
+    (repo.folder / "dvc.lock").unlink(missing_ok=True)
+    repo.commit("The smallest pipeline")
+    repo.run("dvc", "repro")
+    repo.commit("Run it")
+    return repo
+
+
+@pytest.fixture
+def repo(reproduced, tmp_path):
+    """A clone of it for one test, with its cache at hand."""
+    clone = reproduced.clone(tmp_path / "clone")
+    clone.run("dvc", "cache", "dir", "--local", str(reproduced.folder / ".dvc" / "cache"))
+    clone.run("dvc", "checkout")
+    return clone

@@ -1,13 +1,16 @@
 """A copy of this repository to run real DVC commands in."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from asr.params import read_yaml
 
@@ -35,10 +38,16 @@ class PipelineRepo:
         return done.stdout
 
     @contextmanager
-    def started(self, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    def started(self, *words: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
         """A command that runs in a process group of its own, for the time of the block."""
+        environment = {**_environment(), **environment}
         with subprocess.Popen(
-            words, cwd=self.folder, env=_environment(), start_new_session=True
+            words,
+            cwd=self.folder,
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         ) as process:
             yield process
 
@@ -74,6 +83,36 @@ def copy_of_this_repository(folder: Path) -> PipelineRepo:
     repo.run("git", "init", "--quiet", "--initial-branch", "main")
     repo.commit("The repository as it is")
     return repo
+
+
+def experiments(repo: PipelineRepo) -> dict[str, Any]:
+    """Experiments by name, with their params and metrics."""
+    shown = json.loads(repo.run("dvc", "exp", "show", "--json"))
+    revisions = [r for base in shown for e in base["experiments"] or () for r in e["revs"]]
+    return {revision["name"]: revision["data"] for revision in revisions}
+
+
+def out_hashes(repo: PipelineRepo) -> dict[str, str]:
+    """MD5 of every out by path, as dvc.lock has them."""
+    stages = read_yaml(repo.folder / "dvc.lock")["stages"].values()
+    return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", ())}
+
+
+def wait_for(happened: Callable[[], bool], timeout_s: float = 300, pause_s: float = 0.01) -> None:
+    """Wait until ``happened()`` is true."""
+    deadline = time.monotonic() + timeout_s
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(pause_s)
+
+
+def is_alive(process_group: int) -> bool:
+    """Whether any process of the group is left: DVC goes at SIGTERM, its stage saves first."""
+    try:
+        os.killpg(process_group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def smoke_params() -> dict[str, object]:

@@ -14,17 +14,43 @@ from s3fs import S3FileSystem
 KEY, SECRET = "test-key", "test-secret"
 
 
-@dataclass(frozen=True)
+@dataclass
 class S3Server:
     """A server with one bucket, ``dvc``."""
 
     url: str
-    process: subprocess.Popen[bytes]
+    command: list[str]
+    log: Path
+
+    def start(self) -> None:
+        """Start it, or start it again with what it had, and wait until it takes a file."""
+        environment = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                # The port answers before the server can store: only a PUT tells.
+                self.files().pipe_file("dvc/ready", b"yes")
+                return
+            except OSError as error:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise TimeoutError(f"no S3 server: {self.log.read_text()[-2000:]}") from error
+                time.sleep(0.5)
+
+    def kill(self) -> None:
+        """As a power cut does."""
+        self.process.kill()
+        self.process.wait(timeout=30)
 
     @property
     def credentials(self) -> dict[str, str]:
         """As environment variables."""
-        return {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
+        return {
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ENDPOINT_URL": self.url,
+        }
 
     def flip_a_byte_of_everything(self) -> None:
         """Damage every object in the bucket, its size unchanged."""
@@ -48,29 +74,13 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         f"-volume.port={volume}", f"-filer.port={filer}", "-webdav=false", "-admin.ui=false",
         "-master.telemetry=false",
     ]  # fmt: skip
-    environment = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    server = S3Server(f"http://127.0.0.1:{s3}", command, folder / "log")
     try:
-        server = S3Server(f"http://127.0.0.1:{s3}", process)
-        _wait_until_ready(server, folder / "log")
+        server.start()
         yield server
     finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def _wait_until_ready(server: S3Server, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            # The port answers before the server can store: only a PUT tells.
-            server.files().pipe_file("dvc/ready", b"yes")
-            return
-        except OSError as error:
-            if time.monotonic() > deadline or server.process.poll() is not None:
-                raise TimeoutError(f"no S3 server: {log.read_text()[-2000:]}") from error
-            time.sleep(0.5)
+        server.process.terminate()
+        server.process.wait(timeout=30)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -1,52 +1,21 @@
 """The commands that users type, run for real on the smallest pipeline: ten clips, two steps."""
 
 import json
-import os
 import re
-import signal
 import time
 
 import pytest
 
-from asr.params import read_yaml
-from tests.pipeline_repo import copy_of_this_repository, smoke_params
+from tests.pipeline_repo import experiments
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def reproduced(tmp_path_factory):
-    """A repository in which `dvc repro` has run the whole pipeline, committed."""
-    repo = copy_of_this_repository(tmp_path_factory.mktemp("pipeline"))
-    repo.set_params(smoke_params())
-    (repo.folder / "dvc.lock").unlink(missing_ok=True)
-    repo.commit("The smallest pipeline")
-    repo.run("dvc", "repro")
-    repo.commit("Run it")
-    return repo
-
-
-@pytest.fixture
-def repo(reproduced, tmp_path):
-    """A clone of it for one test, with its cache at hand."""
-    clone = reproduced.clone(tmp_path / "clone")
-    clone.run("dvc", "cache", "dir", "--local", str(reproduced.folder / ".dvc" / "cache"))
-    clone.run("dvc", "checkout")
-    return clone
 
 
 def stages_to_run(repo):
     """What `dvc repro` would run."""
     lines = repo.run("dvc", "repro", "--dry").splitlines()
     return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
-
-
-def experiments(repo):
-    """Experiments by name, with their params and metrics."""
-    shown = json.loads(repo.run("dvc", "exp", "show", "--json"))
-    revisions = [r for base in shown for e in base["experiments"] or () for r in e["revs"]]
-    return {revision["name"]: revision["data"] for revision in revisions}
 
 
 def test_repro_runs_everything_then_nothing(reproduced):
@@ -110,53 +79,6 @@ def test_queued_experiments_run_and_show(repo):
         assert time.monotonic() < deadline, status
         time.sleep(2)
     assert {"lr-1e-5", "lr-2e-5"} <= experiments(repo).keys()
-
-
-def test_ended_training_goes_on_and_ends_in_the_same_weights(reproduced, repo, tmp_path):
-    several_steps = {"train.max_steps": 6, "train.num_epochs": 6, "train.save_every_steps": 1}
-    other = reproduced.clone(tmp_path / "other")
-    other.run("dvc", "cache", "dir", "--local", str(reproduced.folder / ".dvc" / "cache"))
-    other.run("dvc", "checkout")
-    for one in (repo, other):
-        one.set_params(several_steps)
-    # The run cache would hand over the other's weights.
-    train = ("dvc", "repro", "--single-item", "--no-run-cache", "train")
-    repo.run(*train)
-    for sent, step in ((signal.SIGTERM, 2), (signal.SIGKILL, 4)):
-        with other.started(*train) as process:
-            wait_for(lambda step=step: checkpoints(other, step))
-            os.killpg(process.pid, sent)
-        wait_for(lambda process=process: not is_alive(process.pid))
-    assert "resuming after step" in other.run(*train)
-    assert out_hashes(other, "train") == out_hashes(repo, "train")
-    assert not list(other.folder.glob(".dvc/tmp/scratch/train-*"))
-
-
-def checkpoints(repo, step):
-    return list(repo.folder.glob(f".dvc/tmp/scratch/train-*/step-*{step}"))
-
-
-def is_alive(process_group):
-    """Whether any process of the group is left: DVC goes at SIGTERM, its stage saves first."""
-    try:
-        os.killpg(process_group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_for(happened, timeout_s=300):
-    """Wait until ``happened()`` is true."""
-    deadline = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
-
-
-def out_hashes(repo, stage):
-    """MD5 of a stage's outs, as dvc.lock has them."""
-    lock = read_yaml(repo.folder / "dvc.lock")["stages"][stage]
-    return {out["path"]: out["md5"] for out in lock["outs"]}
 
 
 @pytest.fixture

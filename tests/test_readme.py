@@ -11,7 +11,11 @@ from commands.scores import markdown_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PIPELINE_TEST = (ROOT / "tests" / "test_pipeline.py").read_text(encoding="utf-8")
+# Tests that run real commands: on the pipeline, the queue and a remote.
+COMMAND_TESTS = "".join(
+    (ROOT / "tests" / name).read_text(encoding="utf-8")
+    for name in ("pipeline_repo.py", "test_pipeline.py", "test_queue.py", "test_fsck.py")
+)
 
 
 def commands():
@@ -33,10 +37,10 @@ def test_every_command_is_one_that_a_test_runs_or_the_makefile_has(command):
         verb = words[1:3] if words[1] in ("exp", "queue", "remote") else words[1:2]
         if words[1] in ("metrics", "params", "plots"):
             verb = words[1:3]
-        assert ", ".join(f'"{word}"' for word in ("dvc", *verb)) in PIPELINE_TEST
+        assert ", ".join(f'"{word}"' for word in ("dvc", *verb)) in COMMAND_TESTS
     elif words[:2] == ["python", "-m"]:
         assert (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file()
-        assert f'"{words[2]}"' in PIPELINE_TEST
+        assert f'"{words[2]}"' in COMMAND_TESTS
     else:
         # The plain form is what the Makefile does.
         assert words[0] in ("python3", ".venv/bin/pip", "source")

@@ -3,6 +3,8 @@
 import os
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from asr.schemas.train import Join, LongContext, Params, SpeedChange
 from asr.steps import plan_steps
 from asr.task import Task
 from asr.training import train
+from tests.pipeline_repo import wait_for
 
 ROOT = Path(__file__).parent.parent
 ROOM = TokenRoom([1] * 8, 99)
@@ -132,6 +135,48 @@ def test_a_killed_run_ends_in_the_same_bits_as_one_that_was_not(tmp_path, kill_a
     assert len(list((tmp_path / "killed").glob("best-*"))) <= 2
     for ours, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+from tests.test_training import ALONE, SquaredLoss, params, task
+from asr.training import train
+
+class Large(SquaredLoss):
+    def __init__(self):
+        super().__init__()
+        self.idle = torch.nn.Parameter(torch.zeros(5_000_000))
+
+    def forward(self, batch):
+        return super().forward(batch) + self.idle.sum() * 0
+
+made, _ = task(module=Large())
+steps = params(save_every_steps=1, average_decay=0.9, max_steps=6)
+train(made, steps, 1, ALONE, Path(sys.argv[1]) / "scratch")
+save_file(dict(made.network.state_dict()), Path(sys.argv[1]) / "weights")
+"""
+
+
+@pytest.mark.slow
+def test_sigkill_while_a_checkpoint_is_written_costs_that_checkpoint_alone(tmp_path):
+    def training(name):
+        (tmp_path / name / "scratch").mkdir(parents=True, exist_ok=True)
+        return subprocess.Popen([sys.executable, "-c", KILLED, tmp_path / name], cwd=ROOT)
+
+    def half_written():
+        return list((tmp_path / "killed" / "scratch").glob(".step-*3.*.partial"))
+
+    assert training("whole").wait(timeout=300) == 0
+    with training("killed") as process:
+        wait_for(half_written)
+        process.kill()
+    assert half_written(), "expected to have killed it while it saved"
+    assert load_checkpoint(tmp_path / "killed" / "scratch").step == 2
+    assert training("killed").wait(timeout=300) == 0
+    assert (tmp_path / "killed/weights").read_bytes() == (tmp_path / "whole/weights").read_bytes()
 
 
 def test_sigterm_saves_at_once_and_the_next_run_goes_on(tmp_path):

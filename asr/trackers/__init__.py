@@ -1,0 +1,48 @@
+"""Trackers of training curves: one file each, found by name in this one place.
+
+A tracker is a module with one function, ``open_tracker(folder, run_id, config)``, that returns a
+:class:`Tracker`. Its package is imported there and nowhere else: who doesn't use it needn't have
+it. Found by name, trackers are no deps of ``train``: they can't change what it writes.
+"""
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from asr.errors import InputError
+
+
+class Tracker(Protocol):
+    """Where a run's numbers go while it lasts."""
+
+    def log(self, row: Mapping[str, Any]) -> None:
+        """Take one row: ``step``, and numbers by name."""
+
+    def close(self, summary: Mapping[str, Any]) -> None:
+        """Take the last word on the run, and end."""
+
+
+def open_tracker(name: str, folder: Path, run_id: str, config: Mapping[str, Any]) -> Tracker:
+    """Open the tracker ``asr/trackers/<name>.py``.
+
+    Args:
+        name: as in ``operations.trackers``.
+        folder: where it may write.
+        run_id: equal for a run and what resumes it.
+        config: all that the run was set to, as JSON.
+
+    Raises:
+        InputError: if its package is missing, or it can't start, as without a key to its server.
+    """
+    try:
+        module = importlib.import_module(f"asr.trackers.{name}")
+        return cast(Tracker, module.open_tracker(folder, run_id, config))
+    except ImportError as error:
+        raise InputError(
+            f"params.yaml: operations.trackers: {name}: pip install {name} ({error})"
+        ) from error
+    except Exception as error:  # each has errors of its own
+        raise InputError(
+            f"params.yaml: operations.trackers: {name} can't start: {error}"
+        ) from error

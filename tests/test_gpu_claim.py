@@ -1,0 +1,97 @@
+"""Real processes and real locks on pretended GPUs: a stand-in for nvidia-smi lists them."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from asr.errors import InputError
+from asr.gpu_claim import claim_gpus, visible_gpus
+
+ROOT = Path(__file__).parent.parent
+CLAIM = """
+import os, sys
+from pathlib import Path
+from asr.gpu_claim import claim_gpus
+claim_gpus(int(sys.argv[1]), Path(sys.argv[2]))
+print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def two_gpus(tmp_path, monkeypatch):
+    """A machine whose nvidia-smi lists GPU-a and GPU-b."""
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho '0, GPU-a'\necho '1, GPU-b'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+
+
+@contextmanager
+def claiming(folder, count=1):
+    """A process that claims and holds until it gets a line or is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", CLAIM, str(count), str(folder)], cwd=ROOT, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_each_process_has_a_gpu_of_its_own_and_the_third_waits_for_a_death(two_gpus, tmp_path):
+    with ExitStack() as stack:
+        first, second = (stack.enter_context(claiming(tmp_path)) for _ in range(2))
+        seen = {process.stdout.readline().strip(): process for process in (first, second)}
+        assert set(seen) == {"GPU-a", "GPU-b"}
+        third = stack.enter_context(claiming(tmp_path))
+        assert third.stderr.readline() == "waiting for 1 of 2 GPUs, they are taken\n"
+        seen["GPU-b"].send_signal(signal.SIGKILL)
+        assert third.stdout.readline() == "GPU-b\n"
+
+
+def test_two_that_want_both_never_hold_one_each(two_gpus, tmp_path):
+    with ExitStack() as stack:
+        one = stack.enter_context(claiming(tmp_path))
+        assert one.stdout.readline() == "GPU-a\n"
+        both = [stack.enter_context(claiming(tmp_path, count=2)) for _ in range(2)]
+        for process in both:
+            assert "waiting for 2 of 2" in process.stderr.readline()
+        for process in (one, *both):
+            process.stdin.write("\n")
+            process.stdin.flush()
+        assert [process.stdout.readline() for process in both] == ["GPU-a,GPU-b\n"] * 2
+
+
+def test_only_those_that_the_user_lets_be_seen(two_gpus):
+    assert visible_gpus({}) == ["GPU-a", "GPU-b"]
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "1"}) == ["GPU-b"]
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "MIG-x"}) == ["MIG-x"]
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": ""}) == []
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == []
+
+
+def test_more_than_there_are_is_refused(two_gpus, tmp_path):
+    with pytest.raises(InputError, match="expected 3 GPUs, got 2: GPU-a, GPU-b"):
+        claim_gpus(3, tmp_path)
+
+
+def test_what_a_launcher_started_claims_nothing(two_gpus, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert claim_gpus(1, tmp_path) == []
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_without_a_gpu_nothing_is_claimed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert claim_gpus(1, tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

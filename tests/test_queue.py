@@ -1,0 +1,96 @@
+"""DVC's queue with workers at once, and one that is killed: real DVC, a stage of a second.
+
+The stage keeps its state as ``train`` does, in the scratch folder, and says where it resumed.
+"""
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests.pipeline_repo import ROOT, PipelineRepo, experiments, wait_for
+
+pytestmark = pytest.mark.slow
+STAGE = """
+import time
+from pathlib import Path
+from asr.checkpoint import scratch_folder
+from asr.files import write_json
+from asr.params import read_yaml
+params = read_yaml(Path("params.yaml"))
+with scratch_folder("train", f"lr-{params['lr']}") as scratch:
+    steps = scratch / "steps"
+    first = len(steps.read_text()) if steps.exists() else 0
+    for step in range(first, 100):
+        time.sleep(params["step_s"])
+        with steps.open("a") as file:
+            file.write(".")
+    write_json(Path("metric.json"), {"lr": params["lr"], "first": first})
+"""
+PIPELINE = """
+stages:
+  train:
+    cmd: python stage.py
+    deps: [stage.py]
+    params: [lr]
+    metrics: [metric.json: {cache: false}]
+"""
+
+
+@pytest.fixture
+def repo(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    repo = PipelineRepo(tmp_path)
+    (tmp_path / "stage.py").write_text(STAGE)
+    (tmp_path / "dvc.yaml").write_text(PIPELINE)
+    (tmp_path / "params.yaml").write_text("lr: 0\nstep_s: 0\n")
+    repo.run("git", "init", "--quiet")
+    repo.run("dvc", "init", "--quiet")
+    repo.commit("A stage")
+    return repo
+
+
+def queue(repo, lr, step_s=0):
+    repo.run("dvc", "exp", "run", "--queue", "--name", f"lr-{lr}",
+             "-S", f"lr={lr}", "-S", f"step_s={step_s}")  # fmt: skip
+
+
+def start_workers(repo, *words):
+    """Return at once: a worker keeps the pipe open that it would be asked through."""
+    repo.run("sh", "-c", f"dvc queue start {' '.join(words)} >workers.log 2>&1")
+
+
+def metrics(repo):
+    """The metric of each experiment that ended well, by name."""
+    return {
+        name: data["metrics"]["metric.json"]["data"]
+        for name, data in experiments(repo).items()
+        if data and data.get("metrics")
+    }
+
+
+def test_two_workers_lose_none_of_the_queued(repo):
+    for lr in (1, 2, 3, 4):
+        queue(repo, lr)
+    start_workers(repo, "-j", "2")
+    wait_for(lambda: repo.run("dvc", "queue", "status").count("Success") == 4, pause_s=2)
+    assert metrics(repo) == {f"lr-{lr}": {"lr": lr, "first": 0} for lr in (1, 2, 3, 4)}
+
+
+def test_an_experiment_whose_worker_was_killed_goes_on_where_it_was(repo):
+    queue(repo, 7, step_s=1)
+    start_workers(repo)
+    steps = repo.folder / ".dvc" / "tmp" / "scratch" / "train-lr-7" / "steps"
+    wait_for(lambda: steps.exists() and len(steps.read_text()) >= 2)
+    (run,) = repo.folder.glob(".dvc/tmp/exps/run/*/*.json")
+    os.killpg(os.getpgid(json.loads(run.read_text())["pid"]), signal.SIGKILL)
+    # DVC goes on believing that it runs, until it is told to end it.
+    assert "Running" in repo.run("dvc", "queue", "status")
+    repo.run("dvc", "queue", "kill", "lr-7")
+    assert "Failed" in repo.run("dvc", "queue", "status")
+    repo.run("dvc", "queue", "remove", "lr-7")
+    queue(repo, 7)
+    start_workers(repo)
+    wait_for(lambda: "Success" in repo.run("dvc", "queue", "status"), pause_s=2)
+    assert metrics(repo)["lr-7"]["first"] >= 2

@@ -1,0 +1,175 @@
+"""The log of a run, and each tracker's own files, read back with the tracker's own reader."""
+
+import builtins
+import json
+import struct
+
+import pytest
+import torch
+
+from asr.errors import InputError
+from asr.training import Progress
+from asr.training_log import training_log
+
+CPU = torch.device("cpu")
+FACTS = {"train": {"lr": 0.1}, "seed": 1}
+TRAIN_ROW = {"step": 5, "epoch": 0, "loss": 2.5, "lr": 0.1, "grad_norm": 1.0, "audio_s": 9.0}
+DEV_ROW = {"step": 5, "wer": 0.5, "cer": 0.25, "best": 1}
+
+
+@pytest.fixture
+def logs(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / ".dvc" / "tmp" / "logs"
+
+
+def run(*names):
+    """A run of five steps, the fifth logged and the best so far."""
+    progress = Progress(step=4)
+    with training_log("train-k", names, FACTS, CPU) as log:
+        log.watch(progress)
+        progress.step, progress.best, progress.best_step = 5, [0.5, 0.25], 5
+        progress.train_rows.append(TRAIN_ROW)
+        progress.dev_rows.append(DEV_ROW)
+        log.watch(progress)
+
+
+def lines(logs):
+    return [json.loads(line) for line in (logs / "train-k.jsonl").read_text().splitlines()]
+
+
+def test_a_line_a_logged_step_and_the_best_at_the_end(logs):
+    run()
+    start, step, dev, end = lines(logs)
+    assert start["config"] == FACTS
+    assert step["memory"] > 1
+    wanted = {"request_id": "train-k", "stage": "train", "gpu_utilization": None, **TRAIN_ROW}
+    assert {key: step[key] for key in wanted} == wanted
+    assert set(step) == {"timestamp", "memory", *wanted}
+    assert step["timestamp"].endswith("+00:00")
+    assert (dev["wer"], dev["cer"]) == (0.5, 0.25)
+    assert (end["event"], end["best_step"], end["best_wer"], end["best_cer"]) == (
+        "end",
+        5,
+        0.5,
+        0.25,
+    )
+
+
+def test_a_resumed_run_goes_on_in_the_same_file(logs):
+    with pytest.raises(KeyError), training_log("train-k", [], FACTS, CPU):
+        raise KeyError("killed")
+    run()
+    assert [line.get("event") for line in lines(logs)] == ["start", "start", None, None, "end"]
+
+
+def test_what_split_counted_is_logged_with_the_run(logs, tmp_path):
+    (tmp_path / "metrics").mkdir()
+    (tmp_path / "metrics" / "data.json").write_text('{"num_train": 8}')
+    run()
+    assert lines(logs)[0]["config"] == {**FACTS, "metrics/data": {"num_train": 8}}
+
+
+def test_a_log_that_fails_ends_no_training(logs, capsys):
+    with training_log("train-k", [], FACTS, CPU) as log:
+        (logs / "train-k.jsonl").unlink()
+        (logs / "train-k.jsonl").mkdir()
+        log.watch(Progress(step=5, train_rows=[TRAIN_ROW]))
+        log.watch(Progress(step=5, train_rows=[TRAIN_ROW]))
+    said = capsys.readouterr().err
+    assert said.count("jsonl: dropped, training goes on: IsADirectoryError") == 1
+
+
+def test_a_missing_package_is_said_with_the_command_that_brings_it(logs, monkeypatch):
+    real = builtins.__import__
+
+    def without_wandb(name, *rest, **more):
+        if name == "wandb":
+            raise ImportError("No module named 'wandb'")
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", without_wandb)
+    with pytest.raises(InputError, match=r"operations\.trackers: wandb: pip install wandb"):
+        run("wandb")
+
+
+@pytest.mark.slow
+def test_tensorboard_has_the_curves(logs):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run("tensorboard")
+    events = EventAccumulator(str(logs / "tensorboard" / "train-k")).Reload()
+    assert [(e.step, e.value) for e in events.Scalars("loss")] == [(5, 2.5)]
+    assert [(e.step, e.value) for e in events.Scalars("wer")] == [(5, 0.5)]
+    assert "config/text_summary" in events.Tags()["tensors"]
+
+
+@pytest.mark.slow
+def test_dvclive_has_the_curves(logs):
+    run("dvclive")
+    folder = logs / "dvclive" / "train-k"
+    assert (folder / "plots" / "metrics" / "loss.tsv").read_text() == "step\tloss\n5\t2.5\n"
+    assert json.loads((folder / "metrics.json").read_text())["best_step"] == 5
+    assert "lr: 0.1" in (folder / "params.yaml").read_text()
+
+
+def leveldb_records(content):
+    """A file of W&B's: 7 bytes of its own, then LevelDB's log format, here in one block."""
+    assert len(content) < 2**15
+    place = 7
+    while place < len(content):
+        _, length, kind = struct.unpack_from("<IHB", content, place)
+        assert kind == 1, "a whole record"
+        yield content[place + 7 : place + 7 + length]
+        place += 7 + length
+
+
+@pytest.fixture
+def wandb_session():
+    """W&B reads its variables once a session, which outlives its runs."""
+    import wandb
+
+    yield
+    wandb.teardown()
+
+
+@pytest.mark.slow
+def test_wandb_keeps_the_run_offline(logs, wandb_session, monkeypatch):
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run("wandb")
+    content = next(logs.glob("wandb/offline-run-*/run-train-k.wandb")).read_bytes()
+    records = [Record.FromString(data) for data in leveldb_records(content)]
+    history = [
+        {item.key or item.nested_key[0]: json.loads(item.value_json) for item in r.history.item}
+        for r in records
+        if r.HasField("history")
+    ]
+    assert [(row["step"], row["loss"], row["wer"]) for row in history] == [(5, 2.5, 0.5)]
+    config = {u.key: json.loads(u.value_json) for r in records for u in r.run.config.update}
+    assert config["train"] == {"lr": 0.1}
+
+
+@pytest.mark.slow
+def test_wandb_without_a_key_is_refused_before_training(logs, wandb_session, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("NETRC", str(logs / "netrc"))
+    with pytest.raises(InputError, match=r"operations\.trackers: wandb can't start"):
+        run("wandb")
+
+
+@pytest.mark.slow
+def test_trackio_has_the_curves(logs, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    run("trackio")
+    import trackio
+    from trackio.sqlite_storage import SQLiteStorage
+
+    (found,) = trackio.Api().runs("mothertongue")
+    assert found.name == "train-k"
+    rows = SQLiteStorage.get_logs("mothertongue", "train-k")
+    assert [(row["step"], row["loss"]) for row in rows if row.get("loss")] == [(5, 2.5)]
