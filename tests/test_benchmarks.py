@@ -2,7 +2,6 @@
 
 import random
 import struct
-from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from benchmarks.measure import Lap, forget_peak, peak_mb, ratio
 from benchmarks.race import race
 from benchmarks.tables import benchmark_table, fill
 from tests.examples import utterance
+from tests.racers import adding, failing
 from tests.tiny_whisper import write_transformers
 
 
@@ -27,13 +27,14 @@ def clips():
 
 def test_joined_clips_have_the_lengths_of_their_corpus_and_one_language_each():
     for name, shortest_s, longest_s, mean_s in (("cv", 1.0, 11.0, 5.0), ("long", 9.0, 30.0, 20.0)):
-        examples = joined(clips(), LENGTHS[name], 400, random.Random(1))
+        known = clips()
+        examples = joined(known, LENGTHS[name], 400, random.Random(1))
         durations_s = [example.duration_s for example in examples]
         assert min(durations_s) > shortest_s
         assert max(durations_s) <= longest_s
         assert np.mean(durations_s) == pytest.approx(mean_s, abs=0.5)
         for example in examples:
-            assert len({clips()[piece.index].language for piece in example.pieces}) == 1
+            assert len({known[piece.index].language for piece in example.pieces}) == 1
 
 
 def test_joined_clips_are_the_same_for_the_same_seed_alone():
@@ -64,23 +65,6 @@ def test_the_peak_counts_what_was_held_and_let_go_since_it_was_forgotten():
     held = np.ones(64 * 2**20, np.uint8)
     del held
     assert peak_mb() >= before + 60
-
-
-def adding(start):
-    """An entry of a race: adds each part to what it has."""
-    return partial(_add, [start])
-
-
-def _add(total):
-    def work(part):
-        total[0] += part
-        return Lap(1.0, 1.0), total[0]
-
-    return work
-
-
-def failing():
-    raise ValueError("nothing to load")
 
 
 def test_all_do_the_parts_in_turn_and_the_slow_only_the_first():
