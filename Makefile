@@ -1,12 +1,13 @@
 # make repro   set up, run the pipeline, print the scores
 # make test    set up, lint, types, tests
-# make bench   set up, measure speed against other tools (an hour of two cores)
+# make bench   set up, measure speed against other tools (40 minutes of two quiet cores)
+# make bench-quick   the same on a few clips, to see that it runs; keeps no result
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
 
-.PHONY: setup repro test lint bench clean
+.PHONY: setup repro test lint bench bench-quick clean
 
 setup: .venv/installed
 
@@ -31,6 +32,19 @@ lint: setup
 	ruff format --check
 	mypy
 
-bench: setup
+# What only benchmarks compare with; openai-whisper would bring along packages for a GPU.
+.venv/benchmarks: .venv/installed benchmarks/requirements.txt
+	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps \
+		--requirement benchmarks/requirements.txt
+	@touch $@
+
+bench: setup .venv/benchmarks
+	python -m benchmarks.step
 	python -m benchmarks.training
 	python -m benchmarks.decoding
+	python -m benchmarks.tables
+
+bench-quick: setup .venv/benchmarks
+	python -m benchmarks.step --quick
+	python -m benchmarks.training --corpus starter --quick
+	python -m benchmarks.decoding --corpus starter --quick

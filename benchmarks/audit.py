@@ -18,7 +18,7 @@ from asr.params import load_params
 from asr.schemas.audit import Params
 from asr.schemas.machine import Params as MachineParams
 from asr.shards import read_utterances, read_waveforms
-from benchmarks.measure import Stopwatch, write_result
+from benchmarks.measure import timed, write_result
 from benchmarks.planting import KINDS, Planted, plant
 
 SHARE = 0.05
@@ -65,8 +65,7 @@ def main(arguments: argparse.Namespace) -> None:
     params = load_params("audit", Params)
     threads = load_params("machine", MachineParams).num_threads
     judge = open_judge(arguments.model, params.precision, threads)
-    watch = Stopwatch()
-    with watch.lap():
+    with timed() as lap:
         rows = audit_utterances(
             judge, planted.waveforms, planted.utterances, params, arguments.seed
         )
@@ -78,12 +77,12 @@ def main(arguments: argparse.Namespace) -> None:
         "seed": arguments.seed,
         "share_of_each": SHARE,
         "audio_s": round(sum(u.duration_s for u in planted.utterances), 1),
-        "cpu_s": round(watch.cpu_s[0], 1),
-        "wall_s": round(watch.wall_s[0], 1),
+        "cpu_s": round(lap.cpu_s, 1),
+        "wall_s": round(lap.wall_s, 1),
         "params": params.model_dump(),
         **figures(planted, rows),
     }
-    write_result(f"audit_{arguments.corpus}", result)
+    write_result(f"audit_{arguments.corpus}", result, keep=True)
 
 
 if __name__ == "__main__":

@@ -1,42 +1,65 @@
-"""What is compared in decoding: ours, and the tools that people would use instead."""
+"""What is compared in decoding: ours, and the tools that people would use instead.
+
+Each function loads its tool and returns what decodes; it is called in the tool's own process.
+"""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from ctranslate2.converters import TransformersConverter
-from faster_whisper import BatchedInferencePipeline, WhisperModel
-from transformers import pipeline
 
-from asr.audio import SAMPLE_RATE
-from asr.context import read_margin
-from asr.decoding import transcribe_all
+from asr.audio import SAMPLE_RATE, Waveform
+from asr.context import context_s, read_margin
+from asr.decoding import token_budget, transcribe_all
+from asr.device import use_machine
 from asr.families.whisper.decode import open_engine
 from asr.schemas.decode import Params as DecodeParams
+from asr.schemas.machine import Params as MachineParams
 from asr.utterance import Utterance
+from benchmarks.corpora import Clip
+from benchmarks.measure import Lap, timed
+from benchmarks.race import Entry, Work
 
-Decoder = Callable[[Sequence[Any], Sequence[Utterance]], list[str]]
+Decoder = Callable[[Sequence[Waveform], Sequence[Utterance]], list[str]]
+ENCODER_FRAMES_PER_S = 50
+# whisper.cpp refuses to hear less.
+SHORTEST_S = 1.0
+# The plain search that ours does: no timestamps, no second try at what looks unlikely.
+PLAIN: dict[str, Any] = {
+    "temperature": 0.0, "without_timestamps": True, "condition_on_previous_text": False,
+}  # fmt: skip
 
 
-def ours(model: Path, params: DecodeParams, num_threads: int) -> Decoder:
+def entry(load: Callable[..., Decoder], *given: Any, **named: Any) -> Entry:
+    """A competitor for ``race``, whose parts are lists of clips and whose outcomes are texts."""
+    return partial(_load, partial(load, *given, **named))
+
+
+def _load(load: Callable[[], Decoder]) -> Work:
+    decode = load()
+
+    def work(clips: Sequence[Clip]) -> tuple[Lap, list[str]]:
+        waveforms, utterances = zip(*clips, strict=True)
+        with timed() as lap:
+            texts = decode(waveforms, utterances)
+        return lap, texts
+
+    return work
+
+
+def ours(model: Path, params: DecodeParams, machine: MachineParams) -> Decoder:
     """The transcribe stage's own decoding."""
-    engine = open_engine(model, torch.device("cpu"), params, num_threads)
+    engine = open_engine(model, use_machine(machine), params, machine.num_threads)
     margin_s = read_margin(model, params.fallback_margin_s)
 
-    def run(waveforms: Sequence[Any], utterances: Sequence[Utterance]) -> list[str]:
+    def run(waveforms: Sequence[Waveform], utterances: Sequence[Utterance]) -> list[str]:
         hypotheses, _ = transcribe_all(engine, waveforms, utterances, margin_s, params)
         return [hypothesis.text for hypothesis in hypotheses]
 
     return run
-
-
-def convert(model: Path, folder: Path) -> Path:
-    """CTranslate2's own conversion, as anyone would make it who serves the model."""
-    TransformersConverter(
-        str(model), copy_files=["tokenizer.json", "preprocessor_config.json"]
-    ).convert(str(folder))
-    return folder
 
 
 def faster_whisper(
@@ -47,21 +70,20 @@ def faster_whisper(
     Its search is the same plain one as ours, or, if ``stock``, all that it does unasked: it asks
     for timestamps and tries up to five times hotter what it finds unlikely.
     """
+    from faster_whisper import WhisperModel
+
     whisper = WhisperModel(
         str(converted), device="cpu", compute_type=precision, cpu_threads=num_threads
     )
-    plain: dict[str, Any] = {
-        "temperature": 0.0, "without_timestamps": True, "condition_on_previous_text": False,
-    }  # fmt: skip
 
-    def run(waveforms: Sequence[Any], utterances: Sequence[Utterance]) -> list[str]:
+    def run(waveforms: Sequence[Waveform], utterances: Sequence[Utterance]) -> list[str]:
         texts = []
         for waveform, utterance in zip(waveforms, utterances, strict=True):
             segments, _ = whisper.transcribe(
                 waveform,
                 language=utterance.language,
                 beam_size=num_beams,
-                **({} if stock else plain),
+                **({} if stock else PLAIN),
             )
             texts.append(" ".join(segment.text for segment in segments))
         return texts
@@ -73,12 +95,14 @@ def faster_whisper_batched(
     converted: Path, precision: str, num_beams: int, num_threads: int
 ) -> Decoder:
     """faster-whisper's batched pipeline, which batches the parts of one recording."""
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+
     whisper = WhisperModel(
         str(converted), device="cpu", compute_type=precision, cpu_threads=num_threads
     )
     batched = BatchedInferencePipeline(whisper)
 
-    def run(waveforms: Sequence[Any], utterances: Sequence[Utterance]) -> list[str]:
+    def run(waveforms: Sequence[Waveform], utterances: Sequence[Utterance]) -> list[str]:
         texts = []
         for waveform, utterance in zip(waveforms, utterances, strict=True):
             whole = [{"start": 0.0, "end": len(waveform) / SAMPLE_RATE}]
@@ -96,12 +120,77 @@ def faster_whisper_batched(
     return run
 
 
-def transformers_pipeline(model: Path, num_beams: int, batch_size: int = 8) -> Decoder:
+def openai_whisper(checkpoint: Path, num_threads: int) -> Decoder:
+    """openai-whisper's ``transcribe``, greedy, in float32 as it must be on a CPU."""
+    import whisper as openai
+
+    torch.set_num_threads(num_threads)
+    model = openai.load_model(str(checkpoint), device="cpu")
+
+    def run(waveforms: Sequence[Waveform], utterances: Sequence[Utterance]) -> list[str]:
+        return [
+            openai.transcribe(model, waveform, language=u.language, fp16=False, **PLAIN)["text"]
+            for waveform, u in zip(waveforms, utterances, strict=True)
+        ]
+
+    return run
+
+
+def whisper_cpp(
+    file: Path, num_threads: int, margin_s: float | None, params: DecodeParams
+) -> Decoder:
+    """whisper.cpp, greedy, one clip after another.
+
+    Args:
+        file: a GGML file.
+        num_threads: of its own.
+        margin_s: of the context that it computes beyond the clip (its ``audio_ctx``); None leaves
+            it at 30 s.
+        params: section ``decode``, for the tokens that a clip may have.
+    """
+    from pywhispercpp.model import Model
+
+    whisper = Model(
+        str(file),
+        n_threads=num_threads,
+        print_progress=False,
+        no_timestamps=True,
+        single_segment=True,
+        temperature_inc=0.0,
+        redirect_whispercpp_logs_to=None,
+    )
+
+    def run(waveforms: Sequence[Waveform], utterances: Sequence[Utterance]) -> list[str]:
+        texts = []
+        for waveform, u in zip(waveforms, utterances, strict=True):
+            short: dict[str, int] = {}
+            if margin_s is not None:
+                frames = round(context_s(u.duration_s, margin_s) * ENCODER_FRAMES_PER_S)
+                short = {"audio_ctx": frames, "max_tokens": token_budget(u.duration_s, params)}
+            segments = whisper.transcribe(_at_least(waveform), language=u.language, **short)
+            texts.append(" ".join(segment.text for segment in segments))
+        return texts
+
+    return run
+
+
+def _at_least(waveform: Waveform) -> Waveform:
+    """The waveform, with silence behind it where it is shorter than whisper.cpp takes."""
+    missing = round(SHORTEST_S * SAMPLE_RATE) + 1 - len(waveform)
+    return np.pad(waveform, (0, max(0, missing)))
+
+
+def transformers_pipeline(
+    model: Path, num_beams: int, num_threads: int, batch_size: int = 8
+) -> Decoder:
     """transformers' pipeline, clips of one language a batch."""
+    from transformers import pipeline
+
+    torch.set_num_threads(num_threads)
     task = "transcribe"
     recognise: Any = pipeline("automatic-speech-recognition", model=str(model), device="cpu")
 
-    def run(waveforms: Sequence[Any], utterances: Sequence[Utterance]) -> list[str]:
+    def run(waveforms: Sequence[Waveform], utterances: Sequence[Utterance]) -> list[str]:
         texts = [""] * len(utterances)
         for language in sorted({utterance.language for utterance in utterances}):
             indices = [i for i, u in enumerate(utterances) if u.language == language]

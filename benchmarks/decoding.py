@@ -1,115 +1,136 @@
 """Decoding against the tools that people would use instead: ``python -m benchmarks.decoding``.
 
-Clips of the test set go, a part at a time and one decoder after another, through the base and the
-tuned model. All of them search greedily but where a name says otherwise; ours computes the context
-that a model needs, the others 30 s.
+One result for each corpus of ``benchmarks/corpora.py`` (``--corpus cv`` for one alone): the tuned
+model, in part also the base model, in every tool on the same clips, part by part in turn. All
+search greedily but where a name says otherwise; ours computes the context that the model needs,
+whisper.cpp too where a name has ``audio_ctx``, the others 30 s.
 """
 
-import random
-import tempfile
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from asr.device import use_machine
-from asr.manifest import read_manifest
+from asr.context import read_margin
 from asr.params import load_params
 from asr.schemas.decode import Params as DecodeParams
 from asr.schemas.machine import Params as MachineParams
-from asr.shards import Waveforms
-from asr.utterance import Utterance
+from benchmarks.accuracy import clip_errors, difference, wer
+from benchmarks.conversions import FLOAT16, INT8, to_ctranslate2, to_ggml, to_openai
+from benchmarks.corpora import NAMES, Clip, arguments, read_corpus
 from benchmarks.decoders import (
-    Decoder,
-    convert,
+    entry,
     faster_whisper,
     faster_whisper_batched,
+    openai_whisper,
     ours,
     transformers_pipeline,
+    whisper_cpp,
 )
-from benchmarks.measure import Stopwatch, pooled_wer, ratio, write_result
+from benchmarks.measure import ratio, write_result
+from benchmarks.race import Entry, race
 
-NUM_PARTS = 3
-PEER = "faster-whisper, float32"
-BEAMS = 5
+MANIFEST = Path("data/manifests/test.jsonl")
+FLOAT_PEER, PEER = "faster-whisper, float32", "faster-whisper, int8"
+BEAMS = 5  # faster-whisper's own, and ours by default
+CLIPS = {"starter": 203, "cv": 64, "long": 32}
+NUM_PARTS, SLOW_PARTS = 6, 2  # the slow do the first parts alone
+QUICK_CLIPS = {"starter": 12, "cv": 6, "long": 4}
 
 
-def decoders(model: Path, converted: Path) -> dict[str, Decoder]:
-    """Ours and the peer."""
-    greedy, threads = _greedy(), load_params("machine", MachineParams).num_threads
+def main_entries(model: Path, folder: Path) -> dict[str, Entry]:
+    """What decodes all clips: ours and faster-whisper."""
+    params, machine = load_params("decode", DecodeParams), load_params("machine", MachineParams)
+    greedy = params.model_copy(update={"num_beams": 1})
+    int8 = greedy.model_copy(update={"precision": "int8"})
+    converted = to_ctranslate2(model, folder / "ctranslate2")
+    theirs = partial(entry, faster_whisper, converted, num_threads=machine.num_threads)
     return {
-        "ours, float32": ours(model, greedy, threads),
-        "ours, int8": ours(model, greedy.model_copy(update={"precision": "int8"}), threads),
-        PEER: faster_whisper(converted, "float32", 1, threads),
+        "ours, float32": entry(ours, model, greedy, machine),
+        "ours, int8": entry(ours, model, int8, machine),
+        FLOAT_PEER: theirs(precision="float32", num_beams=1),
+        PEER: theirs(precision="int8", num_beams=1),
     }
 
 
-def with_beams(model: Path, converted: Path) -> dict[str, Decoder]:
-    """Beam search, ours and as faster-whisper does it unasked."""
-    greedy, threads = _greedy(), load_params("machine", MachineParams).num_threads
-    beams = greedy.model_copy(update={"num_beams": BEAMS})
-    stock = faster_whisper(converted, "float32", BEAMS, threads, stock=True)
+def beam_entries(model: Path, folder: Path) -> dict[str, Entry]:
+    """Beam search, ours and all that faster-whisper does unasked; after ``main_entries``."""
+    params, machine = load_params("decode", DecodeParams), load_params("machine", MachineParams)
+    beams = params.model_copy(update={"num_beams": BEAMS})
+    stock = entry(faster_whisper, folder / "ctranslate2", "float32", BEAMS, machine.num_threads,
+                  stock=True)  # fmt: skip
     return {
-        f"ours, float32, beam {BEAMS}": ours(model, beams, threads),
+        f"ours, float32, beam {BEAMS}": entry(ours, model, beams, machine),
         f"faster-whisper, float32, beam {BEAMS}, as it comes": stock,
     }
 
 
-def others(model: Path, converted: Path) -> dict[str, Decoder]:
-    """What else there is, and ours where it takes 30 s as they do."""
-    greedy, threads = _greedy(), load_params("machine", MachineParams).num_threads
-    full = greedy.model_copy(update={"context": "full"})
+def slow_entries(model: Path, folder: Path) -> dict[str, Entry]:
+    """What else there is, and ours where it takes 30 s as they do; after ``main_entries``."""
+    params, machine = load_params("decode", DecodeParams), load_params("machine", MachineParams)
+    threads = machine.num_threads
+    full = params.model_copy(update={"num_beams": 1, "context": "full"})
+    margin_s = read_margin(model, params.fallback_margin_s)
+    half, int8 = (
+        entry(whisper_cpp, to_ggml(model, folder / f"{kind}.bin", kind), threads, margin_s, params)
+        for kind in (FLOAT16, INT8)
+    )
+    batched = entry(faster_whisper_batched, folder / "ctranslate2", "int8", 1, threads)
     return {
-        "ours, float32, 30 s": ours(model, full, threads),
-        "faster-whisper, int8": faster_whisper(converted, "int8", 1, threads),
-        "faster-whisper batched, int8": faster_whisper_batched(converted, "int8", 1, threads),
-        "transformers' pipeline, float32": transformers_pipeline(model, 1),
+        "ours, float32, 30 s": entry(ours, model, full, machine),
+        "faster-whisper batched, int8": batched,
+        "openai-whisper, float32": entry(openai_whisper, to_openai(model, folder / "openai.pt"),
+                                         threads),
+        "transformers' pipeline, float32": entry(transformers_pipeline, model, 1, threads),
+        "whisper.cpp, float16, audio_ctx": half,
+        "whisper.cpp, q8_0, audio_ctx": int8,
+    }  # fmt: skip
+
+
+def compare(entries: dict[str, Entry], slow: dict[str, Entry], parts: list[list[Clip]]) -> Any:
+    """Let all decode; returns a row of figures for each."""
+    finishes = race(entries | slow, parts, dict.fromkeys(slow, SLOW_PARTS))
+    clips = [clip for part in parts for clip in part]
+    errors = {
+        name: clip_errors(clips[: len(texts)], texts)
+        for name, finish in finishes.items()
+        if (texts := [text for part in finish.outcomes.values() for text in part])
     }
-
-
-def _greedy() -> DecodeParams:
-    return load_params("decode", DecodeParams).model_copy(update={"num_beams": 1})
-
-
-def measure(utterances: list[Utterance], made: dict[str, Decoder]) -> Any:
-    """All decoders of one model, part by part in turn."""
-    waveforms = Waveforms(Path("data/prepared"), utterances)
-    watches = {name: Stopwatch() for name in made}
-    texts: dict[str, dict[str, str]] = {name: {} for name in made}
-    for part in range(NUM_PARTS):
-        indices = range(part, len(utterances), NUM_PARTS)
-        clips, chosen = [waveforms[i] for i in indices], [utterances[i] for i in indices]
-        for name, decode in made.items():
-            with watches[name].lap():
-                heard = decode(clips, chosen)
-            texts[name].update(zip([u.id for u in chosen], heard, strict=True))
     return {
         name: {
-            "wer": pooled_wer(utterances, texts[name]),
-            "clips": watches[name].per_second(len(utterances) / NUM_PARTS),
-            "times_faster_whisper": ratio(watches[name], watches[PEER]),
+            "clips": (num_clips := len(errors[name])),
+            "wer": wer(errors[name]),
+            "wer_difference": difference(clips[:num_clips], errors[PEER][:num_clips], errors[name]),
+            "times_int8": ratio(finish.laps, finishes[PEER].laps),
+            "times_float32": ratio(finish.laps, finishes[FLOAT_PEER].laps),
+            "cpu_s_a_clip": round(sum(lap.cpu_s for lap in finish.laps.values()) / num_clips, 4),
+            "wall_s_a_clip": round(sum(lap.wall_s for lap in finish.laps.values()) / num_clips, 4),
+            "peak_mb": finish.peak_mb,
         }
-        for name in made
+        for name, finish in finishes.items()
     }
 
 
 def main() -> None:
-    """Measure, print and write ``benchmarks/results/decoding.json``."""
-    use_machine(load_params("machine", MachineParams))
-    utterances = read_manifest(Path("data/manifests/test.jsonl"))
-    random.Random(1).shuffle(utterances)
-    mean_s = sum(u.duration_s for u in utterances) / len(utterances)
-    few = utterances[: len(utterances) // NUM_PARTS]  # 30 s a clip take long
+    """Measure, print and write ``benchmarks/results/decoding_<corpus>.json``."""
+    asked = arguments(__doc__)
     base, tuned = Path("models/base"), Path("models/tuned")
-    with tempfile.TemporaryDirectory() as folder:
-        converted_base = convert(base, Path(folder) / "base")
-        converted = convert(tuned, Path(folder) / "tuned")
-        made = decoders(tuned, converted)
-        result = {
-            "tuned": measure(utterances, made | with_beams(tuned, converted)),
-            "tuned_others": measure(few, made | others(tuned, converted)),
-            "base": measure(few, decoders(base, converted_base)),
-            "clips": {"count": len(utterances), "mean_s": round(mean_s, 2), "few": len(few)},
-        }
-    write_result("decoding", result)
+    for name in NAMES if asked.corpus is None else (asked.corpus,):
+        count = (QUICK_CLIPS if asked.quick else CLIPS)[name]
+        corpus = read_corpus(name, MANIFEST, count)
+        # Any part has the lengths of all: the clips are in random order.
+        parts = [corpus.clips[start::NUM_PARTS] for start in range(NUM_PARTS)]
+        parts = [part for part in parts if part]
+        with TemporaryDirectory() as folder:
+            entries = main_entries(tuned, Path(folder))
+            slow: dict[str, Entry] = slow_entries(tuned, Path(folder))
+            if not asked.quick:
+                entries |= beam_entries(tuned, Path(folder))
+            result = {"tuned": compare(entries, slow, parts)}
+        if name == "starter" and not asked.quick:
+            with TemporaryDirectory() as folder:
+                result["base"] = compare(main_entries(base, Path(folder)), {}, parts[:SLOW_PARTS])
+        write_result(f"decoding_{name}", {"clips": corpus.facts(), **result}, keep=not asked.quick)
 
 
 if __name__ == "__main__":

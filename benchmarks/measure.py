@@ -1,70 +1,76 @@
-"""Time and the machine it was spent on."""
+"""Time, memory and the machine they were spent on."""
 
 import json
 import os
 import platform
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-from asr.error_rate import pooled, word_errors
-from asr.params import load_params
-from asr.schemas.score import Params as ScoreParams
-from asr.text import Normalizers
-from asr.utterance import Utterance
 
 RESULTS = Path("benchmarks/results")
 
 
 @dataclass
-class Stopwatch:
-    """Seconds of each lap, by wall and by CPU; a shared machine's wall time means little."""
+class Lap:
+    """Seconds that one piece of work took; a shared machine's wall time means little."""
 
-    wall_s: list[float] = field(default_factory=list)
-    cpu_s: list[float] = field(default_factory=list)
-
-    @contextmanager
-    def lap(self) -> Iterator[None]:
-        """Time one block; all threads of this process count."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        yield
-        self.wall_s.append(time.perf_counter() - wall)
-        self.cpu_s.append(time.process_time() - cpu)
-
-    def per_second(self, count_a_lap: float) -> dict[str, float]:
-        """Medians over the laps of how many a second."""
-        return {
-            "per_wall_s": round(count_a_lap / median(self.wall_s), 3),
-            "per_cpu_s": round(count_a_lap / median(self.cpu_s), 3),
-        }
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
 
 
-def ratio(ours: Stopwatch, peer: Stopwatch) -> dict[str, float]:
-    """How many times faster ours is: the median of the laps' ratios, run in turn."""
-    laps = {"wall": (peer.wall_s, ours.wall_s), "cpu": (peer.cpu_s, ours.cpu_s)}
+@contextmanager
+def timed() -> Iterator[Lap]:
+    """Time a block; all threads of this process count. The lap is filled when the block ends."""
+    lap = Lap()
+    wall, cpu = time.perf_counter(), time.process_time()
+    yield lap
+    lap.wall_s = time.perf_counter() - wall
+    lap.cpu_s = time.process_time() - cpu
+
+
+def forget_peak() -> None:
+    """Let ``peak_mb`` count from here; Linux alone can."""
+    if (switch := Path("/proc/self/clear_refs")).exists():
+        switch.write_text("5")
+
+
+def peak_mb() -> int:
+    """Most memory that this process has held since ``forget_peak``, in MiB."""
+    if (status := Path("/proc/self/status")).exists():
+        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
+        if found:
+            return int(found[1]) // 1024
+    import resource  # elsewhere, the peak since the process began
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // 1024 if platform.system() == "Linux" else peak // 1024**2
+
+
+def ratio(ours: Mapping[int, Lap], peer: Mapping[int, Lap]) -> dict[str, float]:
+    """How many times faster ours is: the median of the ratios of the laps that both ran."""
+    both = sorted(ours.keys() & peer.keys())
     return {
-        kind: round(median(p / o for p, o in zip(theirs, mine, strict=True)), 2)
-        for kind, (theirs, mine) in laps.items()
+        "cpu": round(median(peer[part].cpu_s / ours[part].cpu_s for part in both), 2),
+        "wall": round(median(peer[part].wall_s / ours[part].wall_s for part in both), 2),
     }
 
 
-def pooled_wer(utterances: Sequence[Utterance], texts: Mapping[str, str]) -> float | None:
-    """WER of texts by utterance id, as the score stage counts it."""
-    normalize = Normalizers(load_params("score", ScoreParams).normalizers).normalize
-    return pooled(
-        word_errors(normalize(u.text, u.language), normalize(texts[u.id], u.language))
-        for u in utterances
-    ).rate
-
-
-def write_result(name: str, result: dict[str, Any]) -> None:
-    """Print a result and write it to ``benchmarks/results/<name>.json``."""
-    machine = {"cores": os.cpu_count(), "architecture": platform.machine()}
+def write_result(name: str, result: dict[str, Any], *, keep: bool) -> None:
+    """Print a result; ``keep`` writes it to ``benchmarks/results/<name>.json`` too."""
+    machine = {"cores": os.cpu_count(), "architecture": platform.machine(), "cpu": _cpu_name()}
     text = json.dumps({"machine": machine, **result}, ensure_ascii=False, indent=2, sort_keys=True)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
     print(text)
+    if keep:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _cpu_name() -> str:
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    return found[1] if found else platform.processor()

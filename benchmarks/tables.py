@@ -1,45 +1,138 @@
-"""The benchmark table of README: ``python -m benchmarks.tables`` prints it from the results."""
+"""README's benchmark tables: ``python -m benchmarks.tables`` puts them there from the results.
+
+A result that is not there leaves a dash, so benchmarks can be run one by one.
+"""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import RESULTS
 
+CORPORA = {"starter": "starter clips", "cv": "like Common Voice", "long": "long clips"}
+START, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
+LEAD = (
+    "Two cores. Times faster are ratios of CPU seconds a clip, in brackets of wall seconds: "
+    "medians over rounds in which all took turns."
+)
+Results = dict[str, Any]  # content of ``benchmarks/results/`` by name
 
-def benchmark_table(results: dict[str, Any]) -> str:
-    """Markdown, from the content of ``benchmarks/results/`` by name."""
-    training, decoding = results["training"], results["decoding"]
-    lines = [
-        f"Two cores, float32, clips of {decoding['clips']['mean_s']} s on average; ratios of clips "
-        "per second by CPU time, measured in turn in one run.",
-        "",
-        "| training, against transformers' Seq2SeqTrainer on 30 s | times faster |",
-        "|---|---|",
-        _ratio("ours, the same clips", training["times_standard"]["short"]["cpu"]),
-        _ratio(
-            "ours, clips joined, some in a longer context (the default)",
-            training["times_standard"]["default"]["cpu"],
-        ),
-        "",
-        "| decoding, greedy but for beam 5, against faster-whisper float32 "
-        "| clips | times faster | WER |",
-        "|---|---|---|---|",
+
+def benchmark_table(results: Results) -> str:
+    """Markdown."""
+    sections = {
+        "training": [*_lengths(results, "training"), "", *_training(results)],
+        "decoding": [*_lengths(results, "decoding"), "", *_decoding(results)],
+        "step": _step(results["step"]) if "step" in results else [],
+        "context": _context(results["context"]) if "context" in results else [],
+    }
+    measured = {name.partition("_")[0] for name in results}
+    tables = ["\n".join(lines) for name, lines in sections.items() if name in measured]
+    return "\n\n".join([LEAD, *tables])
+
+
+def _lengths(results: Results, kind: str) -> list[str]:
+    """How long the clips are: speed without that says nothing."""
+    lengths = [
+        f"{title} {facts['mean_s']} s in the mean ({facts['shortest_s']} to {facts['longest_s']} s)"
+        for name, title in CORPORA.items()
+        if (facts := results.get(f"{kind}_{name}", {}).get("clips"))
     ]
-    clips = decoding["clips"]
-    for part, model, count in (
-        ("tuned", "tuned", clips["count"]),
-        ("tuned_others", "tuned", clips["few"]),
-        ("base", "base", clips["few"]),
-    ):
-        for engine, row in decoding[part].items():
-            times = row["times_faster_whisper"]["cpu"]
-            lines.append(f"| {model} model: {engine} | {count} | {times:.1f} | {row['wer']:.3f} |")
-    return "\n".join(lines)
+    return [f"Lengths, {kind}: {', '.join(lengths)}."]
 
 
-def _ratio(name: str, times: float) -> str:
-    return f"| {name} | {times:.1f} |"
+def _training(results: Results) -> list[str]:
+    corpora = {name: results.get(f"training_{name}", {}).get("tune", {}) for name in CORPORA}
+    lines = _header(
+        "training, times faster than transformers' Seq2SeqTrainer on 30 s", *CORPORA.values(),
+        "peak MB (standard)",
+    )  # fmt: skip
+    tunes = {tune: row for rows in reversed(corpora.values()) for tune, row in rows.items()}
+    for tune, trainers in tunes.items():
+        for name in (trainer for trainer in trainers if trainer != "standard"):
+            cells = [_times(corpora[c].get(tune, {}).get(name), "times_standard") for c in CORPORA]
+            memory = f"{trainers[name]['peak_mb']} ({trainers['standard']['peak_mb']})"
+            lines.append(_row(f"{tune}, {name}", *cells, memory))
+    return lines
+
+
+def _decoding(results: Results) -> list[str]:
+    lines = _header(
+        "decoding, against faster-whisper int8",
+        *(f"{title}: {what}" for title in CORPORA.values() for what in ("faster", "WER")),
+        "peak MB",
+    )
+    for model in ("tuned", "base"):
+        corpora = {name: results.get(f"decoding_{name}", {}).get(model, {}) for name in CORPORA}
+        known = {tool: row for rows in reversed(corpora.values()) for tool, row in rows.items()}
+        for tool, row in known.items():
+            cells = []
+            for name in CORPORA:
+                found = corpora[name].get(tool)
+                cells += [_times(found, "times_int8"), _wer(found)]
+            lines.append(_row(f"{model} model: {tool}", *cells, str(row["peak_mb"])))
+    note = (
+        "WER with its difference from faster-whisper int8's on the same clips, and 95 % interval."
+    )
+    return [*lines, "", note]
+
+
+def _step(step: Results) -> list[str]:
+    tunes = step["tune"]
+    lines = _header("share of a training step, one thread", *tunes)
+    parts = dict.fromkeys(part for row in tunes.values() for part in row["shares"])
+    for part in parts:
+        shares = (row["shares"].get(part) for row in tunes.values())
+        lines.append(_row(part, *("–" if share is None else f"{share:.1%}" for share in shares)))
+    lines.append(_row("GFLOP a clip", *(f"{row['gflop_a_clip']:.1f}" for row in tunes.values())))
+    peak = f"share of the matrix product's peak, {step['peak_gflops']:.0f} GFLOP/s"
+    return [*lines, _row(peak, *(f"{row['share_of_peak']:.0%}" for row in tunes.values()))]
+
+
+def _context(context: Results) -> list[str]:
+    lines = _header("decoded in", "trained", "WER", "difference from the default", "runaways")
+    for row in context["rows"]:
+        difference = _interval(row["difference"])
+        runaways = f"{row['runaways']} of {context['clips']['count']}"
+        lines.append(_row(row["decoding"], row["model"], f"{row['wer']:.3f}", difference, runaways))
+    return lines
+
+
+def _times(row: Results | None, key: str) -> str:
+    return "–" if row is None else f"{row[key]['cpu']:.1f} ({row[key]['wall']:.1f})"
+
+
+def _wer(row: Results | None) -> str:
+    return "–" if row is None else f"{row['wer']:.3f} ({_interval(row['wer_difference'])})"
+
+
+def _interval(difference: Results) -> str:
+    mean, low, high = (difference[key] for key in ("mean", "low", "high"))
+    return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _header(*columns: str) -> list[str]:
+    return [_row(*columns), "|" + "---|" * len(columns)]
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def read_results(folder: Path = RESULTS) -> Results:
+    """Every result there is, by name."""
+    return {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")
+    }
+
+
+def fill(readme: Path, table: str) -> None:
+    """Put the tables between README's markers."""
+    before, _, rest = readme.read_text(encoding="utf-8").partition(START)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{START}\n{table}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    print(benchmark_table({path.stem: json.loads(path.read_text()) for path in RESULTS.glob("*")}))
+    print(tables := benchmark_table(read_results()))
+    fill(Path("README.md"), tables)

@@ -1,12 +1,11 @@
 """What README says is true: its commands, its paths, its figures."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks.tables import benchmark_table
+from benchmarks.tables import benchmark_table, read_results
 from commands.scores import markdown_table
 
 ROOT = Path(__file__).parent.parent
@@ -70,5 +69,5 @@ def test_the_score_table_is_that_of_the_committed_metrics():
 
 
 def test_the_benchmark_table_is_that_of_the_committed_results():
-    results = {p.stem: json.loads(p.read_text()) for p in (ROOT / "benchmarks/results").glob("*")}
+    results = read_results(ROOT / "benchmarks" / "results")
     assert section("benchmarks") == benchmark_table(results).strip()

@@ -1,0 +1,41 @@
+"""Word errors of a competitor, and how sure their difference from another's is."""
+
+from collections.abc import Sequence
+
+from asr.bootstrap import blocks_of, paired_intervals
+from asr.error_rate import ErrorCounts, pooled, word_errors
+from asr.params import load_params, load_seed
+from asr.schemas.score import Params as ScoreParams
+from asr.text import Normalizers
+from benchmarks.corpora import Clip
+
+
+def clip_errors(clips: Sequence[Clip], texts: Sequence[str]) -> list[ErrorCounts]:
+    """Word errors of each clip, as the score stage counts them."""
+    normalize = Normalizers(load_params("score", ScoreParams).normalizers).normalize
+    return [
+        word_errors(normalize(u.text, u.language), normalize(text, u.language))
+        for (_, u), text in zip(clips, texts, strict=True)
+    ]
+
+
+def wer(errors: Sequence[ErrorCounts]) -> float:
+    """The pooled rate; NaN where there are no words."""
+    rate = pooled(errors).rate
+    return float("nan") if rate is None else round(rate, 4)
+
+
+def difference(
+    clips: Sequence[Clip], first: Sequence[ErrorCounts], second: Sequence[ErrorCounts]
+) -> dict[str, float]:
+    """Second WER less the first on the same clips, with the paired bootstrap's interval."""
+    blocks, _ = blocks_of([utterance for _, utterance in clips])
+    params = load_params("score", ScoreParams)
+    interval = paired_intervals(
+        first, second, blocks, params.num_resamples, params.confidence, load_seed()
+    ).difference
+    return {
+        "mean": round(wer(second) - wer(first), 4),
+        "low": round(interval.low, 4),
+        "high": round(interval.high, 4),
+    }

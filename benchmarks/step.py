@@ -1,0 +1,146 @@
+"""Where a training step's time goes, and how near it is to the machine's peak.
+
+``python -m benchmarks.step``: one thread, the starter clips, the default's batch; the default's own
+step on short context. FLOPs are those of the matrix products and attention that torch counts, a
+multiplication and an addition as two; the peak is the best of square float32 products.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from asr.device import use_machine
+from asr.families.whisper.model import Whisper, load
+from asr.families.whisper.tuning import make_trainable
+from asr.params import load_params
+from asr.processes import Processes
+from asr.schemas.machine import Params as MachineParams
+from asr.steps import plan_steps
+from asr.training import Run
+from benchmarks.corpora import arguments, read_corpus
+from benchmarks.measure import write_result
+from benchmarks.trainers import our_task
+from benchmarks.training import BASE, MANIFEST, TUNES, schedules
+
+SIZES = (512, 1024, 2048)  # of the square matrices
+NUM_CLIPS, QUICK_CLIPS = 64, 16
+
+
+def peak_gflops(repetitions: int = 10) -> float:
+    """The best rate of a float32 matrix product on torch's threads, in GFLOP/s."""
+    best = 0.0
+    for size in SIZES:
+        left, right = torch.rand(size, size), torch.rand(size, size)
+        for _ in range(repetitions):
+            start = time.process_time()
+            torch.mm(left, right)
+            best = max(best, 2 * size**3 / (time.process_time() - start))
+    return best / 1e9
+
+
+class Parts:
+    """CPU seconds by part of a step: a mark gives all since the last one to a part."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._last = time.process_time()
+
+    def mark(self, part: str) -> None:
+        """What was done since the last mark was ``part``."""
+        now = time.process_time()
+        self.seconds[part] += now - self._last
+        self._last = now
+
+    def after(self, function: Callable[..., Any], part: str) -> Callable[..., Any]:
+        """The same function, whose end is a mark."""
+
+        def marking(*given: Any, **named: Any) -> Any:
+            result = function(*given, **named)
+            self.mark(part)
+            return result
+
+        return marking
+
+
+def watch(run: Run, whisper: Whisper, parts: Parts) -> None:
+    """Set marks in a run. Gradients arrive in the reverse order: head, decoder, encoder."""
+    network: Any = whisper.network
+
+    def output_of(module: torch.nn.Module, part: str, part_behind: str) -> None:
+        def forward(_: Any, __: Any, output: torch.Tensor) -> None:
+            parts.mark(f"{part}, forward")
+            if output.requires_grad:
+                # It has its gradient once all that is behind it went backward.
+                output.register_hook(lambda _: parts.mark(f"{part_behind}, backward"))  # type: ignore[no-untyped-call]
+
+        module.register_forward_hook(forward)
+
+    output_of(network.model.encoder.layer_norm, "encoder", "decoder")
+    output_of(network.model.decoder.layer_norm, "decoder", "output and loss")
+    run.updater.loss.register_forward_hook(lambda *_: parts.mark("output and loss, forward"))
+    task, accelerator, optimizer = run.task, run.updater.accelerator, run.updater.optimizer
+    task.collate = parts.after(task.collate, "audio, log-mel and tokens")
+    learns = any(weight.requires_grad for weight in network.model.encoder.parameters())
+    rest = "encoder, backward" if learns else "decoder, backward"
+    accelerator.backward = parts.after(accelerator.backward, rest)
+    accelerator.clip_grad_norm_ = parts.after(accelerator.clip_grad_norm_, "gradient clipping")
+    optimizer.step = parts.after(optimizer.step, "optimizer")
+    run.average = parts.after(run.average, "average of the weights")  # type: ignore[method-assign]
+
+
+def profile(tune: str, num_clips: int, peak: float) -> dict[str, Any]:
+    """Train on the clips once to warm up, once to count FLOPs, and once to time the parts."""
+    params = schedules(tune)["short"]
+    whisper = load(BASE, torch.device("cpu"))
+    make_trainable(whisper, params)
+    clips = read_corpus("starter", MANIFEST, num_clips).clips
+    alone = Processes(0, 1, torch.device("cpu"))
+    with our_task(whisper, clips, params, alone) as task:
+        run = Run(task, params, alone, Path("unused"))
+        steps = plan_steps(task.durations_s, task.groups, task.room, params, seed=1)
+
+        def train() -> None:
+            for number, (_, batches) in enumerate(steps):
+                run.updater.step(batches, params.lr)
+                run.average(number)
+
+        with FlopCounterMode(display=False) as counter:
+            train()
+        parts = Parts()
+        watch(run, whisper, parts)
+        train()
+    seconds = sum(parts.seconds.values())
+    gflops = counter.get_total_flops() / 1e9
+    return {
+        "gflop_a_clip": round(gflops / num_clips, 2),
+        "cpu_s_a_clip": round(seconds / num_clips, 4),
+        "gflops": round(gflops / seconds, 1),
+        "share_of_peak": round(gflops / seconds / peak, 3),
+        "shares": {
+            part: round(spent / seconds, 3)
+            for part, spent in sorted(parts.seconds.items(), key=lambda item: -item[1])
+        },
+    }
+
+
+def main() -> None:
+    """Measure, print and write ``benchmarks/results/step.json``."""
+    asked = arguments(__doc__)
+    use_machine(load_params("machine", MachineParams).model_copy(update={"num_threads": 1}))
+    num_clips = QUICK_CLIPS if asked.quick else NUM_CLIPS
+    peak = peak_gflops()
+    result = {
+        "peak_gflops": round(peak, 1),
+        "clips": read_corpus("starter", MANIFEST, num_clips).facts(),
+        "tune": {tune: profile(tune, num_clips, peak) for tune in TUNES},
+    }
+    write_result("step", result, keep=not asked.quick)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""What is compared in training: ours, and transformers' Seq2SeqTrainer on 30 s.
+
+Each function loads the base model and returns what trains; it is called in a process of its own.
+Both tune the same weights of the same model: those that ``make_trainable`` chooses.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Dataset
+from transformers import (
+    PrinterCallback,
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+    TrainerCallback,
+)
+
+from asr.audio import SAMPLE_RATE
+from asr.augment import Augmentation
+from asr.collating import collator
+from asr.context import FULL_S
+from asr.device import use_machine
+from asr.families.whisper.batch import IGNORED, SummedLoss, loss_batch, token_room
+from asr.families.whisper.model import Whisper, load
+from asr.families.whisper.tuning import make_trainable
+from asr.processes import Processes
+from asr.schemas.machine import Params as MachineParams
+from asr.schemas.train import Params as TrainParams
+from asr.steps import plan_steps
+from asr.task import Task
+from asr.training import Run
+from benchmarks.corpora import Clip
+from benchmarks.measure import Lap, timed
+from benchmarks.race import Work
+
+
+def standard(base: Path, params: TrainParams, num_threads: int) -> Work:
+    """The Hugging Face course's recipe: features padded to 30 s, a fixed number of clips a batch.
+
+    Timed are Trainer's steps alone, not the making of the features, which it reads from memory.
+    """
+    torch.set_num_threads(num_threads)
+    whisper = load(base, torch.device("cpu"))
+    make_trainable(whisper, params)
+    network: Any = whisper.network
+    # Otherwise Trainer divides by the number of items of all accumulated batches, twice.
+    network.accepts_loss_kwargs = False
+
+    def work(clips: Sequence[Clip]) -> tuple[Lap, int]:
+        dataset, timer = Features(whisper, clips), StepTimer()
+        end = network.generation_config.eos_token_id
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = Seq2SeqTrainingArguments(
+                output_dir=folder,
+                per_device_train_batch_size=params.max_batch_clips,
+                num_train_epochs=1,
+                learning_rate=params.lr,
+                max_grad_norm=params.max_grad_norm,
+                save_strategy="no",
+                logging_strategy="no",
+                report_to=[],
+                disable_tqdm=True,
+                use_cpu=True,
+            )
+            trainer = Seq2SeqTrainer(
+                model=network,
+                args=arguments,
+                train_dataset=dataset,
+                data_collator=partial(collate, end=end),
+                callbacks=[timer],
+            )
+            trainer.remove_callback(PrinterCallback)  # standard output is for the result
+            trainer.train()
+        return timer.lap, len(clips)
+
+    return work
+
+
+class Features(Dataset[dict[str, Any]]):
+    """Clips as the standard recipe has them: 30 s features, made before training."""
+
+    def __init__(self, whisper: Whisper, clips: Sequence[Clip]) -> None:
+        extractor = whisper.processor.feature_extractor
+        self.items = []
+        for waveform, utterance in clips:
+            features = extractor(waveform, sampling_rate=SAMPLE_RATE, return_tensors="pt")
+            batch = loss_batch(whisper, [waveform], [utterance], context_s=FULL_S)
+            self.items.append(
+                {
+                    "input_features": features.input_features[0],
+                    "decoder_input_ids": batch.inputs[0],
+                    "labels": batch.targets[0],
+                }
+            )
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.items[index]
+
+
+def collate(items: list[dict[str, Any]], end: int) -> dict[str, torch.Tensor]:
+    """Pad a batch's tokens, as ``DataCollatorSpeechSeq2SeqWithPadding`` does."""
+    pad = partial(torch.nn.utils.rnn.pad_sequence, batch_first=True)
+    return {
+        "input_features": torch.stack([item["input_features"] for item in items]),
+        "decoder_input_ids": pad([i["decoder_input_ids"] for i in items], padding_value=end),
+        "labels": pad([item["labels"] for item in items], padding_value=IGNORED),
+    }
+
+
+class StepTimer(TrainerCallback):
+    """Times Trainer's steps alone, not what it does around a run."""
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Start the lap."""
+        self._timed = timed()
+        self.lap = self._timed.__enter__()
+
+    def on_train_end(self, *_: Any, **__: Any) -> None:
+        """End it."""
+        self._timed.__exit__(None, None, None)
+
+
+def ours(base: Path, params: TrainParams, machine: MachineParams) -> Work:
+    """The train stage's own steps; all that they do of a waveform is timed too.
+
+    So is the filling of the encoder's cache, where ``params`` wants one: each lap makes its own.
+    """
+    alone = Processes(0, 1, use_machine(machine))
+    whisper = load(base, alone.device)
+    make_trainable(whisper, params)
+
+    def work(clips: Sequence[Clip]) -> tuple[Lap, int]:
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            os.environ["DVC_ROOT"] = folder
+            with timed() as filling:
+                task = stack.enter_context(our_task(whisper, clips, params, alone))
+            run = Run(task, params, alone, Path(folder))
+            steps = plan_steps(task.durations_s, task.groups, task.room, params, seed=1)
+            with timed() as training:
+                for number, (_, batches) in enumerate(steps):
+                    run.updater.step(batches, params.lr)
+                    run.average(number)
+        lap = Lap(filling.wall_s + training.wall_s, filling.cpu_s + training.cpu_s)
+        return lap, len(clips) * params.num_epochs
+
+    return work
+
+
+@contextmanager
+def our_task(
+    whisper: Whisper, clips: Sequence[Clip], params: TrainParams, alone: Processes
+) -> Iterator[Task]:
+    """The clips as ``stages/train.py`` hands them to training."""
+    waveforms, utterances = [w for w, _ in clips], [u for _, u in clips]
+    as_it_is = Augmentation(params.augment, Path(params.augment.noise.folder))
+    with collator(whisper, "whisper", waveforms, utterances, params, as_it_is, alone) as collate:
+        yield Task(
+            network=whisper.network,
+            summed_loss=SummedLoss(whisper),
+            collate=collate,
+            durations_s=[utterance.duration_s for utterance in utterances],
+            groups=[(utterance.corpus, utterance.language) for utterance in utterances],
+            room=token_room(whisper, utterances),
+            read_dev=lambda: None,  # type: ignore[arg-type, return-value]
+        )

@@ -1,0 +1,155 @@
+"""What benchmarks stand on: clips, clocks, conversions. ``pytest tests/test_benchmarks.py``"""
+
+import random
+import struct
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks.conversions import FLOAT16, openai_weights, q8_0, to_ggml
+from benchmarks.corpora import LENGTHS, joined
+from benchmarks.measure import Lap, forget_peak, peak_mb, ratio
+from benchmarks.race import race
+from benchmarks.tables import benchmark_table, fill
+from tests.examples import utterance
+from tests.racers import adding, failing
+from tests.tiny_whisper import write_transformers
+
+
+def clips():
+    return [
+        utterance(f"{language}{n}", language=language, duration_s=1.0 + n / 50)
+        for language in ("be", "bg")
+        for n in range(40)
+    ]
+
+
+def test_joined_clips_have_the_lengths_of_their_corpus_and_one_language_each():
+    for name, shortest_s, longest_s, mean_s in (("cv", 1.0, 11.0, 5.0), ("long", 9.0, 30.0, 20.0)):
+        known = clips()
+        examples = joined(known, LENGTHS[name], 400, random.Random(1))
+        durations_s = [example.duration_s for example in examples]
+        assert min(durations_s) > shortest_s
+        assert max(durations_s) <= longest_s
+        assert np.mean(durations_s) == pytest.approx(mean_s, abs=0.5)
+        for example in examples:
+            assert len({known[piece.index].language for piece in example.pieces}) == 1
+
+
+def test_joined_clips_are_the_same_for_the_same_seed_alone():
+    first, again, other = (
+        joined(clips(), LENGTHS["cv"], 20, random.Random(seed)) for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+
+
+def test_no_clip_comes_again_before_all_of_its_language_came():
+    pieces = [
+        p.index for e in joined(clips(), LENGTHS["cv"], 12, random.Random(1)) for p in e.pieces
+    ]
+    belarusian = [index for index in pieces if index < 40]
+    assert len(set(belarusian[:40])) == len(belarusian[:40])
+
+
+def test_the_ratio_is_the_median_over_the_laps_that_both_ran():
+    ours = {0: Lap(1.0, 1.0), 1: Lap(1.0, 2.0), 2: Lap(1.0, 1.0), 3: Lap(1.0, 100.0)}
+    peer = {0: Lap(3.0, 4.0), 1: Lap(5.0, 4.0), 2: Lap(4.0, 10.0)}
+    assert ratio(ours, peer) == {"cpu": 4.0, "wall": 4.0}
+
+
+def test_the_peak_counts_what_was_held_and_let_go_since_it_was_forgotten():
+    forget_peak()
+    before = peak_mb()
+    held = np.ones(64 * 2**20, np.uint8)
+    del held
+    assert peak_mb() >= before + 60
+
+
+def test_all_do_the_parts_in_turn_and_the_slow_only_the_first():
+    finishes = race({"a": adding(0), "b": adding(10)}, [1, 2, 3], {"b": 2})
+    assert finishes["a"].outcomes == {0: 1, 1: 3, 2: 6}
+    assert finishes["b"].outcomes == {0: 11, 1: 13}
+    assert finishes["a"].peak_mb > 0
+
+
+def test_a_competitor_that_fails_stops_the_race_with_its_name_and_reason():
+    with pytest.raises(RuntimeError, match=r"(?s)^c: .*nothing to load"):
+        race({"c": failing}, [1], {})
+
+
+def test_openai_names_are_those_of_its_own_model(tmp_path):
+    network = write_transformers(tmp_path / "model")
+    names = set(openai_weights(network))
+    layer = "decoder.blocks.0"
+    assert {
+        "encoder.positional_embedding", "encoder.conv1.weight", "encoder.ln_post.bias",
+        "encoder.blocks.1.attn.query.weight", "encoder.blocks.1.attn_ln.weight",
+        f"{layer}.cross_attn.key.weight", f"{layer}.cross_attn_ln.bias", f"{layer}.mlp.0.weight",
+        f"{layer}.mlp_ln.weight", "decoder.ln.weight", "decoder.token_embedding.weight",
+    } <= names  # fmt: skip
+    assert not [name for name in names if "layer_norm" in name or "proj" in name]
+
+
+def read_ggml(content):
+    """Header, vocabulary and tensors by name, read as whisper.cpp does."""
+    header = struct.unpack_from("<12i", content)
+    at = 48
+    num_mels, num_bins = struct.unpack_from("<2i", content, at)
+    at += 8 + 4 * num_mels * num_bins
+    (num_tokens,) = struct.unpack_from("<i", content, at)
+    at, tokens = at + 4, []
+    for _ in range(num_tokens):
+        (length,) = struct.unpack_from("<i", content, at)
+        tokens.append(content[at + 4 : at + 4 + length])
+        at += 4 + length
+    tensors = {}
+    while at < len(content):
+        num_dims, length, kind = struct.unpack_from("<3i", content, at)
+        shape = struct.unpack_from(f"<{num_dims}i", content, at + 12)[::-1]
+        at += 12 + 4 * num_dims
+        name, at = content[at : at + length].decode(), at + length
+        size = int(np.prod(shape)) * (34 if kind == 8 else (4, 2)[kind]) // (32 if kind == 8 else 1)
+        tensors[name], at = (kind, shape, content[at : at + size]), at + size
+    return header, tokens, tensors
+
+
+def test_a_ggml_file_reads_back_whole(tmp_path):
+    network = write_transformers(tmp_path / "model")
+    path = to_ggml(tmp_path / "model", tmp_path / "model.bin", FLOAT16)
+    header, tokens, tensors = read_ggml(path.read_bytes())
+    assert header[1:4] == (network.config.vocab_size, 50, 8)
+    assert len(tokens) == network.config.eos_token_id
+    assert set(tokens[:256]) == {bytes([byte]) for byte in range(256)}
+    weights = openai_weights(network)
+    assert tensors.keys() == weights.keys()
+    kind, shape, content = tensors["decoder.blocks.0.mlp.0.weight"]
+    expected = weights["decoder.blocks.0.mlp.0.weight"]
+    assert (kind, shape) == (FLOAT16, (10, 8))
+    np.testing.assert_array_equal(np.frombuffer(content, np.float16).reshape(10, 8),
+                                  expected.half().numpy())  # fmt: skip
+
+
+def test_int8_blocks_are_within_half_a_step_of_the_weights():
+    weight = torch.randn(4, 64, generator=torch.Generator().manual_seed(1)).numpy()
+    packed = np.frombuffer(q8_0(weight), dtype=[("scale", "<f2"), ("numbers", "i1", 32)])
+    restored = packed["numbers"] * packed["scale"][:, None].astype(np.float32)
+    step = packed["scale"].max()
+    assert np.abs(restored - weight.reshape(-1, 32)).max() <= step * 0.6
+
+
+def test_a_table_has_a_dash_for_what_was_not_measured():
+    row = {"times_int8": {"cpu": 30.25, "wall": 20.0}, "wer": 0.5, "peak_mb": 800,
+           "wer_difference": {"mean": -0.01, "low": -0.02, "high": 0.005}}  # fmt: skip
+    facts = {"mean_s": 1.4, "shortest_s": 0.4, "longest_s": 12.0}
+    table = benchmark_table({"decoding_starter": {"clips": facts, "tuned": {"ours": row}}})
+    measured = "| tuned model: ours | 30.2 (20.0) | 0.500 (-0.010 [-0.020, +0.005]) |"
+    assert f"{measured} – | – | – | – | 800 |" in table
+
+
+def test_tables_replace_what_was_between_the_markers(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
+    fill(readme, "new")
+    assert readme.read_text() == ("before\n<!-- benchmarks -->\nnew\n<!-- /benchmarks -->\nafter\n")
