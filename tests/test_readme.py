@@ -1,24 +1,25 @@
-"""What README says is true: its commands, its paths, its figures."""
+"""What README and docs/ say is true: their commands, their paths, their figures."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from asr.params import read_yaml
 from benchmarks.tables import benchmark_table, read_results
 from commands.scores import markdown_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-# Tests that run real commands: on the pipeline, the queue and a remote.
-COMMAND_TESTS = "".join(
-    (ROOT / "tests" / name).read_text(encoding="utf-8")
-    for name in ("pipeline_repo.py", "test_pipeline.py", "test_queue.py", "test_fsck.py")
-)
+PAGES = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))]
+PARAMS = read_yaml(ROOT / "params.yaml")
+TESTS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("*.py"))
+PATH = r"`((?:[a-z.]+/)+[a-z_.]*|[a-z]+\.(?:yaml|txt))`"
+KEY = rf"`((?:{'|'.join(PARAMS)})(?:\.(?!tsv)[a-z_]+)+)`"
 
 
 def commands():
-    blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
+    blocks = [b for page in PAGES for b in re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)]
     lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
     return sorted({line for line in lines if line})
 
@@ -29,28 +30,47 @@ def section(name):
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_one_that_a_test_runs_or_the_makefile_has(command):
-    words = command.split()
+    words = [word for word in command.split() if not re.match(r"[A-Z_]+=", word)]
     if words[0] == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     elif words[0] == "dvc":
         verb = words[1:3] if words[1] in ("exp", "queue", "remote") else words[1:2]
         if words[1] in ("metrics", "params", "plots"):
             verb = words[1:3]
-        assert ", ".join(f'"{word}"' for word in ("dvc", *verb)) in COMMAND_TESTS
+        assert ", ".join(f'"{word}"' for word in ("dvc", *verb)) in TESTS
     elif words[:2] == ["python", "-m"]:
         assert (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file()
-        assert f'"{words[2]}"' in COMMAND_TESTS
+        assert f'"{words[2]}"' in TESTS or f"from {words[2]} import" in TESTS
     else:
         # The plain form is what the Makefile does.
         assert words[0] in ("python3", ".venv/bin/pip", "source")
 
 
 @pytest.mark.parametrize(
-    "path", sorted(set(re.findall(r"`((?:[a-z.]+/)+[a-z_.]*|[a-z]+\.(?:yaml|txt))`", README)))
+    "path", sorted({path for page in PAGES for path in re.findall(PATH, page)})
 )
 def test_every_path_is_there(path):
     written_by_stages = ("data/", "metrics/", ".dvc/tmp/")
     assert (ROOT / path).exists() or path.startswith(written_by_stages)
+
+
+def test_every_link_leads_to_a_page():
+    for link in re.findall(r"\]\(([^)]+)\)", "".join(PAGES)):
+        assert (ROOT / link).is_file(), link
+
+
+@pytest.mark.parametrize("key", sorted({key for page in PAGES for key in re.findall(KEY, page)}))
+def test_every_key_is_one_of_params(key):
+    value = PARAMS
+    for name in key.split("."):
+        assert name in value, key
+        value = value[name]
+
+
+def test_every_override_is_of_a_key_of_params():
+    overrides = re.findall(r"-S ([a-z_.]+)=", "".join(PAGES))
+    for key in overrides:
+        test_every_key_is_one_of_params(key)
 
 
 def test_every_place_of_the_tree_is_there():
