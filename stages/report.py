@@ -9,6 +9,7 @@ from asr.manifest import read_manifest
 from asr.params import load_params
 from asr.report.metrics import read_metrics
 from asr.report.page import Results, render
+from asr.report.suspects import find_suspects
 from asr.report.training_curves import training_panels
 from asr.report.worst import worst_examples
 from asr.schemas.report import Params as ReportParams
@@ -18,10 +19,11 @@ from asr.text import Normalizers
 
 
 def report(
-    manifest: Path, prepared: Path, hypotheses: Path, metrics: Path, curves: Path, out: Path
-) -> None:
+    manifest: Path, prepared: Path, audit: Path, hypotheses: Path, metrics: Path, curves: Path,
+    out: Path,
+) -> None:  # fmt: skip
     """One page to look at, with scores, curves and the worst utterances to hear."""
-    num_worst = load_params("report", ReportParams).num_worst
+    shown = load_params("report", ReportParams)
     params = load_params("score", ScoreParams)
     normalizers = Normalizers(params.normalizers)
     utterances = read_manifest(manifest)
@@ -30,12 +32,16 @@ def report(
         for path in (hypotheses / "base.jsonl", hypotheses / "tuned.jsonl")
     )
     ids = normalizers.ids(u.language for u in utterances)
+    found = read_metrics(metrics, sha256_of(manifest), ids)
     page = render(
         Results(
-            metrics=read_metrics(metrics, sha256_of(manifest), ids),
+            metrics=found,
             base=base,
             tuned=tuned,
-            examples=worst_examples(base, tuned, prepared, num_worst),
+            examples=worst_examples(base, tuned, prepared, shown.num_worst),
+            suspects=find_suspects(
+                audit, prepared, sorted(found.data["corpora"]), shown.num_suspects
+            ),
             panels=training_panels(curves),
         )
     )

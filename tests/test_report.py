@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from asr.audio import SAMPLE_RATE, to_int16
+from asr.audit_rows import write_audit
 from asr.curves import write_curve
 from asr.errors import InputError
 from asr.files import write_json
@@ -23,6 +24,7 @@ from asr.training import DEV_COLUMNS, TRAIN_COLUMNS
 from stages.compare import compare
 from stages.report import report
 from stages.score import score
+from tests.audit_csv import audited
 from tests.examples import tone, utterance
 
 # name, reference, base hypothesis, tuned hypothesis
@@ -39,7 +41,7 @@ def clip(number):
     return to_int16(tone(0.5, hz=300.0 + 100 * number)).tobytes()
 
 
-def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,)):
+def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,), num_doubted=0):
     """Write what the stages before `report` write, for a handful of clips."""
     shards = folder / "prepared" / "xx"
     shards.mkdir(parents=True)
@@ -49,6 +51,7 @@ def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,)):
         for (name, text, _, _), samples in zip(clips, audio, strict=True)
     ]
     written = write_shards(shards, zip(utterances, audio, strict=True), max_bytes=1 << 20)
+    write_audit(folder / "audit" / "xx.csv", audited(written, num_dropped=num_doubted))
     manifest = folder / "test.jsonl"
     write_manifest(manifest, written)
     for model, column in (("base", 2), ("tuned", 3)):
@@ -78,8 +81,8 @@ def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,)):
 
 def render(folder):
     out = folder / "report.html"
-    report(folder / "test.jsonl", folder / "prepared", folder / "hypotheses", folder / "metrics",
-           folder / "curves", out)  # fmt: skip
+    report(folder / "test.jsonl", folder / "prepared", folder / "audit", folder / "hypotheses",
+           folder / "metrics", folder / "curves", out)  # fmt: skip
     return out.read_text(encoding="utf-8")
 
 
@@ -147,6 +150,16 @@ def test_what_the_split_says_is_shown(page):
     text = " ".join(" ".join(Tags(page).text).split())
     assert "Set aside, since test or dev has the like: 3 by sentence." in text
     assert "record <others>" in text
+
+
+def test_doubted_transcripts_are_there_to_hear(tmp_path, page):
+    assert "Doubtful transcripts" not in page
+    write_inputs(tmp_path, num_doubted=1)
+    doubted = Tags(render(tmp_path))
+    text = " ".join(" ".join(doubted.text).split())
+    assert "xx/cat 0.50 s · be no speech, dropped Reference as transcribed чорны кот спіць" in text
+    assert "Base as heard брум-брум" in text
+    assert doubted.named("audio")[-1]["aria-label"] == "Recording of xx/cat"
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):

@@ -9,3 +9,4 @@ class Params(Schema):
     """Section ``report``."""
 
     num_worst: int = Field(ge=0, le=500)
+    num_suspects: int = Field(ge=0, le=500)
