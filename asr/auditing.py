@@ -13,7 +13,7 @@ import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Protocol
 
 from rapidfuzz.fuzz import ratio
@@ -163,8 +163,9 @@ def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> 
         near = [*order[max(0, place - NEIGHBOURS) : place], *order[place + 1 :][:NEIGHBOURS]]
         rng.shuffle(near)
         near_set = {i, *near}
-        far = [j for j in order if j not in near_set]
-        unlike = (j for j in [*near, *far] if ratio(keys[i], keys[j]) < MOST_ALIKE)
+        # Looked at only where nothing near will do, or a large corpus would take hours.
+        far = (j for j in order if j not in near_set)
+        unlike = (j for j in chain(near, far) if ratio(keys[i], keys[j]) < MOST_ALIKE)
         chosen[i] = [j for _, j in zip(range(num_others), unlike, strict=False)]
     return chosen
 

@@ -9,7 +9,8 @@ that lists it, but in the environment, which DVC hands on to stages and queue wo
     MOTHERTONGUE_WORKERS=processes:4    so many processes on this machine
     MOTHERTONGUE_WORKERS=ray            the Ray cluster that RAY_ADDRESS names, else a local one
 
-``prepare`` heeds them all; ``transcribe``, whose engines use the cores by themselves, only ``ray``.
+``prepare`` heeds them all; ``audit`` and ``transcribe``, whose models use the cores by themselves,
+only ``ray``.
 """
 
 import os

@@ -1,18 +1,22 @@
 """Judge every utterance of a corpus by a model that did not train on it."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from asr.audit_rows import worst_first, write_audit
+from asr.auditing import Judge
 from asr.auditor import audit_utterances
 from asr.cli import run
 from asr.families import family_module
 from asr.files import write_json
 from asr.params import load_params, load_seed
+from asr.ray_judge import ray_judge
 from asr.schemas.audit import Params as AuditParams
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.model import Params as ModelParams
 from asr.shards import Waveforms, read_utterances
 from asr.verdicts import Fault, stop_if_bad, summary
+from asr.workers import chosen_workers
 
 
 def audit(corpus: str, model: Path, prepared: Path, out: Path, metrics: Path) -> None:
@@ -29,9 +33,15 @@ def audit(corpus: str, model: Path, prepared: Path, out: Path, metrics: Path) ->
     family = load_params("model", ModelParams).family
     num_threads = load_params("machine", MachineParams).num_threads
     utterances = read_utterances(prepared / corpus)
-    judge = family_module(family, "judge").open_judge(model, params.precision, num_threads)
+    judge: Judge = family_module(family, "judge").open_judge(model, params.precision, num_threads)
     waveforms = Waveforms(prepared, utterances)
-    rows = audit_utterances(judge, waveforms, utterances, params, load_seed())
+    workers = chosen_workers()
+    with ExitStack() as stack:
+        if workers.kind == "ray":
+            judge = stack.enter_context(
+                ray_judge(judge, family, model, params.precision, workers.num)
+            )
+        rows = audit_utterances(judge, waveforms, utterances, params, load_seed())
     write_audit(out, rows)
     faults = [Fault(row.fault) if row.fault else None for row in rows]
     summarized = summary(faults, params)

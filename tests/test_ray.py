@@ -6,17 +6,22 @@ import os
 import numpy as np
 import pytest
 
+from asr.auditing import hear_corpus
 from asr.decoding import transcribe_all
 from asr.device import use_machine
 from asr.errors import InputError
 from asr.families.whisper.decode import open_engine
+from asr.families.whisper.judge import open_judge
 from asr.last_run import last_run
 from asr.preparing import Outs, prepare_corpus
 from asr.ray_cluster import ray_cluster
 from asr.ray_engine import ray_engine
+from asr.ray_judge import ray_judge
 from asr.schemas.machine import Params as MachineParams
 from asr.workers import Workers
 from tests.examples import utterance
+from tests.test_auditing import PARAMS as AUDIT
+from tests.test_auditing import UTTERANCES, WAVEFORMS
 from tests.test_decoding import params
 from tests.test_last_run import RECORDINGS
 from tests.test_parallel import halve, mapped
@@ -63,7 +68,7 @@ def test_hypotheses_are_those_of_one_machine(tmp_path):
     utterances = [utterance(str(n), duration_s=s) for n, s in enumerate(lengths)]
     clips = [random.normal(0, 0.1, round(s * 16_000)).astype(np.float32) for s in lengths]
     decode = params(engine="ctranslate2", fallback_margin_s=0.1)
-    machine = MachineParams(device="cpu", num_threads=1)
+    machine = MachineParams(device="cpu", num_threads=1, num_processes=1)
     alone = open_engine(tmp_path / "tiny", use_machine(machine), decode, 1)
     expected, _ = transcribe_all(alone, clips, utterances, 0.05, decode)
     with ray_engine("whisper", tmp_path / "tiny", machine, decode, 2) as engine:
@@ -73,9 +78,18 @@ def test_hypotheses_are_those_of_one_machine(tmp_path):
     assert len({h.text for h in heard}) > 5  # or equality says little
 
 
+def test_verdicts_are_those_of_one_machine(tmp_path):
+    write_transformers(tmp_path / "tiny")
+    here = open_judge(tmp_path / "tiny", "float32", 1)
+    expected = hear_corpus(here, WAVEFORMS, UTTERANCES, AUDIT, seed=1)
+    with ray_judge(here, "whisper", tmp_path / "tiny", "float32", 2) as judge:
+        assert judge.num_workers == 2
+        assert hear_corpus(judge, WAVEFORMS, UTTERANCES, AUDIT, seed=1) == expected
+
+
 def test_a_model_that_cannot_be_opened_is_told(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    machine = MachineParams(device="cpu", num_threads=1)
+    machine = MachineParams(device="cpu", num_threads=1, num_processes=1)
     batch = [np.zeros(1600, np.float32)], [utterance("a")], 0.64, [3]
     with (
         ray_engine("whisper", tmp_path, machine, params(engine="ctranslate2"), 1) as engine,

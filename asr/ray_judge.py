@@ -1,0 +1,72 @@
+"""The audit on a Ray cluster: a judge in each of its workers, fed from here."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from asr.audio import Waveform
+from asr.auditing import Heard, Judge
+from asr.ray_models import Files, RayModels, ray_models, unpacked
+
+
+class Listener:
+    """In a worker: a judge on one core."""
+
+    def __init__(self, files: Files, family: str, precision: str, on_gpu: bool) -> None:
+        from asr.families import family_module
+
+        with unpacked(files) as folder:
+            self._judge: Judge = family_module(family, "judge").open_judge(folder, precision, 1)
+
+    def hear(
+        self,
+        waveforms: Sequence[Waveform],
+        language: str,
+        context_s: float,
+        texts: Sequence[Sequence[str]],
+        budgets: Sequence[int],
+    ) -> list[Heard]:
+        """As ``asr.auditing.Judge``."""
+        return self._judge.hear(waveforms, language, context_s, texts, budgets)
+
+
+class RayJudge:
+    """An ``asr.auditing.Judge`` made of others; one here counts tokens."""
+
+    def __init__(self, here: Judge, listeners: RayModels) -> None:
+        self.num_workers = listeners.num
+        self.max_tokens, self.num_tokens = here.max_tokens, here.num_tokens
+        self._listeners = listeners
+
+    def hear(
+        self,
+        waveforms: Sequence[Waveform],
+        language: str,
+        context_s: float,
+        texts: Sequence[Sequence[str]],
+        budgets: Sequence[int],
+    ) -> list[Heard]:
+        """As ``asr.auditing.Judge``, by whoever is free."""
+        batch = waveforms, language, context_s, texts, budgets
+        heard: list[Heard] = self._listeners.ask("hear", *batch)
+        return heard
+
+
+@contextmanager
+def ray_judge(
+    here: Judge, family: str, model: Path, precision: str, num: int
+) -> Iterator[RayJudge]:
+    """A judge for the time of the block; see ``ray_models``.
+
+    Args:
+        here: of the same model.
+        family: of models, as in ``params.yaml``.
+        model: a plain transformers folder.
+        precision: as ``audit.precision``.
+        num: workers; 0 is one a core.
+
+    Raises:
+        InputError: if the cluster can't be reached.
+    """
+    with ray_models(Listener, model, (family, precision), num, may_use_gpus=False) as listeners:
+        yield RayJudge(here, listeners)
