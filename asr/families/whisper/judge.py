@@ -88,7 +88,7 @@ class WhisperJudge:
             return_no_speech_prob=True,
         )
         languages = [language] * len(waveforms)
-        if self._generation.is_multilingual:
+        if self._model.is_multilingual:
             languages = [best[0][0].strip("<|>") for best in self._model.detect_language(encoded)]
         return [
             Heard(
