@@ -9,18 +9,14 @@ import numpy as np
 import pytest
 
 from asr.audio import SAMPLE_RATE
-from asr.audio_decoding import decode
 from asr.corpora import corpus_format
-from asr.families.whisper.base import bring_base
-from asr.families.whisper.params import ModelParams
 from asr.judging import judge
-from asr.params import load_block, load_params
+from asr.params import load_params
 from asr.raw import Provenance, RawFiles, write_files, write_provenance
 from asr.schemas.prepare import Params
-from asr.sources import bring, load_source
-from asr.weights import bring_weights
 from commands.segment import segment
 from tests.examples import wav
+from tests.starter import starter_clips, write_base
 
 ROOT = Path(__file__).parent.parent
 STAMPS = "usr/share/tuxpaint/stamps/"
@@ -29,24 +25,13 @@ NUM_CLIPS = 24
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    block = load_block(ROOT / "conf" / "models.yaml", ("whisper", "base"), ModelParams)
-    original = bring_weights(block.weights, tmp_path_factory.mktemp("ctranslate2"))
-    converted = tmp_path_factory.mktemp("transformers")
-    bring_base(original, converted)
-    return converted
+    return write_base(tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("parts"))
 
 
 @pytest.fixture(scope="module")
 def clips():
     """Belarusian sentences and their sound; zero-shot Whisper-base gets 0.88 of the words wrong."""
-    wants = corpus_format("stamps").wants
-    files = dict(bring(load_source("tuxpaint_stamps"), lambda name: wants(name, "be")))
-    read = corpus_format("stamps").read
-    heard = []
-    for one in read(files, "be", {}):
-        (outcome, *_) = judge(one, load_params("prepare", Params, ROOT / "params.yaml"))
-        if hasattr(outcome, "samples"):
-            heard.append((one.text, decode(one.audio, 30.0).waveform))
+    heard = [(one.text, waveform) for one, waveform in starter_clips("be")["be"]]
     return heard[:: len(heard) // NUM_CLIPS][:NUM_CLIPS]
 
 
