@@ -55,7 +55,7 @@ def test_another_corpus_prepares_only_itself(repo):
     params.write_text(re.sub(r"^prepare:", line + r"\nprepare:", params.read_text(), flags=re.M))
     # `dvc repro --dry` gives up at a stage whose deps no stage has written yet.
     changed = json.loads(repo.run("dvc", "status", "--json"))
-    assert set(changed) == {"fetch@ru", "prepare@ru", "split"}
+    assert set(changed) == {"fetch@ru", "prepare@ru", "audit@ru", "split"}
 
 
 def test_an_experiment_with_another_learning_rate(repo):
