@@ -113,6 +113,8 @@ class Withdrawal:
             "the history of Git, which holds no audio and no transcripts",
             "other clones",
             *(f"remote {name}: --remote {name}" for name in sorted(unasked)),
+            # No run goes on from there, since its data are gone; but it is weights.
+            *(f"training's unfinished state: {one}" for one in sorted(DVC_TMP.glob("scratch/*"))),
         ]
         return not any(self.proof.left.values())
 

@@ -56,8 +56,10 @@ def remove_source(given: argparse.Namespace) -> int:
             f"{where}: searched {proof.searched[where]} files, {len(names)} left", *names, sep="\n"
         )
     print(f"Proof: {proof.write()}; commit it with params.yaml and dvc.lock, then: dvc repro")
+    if not gone:
+        print("What is left in new data, others in the data have it too: withdraw them as well")
     if not (done or given.no_repro):
-        print("remove_source: the data were removed but could not be made anew: see above")
+        print("The data were removed but could not be made anew: see above")
     return 0 if gone and (done or given.no_repro) else 1
 
 

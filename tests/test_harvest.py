@@ -12,10 +12,13 @@ import pytest
 
 from asr.corpora import corpus_format
 from asr.errors import InputError
+from asr.harvest import CONF, Harvest
+from asr.params import load_block
 from asr.spdx import spdx_of, stated_licenses
 from commands.harvest import harvest
 from tests.bad_audio import encode
 from tests.examples import tone, wav
+from tests.pipeline_repo import ROOT
 
 BY = "https://creativecommons.org/licenses/by/4.0/"
 PAGE = """<!DOCTYPE html><html><head><title>{title}</title></head><body>
@@ -184,6 +187,10 @@ def test_a_site_that_is_not_there_is_said(site, out):
     with pytest.raises(InputError, match="nothing could be fetched; it says why"):
         run(site, out, "none.html")
     assert "404" in why(out, "none.html")
+
+
+def test_the_example_is_a_block():
+    assert load_block(ROOT / CONF, ("talks",), Harvest).subtitles == ["be"]
 
 
 def test_a_misspelt_key_is_named(site, out):

@@ -22,6 +22,7 @@ from tests.pipeline_repo import ROOT, PipelineRepo
 pytestmark = pytest.mark.slow
 
 WORDS = ["aist", "babr", "varan", "gusь", "dzik", "jenot", "zubr", "ibis", "karp", "losь"]
+TWIN = 7  # of whom somebody else has a recording too, which is a duplicate
 STAGES = {
     "fetch": {
         "foreach": "${corpora}",
@@ -90,6 +91,8 @@ def repo(tmp_path_factory):
             (source / file).write_bytes(sound(speaker, number))
             said = f"{word} {number}" if number < 3 else f"{word} " * 20  # too much to be said
             rows.append({"audio_path": file, "text": said, "speaker_id": f"s{speaker}"})
+    (source / "twin.wav").write_bytes(sound(TWIN, 0))
+    rows.append({"audio_path": "twin.wav", "text": f"{WORDS[TWIN]} 0", "speaker_id": "twin"})
     (source / "all.jsonl").write_bytes(jsonl(*rows))
     text = (ROOT / "params.yaml").read_text()
     corpora = text[text.index("  be:") : text.index("prepare:")]
@@ -120,7 +123,9 @@ def remove_source(repo, *words, **more):
 
 def learned_speaker(repo):
     """One whose sentences the models learned from."""
-    return int(read_manifest(repo.folder / "data/manifests/train.jsonl")[0].speaker_id[1:])
+    utterances = read_manifest(repo.folder / "data/manifests/train.jsonl")
+    speakers = {one.speaker_id for one in utterances} - {f"s{TWIN}", "twin"}
+    return int(min(speakers)[1:])
 
 
 def holding(folder, speaker, but=()):
@@ -179,9 +184,9 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
     ]
     # The source still has him; data that are fetched anew don't.
     assert holding(Path(source), speaker)
-    repo.run("dvc", "repro", "--quiet", "--force", "fetch@zz", "split")
+    repo.run("dvc", "repro", "--quiet", "--force", "--single-item", "fetch@zz")
     assert holding(repo.folder, speaker, LINKS) == []
-    assert len(RawFiles(repo.folder / "data/raw/zz")) == 36
+    assert len(RawFiles(repo.folder / "data/raw/zz")) == 37
     assert read_json(repo.folder / "metrics/data.json")["corpora"]["zz"]["num_utterances"] == 27
 
     # What is only in the remote is known again by the proof.
@@ -192,6 +197,15 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
     repo.run("dvc", "repro", "--quiet")
     assert holding(repo.folder, speaker, LINKS) == []
     assert lock(repo)["stages"]["train"]["outs"][0]["md5"] not in models
+
+
+def test_what_somebody_else_has_too_is_said_to_be_left(repo):
+    said = remove_source(repo, "--speaker", f"s{TWIN}", succeeds=False)
+    assert "others in the data have it too: withdraw them as well" in said
+    left = read_json(newest(repo))["left"]
+    assert {"data/raw/zz/files.tar", "data/prepared/zz/00000.parquet"} <= set(left["workspace"])
+    # What the data need stays whole.
+    assert repo.run("dvc", "status", "split").count("up to date") == 1
 
 
 def test_without_repro_what_held_it_is_removed(repo):
