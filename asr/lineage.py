@@ -11,11 +11,16 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from asr.errors import InputError
-from asr.traces import Traces
+from asr.files import whole_file
+from asr.traces import Traces, utterance_rows
+from asr.withdrawal import hash_of_id
 
 LOCK = "dvc.lock"
 TRAIN = "train"
 WORKSPACE = "workspace"
+# What a manifest that had to go held: the beginning of each id's hash, a line each, by its own MD5.
+REMEMBERED = Path("metrics/withdrawals/manifests")
+_HASH_LETTERS = 16
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,10 @@ class Lock:
     def deps(self, stage: str) -> dict[str, str]:
         """Hash of each dependency of a stage by path; none if the stage did not run."""
         return self._hashes(stage, "deps")
+
+    def manifests(self) -> set[tuple[str, str]]:
+        """Path and hash of each manifest that training read."""
+        return {one for one in self.deps(TRAIN).items() if one[0].endswith(".jsonl")}
 
     def outs(self, stage: str) -> dict[str, str]:
         """Hash of each out of a stage by path; none if the stage did not run."""
@@ -99,22 +108,45 @@ def models_of(
     commits: dict[tuple[str, str], set[str]] = {}
     inputs: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for lock in locks:
-        manifests = {one for one in lock.deps(TRAIN).items() if one[0].endswith(".jsonl")}
         for path, md5 in lock.outs(TRAIN).items():
             if path.startswith("models/"):
                 commits.setdefault((path, md5), set()).update(lock.commits)
-                inputs.setdefault((path, md5), set()).update(manifests)
+                inputs.setdefault((path, md5), set()).update(lock.manifests())
     models = []
     for (path, md5), of in sorted(commits.items()):
         held: dict[str, bool | None] = {}
         for name, oid in sorted(inputs[path, md5]):
-            there = traces.in_file(Path(cached[oid])) if oid in cached else None
-            held[f"{name} {oid}"] = True if oid in removed else there
+            held[f"{name} {oid}"] = oid in removed or _held(oid, cached, traces)
         saw = True if True in held.values() else None if None in held.values() else False
         told = sorted(names[one] for one in of & names.keys())
         looked = [name for name, verdict in held.items() if verdict is not False]
         models.append(Model(path, md5, sorted(of), told, saw, looked))
     return models
+
+
+def remember(locks: list[Lock], objects: Mapping[str, str]) -> None:
+    """Keep of manifests that training read, and that now must go, what tells a later withdrawal.
+
+    Args:
+        locks: all there are.
+        objects: paths of the objects that must go, by name.
+    """
+    for oid in sorted({oid for lock in locks for _, oid in lock.manifests()} & objects.keys()):
+        rows = utterance_rows(Path(objects[oid]))
+        hashes = sorted(hash_of_id(row["id"])[:_HASH_LETTERS] for row in rows)
+        with whole_file(REMEMBERED / f"{oid}.txt") as beside:
+            beside.write_text("".join(f"{one}\n" for one in hashes), encoding="utf-8")
+
+
+def _held(oid: str, cached: Mapping[str, str], traces: Traces) -> bool | None:
+    """Whether a manifest held any of it; None if it is gone, and was not remembered."""
+    if oid in cached:
+        return traces.in_file(Path(cached[oid]))
+    path = REMEMBERED / f"{oid}.txt"
+    if not path.is_file():
+        return None
+    known = set(path.read_text(encoding="utf-8").split())
+    return not known.isdisjoint(one[:_HASH_LETTERS] for one in traces.ids)
 
 
 def experiment_names() -> dict[str, str]:

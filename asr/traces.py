@@ -45,7 +45,7 @@ class Traces:
 
     def learn(self, path: Path) -> None:
         """Note the withdrawn utterances of a shard or manifest; another file has none."""
-        for row in _utterances(path):
+        for row in utterance_rows(path):
             if self._named(row):
                 self.ids.add(hash_of_id(row["id"]))
                 self.samples.add(row["sha256"])
@@ -60,7 +60,7 @@ class Traces:
     def in_file(self, path: Path) -> bool:
         """Whether a file holds any of it."""
         kind = kind_of(path)
-        if kind == "parquet" and any(map(self._named, _utterances(path))):
+        if kind == "parquet" and any(map(self._named, utterance_rows(path))):
             return True
         if kind == "text":
             with path.open(encoding="utf-8", errors="replace") as file:
@@ -94,7 +94,7 @@ def kind_of(path: Path) -> str:
     return "other" if b"\0" in head else "text"
 
 
-def _utterances(path: Path) -> Iterator[dict[str, Any]]:
+def utterance_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The utterances of a shard or a manifest, without audio; none of another file."""
     kind = kind_of(path)
     if kind == "parquet":

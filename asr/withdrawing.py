@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from asr.errors import InputError
 from asr.files import whole_file
-from asr.lineage import all_locks, models_of
+from asr.lineage import all_locks, models_of, remember
 from asr.object_store import LIST, ObjectStore, objects
 from asr.params import PARAMS, load_corpus
 from asr.removal import (
@@ -51,7 +51,7 @@ class Withdrawal:
         self.traces = Traces(corpus, withdrawn)
         self._repo = repo
         cache = repo.cache.local
-        locks = all_locks()
+        self._locks = locks = all_locks()
         proofs = earlier_proofs(self.traces)
         learn_proofs(proofs, self.traces)
         if Path(raw(corpus)).is_dir():
@@ -89,6 +89,8 @@ class Withdrawal:
             found = Objects(self.traces, self.doubtful)
             for name, store in _stores(repo, remotes):
                 held = found.holding(store, oids)
+                if store is repo.cache.local:
+                    remember(self._locks, held)
                 for path in sorted(held.values(), key=lambda path: not path.endswith(LIST)):
                     store.fs.fs.rm_file(path)
                 removed[name] = list(held)

@@ -211,6 +211,9 @@ def test_what_somebody_else_has_too_is_said_to_be_left(repo):
 def test_without_repro_what_held_it_is_removed(repo):
     speaker = learned_speaker(repo)
     remove_source(repo, "--speaker", f"s{speaker}", "--no-repro")
+    # Manifests that had to go for another speaker are remembered, if not whom they named.
+    models = read_json(newest(repo))["models"]
+    assert models and all(model["saw"] for model in models)
     assert holding(repo.folder, speaker, LINKS) == []
     assert not any((repo.folder / f"data/{name}/zz").exists() for name in ("raw", "prepared"))
     assert (
