@@ -53,7 +53,8 @@ class Harvester:
             (row.source_url, row.source_id): row for row in read_table(out / INVENTORY, Row)
         }
         self._looks = {look.url: look for look in read_table(out / LOG, Look)}
-        self._page: list[str] = []  # licenses that the page at hand states
+        self._stated: dict[str, list[str]] = {}  # licenses, by the page that states them
+        self._listing = ""  # the page or feed at hand
         self._refusals: dict[tuple[str, str], str] = {}  # by address: of the download at hand
         self.results: dict[str, int] = dict.fromkeys(("new", "there", "refused", "failed"), 0)
 
@@ -64,13 +65,12 @@ class Harvester:
             InputError: if nothing could be looked at, so that the folder is still empty.
         """
         self._out.mkdir(parents=True, exist_ok=True)
-        options = self._options()
-        with YoutubeDL(options) as site:
+        with YoutubeDL(self._options()) as self._site:
             for url in self._block.urls:
                 try:
-                    self._page = stated_licenses(_page(site, url))
-                    for address, entry in _entries(site, url):
-                        self._harvest(site, address, entry)
+                    self._listing = url
+                    for address, entry in _entries(self._site, url):
+                        self._harvest(address, entry)
                 except YoutubeDLError as error:
                     self._note(url, "failed", _plain(error))
         shutil.rmtree(self._beside, ignore_errors=True)
@@ -95,7 +95,7 @@ class Harvester:
             "logger": _Silence(),
         }
 
-    def _harvest(self, site: YoutubeDL, address: str, entry: dict[str, Any]) -> None:
+    def _harvest(self, address: str, entry: dict[str, Any]) -> None:
         """What one entry of a page or feed holds, as a rule one recording."""
         if is_audio(address) and any(url == address and self._has(row)
                                      for (url, _), row in self._rows.items()):  # fmt: skip
@@ -104,7 +104,7 @@ class Harvester:
         shutil.rmtree(self._beside, ignore_errors=True)
         self._refusals = {}
         try:
-            found = site.process_ie_result(entry, download=True)
+            found = self._site.process_ie_result(entry, download=True)
         except YoutubeDLError as error:
             self._note(address, "failed", _plain(error), str(entry.get("title") or ""))
             return
@@ -132,11 +132,22 @@ class Harvester:
         """A recording's license, None if it is not known, and who states it in which words."""
         if words := info.get("license"):
             return spdx_of(words, self._block.read_as), f"site: {words}"
-        stated = self._page if info.get("extractor_key") in _GENERIC else []
-        if stated:
+        if stated := self._stated_for(info):
             known = {spdx_of(words, self._block.read_as) for words in stated}
             return known.pop() if len(known) == 1 else None, f"page: {', '.join(stated)}"
         return self._block.unstated or None, "block" if self._block.unstated else "not stated"
+
+    def _stated_for(self, info: dict[str, Any]) -> list[str]:
+        """What the page of a recording states as its license, or else the page that led there."""
+        if info.get("extractor_key") not in _GENERIC:
+            return []
+        own = [] if info.get("direct") else [_key(info)[0]]
+        for page in (*own, self._listing):
+            if page not in self._stated:
+                self._stated[page] = stated_licenses(_page(self._site, page))
+            if self._stated[page]:
+                return self._stated[page]
+        return []
 
     def _keep(self, info: dict[str, Any]) -> None:
         """Put a recording that was downloaded into the folder, or say why it was not."""

@@ -144,6 +144,14 @@ def test_what_no_license_allows_is_refused_with_its_reason_and_never_asked_for(s
     assert len(read(out)) == 1
 
 
+def test_what_a_page_says_itself_goes_before_the_feed_that_leads_there(site, out):
+    item = f"<item><title>kept</title><link>{site.url}/kept.html</link></item>"
+    (site.root / "feed.xml").write_text(FEED.format(license=BY, items=item))
+    run(site, out, "feed.xml", "talk.html")
+    assert results(out, site) == {"kept.html": "refused", "talk.html": "new"}
+    assert "license CC-BY-NC-ND-4.0: not among" in why(out, "kept.html")
+
+
 def test_a_file_of_a_license_that_its_owner_told(site, out):
     run(site, out, "1.wav", unstated="CC0-1.0")
     (one,) = read(out)
