@@ -109,6 +109,8 @@ def judge(recording: Recording, params: Params) -> list[Outcome]:
     Pure: equal arguments give equal outcomes, in whatever process.
     """
     name, text = recording.name, recording.text
+    if recording.withdrawn:
+        return [Failed(name, Reason.WITHDRAWN, "see metrics/withdrawals", None, None)]
     if recording.fault is not None:
         return [Failed(name, Reason.UNREADABLE, recording.fault, None, text)]
     try:

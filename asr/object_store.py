@@ -71,6 +71,11 @@ def remove(store: ObjectStore, faults: list[Fault]) -> None:
         store.fs.fs.rm_file(fault.path)
 
 
+def objects(store: ObjectStore) -> dict[str, str]:
+    """Where each object lies, by its name."""
+    return {oid: path for path in _listed(store) if (oid := _oid(store, path))}
+
+
 def _listed(store: ObjectStore) -> dict[str, str]:
     """What the store says of the MD5 of each file; nothing where that is not known unread.
 

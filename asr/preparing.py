@@ -247,11 +247,11 @@ def _check_losses(
 ) -> None:
     """Stop for a corpus that is mostly bad: something is wrong with it, or with how it is read.
 
-    Duplicates don't count, since nothing is lost with them; and a quick look sees too few for a
-    share to mean anything.
+    Duplicates don't count, since nothing is lost with them, nor does what was withdrawn; and a
+    quick look sees too few for a share to mean anything.
     """
     counts = Counter(reject.reason for reject in rejects)
-    num_lost = len(rejects) - counts[Reason.DUPLICATE]
+    num_lost = len(rejects) - counts[Reason.DUPLICATE] - counts[Reason.WITHDRAWN]
     share = num_lost / (num_kept + num_lost)
     if num_kept and (params.max_utterances or share <= params.max_rejected_share):
         return

@@ -53,6 +53,7 @@ class Recording:
             None as a rule.
         segments: timed stretches, each of which becomes an utterance ``<corpus>/<name>#<number>``;
             where there are any, ``text`` is not looked at. Empty where the source gives no times.
+        withdrawn: it may not be used any more; then there is neither audio nor text.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Recording:
     license: str | None = None
     fault: str | None = None
     segments: tuple[Segment, ...] = ()
+    withdrawn: bool = False
 
 
 class Provenance(Schema):

@@ -14,6 +14,7 @@ from asr.files import whole_file
 class Reason(StrEnum):
     """Why a recording is rejected, in the order in which it is looked at."""
 
+    WITHDRAWN = "withdrawn"  # by its speaker or source: neither audio nor text is kept
     UNREADABLE = "unreadable"  # the source names it, but its file is missing or is no such file
     NO_TRANSCRIPT = "no_transcript"  # or one without a letter or digit
     ONLY_ANNOTATIONS = "only_annotations"  # no letter is left once they are taken out

@@ -19,13 +19,12 @@ from asr.audio_decoding import decode
 from asr.audio_stream import UndecodableError
 from asr.cli import run
 from asr.context import read_margin
-from asr.corpora import corpus_format
 from asr.decoding import transcribe_all
 from asr.device import use_machine
 from asr.families import family_module
 from asr.files import write_json
 from asr.params import load_corpus, load_params
-from asr.raw import RawFiles, Recording, Segment
+from asr.raw import Recording, Segment
 from asr.schemas.corpora import Corpus
 from asr.schemas.decode import Params as DecodeParams
 from asr.schemas.machine import Params as MachineParams
@@ -34,6 +33,7 @@ from asr.schemas.prepare import Params as PrepareParams
 from asr.timed_text import ALIGNMENT_CONFIDENCE
 from asr.timing import Transcribe, timed_segments
 from asr.utterance import Utterance
+from asr.withdrawal import read_recordings
 
 
 def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) -> None:
@@ -50,8 +50,7 @@ def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) 
     params = load_params("prepare", PrepareParams)
     transcribe = _transcriber(model, line.language)
     num_sure = num = 0
-    read = corpus_format(line.format).read
-    for recording in read(RawFiles(raw), line.language, line.columns):
+    for recording in read_recordings(raw, line):
         if (waveform := _untimed(recording, params)) is None:
             continue
         text = recording.text or ""

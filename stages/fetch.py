@@ -8,8 +8,9 @@ from asr.errors import InputError
 from asr.files import whole_folder
 from asr.params import load_corpus
 from asr.raw import FILES, write_files, write_provenance
-from asr.schemas.corpora import Corpus
+from asr.schemas.corpora import Corpus, Withdrawn
 from asr.sources import bring, load_source, provenance
+from asr.withdrawal import drop_withdrawn
 
 
 def fetch(corpus: str, out: Path) -> None:
@@ -30,7 +31,10 @@ def fetch(corpus: str, out: Path) -> None:
                 f"corpora.{corpus}: {params.source} holds no file that format {params.format} "
                 f"wants for language {params.language!r}"
             )
-        write_provenance(beside, provenance(source, num_files))
+        described = provenance(source, num_files)
+        write_provenance(beside, described)
+        if params.withdrawn != Withdrawn():
+            drop_withdrawn(beside, corpus, params, described)
 
 
 if __name__ == "__main__":

@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from asr.cli import run
-from asr.corpora import corpus_format
 from asr.last_run import default_folder, last_run
 from asr.params import load_corpus, load_params
 from asr.preparing import Corpus, Outs, prepare_corpus
-from asr.raw import RawFiles, read_provenance
+from asr.raw import read_provenance
 from asr.schemas.corpora import Corpus as CorpusParams
 from asr.schemas.prepare import Params
+from asr.withdrawal import read_recordings
 from asr.workers import chosen_workers
 
 
@@ -27,8 +27,7 @@ def prepare(
         validation: JSON, the inventory summed up.
     """
     line = load_corpus(corpus, CorpusParams)
-    read = corpus_format(line.format).read
-    recordings = read(RawFiles(raw), line.language, line.columns)
+    recordings = read_recordings(raw, line)
     described = Corpus(corpus, line.language, read_provenance(raw))
     params = load_params("prepare", Params)
     outs = Outs(out, rejects, inventory, validation)

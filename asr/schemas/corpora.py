@@ -15,6 +15,19 @@ Column = Annotated[
 ]
 
 
+class Withdrawn(Schema):
+    """Recordings of a corpus that may not be used any more; ``commands.remove_source`` writes it.
+
+    Attributes:
+        speakers: their ids.
+        sources: patterns as the shell has them, of a recording's file in the source, of that with
+            the source before it as in a manifest, or of its ``source_url``.
+    """
+
+    speakers: list[Annotated[str, StringConstraints(min_length=1)]] = Field([])
+    sources: list[Annotated[str, StringConstraints(min_length=1)]] = Field([])
+
+
 class Corpus(Schema):
     """Section ``corpora``, one line of it.
 
@@ -24,12 +37,14 @@ class Corpus(Schema):
         source: where the files come from, a block in ``conf/sources.yaml``.
         columns: what the corpus calls a column, where that is not one of the usual names; formats
             that have no columns take none.
+        withdrawn: what may not be used any more; none as a rule.
     """
 
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     language: str = Field(pattern=r"^[a-z]{2,3}$")
     source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     columns: dict[Column, Annotated[str, StringConstraints(min_length=1)]] = Field({})
+    withdrawn: Withdrawn = Field(Withdrawn())
 
 
 # The name is part of paths and of DVC stage names.
