@@ -125,8 +125,9 @@ def test_all_of_them_at_once_through_the_whole_pipeline(tmp_path):
     old = text[text.index("corpora:") : text.index("prepare:")]
     params.write_text(text.replace(old, f"corpora:\n{''.join(lines)}\n"))
     (tmp_path / "conf" / "sources.yaml").write_text("".join(blocks))
-    # Three of them are read from one list of sentences, so the splits that they bring would leak.
-    repo.set_params(smoke_params() | {"prepare.max_utterances": 6, "split.given": "ignore"})
+    # Three of them are read from one list of sentences, which the splits that they bring share.
+    sharing = {"split.disjoint": ["speaker", "session"], "split.near_duplicate": 0.0}
+    repo.set_params(smoke_params() | {"prepare.max_utterances": 6} | sharing)
     (tmp_path / "dvc.lock").unlink(missing_ok=True)
     repo.commit("Five corpora")
     repo.run("dvc", "repro")
