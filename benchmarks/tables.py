@@ -1,6 +1,6 @@
 """README's benchmark tables: ``python -m benchmarks.tables`` puts them there from the results.
 
-A result that is not there leaves a dash, so benchmarks can be run one by one.
+A corpus without results has no column, so benchmarks can be run one by one.
 """
 
 import json
@@ -41,33 +41,40 @@ def _lengths(results: Results, kind: str) -> list[str]:
     return [f"Lengths, {kind}: {', '.join(lengths)}."]
 
 
+def _measured(results: Results, kind: str) -> dict[str, str]:
+    """Titles of the corpora that have a result of this kind."""
+    return {name: title for name, title in CORPORA.items() if f"{kind}_{name}" in results}
+
+
 def _training(results: Results) -> list[str]:
-    corpora = {name: results.get(f"training_{name}", {}).get("tune", {}) for name in CORPORA}
+    titles = _measured(results, "training")
+    corpora = {name: results[f"training_{name}"]["tune"] for name in titles}
     lines = _header(
-        "training, times faster than transformers' Seq2SeqTrainer on 30 s", *CORPORA.values(),
+        "training, times faster than transformers' Seq2SeqTrainer on 30 s", *titles.values(),
         "peak MB (standard)",
     )  # fmt: skip
     tunes = {tune: row for rows in reversed(corpora.values()) for tune, row in rows.items()}
     for tune, trainers in tunes.items():
         for name in (trainer for trainer in trainers if trainer != "standard"):
-            cells = [_times(corpora[c].get(tune, {}).get(name), "times_standard") for c in CORPORA]
+            cells = [_times(corpora[c].get(tune, {}).get(name), "times_standard") for c in titles]
             memory = f"{trainers[name]['peak_mb']} ({trainers['standard']['peak_mb']})"
             lines.append(_row(f"{tune}, {name}", *cells, memory))
     return lines
 
 
 def _decoding(results: Results) -> list[str]:
+    titles = _measured(results, "decoding")
     lines = _header(
         "decoding, against faster-whisper int8",
-        *(f"{title}: {what}" for title in CORPORA.values() for what in ("faster", "WER")),
+        *(f"{title}: {what}" for title in titles.values() for what in ("faster", "WER")),
         "peak MB",
     )
     for model in ("tuned", "base"):
-        corpora = {name: results.get(f"decoding_{name}", {}).get(model, {}) for name in CORPORA}
+        corpora = {name: results[f"decoding_{name}"].get(model, {}) for name in titles}
         known = {tool: row for rows in reversed(corpora.values()) for tool, row in rows.items()}
         for tool, row in known.items():
             cells = []
-            for name in CORPORA:
+            for name in titles:
                 found = corpora[name].get(tool)
                 cells += [_times(found, "times_int8"), _wer(found)]
             lines.append(_row(f"{model} model: {tool}", *cells, str(row["peak_mb"])))
