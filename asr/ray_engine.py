@@ -6,43 +6,18 @@ workers; batches are made as ever, so that each is heard as one machine alone wo
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from asr.audio import Waveform
+from asr.decoding import Engine
+from asr.device import use_machine
+from asr.families import family_module
 from asr.hypothesis import Hypothesis
-from asr.ray_models import Files, RayModels, ray_models, unpacked
+from asr.ray_models import RayModels, ray_models
 from asr.schemas.decode import Params as DecodeParams
 from asr.schemas.machine import Params as MachineParams
 from asr.utterance import Utterance
-
-
-class Listener:
-    """In a worker: a model on one core, or on one GPU where the cluster has some."""
-
-    def __init__(
-        self, files: Files, family: str, machine: MachineParams, params: DecodeParams, on_gpu: bool
-    ) -> None:
-        from asr.device import use_machine
-        from asr.families import family_module
-
-        own = machine if on_gpu else machine.model_copy(update={"num_threads": 1})
-        device = use_machine(own)
-        with unpacked(files) as folder:
-            decode = family_module(family, "decode")
-            self._engine = decode.open_engine(folder, device, params, own.num_threads)
-
-    def transcribe(
-        self,
-        waveforms: Sequence[Waveform],
-        utterances: Sequence[Utterance],
-        context_s: float,
-        budgets: Sequence[int],
-    ) -> list[Hypothesis]:
-        """As ``asr.decoding.Engine``."""
-        hypotheses: list[Hypothesis] = self._engine.transcribe(
-            waveforms, utterances, context_s, budgets
-        )
-        return hypotheses
 
 
 class RayEngine:
@@ -81,7 +56,17 @@ def ray_engine(
     Raises:
         InputError: if the cluster can't be reached, or the model can't be opened there.
     """
-    on_gpu = machine.device in ("auto", "cuda")
-    words = family, machine, params
-    with ray_models(Listener, model, words, num, may_use_gpus=on_gpu) as listeners:
+    open_one = partial(_open_one, family, machine, params)
+    may_use_gpus = machine.device in ("auto", "cuda")
+    with ray_models(open_one, model, num, may_use_gpus=may_use_gpus) as listeners:
         yield RayEngine(listeners)
+
+
+def _open_one(
+    family: str, machine: MachineParams, params: DecodeParams, folder: Path, on_gpu: bool
+) -> Engine:
+    """In a worker: an engine on one core, or on one GPU where the cluster has some."""
+    own = machine if on_gpu else machine.model_copy(update={"num_threads": 1})
+    decode = family_module(family, "decode")
+    engine: Engine = decode.open_engine(folder, use_machine(own), params, own.num_threads)
+    return engine

@@ -2,32 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from asr.audio import Waveform
 from asr.auditing import Heard, Judge
-from asr.ray_models import Files, RayModels, ray_models, unpacked
-
-
-class Listener:
-    """In a worker: a judge on one core."""
-
-    def __init__(self, files: Files, family: str, precision: str, on_gpu: bool) -> None:
-        from asr.families import family_module
-
-        with unpacked(files) as folder:
-            self._judge: Judge = family_module(family, "judge").open_judge(folder, precision, 1)
-
-    def hear(
-        self,
-        waveforms: Sequence[Waveform],
-        language: str,
-        context_s: float,
-        texts: Sequence[Sequence[str]],
-        budgets: Sequence[int],
-    ) -> list[Heard]:
-        """As ``asr.auditing.Judge``."""
-        return self._judge.hear(waveforms, language, context_s, texts, budgets)
+from asr.families import family_module
+from asr.ray_models import RayModels, ray_models
 
 
 class RayJudge:
@@ -68,5 +49,12 @@ def ray_judge(
     Raises:
         InputError: if the cluster can't be reached.
     """
-    with ray_models(Listener, model, (family, precision), num, may_use_gpus=False) as listeners:
+    open_one = partial(_open_one, family, precision)
+    with ray_models(open_one, model, num, may_use_gpus=False) as listeners:
         yield RayJudge(here, listeners)
+
+
+def _open_one(family: str, precision: str, folder: Path, on_gpu: bool) -> Judge:
+    """In a worker: a judge on one core."""
+    judge: Judge = family_module(family, "judge").open_judge(folder, precision, 1)
+    return judge

@@ -1,6 +1,6 @@
 """Models in the workers of a Ray cluster, one each, asked by whoever has a batch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
@@ -9,11 +9,25 @@ from typing import Any
 
 from asr.ray_cluster import ray_cluster, ray_result
 
-Files = Mapping[str, bytes]  # of a model's folder, by name
+Open = Callable[[Path, bool], Any]  # a model from its folder, on a GPU or on one core
+
+
+class Holder:
+    """In a worker: a model, whose methods are called from elsewhere."""
+
+    def __init__(self, files: Mapping[str, bytes], open_model: Open, on_gpu: bool) -> None:
+        with TemporaryDirectory() as folder:
+            for name, content in files.items():
+                Path(folder, name).write_bytes(content)
+            self._model = open_model(Path(folder), on_gpu)
+
+    def ask(self, method: str, *words: Any) -> Any:
+        """Call a method of the model."""
+        return getattr(self._model, method)(*words)
 
 
 class RayModels:
-    """Actors of one kind. Attributes: num, how many batches they take at a time."""
+    """Models in workers. Attributes: num, how many batches they take at a time."""
 
     def __init__(self, actors: list[Any]) -> None:
         self.num = len(actors)
@@ -30,22 +44,21 @@ class RayModels:
         """
         actor = self._free.get()
         try:
-            return ray_result(getattr(actor, method).remote(*words))
+            return ray_result(actor.ask.remote(method, *words))
         finally:
             self._free.put(actor)
 
 
 @contextmanager
 def ray_models(
-    kind: type, folder: Path, words: tuple[Any, ...], num: int, *, may_use_gpus: bool
+    open_model: Open, folder: Path, num: int, *, may_use_gpus: bool
 ) -> Iterator[RayModels]:
-    """Actors for the time of the block; the model's files travel to the cluster.
+    """Models for the time of the block; their files travel to the cluster.
 
     Args:
-        kind: an actor's class, made from the files, ``words`` and whether it has a GPU.
+        open_model: called in each worker.
         folder: a plain transformers folder.
-        words: what else it is made from.
-        num: of actors; 0 is one a GPU if the cluster has any to use, else one a core.
+        num: of workers; 0 is one a GPU if the cluster has any to use, else one a core.
         may_use_gpus: whether the model runs on one.
 
     Raises:
@@ -56,15 +69,6 @@ def ray_models(
     with ray_cluster(num) as (num_cores, num_gpus):
         on_gpu = may_use_gpus and num_gpus > 0
         files = ray.put({path.name: path.read_bytes() for path in folder.iterdir()})
-        actor: Any = ray.remote(num_cpus=int(not on_gpu), num_gpus=int(on_gpu))(kind)
+        actor: Any = ray.remote(num_cpus=int(not on_gpu), num_gpus=int(on_gpu))(Holder)
         wanted = num or (num_gpus if on_gpu else num_cores)
-        yield RayModels([actor.remote(files, *words, on_gpu) for _ in range(wanted)])
-
-
-@contextmanager
-def unpacked(files: Files) -> Iterator[Path]:
-    """The folder with these files, for the time of the block."""
-    with TemporaryDirectory() as folder:
-        for name, content in files.items():
-            Path(folder, name).write_bytes(content)
-        yield Path(folder)
+        yield RayModels([actor.remote(files, open_model, on_gpu) for _ in range(wanted)])
