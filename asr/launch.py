@@ -10,6 +10,7 @@ import sys
 from asr.errors import InputError
 from asr.interruption import EXIT_CODE
 
+ENDED = (EXIT_CODE, -signal.SIGTERM)
 SAVING_S = 600  # that the processes have at SIGTERM to finish a step and save
 
 
@@ -41,14 +42,22 @@ def launch(module: str, arguments: list[str], num_processes: int) -> None:
     except SignalException as error:
         raise SystemExit(128 + error.sigval) from error
     except ChildFailedError as error:
-        # Who loses touch with the dead ends with an error of its own, perhaps before.
-        rank, failure = min(error.failures.items(), key=lambda item: item[1].exitcode >= 0)
-        if failure.exitcode in (EXIT_CODE, -signal.SIGTERM):
+        rank, failure = min(error.failures.items(), key=lambda item: _consequence(item[1].exitcode))
+        if failure.exitcode in ENDED:
             raise SystemExit(EXIT_CODE) from error
         raise InputError(
             f"process {rank} of {num_processes} ended with {_how(failure.exitcode)}, "
             f"its own words are above; the others were ended"
         ) from error
+
+
+def _consequence(exit_code: int) -> int:
+    """0 for a process that was killed, 1 for an error, 2 for one that was asked to end.
+
+    Who loses touch with the dead ends with an error of its own, perhaps before; who is left after
+    an error is asked to end.
+    """
+    return 2 if exit_code in ENDED else int(exit_code >= 0)
 
 
 def _how(exit_code: int) -> str:

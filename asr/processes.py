@@ -52,6 +52,18 @@ class Processes:
                 mine.append(replace(batch, examples=examples))
         return mine
 
+    def equal_share(self, batches: Sequence[TrainingBatch]) -> list[tuple[TrainingBatch, float]]:
+        """This process's part of every batch, and how much it weighs.
+
+        A batch of fewer examples than there are processes is computed by all, and weighs a share.
+        """
+        return [
+            (replace(batch, examples=batch.examples[self.rank :: self.count]), 1.0)
+            if len(batch.examples) >= self.count
+            else (batch, 1 / self.count)
+            for batch in batches
+        ]
+
     def totals(self, *numbers: float) -> list[float]:
         """Each number added up over all processes."""
         return self._reduced(numbers, dist.ReduceOp.SUM)

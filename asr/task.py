@@ -31,6 +31,7 @@ class Task:
         groups: of each clip; only clips of one group are joined into an example.
         room: how much text the clips have, and how much an example may have.
         read_dev: transcribes dev with the network as it is and returns the error.
+        in_parts: layers of the network of which each process keeps a part (``asr/sharding.py``).
     """
 
     network: nn.Module
@@ -40,3 +41,4 @@ class Task:
     groups: Sequence[Hashable]
     room: TokenRoom
     read_dev: Callable[[], DevError]
+    in_parts: Sequence[nn.Module] = ()

@@ -12,7 +12,7 @@ that was not.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -34,6 +34,7 @@ from asr.interruption import EXIT_CODE, sigterm_noted
 from asr.processes import Processes
 from asr.schedule import learning_rate
 from asr.schemas.train import Params as TrainParams
+from asr.sharding import join, like, own, whole, whole_layers
 from asr.steps import plan_steps
 from asr.task import Task
 from asr.updater import Updater
@@ -143,8 +144,9 @@ class Run:
     def average(self, step: int) -> None:
         """Move the average towards the weights after ``step``; it starts quick, as Adam's does."""
         decay = min(self.params.average_decay, (step + 1) / (step + 10))
-        weights = [weight.detach() for weight in self.weights.values()]
-        torch._foreach_lerp_(list(self.averages.values()), weights, 1 - decay)
+        weights = [own(weight.detach()) for weight in self.weights.values()]
+        averages = [own(average) for average in self.averages.values()]
+        torch._foreach_lerp_(averages, weights, 1 - decay)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -157,33 +159,40 @@ class Run:
     def look_at_dev(self, progress: Progress) -> None:
         """Transcribe dev with the averaged weights; keep those if they are the best so far."""
         self.task.network.eval()
-        with self.averaged():
+        with self.averaged(), whole_layers(self.task.in_parts):
             error = self.task.read_dev()
         self.task.network.train()
         best = progress.best is None or [error.wer, error.cer] < progress.best
         if best:
             progress.best, progress.best_step = [error.wer, error.cer], progress.step
+            averages = self._gathered(self.averages)
             if self.processes.first:
-                save_weights(self._best_file(progress.best_step), self.averages)
+                save_weights(self._best_file(progress.best_step), averages)
         progress.dev_rows.append(
             {"step": progress.step, "wer": error.wer, "cer": error.cer, "best": int(best)}
         )
 
     def restore_best(self, progress: Progress) -> None:
         """Put the weights that read dev best back into the network of the first process."""
+        join(self.task.network)
         if self.processes.first:
-            self._fill(load_file(self._best_file(progress.best_step)))
+            best = load_file(self._best_file(progress.best_step))
+            with torch.no_grad():
+                for name, weight in self.task.network.named_parameters():
+                    if name in best:
+                        weight.copy_(best[name])
         self.task.network.eval()
 
     def save(self, progress: Progress) -> None:
         """Write a checkpoint; best weights that no checkpoint names any more are dropped."""
-        if not self.processes.first:
-            return
         tensors = {f"weight/{name}": weight.data for name, weight in self.weights.items()}
         tensors |= {f"average/{name}": average for name, average in self.averages.items()}
         for name, weight in self.weights.items():
             for key, value in self.optimizer.state[weight].items():
                 tensors[f"{key}/{name}"] = value
+        tensors = self._gathered(tensors)
+        if not self.processes.first:
+            return
         save_checkpoint(self.scratch, Checkpoint(progress.step, tensors, asdict(progress)))
         named = {self._best_file(state["best_step"]) for state in kept_states(self.scratch)}
         for path in set(self.scratch.glob("best-*")) - named:
@@ -206,19 +215,28 @@ class Run:
         self._fill(named.pop("weight"))
         averages = named.pop("average")
         for name, average in self.averages.items():
-            average.copy_(averages[name])
+            average.copy_(like(average, averages[name]))
         for kind, tensors in named.items():
             for weight_name, tensor in tensors.items():
                 weight = self.weights[weight_name]
                 # AdamW keeps its step count on the CPU unless it is fused or capturable.
-                self.optimizer.state[weight][kind] = tensor.to(weight.device)
+                self.optimizer.state[weight][kind] = like(weight, tensor)
         _say(self.processes, f"resuming after step {checkpoint.step} from {self.scratch}")
         return Progress(**checkpoint.state)
+
+    def _gathered(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """All of each tensor, in the first process alone; every process must ask."""
+        gathered = {}
+        for name, tensor in tensors.items():
+            everything = whole(tensor)
+            if self.processes.first:
+                gathered[name] = everything.cpu()
+        return gathered
 
     def _fill(self, tensors: dict[str, torch.Tensor]) -> None:
         with torch.no_grad():
             for name, weight in self.weights.items():
-                weight.copy_(tensors[name])
+                weight.copy_(like(weight, tensors[name]))
 
     def _best_file(self, step: int) -> Path:
         # A name of its own for each: a checkpoint older than the newest best still finds its own.

@@ -7,11 +7,14 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from asr.curves import Row
+from asr.errors import InputError
 from asr.memory import BatchLimit, fitting
 from asr.processes import Processes
 from asr.schemas.train import Params as TrainParams
+from asr.sharding import norm, own, shard
 from asr.steps import TrainingBatch
 from asr.task import Task
 
@@ -31,9 +34,11 @@ class Updater:
     ) -> None:
         """Prepare the network of ``task``; ``batch_limits`` remembers what fits which device."""
         self.task, self.params, self.processes = task, params, processes
-        self.weights = {n: p for n, p in task.network.named_parameters() if p.requires_grad}
         # An adapter begins with random numbers.
-        processes.same_as_first([weight.data for weight in self.weights.values()])
+        processes.same_as_first([w.data for w in task.network.parameters() if w.requires_grad])
+        if task.in_parts:
+            shard(task.summed_loss, task.in_parts, processes)
+        self.weights = {n: p for n, p in task.network.named_parameters() if p.requires_grad}
         self.accelerator = Accelerator(
             mixed_precision=MIXED_PRECISION[params.precision], cpu=processes.device.type == "cpu"
         )
@@ -52,16 +57,19 @@ class Updater:
         """One update; every target token of all batches of all processes weighs the same."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        loss = self._gradients(self.processes.share(batches))
-        weights = list(self.weights.values())
-        self.processes.add_gradients(weights)
+        if self.task.in_parts:
+            loss = self._gradients_of_parts(self.processes.equal_share(batches))
+        else:
+            loss = self._gradients(self.processes.share(batches))
+        whole = [weight for weight in self.weights.values() if not isinstance(weight, DTensor)]
+        self.processes.add_gradients(whole)
         self.limit.most_s = self.processes.least(self.limit.most_s)
-        norm = self.accelerator.clip_grad_norm_(weights, self.params.max_grad_norm)
+        grad_norm = self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad()
         return {
             "loss": self.processes.totals(loss)[0],
-            "grad_norm": float(norm),
+            "grad_norm": grad_norm,
             "audio_s": sum(example.duration_s for b in batches for example in b.examples),
         }
 
@@ -90,15 +98,47 @@ class Updater:
             clear_device_cache(garbage_collection=True)
             self.limit.lower(parts)
 
+    def _gradients_of_parts(self, shares: list[tuple[TrainingBatch, float]]) -> float:
+        """The same where layers are in parts, so that every process must keep step."""
+        try:
+            collated = [(self.task.collate(batch), weight) for batch, weight in shares]
+            here = sum(weight * batch.num_targets for batch, weight in collated)
+            num_targets = round(self.processes.totals(here)[0])
+            total = 0.0
+            for batch, weight in collated:
+                loss = weight * self.loss(batch) / num_targets
+                self.accelerator.backward(loss)
+                total += loss.item()
+            return total
+        except RuntimeError as error:
+            if not should_reduce_batch_size(error):
+                raise
+            raise InputError(
+                "out of memory, and with machine.shard_weights no process can try again alone: "
+                f"expected train.batch_seconds to fit, got {self.params.batch_seconds}"
+            ) from error
+
+    def _clip(self) -> float:
+        """Scale gradients that are too long down; returns how long they were."""
+        weights, longest = list(self.weights.values()), self.params.max_grad_norm
+        if not self.task.in_parts:
+            return float(self.accelerator.clip_grad_norm_(weights, longest))
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        length = norm(gradients)
+        # As PyTorch's own clipping does, which takes no mixture of parts and wholes.
+        scale = (longest / (length + 1e-6)).clamp(max=1.0)
+        torch._foreach_mul_([own(gradient) for gradient in gradients], scale)
+        return float(length)
+
 
 def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
     """Weight decay is for matrices; on gains and biases it only pulls towards zero."""
-    matrices = [weight for weight in weights.values() if weight.ndim > 1]
-    vectors = [weight for weight in weights.values() if weight.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for weight in weights.values():
+        decay = weight_decay if weight.ndim > 1 else 0.0
+        # AdamW takes no mixture of parts and wholes.
+        groups.setdefault((decay, isinstance(weight, DTensor)), []).append(weight)
+    return [{"params": some, "weight_decay": decay} for (decay, _), some in groups.items()]
 
 
 def _device_name(device: torch.device) -> str:

@@ -11,6 +11,7 @@ from asr.context import write_margin
 from asr.curves import write_curve
 from asr.dev_reader import dev_reader
 from asr.device import use_machine
+from asr.errors import InputError
 from asr.families import family_module
 from asr.files import whole_folder
 from asr.gpu_claim import claim_gpus
@@ -44,6 +45,8 @@ def train_stage(
             claim_gpus(machine.num_processes)
         launch("stages.train", sys.argv[1:], machine.num_processes)
         return
+    if machine.shard_weights and params.precision == "fp16":
+        raise InputError("machine.shard_weights: expected train.precision fp32 or bf16, got fp16")
     model = load_params("model", ModelParams)
     family = model.family
     seed = load_seed()
@@ -74,6 +77,7 @@ def train_stage(
             groups=[(utterance.corpus, utterance.language) for utterance in utterances],
             room=batch_module.token_room(tuned, utterances),
             read_dev=dev_reader(tuned, family, prepared, dev, params, processes),
+            in_parts=tuning.layers(tuned) if machine.shard_weights else (),
         )
         progress = train(task, params, seed, processes, scratch, watch)
         if not processes.first:

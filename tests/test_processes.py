@@ -40,6 +40,13 @@ def test_a_lone_process_has_it_all_and_who_has_nothing_has_no_batch():
     assert Processes(2, 3, CPU).share([batch(0, 1)]) == []
 
 
+def test_an_equal_share_has_part_of_every_batch_and_small_ones_are_computed_by_all():
+    batches = [batch(0, 1, 2), batch(3)]
+    shares = [Processes(rank, 2, CPU).equal_share(batches) for rank in (0, 1)]
+    assert [indices(part for part, _ in share) for share in shares] == [[[0, 2], [3]], [[1], [3]]]
+    assert [[weight for _, weight in share] for share in shares] == [[1.0, 0.5], [1.0, 0.5]]
+
+
 def test_another_number_of_processes_than_asked_for_is_refused():
     with pytest.raises(InputError, match="num_processes: expected 2, torchrun started 1"):
         join_processes(CPU, 2)
@@ -52,11 +59,12 @@ def model(tmp_path_factory):
     return folder
 
 
-def trained(model, folder, num_processes, event="none"):
+def trained(model, folder, num_processes, event="none", tune="lora", kept="whole"):
     """Exit status and words of a run."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.train_tiny", "--model", model, "--folder", folder,
-         "--num-processes", str(num_processes), "--event", event],
+         "--num-processes", str(num_processes), "--event", event, "--tune", tune,
+         "--kept", kept],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
@@ -66,6 +74,15 @@ def results(folder):
     return json.loads((folder / "progress.json").read_text()), load_file(
         folder / "weights.safetensors"
     )
+
+
+def assert_alike(ours, theirs):
+    (ours, our_weights), (theirs, their_weights) = ours, theirs
+    for our_row, their_row in zip(ours["train_rows"], theirs["train_rows"], strict=True):
+        assert our_row == pytest.approx(their_row, rel=1e-4)
+    assert ours["dev_rows"] == theirs["dev_rows"]
+    for name, weight in their_weights.items():
+        torch.testing.assert_close(our_weights[name], weight, rtol=1e-3, atol=1e-4)
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +99,10 @@ def two(model, tmp_path_factory):
 @pytest.mark.slow
 def test_two_processes_learn_what_one_does(model, two, tmp_path):
     assert trained(model, tmp_path, 1)[0] == 0
-    one, weights = results(tmp_path)
-    assert len(one["train_rows"]) == 6
-    for ours, theirs in zip(two[0]["train_rows"], one["train_rows"], strict=True):
-        assert ours == pytest.approx(theirs, rel=1e-4)
-    assert one["train_rows"][-1]["loss"] < one["train_rows"][0]["loss"]
-    assert two[0]["dev_rows"] == one["dev_rows"]
-    for name, weight in weights.items():
-        torch.testing.assert_close(two[1][name], weight, rtol=1e-3, atol=1e-4)
+    one = results(tmp_path)
+    assert len(one[0]["train_rows"]) == 6
+    assert one[0]["train_rows"][-1]["loss"] < one[0]["train_rows"][0]["loss"]
+    assert_alike(two, one)
 
 
 @pytest.mark.slow
@@ -110,3 +123,42 @@ def test_the_death_of_one_ends_all_with_its_name(model, tmp_path):
     status, words = trained(model, tmp_path, 2, "death")
     assert status == 1
     assert "process 1 of 2 ended with SIGKILL" in words
+
+
+@pytest.fixture(scope="module")
+def two_with_parts(model, tmp_path_factory):
+    """What two processes reach, each with a part of the layers."""
+    folder = tmp_path_factory.mktemp("parts")
+    status, words = trained(model, folder, 2, tune="full", kept="parts")
+    assert status == 0, words
+    return results(folder)
+
+
+@pytest.mark.slow
+def test_two_processes_with_parts_of_the_layers_learn_what_one_does(
+    model, two_with_parts, tmp_path
+):
+    assert trained(model, tmp_path, 1, tune="full")[0] == 0
+    assert_alike(two_with_parts, results(tmp_path))
+
+
+@pytest.mark.slow
+def test_parts_are_saved_whole_and_taken_up_again(model, two_with_parts, tmp_path):
+    status, words = trained(model, tmp_path, 2, "sigterm", tune="full", kept="parts")
+    assert status == 143, words
+    (checkpoint,) = (tmp_path / "scratch").glob("step-*")
+    saved = load_file(checkpoint / "state.safetensors")
+    for name, weight in two_with_parts[1].items():
+        assert saved[f"weight/{name}"].shape == saved[f"exp_avg/{name}"].shape == weight.shape
+    status, words = trained(model, tmp_path, 2, tune="full", kept="parts")
+    assert status == 0, words
+    assert words.count("resuming after step") == 1
+    assert results(tmp_path)[0] == two_with_parts[0]
+    assert all(torch.equal(w, two_with_parts[1][n]) for n, w in results(tmp_path)[1].items())
+
+
+@pytest.mark.slow
+def test_out_of_memory_with_parts_says_what_to_change(model, tmp_path):
+    status, words = trained(model, tmp_path, 2, "out_of_memory", kept="parts")
+    assert status == 1
+    assert "no process can try again alone: expected train.batch_seconds to fit, got 3.0" in words

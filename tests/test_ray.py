@@ -68,7 +68,7 @@ def test_hypotheses_are_those_of_one_machine(tmp_path):
     utterances = [utterance(str(n), duration_s=s) for n, s in enumerate(lengths)]
     clips = [random.normal(0, 0.1, round(s * 16_000)).astype(np.float32) for s in lengths]
     decode = params(engine="ctranslate2", fallback_margin_s=0.1)
-    machine = MachineParams(device="cpu", num_threads=1, num_processes=1)
+    machine = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
     alone = open_engine(tmp_path / "tiny", use_machine(machine), decode, 1)
     expected, _ = transcribe_all(alone, clips, utterances, 0.05, decode)
     with ray_engine("whisper", tmp_path / "tiny", machine, decode, 2) as engine:
@@ -89,7 +89,7 @@ def test_verdicts_are_those_of_one_machine(tmp_path):
 
 def test_a_model_that_cannot_be_opened_is_told(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    machine = MachineParams(device="cpu", num_threads=1, num_processes=1)
+    machine = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
     batch = [np.zeros(1600, np.float32)], [utterance("a")], 0.64, [3]
     with (
         ray_engine("whisper", tmp_path, machine, params(engine="ctranslate2"), 1) as engine,

@@ -257,5 +257,10 @@ def test_a_device_that_is_not_there_is_refused():
     wanted = "mps" if torch.cuda.is_available() else "cuda"
     with pytest.raises(InputError, match=rf"machine.device: {wanted} is not on this machine"):
         use_machine(
-            MachineParams(device=wanted, num_threads=torch.get_num_threads(), num_processes=1)
+            MachineParams(
+                device=wanted,
+                num_threads=torch.get_num_threads(),
+                num_processes=1,
+                shard_weights=False,
+            )
         )

@@ -1,8 +1,10 @@
 """A run of training on the tiny Whisper, to be started as one process or several.
 
 ``python -m tests.train_tiny`` trains the model in MODEL on noise and writes its
-curves and weights to FOLDER. In the first step memory runs out in the last of several processes;
-EVENT happens to it in the third: ``sigterm``, ``death`` or ``none``.
+curves and weights to FOLDER. KEPT says how several processes have the layers, ``whole`` or in
+``parts``. In the first step memory runs out in the last of those that have them whole; EVENT
+happens to it: ``out_of_memory`` in the first step, ``sigterm`` or ``death`` in the third, or
+``none``.
 """
 
 import json
@@ -21,7 +23,7 @@ from asr.dev_error import dev_error
 from asr.families.whisper.batch import SummedLoss, loss_batch, token_room
 from asr.families.whisper.greedy import transcribe_greedily
 from asr.families.whisper.model import load
-from asr.families.whisper.tuning import make_trainable
+from asr.families.whisper.tuning import layers, make_trainable
 from asr.launch import launch
 from asr.params import load_params
 from asr.processes import join_processes, launched
@@ -34,7 +36,9 @@ ROOT = Path(__file__).parent.parent
 TEXTS = ["як", "я", "abc", "лес", "аб", "d e"]
 
 
-def train_tiny(model: Path, folder: Path, num_processes: int, event: str) -> None:
+def train_tiny(
+    model: Path, folder: Path, num_processes: int, event: str, tune: str, kept: str
+) -> None:
     """Start the processes, or be one of them."""
     if num_processes > 1 and not launched():
         launch("tests.train_tiny", sys.argv[1:], num_processes)
@@ -46,7 +50,7 @@ def train_tiny(model: Path, folder: Path, num_processes: int, event: str) -> Non
         update={
             "lr": 1e-2, "warmup_steps": 0, "num_epochs": 2, "batch_seconds": 3.0,
             "max_batch_clips": 3, "accumulation": 3, "margin_s": 0.1, "eval_every_steps": 3,
-            "save_every_steps": 100, "log_every_steps": 1, "tune": "lora",
+            "save_every_steps": 100, "log_every_steps": 1, "tune": tune,
             "long_context": LongContext(share=0.0, max_s=1.0, zeros_share=0.0),
             "join": Join(share=0.0, max_s=1.0, max_pause_s=0.0),
             "speed_change": SpeedChange(most=0.0),
@@ -61,7 +65,8 @@ def train_tiny(model: Path, folder: Path, num_processes: int, event: str) -> Non
 
     def collate(batch):
         batches.append(batch)
-        if processes.rank == 1 and len(batches) == 1 and len(batch.examples) > 1:
+        full = event == "out_of_memory" or (kept == "whole" and len(batch.examples) > 1)
+        if processes.rank == 1 and len(batches) == 1 and full:
             torch.empty(2**50, dtype=torch.uint8)
         if processes.rank == 1 and len(batches) == 7:
             happen(event)
@@ -78,7 +83,8 @@ def train_tiny(model: Path, folder: Path, num_processes: int, event: str) -> Non
         return dev_error(processes.gathered(pairs))
 
     task = Task(tiny.network, SummedLoss(tiny), collate, [0.5] * 22, ["be"] * 22,
-                token_room(tiny, utterances), read_dev)  # fmt: skip
+                token_room(tiny, utterances), read_dev,
+                layers(tiny) if kept == "parts" else ())  # fmt: skip
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     progress = train(task, params, 1, processes, scratch)

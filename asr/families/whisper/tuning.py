@@ -27,6 +27,12 @@ def make_trainable(whisper: Whisper, params: TrainParams) -> None:
     network.train()
 
 
+def layers(whisper: Whisper) -> list[Any]:
+    """The layers that make up most of the model, each called as a module."""
+    model: Any = whisper.network.model
+    return [*model.encoder.layers, *model.decoder.layers]
+
+
 def merge_adapter(whisper: Whisper) -> None:
     """Fold a LoRA adapter, if there is one, into the weights: what is saved is a plain model."""
     for name, module in list(whisper.network.named_modules()):
