@@ -78,7 +78,7 @@ class Processes:
 
     def add_gradients(self, weights: Sequence[torch.nn.Parameter]) -> None:
         """Give each weight the sum of all processes' gradients, in one exchange."""
-        if self.count == 1:
+        if self.count == 1 or not weights:
             return
         gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
         flat = torch.cat([gradient.flatten() for gradient in gradients])

@@ -143,6 +143,13 @@ def test_two_processes_with_parts_of_the_layers_learn_what_one_does(
 
 
 @pytest.mark.slow
+def test_two_processes_with_parts_of_the_layers_learn_the_same_adapter(model, two, tmp_path):
+    status, words = trained(model, tmp_path, 2, kept="parts")
+    assert status == 0, words
+    assert_alike(results(tmp_path), two)
+
+
+@pytest.mark.slow
 def test_parts_are_saved_whole_and_taken_up_again(model, two_with_parts, tmp_path):
     status, words = trained(model, tmp_path, 2, "sigterm", tune="full", kept="parts")
     assert status == 143, words
