@@ -62,6 +62,12 @@ def like(weight: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
     return tensor
 
 
+def held_share(network: nn.Module) -> float:
+    """Of all weights, what this process has."""
+    weights = list(network.parameters())
+    return sum(own(weight).numel() for weight in weights) / sum(w.numel() for w in weights)
+
+
 def norm(gradients: Iterable[torch.Tensor]) -> torch.Tensor:
     """Of all gradients as one vector; if any is in parts, every process must ask."""
     kinds: dict[bool, list[torch.Tensor]] = {}

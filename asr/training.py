@@ -34,7 +34,7 @@ from asr.interruption import EXIT_CODE, sigterm_noted
 from asr.processes import Processes
 from asr.schedule import learning_rate
 from asr.schemas.train import Params as TrainParams
-from asr.sharding import join, like, own, whole, whole_layers
+from asr.sharding import held_share, join, like, own, whole, whole_layers
 from asr.steps import plan_steps
 from asr.task import Task
 from asr.updater import Updater
@@ -85,6 +85,9 @@ def train(
     """
     run = Run(task, params, processes, scratch)
     steps = plan_steps(task.durations_s, task.groups, task.room, params, seed)
+    if task.in_parts:
+        share = held_share(task.network)
+        _say(processes, f"each of {processes.count} processes keeps {share:.1%} of the weights")
     progress = run.resumed()
     with (
         sigterm_noted() as terminated,
