@@ -9,7 +9,6 @@ afresh; kill it and the same command goes on where the last checkpoint was.
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
+from asr.dvc_tmp import dvc_tmp
 from asr.errors import InputError
 from asr.files import read_json, sha256_of, whole_file, whole_folder, write_json
 
@@ -36,12 +36,6 @@ def fingerprint(facts: Mapping[str, Any], files: list[Path]) -> str:
     for file in sorted(files):
         digest.update(f"{file} {sha256_of(file)}\n".encode())
     return digest.hexdigest()[:20]
-
-
-def dvc_tmp() -> Path:
-    """DVC's folder for what is no one's out, the same for the queue's copies of the repository."""
-    # A queue worker runs in a copy of the repository; DVC names the original.
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".dvc" / "tmp"
 
 
 @contextmanager

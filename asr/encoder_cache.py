@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from asr.checkpoint import dvc_tmp
+from asr.dvc_tmp import dvc_tmp
 from asr.errors import InputError
 from asr.files import whole_file
 

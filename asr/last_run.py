@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.code_version import code_version
+from asr.dvc_tmp import dvc_tmp
 from asr.errors import InputError
 from asr.files import sha256_of
 from asr.judging import Failed, Outcome, Passed, Place
@@ -71,8 +72,7 @@ def last_run(folder: Path, params: Params) -> Iterator["LastRun"]:
 
 def default_folder(corpus: str) -> Path:
     """Where a corpus's last run lies: in the repository, but outside of what Git and DVC own."""
-    # A queue worker runs in a copy of the repository; DVC names the original.
-    return Path(os.environ.get("DVC_ROOT", ".")) / ".dvc" / "tmp" / "prepare" / corpus
+    return dvc_tmp() / "prepare" / corpus
 
 
 class LastRun:

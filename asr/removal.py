@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
+from asr.dvc_tmp import dvc_tmp
 from asr.errors import InputError
 from asr.last_run import default_folder
 from asr.lineage import Lock, git
@@ -16,7 +17,6 @@ from asr.schemas.corpora import Corpus
 from asr.traces import Traces
 from asr.withdrawal import KEPT, withdrawn_among
 
-DVC_TMP = Path(".dvc/tmp")
 Paths = list[Path]
 
 
@@ -119,11 +119,11 @@ def remove_scratch(corpus: str, traces: Traces) -> list[str]:
     says of each clip whose it is, and both are made anew.
     """
     gone = []
-    for folder in (default_folder(corpus), DVC_TMP / "cache"):
+    for folder in (default_folder(corpus), dvc_tmp() / "cache"):
         if folder.is_dir():
             shutil.rmtree(folder)
             gone.append(str(folder))
-    for path in files_below(DVC_TMP):
+    for path in files_below(dvc_tmp()):
         if traces.in_file(path):
             path.unlink()
             gone.append(str(path))

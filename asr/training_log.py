@@ -16,8 +16,8 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from asr.checkpoint import dvc_tmp
 from asr.curves import Row
+from asr.dvc_tmp import dvc_tmp
 from asr.files import read_json
 from asr.trackers import Tracker, open_tracker
 

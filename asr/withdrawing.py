@@ -13,13 +13,13 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from asr.dvc_tmp import dvc_tmp
 from asr.errors import InputError
 from asr.files import whole_file
 from asr.lineage import all_locks, models_of, remember
 from asr.object_store import LIST, ObjectStore, objects
 from asr.params import PARAMS, load_corpus
 from asr.removal import (
-    DVC_TMP,
     Objects,
     files_below,
     files_in_workspace,
@@ -105,7 +105,7 @@ class Withdrawal:
             at_source = Path(source.path) if isinstance(source, folder.Source) else None
             for name, files in (
                 ("workspace", files_in_workspace(repo, at_source)),
-                ("scratch", list(files_below(DVC_TMP))),
+                ("scratch", list(files_below(dvc_tmp()))),
             ):
                 self._note(name, len(files), map(str, filter(self.traces.in_file, files)))
             unasked = set(repo.config["remote"]) - set(remotes)
@@ -116,7 +116,7 @@ class Withdrawal:
             "other clones",
             *(f"remote {name}: --remote {name}" for name in sorted(unasked)),
             # No run goes on from there, since its data are gone; but it is weights.
-            *(f"training's unfinished state: {one}" for one in sorted(DVC_TMP.glob("scratch/*"))),
+            *(f"training's unfinished state: {one}" for one in sorted(dvc_tmp().glob("scratch/*"))),
         ]
         return not any(self.proof.left.values())
 
