@@ -136,10 +136,12 @@ def wandb_session():
 
 @pytest.mark.slow
 def test_wandb_keeps_the_run_offline(logs, wandb_session, monkeypatch):
+    import wandb
     from wandb.proto.wandb_internal_pb2 import Record
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     run("wandb")
+    wandb.teardown()  # its own process writes a moment longer than the run
     content = next(logs.glob("wandb/offline-run-*/run-train-k.wandb")).read_bytes()
     records = [Record.FromString(data) for data in leveldb_records(content)]
     history = [
