@@ -8,12 +8,11 @@ from asr.audio import SAMPLE_RATE, Clips, Waveform
 from asr.audit_rows import AuditRow
 from asr.auditing import Contrast, Judge, hear_corpus
 from asr.error_rate import char_errors
-from asr.errors import InputError
 from asr.schemas.audit import Params
 from asr.sentence import sentence_key
 from asr.text_language import language_gap
 from asr.utterance import Utterance
-from asr.verdicts import Measures, gains
+from asr.verdicts import Fault, Measures, gains
 from asr.verdicts import judge as judge_all
 
 FRAME = SAMPLE_RATE // 100  # samples, 10 ms
@@ -35,25 +34,22 @@ def audit_utterances(
 
     Returns:
         One row an utterance, in order.
-
-    Raises:
-        InputError: for a transcript that no decoder of the family can write.
     """
-    for utterance in utterances:
-        if (num_tokens := judge.num_tokens(utterance.text)) > judge.max_tokens:
-            raise InputError(
-                f"{utterance.id}: expected at most {judge.max_tokens} tokens, the decoder's, got "
-                f"{num_tokens} for {utterance.text!r:.80}"
-            )
     contrasts = hear_corpus(judge, waveforms, utterances, params, seed)
     measures = [
-        _measure(utterance, contrast, waveforms[index])
+        _measure(
+            utterance,
+            contrast,
+            waveforms[index],
+            writable=judge.num_tokens(utterance.text) <= judge.max_tokens,
+        )
         for index, (utterance, contrast) in enumerate(zip(utterances, contrasts, strict=True))
     ]
     return [
         AuditRow(
             id=utterance.id,
-            keep="no" if verdict.fault in params.drop else "yes",
+            # Nothing can be trained on what the decoder can't write.
+            keep="no" if verdict.fault in (*params.drop, Fault.TOO_MANY_TOKENS) else "yes",
             fault=verdict.fault or "",
             fit=_rounded(measured.fit),
             wholeness=_rounded(verdict.wholeness),
@@ -75,7 +71,9 @@ def audit_utterances(
     ]
 
 
-def _measure(utterance: Utterance, contrast: Contrast, waveform: Waveform) -> Measures:
+def _measure(
+    utterance: Utterance, contrast: Contrast, waveform: Waveform, *, writable: bool
+) -> Measures:
     fit, tail_gain = gains(contrast.log_probs, contrast.other_log_probs)
     key = sentence_key(utterance.text)
     return Measures(
@@ -88,6 +86,7 @@ def _measure(utterance: Utterance, contrast: Contrast, waveform: Waveform) -> Me
         end_drop_db=end_drop_db(waveform),
         no_speech_prob=contrast.heard.no_speech_prob,
         text_language=language_gap(utterance.text, utterance.language),
+        writable=writable,
     )
 
 

@@ -29,6 +29,7 @@ NUM_WORST_NAMED = 5
 class Fault(StrEnum):
     """What is wrong with an utterance, in the order in which it is looked for."""
 
+    TOO_MANY_TOKENS = "too_many_tokens"  # the decoder has no room for the transcript
     NO_SPEECH = "no_speech"
     WRONG_LANGUAGE = "wrong_language"
     TRUNCATED = "truncated"  # the audio ends before the text does
@@ -50,6 +51,7 @@ class Measures:
         end_drop_db: by how much the clip's last 30 ms are softer than its loud parts.
         no_speech_prob: the model's.
         text_language: see ``language_gap``; None where it can't be said.
+        writable: whether the decoder has room for the transcript.
     """
 
     duration_s: float
@@ -61,6 +63,7 @@ class Measures:
     end_drop_db: float
     no_speech_prob: float
     text_language: float | None
+    writable: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,8 @@ def judge(measures: Sequence[Measures], params: Params) -> list[Verdict]:
 
 
 def _fault(one: Measures, whole: float | None, params: Params) -> Fault | None:
+    if not one.writable:
+        return Fault.TOO_MANY_TOKENS
     fits = one.fit is None or one.fit >= params.min_fit
     language = 0.0 if one.text_language is None else one.text_language
     # Noise gains a little from itself now and then, so the model's word counts for something.
