@@ -15,6 +15,8 @@ FLAC would need four and saves a third.
 
 import hashlib
 import json
+import os
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -26,7 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from asr.audio import Samples, Waveform, from_int16
+from asr.audio import Waveform, from_int16
 from asr.errors import InputError
 from asr.utterance import Utterance
 
@@ -152,11 +154,15 @@ def read_utterances(folder: Path) -> list[Utterance]:
 class Waveforms:
     """The waveforms of given utterances, a sequence in their order.
 
-    Held in memory as int16, 115 MB an hour, and turned to float32 when asked for.
+    Held as int16, 115 MB an hour, in a file without a name that goes with this object: memory stays
+    as it is however many there are, and what the system has room for it keeps at hand. A clip is
+    read in microseconds and turned to float32 when asked for.
     """
 
     def __init__(self, prepared: Path, utterances: Sequence[Utterance]) -> None:
         """Read each shard that is needed once.
+
+        The file lies with the shards, where there is room: ``/tmp`` may be memory.
 
         Args:
             prepared: the folder of the prepared folders, ``data/prepared``.
@@ -164,8 +170,11 @@ class Waveforms:
 
         Raises:
             InputError: if a shard is missing or damaged, or a row is not the utterance's audio.
+            OSError: if the disk is full.
         """
-        self._samples: list[Samples] = [np.empty(0, np.int16)] * len(utterances)
+        self._file = tempfile.TemporaryFile(dir=prepared)  # noqa: SIM115
+        self._spans = np.zeros((len(utterances), 2), np.int64)  # start and size in the file
+        end = 0
         places: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         for index, utterance in enumerate(utterances):
             places[prepared / utterance.corpus / utterance.shard][utterance.row].append(index)
@@ -173,15 +182,21 @@ class Waveforms:
             for row, audio in _read_audio(path, set(indices)):
                 for index in indices.pop(row):
                     _check(path, utterances[index], audio)
-                    self._samples[index] = np.frombuffer(audio, dtype="<i2")
+                    self._spans[index] = end, len(audio)
+                end += self._file.write(audio)
             if indices:
                 raise InputError(f"{path}: expected a row {max(indices)}, got fewer rows")
+        self._file.flush()
 
     def __len__(self) -> int:
-        return len(self._samples)
+        return len(self._spans)
 
     def __getitem__(self, index: int) -> Waveform:
-        return from_int16(self._samples[index])
+        start, size = self._spans[index]
+        # Not mapped into memory: a disk that fills up would kill the process, and pages that the
+        # system may take back at any time would count as ours.
+        samples = os.pread(self._file.fileno(), size, start)
+        return from_int16(np.frombuffer(samples, dtype="<i2"))
 
 
 def read_waveforms(prepared: Path, utterances: Sequence[Utterance]) -> list[Waveform]:

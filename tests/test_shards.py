@@ -1,5 +1,7 @@
 # python -m pytest tests/test_shards.py
 import hashlib
+import subprocess
+import sys
 from collections import Counter
 
 import numpy as np
@@ -71,6 +73,37 @@ def test_waveforms_come_in_the_order_asked_for(prepared):
         assert waveform.dtype == np.float32
         np.testing.assert_allclose(waveform, tone(0.1, hz), atol=1 / 32768)
     assert len(Waveforms(prepared, asked)) == 4
+
+
+# Runs in a process of its own, whose peak is nobody else's.
+READ = """
+import sys
+from pathlib import Path
+from asr.shards import Waveforms, read_utterances
+from benchmarks.measure import peak_mb
+
+prepared = Path(sys.argv[1])
+utterances = read_utterances(prepared / "xx")
+before = peak_mb()
+waveforms = Waveforms(prepared, utterances)
+assert len(waveforms[len(waveforms) - 1]) == 480_000
+print(peak_mb() - before)
+"""
+
+
+def test_waveforms_take_no_memory_however_many_they_are(tmp_path):
+    """600 MB of them; a group of 64 rows of 1 MB passes through memory, a copy or two of it."""
+    (tmp_path / "xx").mkdir()
+    silence = bytes(30 * 32_000)
+    sha256 = hashlib.sha256(silence).hexdigest()
+    clips = ((utterance(str(n), duration_s=30.0, sha256=sha256), silence) for n in range(640))
+    write_shards(tmp_path / "xx", clips, max_bytes=200 * 10**6)
+    done = subprocess.run(
+        [sys.executable, "-c", READ, tmp_path], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 400
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["xx"]
 
 
 def test_equal_clips_give_equal_bytes(tmp_path):
