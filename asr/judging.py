@@ -110,7 +110,7 @@ def judge(recording: Recording, params: Params) -> list[Outcome]:
     if recording.fault is not None:
         return [Failed(name, Reason.UNREADABLE, recording.fault, None, text)]
     try:
-        decoded = decode(recording.audio, params.max_input_s)
+        decoded = decode(bytes(recording.audio), params.max_input_s)
     except UndecodableError as error:
         if not _says_something(recording):
             return [_wordless(name, text, None)]

@@ -31,7 +31,7 @@ from asr.code_version import code_version
 from asr.errors import InputError
 from asr.files import sha256_of
 from asr.judging import Failed, Kept, Outcome, Passed
-from asr.raw import Recording
+from asr.raw import Recording, sha256_of_audio
 from asr.rejects import Reason
 from asr.schemas.prepare import Params
 from asr.shards import ShardAudio
@@ -221,7 +221,7 @@ class LastRun:
     def _key(self, recording: Recording) -> bytes:
         digest = hashlib.sha256(self._version)
         digest.update(repr([getattr(recording, name) for name in _SAID]).encode())
-        digest.update(hashlib.sha256(recording.audio).digest())
+        digest.update(sha256_of_audio(recording.audio))
         return digest.digest()
 
     def _path(self, name: str) -> Path:

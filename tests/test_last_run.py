@@ -13,7 +13,7 @@ import pytest
 
 from asr.last_run import last_run
 from asr.preparing import Outs, prepare_corpus
-from asr.raw import Recording
+from asr.raw import FILES, RawFiles, Recording, stored, write_files, write_provenance
 from asr.workers import Workers
 from tests.examples import wav
 from tests.test_preparing import CORPUS, PARAMS
@@ -75,6 +75,29 @@ def test_what_comes_in_is_all_that_is_decoded(prepare, tmp_path):
     assert prepare(more) == prepare(more, "from scratch")
     fewer = RECORDINGS[:3] + RECORDINGS[30:]
     assert prepare(fewer) == prepare(fewer, "from scratch, too")
+
+
+def test_a_file_whose_hash_is_known_is_not_read(prepare, tmp_path, monkeypatch):
+    read = []
+    get = RawFiles.__getitem__
+    monkeypatch.setattr(
+        RawFiles, "__getitem__", lambda *asked: read.append(asked[1]) or get(*asked)
+    )
+
+    def prepare_raw(recordings):
+        num_files = write_files(tmp_path / FILES, [(one.file, one.audio) for one in recordings])
+        write_provenance(tmp_path, CORPUS.provenance.model_copy(update={"num_files": num_files}))
+        raw = RawFiles(tmp_path)
+        read.clear()
+        return prepare([replace(one, audio=stored(raw, one.file)) for one in recordings])
+
+    recordings = RECORDINGS[:20]
+    assert prepare_raw(recordings) == prepare(recordings, "from scratch")
+    assert len(read) == 20
+    more = [*recordings[:5], recording(200), *recordings[5:]]
+    more[9] = replace(more[9], audio=recording(201).audio)  # of the same size
+    assert prepare_raw(more) == prepare(more, "from scratch, too")
+    assert read == ["r200.wav", more[9].file]
 
 
 def test_another_text_sound_or_limit_is_another_question(prepare, tmp_path):
