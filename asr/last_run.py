@@ -27,6 +27,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
+
 from asr.code_version import code_version
 from asr.errors import InputError
 from asr.files import sha256_of
@@ -97,6 +99,8 @@ class LastRun:
         self._new: sqlite3.Connection | None = None
         self._sha256s: dict[str, str] = {}  # of the files of whole shards, by name
         self._lost: set[bytes] = set()  # samples that were heard, and are in no whole shard
+        self._in_order: Iterator[tuple[bytes, str]] = iter(())
+        self._ahead: tuple[bytes, str] | None = None  # the next of it
         self._audio: tuple[str, ShardAudio] | None = None
         # By name, of recordings on their way: key, and what the index says of it
         self._asked: dict[str, tuple[bytes, str | None]] = {}
@@ -114,7 +118,7 @@ class LastRun:
         """What was heard in a recording, samples by their size; None if that is not known."""
         key = self._key(recording)
         text = self._told(key)
-        outcomes = [_outcome(*told) for told in json.loads(text)] if text else None
+        outcomes = [_outcome(*told) for told in from_json(text)] if text else None
         if outcomes and self._lost and any(map(self._is_lost, outcomes)):
             outcomes = None
         self._asked[recording.name] = key, text if outcomes else None
@@ -212,11 +216,19 @@ class LastRun:
         return isinstance(outcome, Passed) and bytes.fromhex(outcome.sha256) in self._lost
 
     def _told(self, key: bytes) -> str | None:
+        """What the index says under a key. Most come in its order: a lookup takes longer."""
         if not self._old:
             return None
-        query = "SELECT outcomes FROM recordings WHERE key = ?"
-        found = self._old.execute(query, (key,)).fetchone()
-        return found[0] if found else None
+        if self._ahead is None or self._ahead[0] != key:
+            query = "SELECT rowid FROM recordings WHERE key = ?"
+            if not (found := self._old.execute(query, (key,)).fetchone()):
+                return None
+            query = "SELECT key, outcomes FROM recordings WHERE rowid >= ? ORDER BY rowid"
+            self._in_order = self._old.execute(query, found)
+            self._ahead = next(self._in_order)
+        text = self._ahead[1]
+        self._ahead = next(self._in_order, None)
+        return text
 
     def _key(self, recording: Recording) -> bytes:
         digest = hashlib.sha256(self._version)

@@ -6,7 +6,6 @@ language lacks, is a mistake worth seeing, and that is all this is for.
 """
 
 import unicodedata
-from collections import Counter
 
 _CYRILLIC = "абвгдежзклмнопрстуфхцчш"
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
@@ -38,6 +37,7 @@ ALPHABETS = {
     "tr": "abcçdefgğhıijklmnoöprsştuüvyzâîû",
     "uk": _CYRILLIC + "ґєиіїйщьюя",
 }
+_SETS = {language: frozenset(alphabet) for language, alphabet in ALPHABETS.items()}
 _LANGUAGES_OF = {  # by letter
     letter: frozenset(language for language, alphabet in ALPHABETS.items() if letter in alphabet)
     for letter in "".join(ALPHABETS.values())
@@ -51,15 +51,21 @@ def languages_by_letters(text: str) -> list[str]:
     """
     # Composed, since й is one letter; marks alone, as Hebrew's vowel points, are none.
     letters = [c for c in unicodedata.normalize("NFC", text).lower() if c.isalpha()]
-    num_known: Counter[str] = Counter()
-    # Letters that the same languages have are counted together: a text has few such kinds.
-    for languages, num in Counter(_LANGUAGES_OF.get(letter) for letter in letters).items():
-        for language in languages or ():
-            num_known[language] += num
-    most = max(num_known.values(), default=0)
+    # As a rule some language has them all, which is seen much sooner than how many each has.
+    if letters and (all_of := _having_all(set(letters))):
+        return sorted(all_of)
+    num_known = {
+        language: sum(letter in alphabet for letter in letters)
+        for language, alphabet in _SETS.items()
+    }
+    most = max(num_known.values())
     if most == 0 or most < 0.9 * len(letters):
         return []
     return sorted(language for language, num in num_known.items() if num == most)
+
+
+def _having_all(letters: set[str]) -> frozenset[str]:
+    return frozenset.intersection(*(_LANGUAGES_OF.get(one, frozenset()) for one in letters))
 
 
 def fits_language(language: str, by_letters: list[str]) -> bool:

@@ -40,7 +40,7 @@ class Waiting:
 
     def __init__(self, file: IO[bytes], last: LastRun) -> None:
         self._file = file
-        self._end = 0
+        self._end = self._position = 0
         self.last = last
 
     def add(self, utterance: Utterance, file: str, samples: bytes | Kept) -> Heard:
@@ -48,7 +48,8 @@ class Waiting:
         content = utterance.model_dump_json().encode()
         name = file.encode()
         size, waits = (samples.size, b"") if isinstance(samples, Kept) else (len(samples), samples)
-        self._file.seek(self._end)
+        if self._position != self._end:  # seeking empties the file's buffer
+            self._file.seek(self._end)
         self._file.writelines((content, name, waits))
         heard = Heard(
             utterance.id,
@@ -61,6 +62,7 @@ class Waiting:
             isinstance(samples, Kept),
         )
         self._end += len(content) + len(name) + len(waits)
+        self._position = self._end
         return heard
 
     def utterance(self, clip: Heard) -> Utterance:
@@ -83,4 +85,5 @@ class Waiting:
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
+        self._position = offset + size
         return self._file.read(size)

@@ -77,6 +77,13 @@ def test_what_comes_in_is_all_that_is_decoded(prepare, tmp_path):
     assert prepare(fewer) == prepare(fewer, "from scratch, too")
 
 
+def test_what_is_known_is_found_in_any_order(prepare, tmp_path):
+    prepare(RECORDINGS)
+    for others in (RECORDINGS[::-1], RECORDINGS[7:] + RECORDINGS[:7], [*RECORDINGS[::3]] * 2):
+        assert known(tmp_path / "last", others) == [one.name for one in others]
+    assert prepare(RECORDINGS[::-1]) == prepare(RECORDINGS[::-1], "from scratch")
+
+
 def test_a_file_whose_hash_is_known_is_not_read(prepare, tmp_path, monkeypatch):
     read = []
     get = RawFiles.__getitem__
