@@ -38,6 +38,7 @@ ALPHABETS = {
     "uk": _CYRILLIC + "ґєиіїйщьюя",
 }
 _SETS = {language: frozenset(alphabet) for language, alphabet in ALPHABETS.items()}
+_NONE: frozenset[str] = frozenset()
 _LANGUAGES_OF = {  # by letter
     letter: frozenset(language for language, alphabet in ALPHABETS.items() if letter in alphabet)
     for letter in "".join(ALPHABETS.values())
@@ -50,22 +51,22 @@ def languages_by_letters(text: str) -> list[str]:
     Empty where there is no letter, or none has as many as nine in ten.
     """
     # Composed, since й is one letter; marks alone, as Hebrew's vowel points, are none.
-    letters = [c for c in unicodedata.normalize("NFC", text).lower() if c.isalpha()]
-    # As a rule some language has them all, which is seen much sooner than how many each has.
-    if letters and (all_of := _having_all(set(letters))):
-        return sorted(all_of)
+    composed = unicodedata.normalize("NFC", text).lower()
+    different = [c for c in set(composed) if c.isalpha()]
+    if not different:
+        return []
+    # As a rule some languages have them all, which is seen sooner than how many each has.
+    if having_all := frozenset.intersection(*(_LANGUAGES_OF.get(c, _NONE) for c in different)):
+        return sorted(having_all)
+    letters = [c for c in composed if c.isalpha()]
     num_known = {
         language: sum(letter in alphabet for letter in letters)
         for language, alphabet in _SETS.items()
     }
     most = max(num_known.values())
-    if most == 0 or most < 0.9 * len(letters):
+    if most < 0.9 * len(letters):
         return []
     return sorted(language for language, num in num_known.items() if num == most)
-
-
-def _having_all(letters: set[str]) -> frozenset[str]:
-    return frozenset.intersection(*(_LANGUAGES_OF.get(one, frozenset()) for one in letters))
 
 
 def fits_language(language: str, by_letters: list[str]) -> bool:
