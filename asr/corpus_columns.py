@@ -159,9 +159,11 @@ def id_value(row: Row, key: str | None) -> str | None:
         InputError: if it is anything else.
     """
     value = row.values.get(key) if key is not None else None
-    if isinstance(value, bool) or not isinstance(value, str | int | None):
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
         raise InputError(f"{row.place}: {key}: expected a name or number, got {value!r:.80}")
-    return None if value is None else str(value).strip() or None
+    return str(value).strip() or None
 
 
 def language_value(row: Row, key: str | None) -> str | None:

@@ -2,10 +2,11 @@
 
 import re
 from collections import defaultdict
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from asr.errors import InputError
-from asr.raw import Files
+from asr.raw import Files, Stored, stored
 
 AUDIO_ENDINGS = (
     ".aac", ".aif", ".aiff", ".amr", ".au", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
@@ -31,7 +32,8 @@ def is_audio(name: str) -> bool:
 
 def is_visible(name: str) -> bool:
     """Whether no part of the path is hidden."""
-    return not any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    path = f"/{name}/"
+    return "/." not in path and "/__MACOSX/" not in path
 
 
 def stem(name: str) -> str:
@@ -39,6 +41,7 @@ def stem(name: str) -> str:
     return str(PurePosixPath(name).with_suffix("")) if "." in name.rpartition("/")[2] else name
 
 
+@lru_cache(1024)  # of a corpus's few folders and tables, asked for each of its recordings
 def given_split(subset: str) -> str | None:
     """train, dev or test, if that is what a corpus means by its name for a subset.
 
@@ -126,8 +129,8 @@ class AudioFiles:
             {named, f"{manifest_folder}/{named}" if manifest_folder else named}
         )
 
-    def __getitem__(self, name: str) -> bytes:
-        return self._files[name]
+    def __getitem__(self, name: str) -> bytes | Stored:
+        return stored(self._files, name)
 
     def names(self) -> list[str]:
         """The recordings, in the order of names."""

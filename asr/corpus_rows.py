@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -76,12 +77,14 @@ def parse_json(text: str, place: str) -> Any:
         InputError: naming ``place`` and what was found.
     """
     try:
-        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_object)
+        value = _JSON.decode(text)
     except RecursionError as error:
         raise InputError(f"{place}: expected JSON, got it nested too deep") from error
     except ValueError as error:
         raise InputError(f"{place}: expected JSON, got {str(error)[:160]}") from error
-    _check_texts(value, place)
+    # Looking at each text takes longer than parsing; what can't be stored is escaped, or seen here.
+    if "\\u" in text or _UNSTORABLE.search(text):
+        _check_texts(value, place)
     return value
 
 
@@ -95,6 +98,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         raise ValueError(f"key {next(k for k in keys if keys.count(k) > 1)!r:.80} twice")
     return found
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_object)
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _check_texts(value: Any, place: str) -> None:
@@ -119,7 +126,7 @@ def check_text(value: str, where: str) -> None:
     """
     if "\0" in value:
         raise InputError(f"{where}: expected text, got a null byte in {value!r:.80}")
-    if any("\ud800" <= letter <= "\udfff" for letter in value):
+    if _UNSTORABLE.search(value):
         raise InputError(f"{where}: expected text, got half a letter in {value!r:.80}")
 
 

@@ -75,6 +75,7 @@ class Inventory:
         texts = [segment.text for segment in recording.segments] or [recording.text or ""]
         text = " ".join(texts).strip()
         transcript = ("timed" if recording.segments else "whole") if text else "none"
+        by_letters = languages_by_letters(text)
         failed = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         passed = [outcome.name for outcome in outcomes if not isinstance(outcome, Failed)]
         self._rows.writerow(
@@ -85,7 +86,7 @@ class Inventory:
                 *((facts[key] for key in _FACTS) if facts else [""] * len(_FACTS)),  # type: ignore[literal-required]
                 transcript,
                 language,
-                " ".join(languages_by_letters(text)),
+                " ".join(by_letters),
                 recording.speaker_id or "",
                 license,
                 recording.attributes.get("source_url", ""),
@@ -97,7 +98,7 @@ class Inventory:
         self._num_recordings += 1
         self._counts["transcript"][transcript] += 1
         if text:
-            self._counts["letters"]["fit" if fits_language(text, language) else "differ"] += 1
+            self._counts["letters"]["fit" if fits_language(language, by_letters) else "differ"] += 1
         if facts:
             self._count_facts(facts)
 
@@ -123,15 +124,14 @@ class Inventory:
         reason_of = {reject.id: reject.reason for reject in repeated}
         self._file.seek(0)
         with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            for row in csv.DictReader(self._file, COLUMNS):
-                passed = [f"{self._corpus}/{n}" for n in row["num_utterances"].split("\n") if n]
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            for *known, names, rejected, _ in csv.reader(self._file):
+                passed = [f"{self._corpus}/{name}" for name in names.split("\n") if name]
                 reasons = {reason_of[one] for one in passed if one in reason_of}
-                row["num_utterances"] = str(sum(one in kept for one in passed))
-                row["rejected"] = " ".join(sorted({*row["rejected"].split(), *reasons}))
-                row["duplicate"] = "yes" if reasons else "no"
-                writer.writerow(row)
+                num_kept = sum(one in kept for one in passed)
+                rejected = " ".join(sorted({*rejected.split(), *reasons}))
+                writer.writerow([*known, num_kept, rejected, "yes" if reasons else "no"])
 
     def write_validation(
         self, path: Path, kept_s: Iterable[float], rejects: Iterable[Reject]

@@ -48,17 +48,13 @@ class Facts(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Samples that were heard before, and lie in a shard of the last run.
+class Kept:
+    """Samples that were heard before, and lie in a shard of the last run, found by their hash.
 
     Attributes:
-        shard: its name there.
-        row: in that shard.
         size: of the samples, in bytes.
     """
 
-    shard: str
-    row: int
     size: int
 
 
@@ -70,7 +66,7 @@ class Passed:
         name: unique in its corpus; the recording's, or made of it where one holds several.
         text: raw transcript.
         duration_s: of the samples, in seconds.
-        samples: int16, little endian, mono, 16 kHz; or where they lie, which ``judge`` never says.
+        samples: int16, little endian, mono, 16 kHz; or ``Kept``, which ``judge`` never says.
         sha256: of ``samples``, in hexadecimal.
         attributes: what was found, besides what the source says.
         facts: of the recording's whole file.
@@ -79,7 +75,7 @@ class Passed:
     name: str
     text: str
     duration_s: float
-    samples: bytes | Place
+    samples: bytes | Kept
     sha256: str
     attributes: dict[str, str] = field(default_factory=dict)
     facts: Facts | None = None
@@ -114,7 +110,7 @@ def judge(recording: Recording, params: Params) -> list[Outcome]:
     if recording.fault is not None:
         return [Failed(name, Reason.UNREADABLE, recording.fault, None, text)]
     try:
-        decoded = decode(recording.audio, params.max_input_s)
+        decoded = decode(bytes(recording.audio), params.max_input_s)
     except UndecodableError as error:
         if not _says_something(recording):
             return [_wordless(name, text, None)]

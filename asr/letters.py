@@ -38,6 +38,11 @@ ALPHABETS = {
     "uk": _CYRILLIC + "ґєиіїйщьюя",
 }
 _SETS = {language: frozenset(alphabet) for language, alphabet in ALPHABETS.items()}
+_NONE: frozenset[str] = frozenset()
+_LANGUAGES_OF = {  # by letter
+    letter: frozenset(language for language, alphabet in ALPHABETS.items() if letter in alphabet)
+    for letter in "".join(ALPHABETS.values())
+}
 
 
 def languages_by_letters(text: str) -> list[str]:
@@ -46,17 +51,24 @@ def languages_by_letters(text: str) -> list[str]:
     Empty where there is no letter, or none has as many as nine in ten.
     """
     # Composed, since й is one letter; marks alone, as Hebrew's vowel points, are none.
-    letters = [c for c in unicodedata.normalize("NFC", text).lower() if c.isalpha()]
+    composed = unicodedata.normalize("NFC", text).lower()
+    different = [c for c in set(composed) if c.isalpha()]
+    if not different:
+        return []
+    # As a rule some languages have them all, which is seen sooner than how many each has.
+    if having_all := frozenset.intersection(*(_LANGUAGES_OF.get(c, _NONE) for c in different)):
+        return sorted(having_all)
+    letters = [c for c in composed if c.isalpha()]
     num_known = {
         language: sum(letter in alphabet for letter in letters)
         for language, alphabet in _SETS.items()
     }
     most = max(num_known.values())
-    if most == 0 or most < 0.9 * len(letters):
+    if most < 0.9 * len(letters):
         return []
     return sorted(language for language, num in num_known.items() if num == most)
 
 
-def fits_language(text: str, language: str) -> bool:
-    """Whether ``language`` is among ``languages_by_letters``, or too little is known to say."""
-    return language not in ALPHABETS or language in languages_by_letters(text)
+def fits_language(language: str, by_letters: list[str]) -> bool:
+    """Whether ``language`` is among those of ``languages_by_letters``, or not in the table."""
+    return language not in ALPHABETS or language in by_letters

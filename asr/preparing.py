@@ -101,7 +101,8 @@ def prepare_corpus(
         _check_losses(corpus.name, len(kept), rejects, params, outs.rejects)
         _write(kept, waiting, last, beside, params.shard_mb * MIB)
     if not params.max_utterances:  # a quick look must not make the whole be decoded again
-        last.done()
+        written = {clip.recording for clip in kept}
+        last.done(clip.recording for clip in heard if clip.recording not in written)
 
 
 def _write(
@@ -116,7 +117,7 @@ def _write(
             link_or_copy(same, path)
         else:
             write_shard(path, ((waiting.utterance(c), waiting.samples(c)) for c in clips))
-        last.keep_shard(name, path, [(clip.recording, clip.samples_size) for clip in clips])
+        last.keep_shard(name, path, (clip.recording for clip in clips))
 
 
 def _duration_s(clip: Heard) -> float:

@@ -1,7 +1,15 @@
-"""A corpus as its source has it: files by name, untouched, in one tar; provenance beside it."""
+"""A corpus as its source has it: files by name, untouched, in one tar; provenance beside it.
 
+The tar ends with a table of contents that has each file's SHA-256 (``asr/tar_contents.py``). Who
+knows a file by it believes, unread, that the file is as fetch wrote it, as DVC believes of the
+whole folder; who reads a file checks it.
+"""
+
+import hashlib
 import io
 import tarfile
+import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +20,40 @@ from pydantic import Field, ValidationError
 from asr.errors import InputError, faults
 from asr.files import read_json, write_json
 from asr.schemas import Schema
+from asr.tar_contents import NAME, Contents, forget_members, read_contents
 
 FILES = "files.tar"
 PROVENANCE = "source.json"
+
+
+class Stored:
+    """The bytes of a file in a tar, read when asked for: ``bytes(stored)``."""
+
+    __slots__ = ("_files", "_name", "_size", "sha256")
+
+    def __init__(self, files: "RawFiles", name: str, size: int, sha256: bytes) -> None:
+        """``sha256`` is of the bytes, which need not be read for it."""
+        self._files, self._name, self._size, self.sha256 = files, name, size, sha256
+
+    def __bytes__(self) -> bytes:
+        return self._files[self._name]
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
+        """For another process, which may have no such tar, it is bytes."""
+        return bytes, (bytes(self),)
+
+
+def stored(files: "Files", name: str) -> bytes | Stored:
+    """A recording's bytes, unread if ``files`` can tell their hash."""
+    return files.stored(name) if isinstance(files, RawFiles) else files[name]
+
+
+def sha256_of_audio(audio: bytes | Stored) -> bytes:
+    """The hash of a recording's bytes."""
+    return audio.sha256 if isinstance(audio, Stored) else hashlib.sha256(audio).digest()
 
 
 @dataclass(frozen=True)
@@ -58,7 +97,7 @@ class Recording:
 
     name: str
     text: str | None
-    audio: bytes
+    audio: bytes | Stored
     file: str
     speaker_id: str | None = None
     session_id: str | None = None
@@ -101,7 +140,11 @@ def write_files(path: Path, files: Iterable[tuple[str, bytes]]) -> int:
         InputError: if a name comes twice, or is no UTF-8, so that no manifest could hold it.
     """
     seen: set[str] = set()
-    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+    with (
+        tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar,
+        tempfile.TemporaryFile(dir=path.parent) as file,
+    ):
+        contents = Contents(file)
         for name, content in files:
             if name in seen:
                 raise InputError(f"{name}: the source has two files of this name")
@@ -109,11 +152,15 @@ def write_files(path: Path, files: Iterable[tuple[str, bytes]]) -> int:
                 name.encode()
             except UnicodeEncodeError as error:
                 raise InputError(f"{name!r}: expected a file name in UTF-8, got {error}") from error
+            if name == NAME:
+                raise InputError(f"{name}: a file of this name is the table of contents")
             seen.add(name)
             header = tarfile.TarInfo(name)
             header.size = len(content)
             tar.addfile(header, io.BytesIO(content))
-            _forget_members(tar)
+            forget_members(tar)
+            contents.add(name, tar.offset - _in_blocks(len(content)), content)
+        contents.write(tar)
     return len(seen)
 
 
@@ -147,7 +194,7 @@ class Files(Protocol):
 class RawFiles:
     """The files of a raw folder: a read-only mapping from name to bytes, in the order of names.
 
-    Only names and places are held in memory; bytes are read when asked for.
+    Only names, places and hashes are held in memory; bytes are read when asked for.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -158,27 +205,38 @@ class RawFiles:
         """
         self._path = folder / FILES
         self._file = self._path.open("rb")
+        self._reading = threading.Lock()
         try:
-            with tarfile.open(fileobj=self._file, mode="r:") as tar:
-                members = sorted(_members(tar))
+            places = read_contents(self._file, str(self._path))
         except tarfile.TarError as error:
             raise InputError(f"{self._path}: expected a whole tar, got {error}") from error
-        self._places = {name: (offset, size) for name, offset, size in members}
+        self._places = dict(sorted(places.items()))
         # A tar that was cut between two files reads as a shorter tar without complaint.
-        if len(members) != (expected := read_provenance(folder).num_files):
-            raise InputError(f"{self._path}: expected {expected} files, got {len(members)}")
+        if len(places) != (expected := read_provenance(folder).num_files):
+            raise InputError(f"{self._path}: expected {expected} files, got {len(places)}")
 
     def __getitem__(self, name: str) -> bytes:
-        offset, size = self._places[name]
-        self._file.seek(offset)
-        content = self._file.read(size)
+        offset, size, sha256 = self._places[name]
+        with self._reading:  # the thread that hands work to other processes reads too
+            self._file.seek(offset)
+            content = self._file.read(size)
         if len(content) != size:
             raise InputError(f"{self._path}: {name}: expected {size} bytes, got {len(content)}")
+        if sha256 and (got := hashlib.sha256(content).digest()) != sha256:
+            raise InputError(
+                f"{self._path}: {name}: expected SHA-256 {sha256.hex()}, got {got.hex()}; "
+                "was it changed since fetch wrote it?"
+            )
         return content
+
+    def stored(self, name: str) -> bytes | Stored:
+        """As the mapping, but unread if the table of contents has the file's hash."""
+        _, size, sha256 = self._places[name]
+        return Stored(self, name, size, sha256) if sha256 else self[name]
 
     def open(self, name: str) -> BinaryIO:
         """A file to read in parts: a large one need not fit into memory. Close it after use."""
-        offset, size = self._places[name]
+        offset, size, _ = self._places[name]
         return io.BufferedReader(_Section(self._path, offset, size), 1 << 16)
 
     def __contains__(self, name: object) -> bool:
@@ -223,13 +281,6 @@ class _Section(io.RawIOBase):
         super().close()
 
 
-def _members(tar: tarfile.TarFile) -> Iterator[tuple[str, int, int]]:
-    """Name, offset and size of each file."""
-    while member := tar.next():
-        _forget_members(tar)
-        yield member.name, member.offset_data, member.size
-
-
-def _forget_members(tar: tarfile.TarFile) -> None:
-    """Tarfile keeps a kilobyte of each file that it read or wrote."""
-    tar.members = []  # type: ignore[attr-defined]
+def _in_blocks(size: int) -> int:
+    """Bytes that a file of ``size`` takes in a tar."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from asr.raw import Recording
+from asr.raw import Recording, sha256_of_audio
 from asr.schemas.corpora import Withdrawn
 from asr.withdrawal import hash_of_id, is_withdrawn
 
@@ -55,7 +55,7 @@ class Traces:
         for one in recordings:
             self.ids.add(hash_of_id(f"{self.corpus}/{one.name}"))
             if one.audio:
-                self.files.add(hashlib.sha256(one.audio).hexdigest())
+                self.files.add(sha256_of_audio(one.audio).hex())
 
     def in_file(self, path: Path) -> bool:
         """Whether a file holds any of it."""

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import IO
 
-from asr.judging import Place
+from asr.judging import Kept
 from asr.last_run import LastRun
 from asr.sentence import sentence_key
 from asr.utterance import Utterance
@@ -22,7 +22,7 @@ class Heard:
         size: of the utterance, in bytes.
         file_size: of the file's name, in bytes.
         samples_size: in bytes.
-        place: where the samples lie instead, if they were heard before.
+        kept: whether the samples lie in a shard of the last run instead.
     """
 
     id: str
@@ -32,7 +32,7 @@ class Heard:
     size: int
     file_size: int
     samples_size: int
-    place: Place | None
+    kept: bool
 
 
 class Waiting:
@@ -40,15 +40,16 @@ class Waiting:
 
     def __init__(self, file: IO[bytes], last: LastRun) -> None:
         self._file = file
-        self._end = 0
+        self._end = self._position = 0
         self.last = last
 
-    def add(self, utterance: Utterance, file: str, samples: bytes | Place) -> Heard:
+    def add(self, utterance: Utterance, file: str, samples: bytes | Kept) -> Heard:
         """Put an utterance, the name of its file and its samples at the end."""
         content = utterance.model_dump_json().encode()
         name = file.encode()
-        place, waits = (samples, b"") if isinstance(samples, Place) else (None, samples)
-        self._file.seek(self._end)
+        size, waits = (samples.size, b"") if isinstance(samples, Kept) else (len(samples), samples)
+        if self._position != self._end:  # seeking empties the file's buffer
+            self._file.seek(self._end)
         self._file.writelines((content, name, waits))
         heard = Heard(
             utterance.id,
@@ -57,10 +58,11 @@ class Waiting:
             self._end,
             len(content),
             len(name),
-            place.size if place else len(waits),
-            place,
+            size,
+            isinstance(samples, Kept),
         )
         self._end += len(content) + len(name) + len(waits)
+        self._position = self._end
         return heard
 
     def utterance(self, clip: Heard) -> Utterance:
@@ -77,10 +79,11 @@ class Waiting:
 
     def samples(self, clip: Heard) -> bytes:
         """Int16, little endian."""
-        if clip.place:
-            return self.last.samples(clip.place)
+        if clip.kept:
+            return self.last.samples(clip.recording)
         return self._read(clip.offset + clip.size + clip.file_size, clip.samples_size)
 
     def _read(self, offset: int, size: int) -> bytes:
         self._file.seek(offset)
+        self._position = offset + size
         return self._file.read(size)

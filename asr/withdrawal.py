@@ -87,7 +87,7 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
                     del row["audio"], row["withdrawn"]
                     if one.audio and one.file not in stored:
                         stored.add(one.file)
-                        yield one.file, one.audio
+                        yield one.file, bytes(one.audio)
                 described.write(json.dumps(row, ensure_ascii=False) + "\n")
             if shared := sorted(gone & stored):
                 raise InputError(
@@ -119,7 +119,7 @@ def _read_kept(raw: Path) -> Iterator[Recording]:
                 del row["id"]
                 row["segments"] = tuple(Segment(**one) for one in row["segments"])
                 there = row["file"] in files  # not so where it could not be read
-                yield Recording(audio=files[row["file"]] if there else b"", **row)
+                yield Recording(audio=files.stored(row["file"]) if there else b"", **row)
             except (AttributeError, KeyError, TypeError) as error:
                 raise InputError(f"{place}: expected a recording, got {error!r}") from error
 

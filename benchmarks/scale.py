@@ -186,7 +186,7 @@ def _read(repo: Path, layout: str) -> dict[str, float]:
     started = time.perf_counter()
     files = RawFiles(repo / "data/raw" / NAME)
     read: Callable[..., Any] = corpus_format(layout).read
-    num = sum(1 for _ in read(files, LANGUAGE, {}))
+    num = sum(1 for one in read(files, LANGUAGE, {}) if bytes(one.audio))
     return {"seconds": round(time.perf_counter() - started, 2), "num": num}
 
 

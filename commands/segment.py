@@ -69,7 +69,7 @@ def _untimed(recording: Recording, params: PrepareParams) -> Waveform | None:
     if recording.segments or recording.fault or not recording.text:
         return None
     try:
-        waveform = decode(recording.audio, params.max_input_s).waveform
+        waveform = decode(bytes(recording.audio), params.max_input_s).waveform
     except UndecodableError as error:
         print(f"{recording.file}: {error}", file=sys.stderr)
         return None

@@ -75,7 +75,7 @@ def test_what_was_exported_is_read_again_the_same(prepared, form, tmp_path):
         assert one.attributes["split"] == ("train" if n < 4 else "test")
         assert form == "nemo" or one.attributes["age_bucket"] == "5-7"
         expected = hashlib.sha256(to_int16(tone(0.2 + n / 100, hz=200.0 + n)).tobytes())
-        assert samples_sha256(one.audio) == expected.hexdigest()
+        assert samples_sha256(bytes(one.audio)) == expected.hexdigest()
 
 
 def test_qwen3_asr_has_absolute_paths_and_the_languages_name(prepared):

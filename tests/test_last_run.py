@@ -1,6 +1,7 @@
 # python -m pytest tests/test_last_run.py
 """What is known of the last run is never wrong, and is known."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.last_run import INDEX, last_run
+from asr.last_run import last_run
 from asr.preparing import Outs, prepare_corpus
-from asr.raw import Recording
+from asr.raw import FILES, RawFiles, Recording, stored, write_files, write_provenance
 from asr.workers import Workers
 from tests.examples import wav
 from tests.test_preparing import CORPUS, PARAMS
@@ -76,6 +77,36 @@ def test_what_comes_in_is_all_that_is_decoded(prepare, tmp_path):
     assert prepare(fewer) == prepare(fewer, "from scratch, too")
 
 
+def test_what_is_known_is_found_in_any_order(prepare, tmp_path):
+    prepare(RECORDINGS)
+    for others in (RECORDINGS[::-1], RECORDINGS[7:] + RECORDINGS[:7], [*RECORDINGS[::3]] * 2):
+        assert known(tmp_path / "last", others) == [one.name for one in others]
+    assert prepare(RECORDINGS[::-1]) == prepare(RECORDINGS[::-1], "from scratch")
+
+
+def test_a_file_whose_hash_is_known_is_not_read(prepare, tmp_path, monkeypatch):
+    read = []
+    get = RawFiles.__getitem__
+    monkeypatch.setattr(
+        RawFiles, "__getitem__", lambda *asked: read.append(asked[1]) or get(*asked)
+    )
+
+    def prepare_raw(recordings):
+        num_files = write_files(tmp_path / FILES, [(one.file, one.audio) for one in recordings])
+        write_provenance(tmp_path, CORPUS.provenance.model_copy(update={"num_files": num_files}))
+        raw = RawFiles(tmp_path)
+        read.clear()
+        return prepare([replace(one, audio=stored(raw, one.file)) for one in recordings])
+
+    recordings = RECORDINGS[:20]
+    assert prepare_raw(recordings) == prepare(recordings, "from scratch")
+    assert len(read) == 20
+    more = [*recordings[:5], recording(200), *recordings[5:]]
+    more[9] = replace(more[9], audio=recording(201).audio)  # of the same size
+    assert prepare_raw(more) == prepare(more, "from scratch, too")
+    assert read == ["r200.wav", more[9].file]
+
+
 def test_another_text_sound_or_limit_is_another_question(prepare, tmp_path):
     prepare(RECORDINGS)
     first, second = RECORDINGS[:2]
@@ -99,17 +130,53 @@ def test_a_flipped_byte_is_decoded_again(prepare, tmp_path):
 
 
 def test_a_damaged_index_is_never_believed(prepare, tmp_path):
-    first = prepare(RECORDINGS[:20])
-    index = tmp_path / "last" / INDEX
+    recordings = RECORDINGS[:20]
+    first = prepare(recordings)
+    (index,) = (tmp_path / "last").glob("*.sqlite")
     whole = index.read_bytes()
-    for place in range(0, len(whole), len(whole) // 40):
-        damaged = bytearray(whole)
-        damaged[place] ^= 0x10
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 0x10
+    for damaged in (flipped, b"", whole[:100], whole + b"\0"):
         index.write_bytes(damaged)
-        assert prepare(RECORDINGS[:20]) == first
-    for cut in (0, 100, len(whole) // 2):
-        index.write_bytes(whole[:cut])
-        assert prepare(RECORDINGS[:20]) == first
+        assert known(tmp_path / "last", recordings) == []
+    assert prepare(recordings) == first
+    assert not index.exists()
+    assert len(known(tmp_path / "last", recordings)) == len(recordings)
+
+
+def test_of_two_whole_indices_either_will_do(prepare, tmp_path):
+    """A kill after the new one has its name, and before the old one is removed, leaves both."""
+    prepare(RECORDINGS[:20])
+    (index,) = (tmp_path / "last").glob("*.sqlite")
+    content, shards = index.read_bytes(), list((tmp_path / "last").glob("*.parquet"))
+    for shard in shards:
+        os.link(shard, tmp_path / shard.name)
+    first = prepare(RECORDINGS)
+    index.write_bytes(content)
+    for shard in shards:
+        (tmp_path / shard.name).replace(shard)
+    assert prepare(RECORDINGS) == first
+    assert len(list((tmp_path / "last").glob("*.sqlite"))) == 1
+
+
+def test_a_shard_of_another_time_is_hashed_again(prepare, tmp_path):
+    prepare(RECORDINGS)
+    shard = min((tmp_path / "last").glob("*.parquet"))
+    os.utime(shard)
+    assert len(known(tmp_path / "last", RECORDINGS)) == len(RECORDINGS)
+    with shard.open("r+b") as file:  # the same inode and size
+        file.seek(1000)
+        file.write(b"damaged")
+    assert 0 < len(known(tmp_path / "last", RECORDINGS)) < len(RECORDINGS)
+
+
+def test_what_is_contradicted_lies_in_no_shard_and_is_decoded_again(prepare, tmp_path):
+    contrary = replace(recording(3), name="contrary", text="Іншае.")
+    first = prepare([*RECORDINGS, contrary])
+    heard = {one.name for one in RECORDINGS} - {"r003", "same"}
+    assert set(known(tmp_path / "last", [*RECORDINGS, contrary])) == heard
+    assert prepare([*RECORDINGS, contrary]) == first
+    assert prepare(RECORDINGS) == prepare(RECORDINGS, "from scratch")
 
 
 def test_a_lost_shard_is_decoded_again(prepare, tmp_path):

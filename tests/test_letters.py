@@ -31,8 +31,9 @@ def test_a_foreign_name_changes_little():
 
 
 def test_only_known_languages_can_differ():
-    assert not fits_language("Hello there", "be")
-    assert fits_language("Hello there", "cy")  # Welsh: not in the table
+    assert fits_language("uk", ["ru", "uk"])
+    assert not fits_language("be", ["ru", "uk"])
+    assert fits_language("cy", [])  # Welsh: not in the table
 
 
 def test_alphabets_are_lower_case_and_composed():

@@ -1,8 +1,19 @@
 # python -m pytest tests/test_raw.py
+import pickle
+import tarfile
+
 import pytest
 
 from asr.errors import InputError
-from asr.raw import FILES, Provenance, RawFiles, read_provenance, write_files, write_provenance
+from asr.raw import (
+    FILES,
+    Provenance,
+    RawFiles,
+    read_provenance,
+    sha256_of_audio,
+    write_files,
+    write_provenance,
+)
 
 SOURCE = Provenance(kind="folder", origin="corpus", sha256=None, license="CC0-1.0", num_files=3)
 
@@ -25,6 +36,48 @@ def test_files_come_back_in_the_order_of_names(raw):
     assert files["a" * 200] == bytes(700)
     assert "a.txt" in files and "c.txt" not in files
     assert len(files) == 3
+
+
+def overwrite(path, old, new):
+    """Change bytes in place; the size stays."""
+    content = path.read_bytes()
+    assert content.count(old) == 1 and len(old) == len(new)
+    path.write_bytes(content.replace(old, new))
+
+
+def test_a_file_is_known_by_its_hash_and_checked_when_it_is_read(raw):
+    sound = RawFiles(raw).stored("b/ž.ogg")
+    assert (len(sound), bytes(sound), pickle.loads(pickle.dumps(sound))) == (5, b"sound", b"sound")
+    overwrite(raw / FILES, b"sound", b"noise")
+    changed = RawFiles(raw).stored("b/ž.ogg")
+    assert sha256_of_audio(changed) == sha256_of_audio(b"sound")
+    with pytest.raises(InputError, match=r"b/ž.ogg: expected SHA-256 \w+, got \w+; was it changed"):
+        bytes(changed)
+
+
+def test_a_damaged_table_of_contents_is_refused(raw):
+    overwrite(raw / FILES, b"\na.txt,", b"\nb.txt,")
+    with pytest.raises(
+        InputError, match=r"files\.tar: expected contents of \d+ bytes with SHA-256"
+    ):
+        RawFiles(raw)
+
+
+def test_an_older_tar_has_no_table_and_is_read(raw):
+    with (
+        tarfile.open(raw / FILES) as newer,
+        tarfile.open(raw / "older.tar", "w", format=tarfile.PAX_FORMAT) as older,
+    ):
+        for member in newer.getmembers()[:-1]:
+            older.addfile(member, newer.extractfile(member))
+    (raw / "older.tar").replace(raw / FILES)
+    files = RawFiles(raw)
+    assert files.stored("b/ž.ogg") == files["b/ž.ogg"] == b"sound" and len(files) == 3
+
+
+def test_the_name_of_the_table_is_taken(tmp_path):
+    with pytest.raises(InputError, match=r"\.contents\.csv: a file of this name is the table"):
+        write_files(tmp_path / FILES, [(".contents.csv", b"1")])
 
 
 def test_the_same_files_give_the_same_bytes(tmp_path):

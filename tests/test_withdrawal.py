@@ -38,7 +38,8 @@ def fetched(folder: Path, files: dict[str, bytes], form: str, **rule: list[str])
 def assert_only_the_second(folder: Path, line: Corpus) -> None:
     gone, kept = sorted(read_recordings(folder, line), key=lambda one: not one.withdrawn)
     assert gone.withdrawn and not gone.audio and gone.text is gone.speaker_id is None
-    assert kept.text == TWO and kept.audio == SECOND and kept.speaker_id in ("s2", "26", None)
+    assert kept.text == TWO and kept.speaker_id in ("s2", "26", None)
+    assert bytes(kept.audio) == SECOND
     # Uncompressed, so that whatever is there could be seen.
     there = b"".join(path.read_bytes() for path in folder.iterdir())
     assert TWO.encode() in there and ONE.encode() not in there

@@ -12,7 +12,7 @@ from asr.corpus_columns import Columns, Recordings, subset_attributes
 from asr.corpus_files import is_audio, is_visible, split_of_path, stem
 from asr.corpus_rows import read_rows
 from asr.errors import InputError
-from asr.raw import Files, Recording
+from asr.raw import Files, Recording, stored
 
 TABLES = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
 
@@ -38,4 +38,4 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
         if file not in mentioned:
             recordings.claim(stem(file), file)
             attributes = subset_attributes(split_of_path(file))
-            yield Recording(stem(file), None, files[file], file, attributes=attributes)
+            yield Recording(stem(file), None, stored(files, file), file, attributes=attributes)

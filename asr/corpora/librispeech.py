@@ -13,7 +13,7 @@ from asr.corpus_columns import Columns, Recordings, no_columns
 from asr.corpus_files import is_audio, is_visible, read_text, stem
 from asr.corpus_rows import Row
 from asr.errors import InputError
-from asr.raw import Files, Recording
+from asr.raw import Files, Recording, stored
 
 _ID = re.compile(r"(?P<session>(?P<speaker>[^-\s]+)-[^-\s]+)-[^-\s]+")
 
@@ -40,7 +40,7 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
                 sex = sexes.get(known["speaker_id"])
                 row = Row(table, f"{table}:{number}", {"sex": sex})
                 file = known["file"]
-                sound = b"" if known["fault"] else files[file]
+                sound = b"" if known["fault"] else stored(files, file)
                 yield recordings.described(row, audio=sound, **known)
 
 

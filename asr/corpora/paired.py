@@ -13,7 +13,7 @@ from asr.corpus_columns import Columns, Recordings, path_value, text_value
 from asr.corpus_files import is_audio, is_visible, read_text, stem
 from asr.corpus_rows import Row, read_rows
 from asr.errors import InputError
-from asr.raw import Files, Recording
+from asr.raw import Files, Recording, stored
 from asr.timed_text import Segments, read_lrc, read_subtitles, read_timed_json, whole_text
 
 TIMED = (".json", ".lrc", ".srt", ".vtt")
@@ -69,9 +69,8 @@ def _recording(
     if text is None and (key := recordings.names(row, []).get("text")):
         text = text_value(row, key)
     row = Row(row.file, row.place, row.values | said)
-    return recordings.described(
-        row, file=file, audio=files[file], text=text, segments=segments, fault=fault, **known
-    )
+    known |= {"text": text, "segments": segments, "fault": fault}
+    return recordings.described(row, file=file, audio=stored(files, file), **known)
 
 
 def _transcript(files: Files, beside: str) -> tuple[str | None, Segments, dict[str, Any]]:

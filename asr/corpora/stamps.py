@@ -8,7 +8,7 @@ speaker and session are unknown.
 from collections.abc import Iterator
 
 from asr.corpus_columns import Columns, no_columns
-from asr.raw import Files, Recording
+from asr.raw import Files, Recording, stored
 
 FOLDER = "usr/share/tuxpaint/stamps/"  # in the package; an unpacked copy may start below it
 
@@ -29,7 +29,7 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
             yield Recording(
                 name=stem.removeprefix(FOLDER),
                 text=_sentence(files[texts], language) if texts in files else None,
-                audio=files[file],
+                audio=stored(files, file),
                 file=file,
             )
 
