@@ -16,10 +16,12 @@ from asr.workers import Workers, chosen_workers, num_cores
 
 SERIAL, PROCESSES = Workers("serial"), Workers("processes", 2)
 
-# Prints the ids of its two workers, then works for as long as it lives.
+# Prints the ids of its two workers, then works for as long as it lives. What a shell starts in the
+# background inherits that Ctrl-C is ignored.
 ENDLESS = """
-import itertools, operator, os
+import itertools, signal
 from tests.test_parallel import PROCESSES, mapped, slow_pid
+signal.signal(signal.SIGINT, signal.default_int_handler)
 seen = set()
 for _, pid in mapped(slow_pid, itertools.count(), PROCESSES):
     if pid not in seen:
@@ -113,7 +115,10 @@ def test_workers_end_with_their_parent(stop):
     ) as parent:
         pids = [int(parent.stdout.readline()) for _ in range(2)]
         parent.send_signal(stop)
-        assert parent.wait(20) != 0
+        try:
+            assert parent.wait(20) != 0
+        finally:
+            parent.kill()  # or leaving the block would wait for it
         assert "Traceback" not in parent.stderr.read().replace("Traceback", "", 1)  # its own alone
     deadline = time.monotonic() + 10
     while (alive := [pid for pid in pids if is_alive(pid)]) and time.monotonic() < deadline:
