@@ -175,17 +175,9 @@ class Waveforms:
         self._file = tempfile.TemporaryFile(dir=prepared)  # noqa: SIM115
         self._spans = np.zeros((len(utterances), 2), np.int64)  # start and size in the file
         end = 0
-        places: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for index, utterance in enumerate(utterances):
-            places[prepared / utterance.corpus / utterance.shard][utterance.row].append(index)
-        for path, indices in places.items():
-            for row, audio in _read_audio(path, set(indices)):
-                for index in indices.pop(row):
-                    _check(path, utterances[index], audio)
-                    self._spans[index] = end, len(audio)
-                end += self._file.write(audio)
-            if indices:
-                raise InputError(f"{path}: expected a row {max(indices)}, got fewer rows")
+        for indices, audio in _audio_of(prepared, utterances):
+            self._spans[indices] = end, len(audio)
+            end += self._file.write(audio)
         self._file.flush()
 
     def __len__(self) -> int:
@@ -195,14 +187,35 @@ class Waveforms:
         start, size = self._spans[index]
         # Not mapped into memory: a disk that fills up would kill the process, and pages that the
         # system may take back at any time would count as ours.
-        samples = os.pread(self._file.fileno(), size, start)
-        return from_int16(np.frombuffer(samples, dtype="<i2"))
+        return _waveform(os.pread(self._file.fileno(), size, start))
 
 
 def read_waveforms(prepared: Path, utterances: Sequence[Utterance]) -> list[Waveform]:
-    """The waveforms of given utterances, all at once; see ``Waveforms``."""
-    waveforms = Waveforms(prepared, utterances)
-    return [waveforms[index] for index in range(len(waveforms))]
+    """The waveforms of given utterances, all in memory at once; else as ``Waveforms``."""
+    waveforms: list[Waveform] = [np.empty(0, np.float32)] * len(utterances)
+    for indices, audio in _audio_of(prepared, utterances):
+        for index in indices:
+            waveforms[index] = _waveform(audio)
+    return waveforms
+
+
+def _audio_of(prepared: Path, utterances: Sequence[Utterance]) -> Iterator[tuple[list[int], bytes]]:
+    """Samples shard by shard, each with the places of the utterances that have them."""
+    places: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, utterance in enumerate(utterances):
+        places[prepared / utterance.corpus / utterance.shard][utterance.row].append(index)
+    for path, rows in places.items():
+        for row, audio in _read_audio(path, set(rows)):
+            indices = rows.pop(row)
+            for index in indices:
+                _check(path, utterances[index], audio)
+            yield indices, audio
+        if rows:
+            raise InputError(f"{path}: expected a row {max(rows)}, got fewer rows")
+
+
+def _waveform(audio: bytes) -> Waveform:
+    return from_int16(np.frombuffer(audio, dtype="<i2"))
 
 
 class ShardAudio:

@@ -37,7 +37,7 @@ from asr.schemas.train import Params as TrainParams
 from asr.sharding import held_share, join, like, own, whole, whole_layers
 from asr.steps import plan_steps
 from asr.task import Task
-from asr.updater import Updater
+from asr.updater import Updater, trainable
 
 TRAIN_COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "audio_s")
 DEV_COLUMNS = ("step", "wer", "cer", "best")
@@ -179,11 +179,8 @@ class Run:
         """Put the weights that read dev best back into the network of the first process."""
         join(self.task.network)
         if self.processes.first:
-            best = load_file(self._best_file(progress.best_step))
-            with torch.no_grad():
-                for name, weight in self.task.network.named_parameters():
-                    if name in best:
-                        weight.copy_(best[name])
+            self.weights = trainable(self.task.network)
+            self._fill(load_file(self._best_file(progress.best_step)))
         self.task.network.eval()
 
     def save(self, progress: Progress) -> None:

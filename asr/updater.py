@@ -1,5 +1,6 @@
 """One update of the weights: gradients in parts that fit the memory, shared among processes."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from asr.processes import Processes
 from asr.schemas.train import Params as TrainParams
 from asr.sharding import norm, own, shard
 from asr.steps import TrainingBatch
-from asr.task import Task
+from asr.task import Targets, Task
 
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -35,10 +36,10 @@ class Updater:
         """Prepare the network of ``task``; ``batch_limits`` remembers what fits which device."""
         self.task, self.params, self.processes = task, params, processes
         # An adapter begins with random numbers.
-        processes.same_as_first([w.data for w in task.network.parameters() if w.requires_grad])
+        processes.same_as_first([weight.data for weight in trainable(task.network).values()])
         if task.in_parts:
             shard(task.summed_loss, task.in_parts, processes)
-        self.weights = {n: p for n, p in task.network.named_parameters() if p.requires_grad}
+        self.weights = trainable(task.network)
         self.accelerator = Accelerator(
             mixed_precision=MIXED_PRECISION[params.precision], cpu=processes.device.type == "cpu"
         )
@@ -84,12 +85,7 @@ class Updater:
                 if not num_targets:
                     here = sum(part.num_targets for part in collated)
                     num_targets = round(self.processes.totals(here)[0])
-                total = 0.0
-                for part in collated:
-                    loss = self.loss(part) / num_targets
-                    self.accelerator.backward(loss)
-                    total += loss.item()
-                return total
+                return self._backward(((part, 1.0) for part in collated), num_targets)
             except RuntimeError as error:
                 if not should_reduce_batch_size(error):
                     raise
@@ -104,12 +100,7 @@ class Updater:
             collated = [(self.task.collate(batch), weight) for batch, weight in shares]
             here = sum(weight * batch.num_targets for batch, weight in collated)
             num_targets = round(self.processes.totals(here)[0])
-            total = 0.0
-            for batch, weight in collated:
-                loss = weight * self.loss(batch) / num_targets
-                self.accelerator.backward(loss)
-                total += loss.item()
-            return total
+            return self._backward(collated, num_targets)
         except RuntimeError as error:
             if not should_reduce_batch_size(error):
                 raise
@@ -117,6 +108,15 @@ class Updater:
                 "out of memory, and with machine.shard_weights no process can try again alone: "
                 f"expected train.batch_seconds to fit, got {self.params.batch_seconds}"
             ) from error
+
+    def _backward(self, batches: Iterable[tuple[Targets, float]], num_targets: int) -> float:
+        """Add each batch's gradients, by its weight, to those that are there; returns the loss."""
+        total = 0.0
+        for batch, weight in batches:
+            loss = weight * self.loss(batch) / num_targets
+            self.accelerator.backward(loss)
+            total += loss.item()
+        return total
 
     def _clip(self) -> float:
         """Scale gradients that are too long down; returns how long they were."""
@@ -129,6 +129,11 @@ class Updater:
         scale = (longest / (length + 1e-6)).clamp(max=1.0)
         torch._foreach_mul_([own(gradient) for gradient in gradients], scale)
         return float(length)
+
+
+def trainable(network: nn.Module) -> dict[str, nn.Parameter]:
+    """The weights that learn, by name."""
+    return {name: w for name, w in network.named_parameters() if w.requires_grad}
 
 
 def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:

@@ -40,13 +40,13 @@ def train_stage(
     params = load_params("train", TrainParams)
     machine = load_params("machine", MachineParams)
     operations = load_params("operations", OperationsParams)
+    if machine.shard_weights and params.precision == "fp16":
+        raise InputError("machine.shard_weights: expected train.precision fp32 or bf16, got fp16")
     if machine.num_processes > 1 and not launched():
         if machine.device in ("auto", "cuda"):
             claim_gpus(machine.num_processes)
         launch("stages.train", sys.argv[1:], machine.num_processes)
         return
-    if machine.shard_weights and params.precision == "fp16":
-        raise InputError("machine.shard_weights: expected train.precision fp32 or bf16, got fp16")
     model = load_params("model", ModelParams)
     family = model.family
     seed = load_seed()
