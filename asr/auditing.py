@@ -9,20 +9,26 @@ character error rate 0.93 / 0.84, loss 1.00 / 0.95, contrast 1.00 / 0.94 (``benc
 All of it needs room: seconds of context beyond the clip.
 """
 
-import random
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import chain, groupby
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
 
 from rapidfuzz.fuzz import ratio
 from tqdm import tqdm
 
 from asr.audio import Clips, Waveform
-from asr.batching import Batch, batches_by_length
+from asr.batching import Batch
+from asr.code_version import code_version
+from asr.dvc_tmp import dvc_tmp
+from asr.files import sha256_of
+from asr.remembered import Remembered
 from asr.schemas.audit import Params
 from asr.sentence import sentence_key
+from asr.stable_batches import stable_batches
 from asr.utterance import Utterance
 
 # «Sign for the letter K» fits the recording of «Sign for the letter E» nearly as well as its own.
@@ -101,10 +107,30 @@ class Contrast:
     heard: Heard
 
 
+def default_folder(corpus: str) -> Path:
+    """Where lies what was heard of a corpus: outside of what Git and DVC own."""
+    return dvc_tmp() / "audit" / corpus
+
+
+def judge_version(family: str, model: Path, precision: str) -> str:
+    """A name for all that a judge's answers hang on, but for what it is asked."""
+    facts = [code_version(f"asr.families.{family}.judge"), precision]
+    for file in sorted(file for file in model.rglob("*") if file.is_file()):
+        facts.append(f"{file.relative_to(model)} {sha256_of(file)}")
+    return "\n".join(facts)
+
+
 def hear_corpus(
-    judge: Judge, waveforms: Clips, utterances: Sequence[Utterance], params: Params, seed: int
+    judge: Judge,
+    waveforms: Clips,
+    utterances: Sequence[Utterance],
+    params: Params,
+    seed: int,
+    before: Remembered,
 ) -> list[Contrast]:
     """Let the judge hear every utterance, and every transcript with the audio of others too.
+
+    A batch that this judge heard before is not heard again. Whether one was changes no result.
 
     Args:
         judge: a model that trained on none of them.
@@ -112,6 +138,7 @@ def hear_corpus(
         utterances: the same clips; what has more tokens than the judge can read must not be here.
         params: section ``audit``.
         seed: of the choice of others.
+        before: what the judge said in runs before, by batch.
 
     Returns:
         One contrast an utterance, in order; the same for any number of workers.
@@ -121,26 +148,41 @@ def hear_corpus(
     for text, clips in enumerate(others):
         for clip in clips:
             texts_of[clip].append(text)
+
+    def asked(batch: Batch) -> list[Any]:
+        """What the judge is asked of a batch, but for the sound itself."""
+        chosen = [utterances[i] for i in batch.indices]
+        return [
+            chosen[0].language,
+            batch.context_s,
+            [[utterances[text].text for text in texts_of[i]] for i in batch.indices],
+            [max(LEAST_BUDGET, round(u.duration_s * TOKENS_PER_S)) for u in chosen],
+        ]
+
+    def question(batch: Batch) -> list[Any]:
+        return [[utterances[i].sha256 for i in batch.indices], *asked(batch)]
+
+    def hear(batch: Batch) -> list[Heard]:
+        return judge.hear([waveforms[i] for i in batch.indices], *asked(batch))
+
     heard: dict[int, Heard] = {}
+    unheard: list[Batch] = []
+    for batch in _batches(utterances, params):
+        if answer := before.recall(question(batch)):
+            heard.update(zip(batch.indices, (Heard(**one) for one in answer), strict=True))
+        else:
+            unheard.append(batch)
     with (
-        tqdm(total=len(utterances), unit="clip", desc="audit", disable=None) as progress,
+        tqdm(
+            total=len(utterances), initial=len(heard), unit="clip", desc="audit", disable=None
+        ) as progress,
         ThreadPoolExecutor(judge.num_workers) as workers,
     ):
-
-        def hear(batch: Batch) -> list[Heard]:
-            chosen = [utterances[i] for i in batch.indices]
-            return judge.hear(
-                [waveforms[i] for i in batch.indices],
-                chosen[0].language,
-                batch.context_s,
-                [[utterances[text].text for text in texts_of[i]] for i in batch.indices],
-                [max(LEAST_BUDGET, round(u.duration_s * TOKENS_PER_S)) for u in chosen],
-            )
-
-        batches = list(_batches(utterances, params))
-        for batch, results in zip(batches, workers.map(hear, batches), strict=True):
+        for batch, results in zip(unheard, workers.map(hear, unheard), strict=True):
+            before.keep(question(batch), [asdict(one) for one in results])
             heard.update(zip(batch.indices, results, strict=True))
-            progress.update(len(batch.indices))
+            progress.update(len(results))
+    before.forget_others()
     contrasts = []
     for i, clips in enumerate(others):
         rows = [heard[clip].log_probs[texts_of[clip].index(i)] for clip in clips]
@@ -152,16 +194,16 @@ def hear_corpus(
 def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> list[list[int]]:
     """For each transcript the clips of others to hear it with: of like length, unlike in words.
 
-    Fewer than ``num_others`` only where the corpus has no more.
+    Fewer than ``num_others`` only where the corpus has no more. A pair meets or not by what the two
+    drew, so that an utterance which comes into a corpus changes few of the others' choices.
     """
     keys = [sentence_key(utterance.text) for utterance in utterances]
+    drawn = [_draw(f"{seed} {utterance.id}") for utterance in utterances]
     order = sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id))
     chosen: list[list[int]] = [[] for _ in keys]
     for place, i in enumerate(order):
-        # An utterance's own generator: a new corpus line moves nothing but its neighbours.
-        rng = random.Random(f"{seed} {utterances[i].id}")
         near = [*order[max(0, place - NEIGHBOURS) : place], *order[place + 1 :][:NEIGHBOURS]]
-        rng.shuffle(near)
+        near.sort(key=lambda j, own=drawn[i]: own ^ drawn[j])  # type: ignore[misc]
         near_set = {i, *near}
         # Looked at only where nothing near will do, or a large corpus would take hours.
         far = (j for j in order if j not in near_set)
@@ -170,12 +212,16 @@ def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> 
     return chosen
 
 
+def _draw(name: str) -> int:
+    """64 bits that are always the same for a name."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
+
+
 def _batches(utterances: Sequence[Utterance], params: Params) -> Iterator[Batch]:
     """Batches of one language each, longest clips first."""
-    by_language = sorted(range(len(utterances)), key=lambda i: (utterances[i].language, i))
-    for _, group in groupby(by_language, key=lambda i: utterances[i].language):
-        indices = list(group)
-        durations_s = [utterances[i].duration_s for i in indices]
-        batches = batches_by_length(durations_s, params.margin_s, params.batch_seconds)
-        for batch in reversed(batches):
-            yield Batch(tuple(indices[i] for i in batch.indices), batch.context_s)
+    for language in sorted({utterance.language for utterance in utterances}):
+        clips = [i for i, utterance in enumerate(utterances) if utterance.language == language]
+        ids = [utterances[i].id for i in clips]
+        durations_s = [utterances[i].duration_s for i in clips]
+        for batch in stable_batches(ids, durations_s, params.margin_s, params.batch_seconds):
+            yield Batch(tuple(clips[i] for i in batch.indices), batch.context_s)

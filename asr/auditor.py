@@ -8,6 +8,7 @@ from asr.audio import SAMPLE_RATE, Clips, Waveform
 from asr.audit_rows import AuditRow
 from asr.auditing import Contrast, Judge, hear_corpus
 from asr.error_rate import char_errors
+from asr.remembered import Remembered
 from asr.schemas.audit import Params
 from asr.sentence import sentence_key
 from asr.text_language import language_gap
@@ -21,7 +22,12 @@ LOUD_PERCENTILE = 95
 
 
 def audit_utterances(
-    judge: Judge, waveforms: Clips, utterances: Sequence[Utterance], params: Params, seed: int
+    judge: Judge,
+    waveforms: Clips,
+    utterances: Sequence[Utterance],
+    params: Params,
+    seed: int,
+    before: Remembered,
 ) -> list[AuditRow]:
     """Listen to each utterance and judge it.
 
@@ -31,11 +37,12 @@ def audit_utterances(
         utterances: the same clips.
         params: section ``audit``.
         seed: of what is drawn.
+        before: what the judge said in runs before.
 
     Returns:
         One row an utterance, in order.
     """
-    contrasts = hear_corpus(judge, waveforms, utterances, params, seed)
+    contrasts = hear_corpus(judge, waveforms, utterances, params, seed, before)
     measures = [
         _measure(
             utterance,

@@ -14,7 +14,6 @@ killed run changes nothing: the index is written beside its place and renamed, a
 names.
 """
 
-import fcntl
 import hashlib
 import json
 import os
@@ -29,6 +28,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from asr.alone import LOCK, alone
 from asr.code_version import code_version
 from asr.dvc_tmp import dvc_tmp
 from asr.errors import InputError
@@ -46,7 +46,6 @@ _TOLD = {
     kind: [field.name for field in fields(kind) if field.name != "samples"]
     for kind in (Passed, Failed)
 }
-_LOCK = "lock"
 _PARTIAL = ".index.partial"
 # Homeless are samples that passed and lie in no shard, since another sentence contradicts theirs.
 _TABLES = """
@@ -63,19 +62,12 @@ CREATE INDEX sample ON samples (sha256);
 
 @contextmanager
 def last_run(folder: Path, params: Params) -> Iterator["LastRun"]:
-    """What lies in ``folder``, held by this process alone.
+    """What lies in ``folder``, for this process alone.
 
-    Where another process holds it, such as an experiment beside this one, nothing is known and
-    nothing is kept.
+    Where another has it, nothing is known and nothing is kept.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield LastRun(None, params)
-            return
-        run = LastRun(folder, params)
+    with alone(folder) as held:
+        run = LastRun(folder if held else None, params)
         try:
             yield run
         finally:
@@ -191,7 +183,7 @@ class LastRun:
             os.fsync(file.fileno())
         index = partial.replace(self._folder / f"{sha256_of(partial)}.sqlite")
         for path in self._folder.iterdir():
-            if path.name not in used | {index.name, _LOCK}:
+            if path.name not in used | {index.name, LOCK}:
                 path.unlink()
 
     def close(self) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Any
 
+from asr import auditing, last_run
 from asr.dvc_tmp import dvc_tmp
 from asr.errors import InputError
-from asr.last_run import default_folder
 from asr.lineage import Lock, git
 from asr.object_store import LIST, ObjectStore, objects
 from asr.raw import FILES, PROVENANCE, read_provenance
@@ -115,11 +115,16 @@ def remove_outs(repo: Any, traces: Traces, keep: set[str]) -> list[str]:
 def remove_scratch(corpus: str, traces: Traces) -> list[str]:
     """Remove what DVC's temporary folder has of it.
 
-    The shards of prepare's last run and what frozen encoders said go whatever they hold: neither
-    says of each clip whose it is, and both are made anew.
+    The shards of prepare's last run, what the audit heard and what frozen encoders said go whatever
+    they hold: none says of each clip whose it is, and all are made anew.
     """
     gone = []
-    for folder in (default_folder(corpus), dvc_tmp() / "cache"):
+    folders = (
+        last_run.default_folder(corpus),
+        auditing.default_folder(corpus),
+        dvc_tmp() / "cache",
+    )
+    for folder in folders:
         if folder.is_dir():
             shutil.rmtree(folder)
             gone.append(str(folder))

@@ -15,6 +15,7 @@ from asr.audit_rows import AuditRow, write_audit
 from asr.auditor import audit_utterances
 from asr.families.whisper.judge import open_judge
 from asr.params import load_params
+from asr.remembered import NOTHING
 from asr.schemas.audit import Params
 from asr.schemas.machine import Params as MachineParams
 from asr.shards import read_utterances, read_waveforms
@@ -67,7 +68,7 @@ def main(arguments: argparse.Namespace) -> None:
     judge = open_judge(arguments.model, params.precision, threads)
     with timed() as lap:
         rows = audit_utterances(
-            judge, planted.waveforms, planted.utterances, params, arguments.seed
+            judge, planted.waveforms, planted.utterances, params, arguments.seed, NOTHING
         )
     if arguments.rows:
         write_audit(arguments.rows, rows)

@@ -5,7 +5,8 @@
 Utterances are the starter clips under new ids, each with noise of its own, so that none is a
 duplicate, and a word of its own, so that none shares a sentence; fifty a child, ten a session. All
 that is measured is what is committed: it runs in a clone.
-Format ``jsonl`` is DrivenData's layout: ``audio/{utterance_id}.flac`` and a manifest. Writes
+Format ``jsonl`` is DrivenData's layout: ``audio/{utterance_id}.flac`` and a manifest. The audit
+takes a sixth of a core second a clip, so it is run only with ``--audit``. Writes
 ``benchmarks/results/scale.json`` and ``scale.svg``; a size that was measured before is replaced.
 """
 
@@ -114,14 +115,16 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "TQDM_DISABLE": "1"}
 
 
-def measure(repo: Path, clips: Sequence[Clip], num: int, layout: str) -> dict[str, Any]:
+def measure(
+    repo: Path, clips: Sequence[Clip], num: int, layout: str, *, with_audit: bool
+) -> dict[str, Any]:
     """Every stage on ``num`` utterances, each in a process of its own."""
     source = repo / "source" / str(num)
     write_recordings(source, clips, range(num), layout)
     block = f"\n{NAME}:\n  kind: folder\n  path: {source}\n  license: CC0-1.0\n"
     (repo / "conf/sources.yaml").write_text(block, encoding="utf-8")
     # Fresh: what is measured is a first run.
-    for made in ("data", "models/tuned", ".dvc/tmp/prepare", ".dvc/tmp/scratch"):
+    for made in ("data", "models/tuned", ".dvc/tmp/prepare", ".dvc/tmp/audit", ".dvc/tmp/scratch"):
         shutil.rmtree(repo / made, ignore_errors=True)
 
     def stage(name: str, *options: str) -> dict[str, float]:
@@ -133,15 +136,25 @@ def measure(repo: Path, clips: Sequence[Clip], num: int, layout: str) -> dict[st
     def prepare() -> dict[str, float]:
         return stage("prepare", *_prepare_options(NAME))
 
+    def audit() -> dict[str, float]:
+        places = "--model", "models/base", "--prepared", "data/prepared"
+        outs = "--out", f"data/audit/{NAME}.csv", "--metrics", f"metrics/audit/{NAME}.json"
+        return stage("audit", "--corpus", NAME, *places, *outs)
+
     found: dict[str, Any] = {
         "fetch": fetch(),
         "read raw": _read(repo, layout),
         "prepare": prepare(),
     }
+    if with_audit:
+        found["audit"] = audit()
     write_recordings(source, clips, range(num, num + NEW), layout)
-    fetch()
+    found[f"fetch, {NEW} more"] = fetch()
     found[f"prepare, {NEW} more"] = prepare()
-    _let_all_pass(repo)
+    if with_audit:
+        found[f"audit, {NEW} more"] = audit()
+    else:
+        _let_all_pass(repo)
     folders = "--prepared", "data/prepared", "--rejects", "data/rejects", "--audit", "data/audit"
     outs = "--manifests", "data/manifests", "--metrics", "metrics/data.json"
     found["split"] = stage("split", *folders, *outs)
@@ -170,7 +183,7 @@ def _prepare_options(corpus: str) -> list[str]:
 
 
 def _let_all_pass(repo: Path) -> None:
-    """Write what the audit would; how long it takes hangs on the model, and is no matter here."""
+    """Write what the audit would, for split to read."""
     sound = AuditRow(
         id="", keep="yes", fault="", fit=None, wholeness=None, log_prob=0.0, cer=0.0, tail_gain=0.0,
         end_drop_db=0.0, no_speech_prob=0.0, text_language=None, heard_language=LANGUAGE,
@@ -193,6 +206,8 @@ def _read(repo: Path, layout: str) -> dict[str, float]:
 def _set_params(path: Path, layout: str) -> None:
     params = read_yaml(path)
     params["corpora"] = {NAME: {"format": layout, "language": LANGUAGE, "source": NAME}}
+    # Each sentence ends in a word that nobody says, so all of them are faulty.
+    params["audit"] |= {"stop_share": 1.0}
     params["train"] |= {"max_steps": 1, "num_epochs": 1, "num_dev_utterances": 4}
     path.write_text(json.dumps(params), encoding="utf-8")  # JSON is YAML
 
@@ -202,6 +217,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", required=True)
     parser.add_argument("--format", choices=["stamps", "jsonl"], required=True)
+    parser.add_argument("--audit", action="store_true")
     options = parser.parse_args()
     path = RESULTS / "scale.json"
     results = json.loads(path.read_text()) if path.is_file() else {}
@@ -214,7 +230,7 @@ def main() -> None:
         for num in options.sizes:
             results[str(num)] = {
                 "num_workers": chosen_workers().num,
-                "steps": measure(repo, clips, num, options.format),
+                "steps": measure(repo, clips, num, options.format, with_audit=options.audit),
             }
             print(num, json.dumps(results[str(num)], indent=2), flush=True)
             path.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")

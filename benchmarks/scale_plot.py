@@ -4,9 +4,10 @@ import math
 from typing import Any
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM, GAP = 380, 260, 50, 30, 40, 30
-COLORS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#9c6b4e", "#a463f2")
+COLORS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#9c6b4e", "#a463f2", "#97bbf5")
 STEPS = (
-    "fetch", "prepare", "prepare, 10 more", "split", "dvc status", "one training step"
+    "fetch", "prepare", "prepare, 10 more", "split", "dvc status", "one training step",
+    "audit", "audit, 10 more",
 )  # fmt: skip
 
 
@@ -21,7 +22,7 @@ def plot(results: dict[str, Any]) -> str:
         f"● {step}</text>"
         for index, (step, color) in enumerate(zip(STEPS, COLORS, strict=False))
     )
-    size = f'width="{2 * WIDTH + GAP}" height="{HEIGHT + 50}"'
+    size = f'width="{2 * WIDTH + GAP}" height="{HEIGHT + 68}"'
     style = 'font-family="sans-serif" font-size="12"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>'

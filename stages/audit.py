@@ -4,13 +4,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from asr.audit_rows import worst_first, write_audit
-from asr.auditing import Judge
+from asr.auditing import Judge, default_folder, judge_version
 from asr.auditor import audit_utterances
 from asr.cli import run
 from asr.families import family_module
 from asr.files import write_json
 from asr.params import load_params, load_seed
 from asr.ray_judge import ray_judge
+from asr.remembered import remembered
 from asr.schemas.audit import Params as AuditParams
 from asr.schemas.machine import Params as MachineParams
 from asr.schemas.model import Params as ModelParams
@@ -41,7 +42,9 @@ def audit(corpus: str, model: Path, prepared: Path, out: Path, metrics: Path) ->
             judge = stack.enter_context(
                 ray_judge(judge, family, model, params.precision, workers.num)
             )
-        rows = audit_utterances(judge, waveforms, utterances, params, load_seed())
+        version = judge_version(family, model, params.precision)
+        before = stack.enter_context(remembered(default_folder(corpus), version))
+        rows = audit_utterances(judge, waveforms, utterances, params, load_seed(), before)
     write_audit(out, rows)
     faults = [Fault(row.fault) if row.fault else None for row in rows]
     summarized = summary(faults, params)

@@ -8,6 +8,7 @@ import pytest
 from asr.auditor import audit_utterances
 from asr.families.whisper.judge import open_judge
 from asr.params import load_params
+from asr.remembered import NOTHING
 from asr.schemas.audit import Params
 from benchmarks.planting import plant
 from tests.examples import utterance
@@ -31,7 +32,7 @@ def test_planted_faults_are_found(tmp_path):
     base = write_base(tmp_path / "base", tmp_path / "parts")
     judge = open_judge(base, "int8", num_threads=2)
     params = load_params("audit", Params, ROOT / "params.yaml")
-    rows = audit_utterances(judge, planted.waveforms, planted.utterances, params, seed=1)
+    rows = audit_utterances(judge, planted.waveforms, planted.utterances, params, 1, NOTHING)
     flagged = {i for i, row in enumerate(rows) if row.fault}
     found, missed = flagged & planted.kinds.keys(), planted.kinds.keys() - flagged
     assert len(found) >= 0.85 * len(planted.kinds), [planted.kinds[i] for i in missed]

@@ -1,16 +1,21 @@
 # python -m pytest tests/test_auditing.py
+import sqlite3
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from asr.auditing import other_clips
 from asr.auditor import audit_utterances, end_drop_db
 from asr.families.whisper.judge import open_judge
+from asr.remembered import NOTHING, remembered
 from asr.text_language import language_gap
 from tests.examples import tone, utterance
 from tests.test_verdicts import PARAMS as DEFAULTS
 from tests.tiny_whisper import write_transformers
 
-PARAMS = DEFAULTS.model_copy(update={"margin_s": 0.0})  # the tiny encoder has room for 1 s
+# The tiny encoder has room for 1 s; two or three clips a batch.
+PARAMS = DEFAULTS.model_copy(update={"margin_s": 0.0, "batch_seconds": 2.0})
 WORDS = ["кот", "дуб", "лес", "рыч", "сук"]  # the tiny decoder has room for 9 bytes
 UTTERANCES = [utterance(str(n), text=text, duration_s=0.3 + n / 10)
               for n, text in enumerate(WORDS)]  # fmt: skip
@@ -41,10 +46,86 @@ def test_one_utterance_has_no_other():
     assert other_clips(UTTERANCES[:1], 2, seed=1) == [[]]
 
 
+def test_who_comes_in_changes_few_choices_of_the_others():
+    letters = "абвгдежзіклмнопрстуф"
+    words = [a * 5 + b * 4 for a in letters for b in letters[:10]]
+    utterances = [utterance(str(n), text=word) for n, word in enumerate(words)]
+    before = other_clips(utterances[:-1], 2, seed=1)
+    after = other_clips(utterances, 2, seed=1)[:-1]
+    assert sum(old != new for old, new in zip(before, after, strict=True)) <= 8  # of 199
+
+
+@pytest.fixture
+def audit(folder, tmp_path):
+    """Audit with what lies in ``tmp_path/before``: the rows, and how many clips were heard."""
+
+    def run(utterances=UTTERANCES, waveforms=WAVEFORMS, version="tiny", stop_after=None):
+        judge, num_heard = open_judge(folder, "float32", 1), []
+        hear = judge.hear
+
+        def counted(clips, *asked):
+            if stop_after is not None and len(num_heard) == stop_after:
+                raise KeyboardInterrupt
+            num_heard.append(len(clips))
+            return hear(clips, *asked)
+
+        judge.hear = counted
+        with remembered(tmp_path / "before", version) as before:
+            rows = audit_utterances(judge, waveforms, utterances, PARAMS, 1, before)
+        return rows, sum(num_heard)
+
+    return run
+
+
+def test_a_second_audit_hears_nothing_and_says_the_same(audit):
+    rows, num_heard = audit()
+    assert num_heard == 5
+    assert audit() == (rows, 0)
+    assert audit(version="another model") == (rows, 5)
+
+
+def test_what_comes_in_is_heard_and_little_else(audit, folder):
+    texts = ["".join(letters) for letters in combinations("абвгдежзі", 3)]
+    many = [utterance(str(n), text=t, duration_s=0.3 + n / 400) for n, t in enumerate(texts)]
+    sounds = [tone(one.duration_s, hz=200.0 + n) for n, one in enumerate(many)]
+    audit(many[:-1], sounds[:-1])
+    rows, num_heard = audit(many, sounds)
+    judge = open_judge(folder, "float32", 1)
+    assert rows == audit_utterances(judge, sounds, many, PARAMS, 1, NOTHING)
+    assert num_heard <= 16  # of 84
+    assert audit(many, sounds) == (rows, 0)
+
+
+def test_a_stopped_audit_goes_on_where_it_was(audit):
+    with pytest.raises(KeyboardInterrupt):
+        audit(stop_after=2)
+    rows, num_heard = audit()
+    assert num_heard == 1  # «кот»; the others came first, being longer
+    assert audit() == (rows, 0)
+
+
+def test_a_changed_answer_is_not_believed(audit, tmp_path, capsys):
+    rows, _ = audit()
+    file = tmp_path / "before" / "answers.sqlite"
+    with sqlite3.connect(file) as answers:
+        answers.execute("UPDATE answers SET answer = replace(answer, 'language', 'Language') "
+                        "WHERE rowid = 2")  # fmt: skip
+    assert audit() == (rows, 3)  # the second batch
+    file.write_bytes(file.read_bytes()[:5000])
+    assert audit() == (rows, 5)
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_beside_another_audit_of_the_corpus_nothing_is_known(audit, tmp_path):
+    rows, _ = audit()
+    with remembered(tmp_path / "before", "tiny"):
+        assert audit() == (rows, 5)
+
+
 def test_a_transcript_beyond_the_decoder_is_dropped_and_stops_nothing(folder):
     long = utterance("long", text="слова " * 400, duration_s=0.3)
     judge = open_judge(folder, "float32", 1)
-    rows = audit_utterances(judge, WAVEFORMS[:3], [long, *UTTERANCES[1:3]], PARAMS, 1)
+    rows = audit_utterances(judge, WAVEFORMS[:3], [long, *UTTERANCES[1:3]], PARAMS, 1, NOTHING)
     assert (rows[0].fault, rows[0].keep) == ("too_many_tokens", "no")
     assert "too_many_tokens" not in [row.fault for row in rows[1:]]
 

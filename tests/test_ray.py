@@ -17,6 +17,7 @@ from asr.preparing import Outs, prepare_corpus
 from asr.ray_cluster import ray_cluster
 from asr.ray_engine import ray_engine
 from asr.ray_judge import ray_judge
+from asr.remembered import NOTHING
 from asr.schemas.machine import Params as MachineParams
 from asr.workers import Workers
 from tests.examples import utterance
@@ -81,10 +82,10 @@ def test_hypotheses_are_those_of_one_machine(tmp_path):
 def test_verdicts_are_those_of_one_machine(tmp_path):
     write_transformers(tmp_path / "tiny")
     here = open_judge(tmp_path / "tiny", "float32", 1)
-    expected = hear_corpus(here, WAVEFORMS, UTTERANCES, AUDIT, seed=1)
+    expected = hear_corpus(here, WAVEFORMS, UTTERANCES, AUDIT, 1, NOTHING)
     with ray_judge(here, "whisper", tmp_path / "tiny", "float32", 2) as judge:
         assert judge.num_workers == 2
-        assert hear_corpus(judge, WAVEFORMS, UTTERANCES, AUDIT, seed=1) == expected
+        assert hear_corpus(judge, WAVEFORMS, UTTERANCES, AUDIT, 1, NOTHING) == expected
 
 
 def test_a_model_that_cannot_be_opened_is_told(tmp_path):

@@ -15,6 +15,7 @@ from asr.files import read_json
 from asr.manifest import read_manifest
 from asr.params import read_yaml
 from asr.raw import RawFiles
+from asr.remembered import remembered
 from tests.corpus_examples import jsonl
 from tests.examples import tone, wav
 from tests.pipeline_repo import ROOT, PipelineRepo
@@ -150,8 +151,12 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
     speaker = learned_speaker(repo)
     source = read_yaml(repo.folder / "conf/sources.yaml")["home"]["path"]
     remote = remote_folder(repo)
+    with remembered(repo.folder / ".dvc/tmp/audit/zz", "judge") as answers:
+        answers.keep("what the audit asked", {"hypotheses": WORDS})
     before = holding(repo.folder, speaker, LINKS)
-    assert {"hypotheses.jsonl", "data/raw/zz/files.tar"} <= set(before) and len(before) > 10
+    audited = ".dvc/tmp/audit/zz/answers.sqlite"
+    assert {"hypotheses.jsonl", "data/raw/zz/files.tar", audited} <= set(before)
+    assert len(before) > 10
     assert holding(remote, speaker)
     models = {out["md5"] for out in lock(repo)["stages"]["train"]["outs"]}
 
