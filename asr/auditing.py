@@ -60,7 +60,7 @@ class Judge(Protocol):
 
     Attributes:
         num_workers: batches that it takes at a time, each from a thread of its own.
-        max_tokens: of a text; the decoder has no room for more.
+        max_tokens: of a text; the decoder has no room for more, and none is read.
     """
 
     num_workers: int
@@ -135,7 +135,7 @@ def hear_corpus(
     Args:
         judge: a model that trained on none of them.
         waveforms: one a clip, float32, mono, 16 kHz.
-        utterances: the same clips; what has more tokens than the judge can read must not be here.
+        utterances: the same clips; of a transcript the judge reads what its decoder has room for.
         params: section ``audit``.
         seed: of the choice of others.
         before: what the judge said in runs before, by batch.
@@ -202,8 +202,9 @@ def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> 
     order = sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id))
     chosen: list[list[int]] = [[] for _ in keys]
     for place, i in enumerate(order):
-        near = [*order[max(0, place - NEIGHBOURS) : place], *order[place + 1 :][:NEIGHBOURS]]
-        near.sort(key=lambda j, own=drawn[i]: own ^ drawn[j])  # type: ignore[misc]
+        shorter = order[max(0, place - NEIGHBOURS) : place]
+        longer = order[place + 1 : place + 1 + NEIGHBOURS]
+        near = [j for _, j in sorted((drawn[i] ^ drawn[j], j) for j in shorter + longer)]
         near_set = {i, *near}
         # Looked at only where nothing near will do, or a large corpus would take hours.
         far = (j for j in order if j not in near_set)
