@@ -25,7 +25,7 @@ repro: setup
 	python -m commands.scores
 
 test: setup lint
-	pytest
+	pytest --numprocesses 2 --dist worksteal
 
 lint: setup
 	ruff check
