@@ -103,15 +103,18 @@ NOTHING = Remembered(None, "")  # knows nothing and keeps nothing
 def _open(path: Path) -> sqlite3.Connection:
     """A file that is no whole database is replaced by an empty one."""
     answers = _connect(path)
-    try:
-        if answers.execute("PRAGMA quick_check").fetchone() == ("ok",):
-            return _with_table(answers)
-    except sqlite3.DatabaseError:
-        pass  # said below, as for one that opens and is damaged
-    answers.close()
-    print(f"{path}: damaged; what it holds is asked anew", file=sys.stderr)
-    path.unlink()
-    return _with_table(_connect(path))
+    if not _is_whole(answers):
+        answers.close()
+        print(f"{path}: damaged; what it holds is asked anew", file=sys.stderr)
+        for file in path.parent.glob(f"{path.name}*"):  # and what a kill left to be undone in it
+            file.unlink()
+        answers = _connect(path)
+    # Not waiting for the disk: what a power cut damages is noticed, and asked anew.
+    answers.execute("PRAGMA synchronous=OFF")
+    answers.execute(
+        "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer TEXT, sha256 BLOB)"
+    )
+    return answers
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -119,13 +122,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None)
 
 
-def _with_table(answers: sqlite3.Connection) -> sqlite3.Connection:
-    # Not waiting for the disk: what a power cut damages is noticed, and asked anew.
-    answers.execute("PRAGMA synchronous=OFF")
-    answers.execute(
-        "CREATE TABLE IF NOT EXISTS answers (key BLOB PRIMARY KEY, answer TEXT, sha256 BLOB)"
-    )
-    return answers
+def _is_whole(answers: sqlite3.Connection) -> bool:
+    try:
+        return bool(answers.execute("PRAGMA quick_check").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
 
 
 def _sha256(key: bytes, answer: str) -> bytes:

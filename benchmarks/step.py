@@ -25,7 +25,7 @@ from asr.training import Run
 from benchmarks.corpora import arguments, read_corpus
 from benchmarks.measure import write_result
 from benchmarks.trainers import our_task
-from benchmarks.training import BASE, MANIFEST, TUNES, schedules
+from benchmarks.training import BASE, CLIPS_A_BATCH, MANIFEST, TUNES, schedules
 
 SIZES = (512, 1024, 2048)  # of the square matrices
 NUM_CLIPS, QUICK_CLIPS = 64, 16
@@ -95,7 +95,7 @@ def watch(run: Run, whisper: Whisper, parts: Parts) -> None:
 
 def profile(tune: str, num_clips: int, peak: float) -> dict[str, Any]:
     """Train on the clips once to warm up, once to count FLOPs, and once to time the parts."""
-    params = schedules(tune)["short"]
+    params = schedules(tune, CLIPS_A_BATCH["starter"])["short"]
     whisper = load(BASE, torch.device("cpu"))
     make_trainable(whisper, params)
     clips = read_corpus("starter", MANIFEST, num_clips).clips

@@ -22,25 +22,27 @@ from benchmarks.race import Entry, race
 from benchmarks.trainers import ours, standard
 
 BASE, MANIFEST = Path("models/base"), Path("data/manifests/train.jsonl")
-CLIPS_A_BATCH = 8  # 30 s of features for more do not fit a small GPU either
-CLIPS_A_ROUND = {"starter": 16, "cv": 16, "long": 8}
+# 30 s of features for more do not fit a small GPU either; fewer of long ones, so that a round has
+# batches enough for clips of like length to meet, as they do in an epoch.
+CLIPS_A_BATCH = {"starter": 8, "cv": 8, "long": 4}
+CLIPS_A_ROUND = {"starter": 16, "cv": 16, "long": 12}
 CACHED_EPOCHS = 6
 NUM_ROUNDS, QUICK_ROUNDS = 3, 1
 QUICK_CLIPS = 4
 TUNES: tuple[str, ...] = get_args(TrainParams.model_fields["tune"].annotation)
 
 
-def schedules(tune: str) -> dict[str, TrainParams]:
-    """What ours trains with: section ``train`` as it comes, and with less than that."""
+def schedules(tune: str, batch: int) -> dict[str, TrainParams]:
+    """What ours trains with, ``batch`` clips a step: ``train`` as it comes, and with less."""
     default = load_params("train", TrainParams)
     default = default.model_copy(
         update={
             "tune": tune,
             "num_epochs": 1,
             "max_steps": 0,
-            "max_batch_clips": CLIPS_A_BATCH,
+            "max_batch_clips": batch,
             # Then the number of clips alone fills a batch, as the peer has it.
-            "batch_seconds": 30.0 * CLIPS_A_BATCH,
+            "batch_seconds": 30.0 * batch,
         }
     )
     short = default.model_copy(
@@ -66,7 +68,7 @@ def schedules(tune: str) -> dict[str, TrainParams]:
 def compare(tune: str, corpus: Corpus, num_rounds: int) -> dict[str, Any]:
     """Let all train in rounds; returns a row of figures for each."""
     machine = load_params("machine", MachineParams)
-    planned = schedules(tune)
+    planned = schedules(tune, CLIPS_A_BATCH[corpus.name])
     entries: dict[str, Entry] = {
         "standard": partial(standard, BASE, planned["short"], machine.num_threads)
     }
@@ -93,7 +95,7 @@ def main() -> None:
         size = QUICK_CLIPS if asked.quick else CLIPS_A_ROUND[name]
         corpus = read_corpus(name, MANIFEST, size * num_rounds)
         rows = {tune: compare(tune, corpus, num_rounds) for tune in TUNES}
-        result = {"clips": corpus.facts(), "batch": CLIPS_A_BATCH, "tune": rows}
+        result = {"clips": corpus.facts(), "batch": CLIPS_A_BATCH[name], "tune": rows}
         write_result(f"training_{name}", result, keep=not asked.quick)
 
 

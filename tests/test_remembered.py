@@ -1,4 +1,8 @@
 # python -m pytest tests/test_remembered.py
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from asr.errors import InputError
@@ -34,6 +38,24 @@ def test_one_process_at_a_time_remembers(tmp_path):
             beside.keep("question", 2)
             assert beside.recall("question") is None
         assert answers.recall("question") == 1
+
+
+ANSWER_UNTIL_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from asr.remembered import remembered
+with remembered(Path(sys.argv[1]), "judge") as answers:
+    for number in range(100):
+        answers.keep(number, "said")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_takes_no_answer(tmp_path):
+    killed = subprocess.run([sys.executable, "-c", ANSWER_UNTIL_KILLED, str(tmp_path)])
+    assert killed.returncode == -signal.SIGKILL
+    with remembered(tmp_path, "judge") as answers:
+        assert [answers.recall(number) for number in range(100)] == ["said"] * 100
 
 
 def test_a_full_disk_is_said_and_what_was_kept_before_stays(small_disk):
