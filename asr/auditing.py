@@ -9,7 +9,6 @@ character error rate 0.93 / 0.84, loss 1.00 / 0.95, contrast 1.00 / 0.94 (``benc
 All of it needs room: seconds of context beyond the clip.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -23,8 +22,9 @@ from tqdm import tqdm
 from asr.audio import Clips, Waveform
 from asr.batching import Batch
 from asr.code_version import code_version
+from asr.drawing import drawn
 from asr.dvc_tmp import dvc_tmp
-from asr.files import sha256_of
+from asr.files import fingerprint
 from asr.remembered import Remembered
 from asr.schemas.audit import Params
 from asr.sentence import sentence_key
@@ -114,10 +114,8 @@ def default_folder(corpus: str) -> Path:
 
 def judge_version(family: str, model: Path, precision: str) -> str:
     """A name for all that a judge's answers hang on, but for what it is asked."""
-    facts = [code_version(f"asr.families.{family}.judge"), precision]
-    for file in sorted(file for file in model.rglob("*") if file.is_file()):
-        facts.append(f"{file.relative_to(model)} {sha256_of(file)}")
-    return "\n".join(facts)
+    facts = {"code": code_version(f"asr.families.{family}.judge"), "precision": precision}
+    return fingerprint(facts, [file for file in model.rglob("*") if file.is_file()])
 
 
 def hear_corpus(
@@ -166,20 +164,22 @@ def hear_corpus(
         return judge.hear([waveforms[i] for i in batch.indices], *asked(batch))
 
     heard: dict[int, Heard] = {}
-    unheard: list[Batch] = []
+    unheard: dict[Batch, Any] = {}  # with what is asked of it
     for batch in _batches(utterances, params):
-        if answer := before.recall(question(batch)):
+        if answer := before.recall(asking := question(batch)):
             heard.update(zip(batch.indices, (Heard(**one) for one in answer), strict=True))
         else:
-            unheard.append(batch)
+            unheard[batch] = asking
     with (
         tqdm(
             total=len(utterances), initial=len(heard), unit="clip", desc="audit", disable=None
         ) as progress,
         ThreadPoolExecutor(judge.num_workers) as workers,
     ):
-        for batch, results in zip(unheard, workers.map(hear, unheard), strict=True):
-            before.keep(question(batch), [asdict(one) for one in results])
+        for (batch, asking), results in zip(
+            unheard.items(), workers.map(hear, unheard), strict=True
+        ):
+            before.keep(asking, [asdict(one) for one in results])
             heard.update(zip(batch.indices, results, strict=True))
             progress.update(len(results))
     before.forget_others()
@@ -198,24 +198,19 @@ def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> 
     drew, so that an utterance which comes into a corpus changes few of the others' choices.
     """
     keys = [sentence_key(utterance.text) for utterance in utterances]
-    drawn = [_draw(f"{seed} {utterance.id}") for utterance in utterances]
+    draws = [drawn(f"{seed} {utterance.id}") for utterance in utterances]
     order = sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id))
     chosen: list[list[int]] = [[] for _ in keys]
     for place, i in enumerate(order):
         shorter = order[max(0, place - NEIGHBOURS) : place]
         longer = order[place + 1 : place + 1 + NEIGHBOURS]
-        near = [j for _, j in sorted((drawn[i] ^ drawn[j], j) for j in shorter + longer)]
+        near = [j for _, j in sorted((draws[i] ^ draws[j], j) for j in shorter + longer)]
         near_set = {i, *near}
         # Looked at only where nothing near will do, or a large corpus would take hours.
         far = (j for j in order if j not in near_set)
         unlike = (j for j in chain(near, far) if ratio(keys[i], keys[j]) < MOST_ALIKE)
         chosen[i] = [j for _, j in zip(range(num_others), unlike, strict=False)]
     return chosen
-
-
-def _draw(name: str) -> int:
-    """64 bits that are always the same for a name."""
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
 
 
 def _batches(utterances: Sequence[Utterance], params: Params) -> Iterator[Batch]:

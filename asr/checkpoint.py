@@ -6,9 +6,6 @@ that determines the run: params, data, code and base weights. Change any of them
 afresh; kill it and the same command goes on where the last checkpoint was.
 """
 
-import fcntl
-import hashlib
-import json
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +17,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
+from asr.alone import LOCK, alone
 from asr.dvc_tmp import dvc_tmp
 from asr.errors import InputError
 from asr.files import read_json, sha256_of, whole_file, whole_folder, write_json
@@ -27,15 +25,6 @@ from asr.files import read_json, sha256_of, whole_file, whole_folder, write_json
 KEPT = 2  # the last is used; the one before is there if the last can't be read
 TENSORS = "state.safetensors"
 STATE = "state.json"
-LOCK = "lock"
-
-
-def fingerprint(facts: Mapping[str, Any], files: list[Path]) -> str:
-    """A key that is equal only if ``facts`` and the bytes of all ``files`` are."""
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    for file in sorted(files):
-        digest.update(f"{file} {sha256_of(file)}\n".encode())
-    return digest.hexdigest()[:20]
 
 
 @contextmanager
@@ -48,15 +37,13 @@ def scratch_folder(stage: str, key: str, *, owned: bool = True) -> Iterator[Path
         InputError: if another process holds it: a killed ``dvc`` leaves its stage running.
     """
     folder = dvc_tmp() / "scratch" / f"{stage}-{key}"
-    folder.mkdir(parents=True, exist_ok=True)
     if not owned:
+        folder.mkdir(parents=True, exist_ok=True)
         yield folder
         return
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(f"{folder}: another process is running this very {stage}") from error
+    with alone(folder) as held:
+        if not held:
+            raise InputError(f"{folder}: another process is running this very {stage}")
         for partial in folder.glob(".*.partial"):
             # Who was killed while it wrote left it: a checkpoint is three times the model.
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink()

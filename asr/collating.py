@@ -10,11 +10,11 @@ from typing import Any
 from asr import log_mel
 from asr.audio import Clips
 from asr.augment import Augmentation
-from asr.checkpoint import fingerprint
 from asr.context import context_s
 from asr.encoder_cache import EncoderOutputs, encoder_cache
 from asr.examples import heard, said
 from asr.families import family_module
+from asr.files import fingerprint
 from asr.processes import Processes
 from asr.schemas.train import Params as TrainParams
 from asr.steps import TrainingBatch

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,3 +87,11 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(facts: Mapping[str, Any], files: Iterable[Path]) -> str:
+    """A key that is equal only if ``facts`` and the bytes of all ``files`` are."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for file in sorted(files):
+        digest.update(f"{file} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()[:20]

@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from asr.audio import Waveform, from_int16
+from asr.drawing import drawn
 from asr.errors import InputError
 from asr.utterance import Utterance
 
@@ -108,7 +109,7 @@ def partition(
         utterance_id, size = measure(clip)
         if shard and (
             filled + size > max_bytes
-            or (4 * filled > 3 * max_bytes and _draw(utterance_id) < 16 * size / max_bytes)
+            or (4 * filled > 3 * max_bytes and drawn(utterance_id) / 2**64 < 16 * size / max_bytes)
         ):
             yield shard
             shard, filled = [], 0
@@ -116,12 +117,6 @@ def partition(
         filled += size
     if shard:
         yield shard
-
-
-def _draw(utterance_id: str) -> float:
-    """A number from 0 to 1 that is always the same for an id."""
-    digest = hashlib.blake2b(utterance_id.encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / (1 << 64)
 
 
 def _row(utterance: Utterance, audio: bytes) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from asr.audio import Waveform
 from asr.context import FULL_S
 from asr.examples import Example, Piece, heard, said
 from asr.manifest import read_manifest
-from asr.shards import Waveforms
 from asr.utterance import Utterance
 
 PREPARED = Path("data/prepared")
@@ -64,6 +63,8 @@ def read_corpus(name: str, manifest: Path, count: int, seed: int = 1) -> Corpus:
         count: clips at most; joined ones can be made without end, each from other neighbours.
         seed: of the choice.
     """
+    from asr.shards import Waveforms  # 40 MB of pyarrow, which no racer needs
+
     utterances = read_manifest(manifest)
     waveforms = Waveforms(PREPARED, utterances)
     rng = random.Random(f"{name}-{seed}")

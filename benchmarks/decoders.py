@@ -1,6 +1,7 @@
 """What is compared in decoding: ours, and the tools that people would use instead.
 
-Each function loads its tool and returns what decodes; it is called in the tool's own process.
+Each function loads its tool and returns what decodes; it is called in the tool's own process, and
+imports what the tool needs there: another tool's memory shall hold none of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from asr.audio import SAMPLE_RATE, Waveform
 from asr.context import context_s, read_margin
 from asr.decoding import token_budget, transcribe_all
-from asr.device import use_machine
-from asr.families.whisper.decode import open_engine
 from asr.schemas.decode import Params as DecodeParams
 from asr.schemas.machine import Params as MachineParams
 from asr.utterance import Utterance
@@ -52,6 +50,9 @@ def _load(load: Callable[[], Decoder]) -> Work:
 
 def ours(model: Path, params: DecodeParams, machine: MachineParams) -> Decoder:
     """The transcribe stage's own decoding."""
+    from asr.device import use_machine
+    from asr.families.whisper.decode import open_engine
+
     engine = open_engine(model, use_machine(machine), params, machine.num_threads)
     margin_s = read_margin(model, params.fallback_margin_s)
 
@@ -122,6 +123,7 @@ def faster_whisper_batched(
 
 def openai_whisper(checkpoint: Path, num_threads: int) -> Decoder:
     """openai-whisper's ``transcribe``, greedy, in float32 as it must be on a CPU."""
+    import torch
     import whisper as openai
 
     torch.set_num_threads(num_threads)
@@ -184,6 +186,7 @@ def transformers_pipeline(
     model: Path, num_beams: int, num_threads: int, batch_size: int = 8
 ) -> Decoder:
     """transformers' pipeline, clips of one language a batch."""
+    import torch
     from transformers import pipeline
 
     torch.set_num_threads(num_threads)

@@ -4,6 +4,8 @@ One result for each corpus of ``benchmarks/corpora.py`` (``--corpus cv`` for one
 model, in part also the base model, in every tool on the same clips, part by part in turn. All
 search greedily but where a name says otherwise; ours computes the context that the model needs,
 whisper.cpp too where a name has ``audio_ctx``, the others 30 s.
+
+Every tool's process imports this module, so what is heavy is imported where it is used.
 """
 
 from functools import partial
@@ -16,7 +18,6 @@ from asr.params import load_params
 from asr.schemas.decode import Params as DecodeParams
 from asr.schemas.machine import Params as MachineParams
 from benchmarks.accuracy import clip_errors, difference, wer
-from benchmarks.conversions import FLOAT16, INT8, to_ctranslate2, to_ggml, to_openai
 from benchmarks.corpora import NAMES, Clip, arguments, read_corpus
 from benchmarks.decoders import (
     entry,
@@ -40,6 +41,8 @@ QUICK_CLIPS = {"starter": 12, "cv": 6, "long": 4}
 
 def main_entries(model: Path, folder: Path) -> dict[str, Entry]:
     """What decodes all clips: ours and faster-whisper."""
+    from benchmarks.conversions import to_ctranslate2
+
     params, machine = load_params("decode", DecodeParams), load_params("machine", MachineParams)
     greedy = params.model_copy(update={"num_beams": 1})
     int8 = greedy.model_copy(update={"precision": "int8"})
@@ -67,6 +70,8 @@ def beam_entries(model: Path, folder: Path) -> dict[str, Entry]:
 
 def slow_entries(model: Path, folder: Path) -> dict[str, Entry]:
     """What else there is, and ours where it takes 30 s as they do; after ``main_entries``."""
+    from benchmarks.conversions import FLOAT16, INT8, to_ggml, to_openai
+
     params, machine = load_params("decode", DecodeParams), load_params("machine", MachineParams)
     threads = machine.num_threads
     full = params.model_copy(update={"num_beams": 1, "context": "full"})

@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 from asr.augment import Augmentation
-from asr.checkpoint import fingerprint
 from asr.cli import run
 from asr.collating import collator
 from asr.context import write_margin
@@ -13,7 +12,7 @@ from asr.dev_reader import dev_reader
 from asr.device import use_machine
 from asr.errors import InputError
 from asr.families import family_module
-from asr.files import whole_folder
+from asr.files import fingerprint, whole_folder
 from asr.gpu_claim import claim_gpus
 from asr.launch import launch
 from asr.manifest import read_manifest

@@ -6,7 +6,6 @@ import torch
 
 from asr.checkpoint import (
     Checkpoint,
-    fingerprint,
     load_checkpoint,
     save_checkpoint,
     scratch_folder,
@@ -39,16 +38,6 @@ def test_a_damaged_one_is_passed_over_with_a_word(tmp_path, capsys):
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"\xff")
     assert load_checkpoint(tmp_path).step == 5
     assert "checkpoint passed over" in capsys.readouterr().out
-
-
-def test_fingerprint_sees_values_names_and_bytes(tmp_path):
-    file = tmp_path / "train.jsonl"
-    file.write_text("one")
-    key = fingerprint({"lr": 1e-5}, [file])
-    assert key == fingerprint({"lr": 1e-5}, [file])
-    assert key != fingerprint({"lr": 1e-4}, [file])
-    file.write_text("two")
-    assert key != fingerprint({"lr": 1e-5}, [file])
 
 
 def test_scratch_stays_after_a_failure_and_goes_after_success(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 import pytest
 
 from asr.errors import InputError
-from asr.files import read_json, sha256_of, whole_file, whole_folder, write_json
+from asr.files import fingerprint, read_json, sha256_of, whole_file, whole_folder, write_json
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -65,3 +65,13 @@ def test_sha256(tmp_path):
     assert sha256_of(tmp_path / "a") == (
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+def test_fingerprint_sees_values_names_and_bytes(tmp_path):
+    file = tmp_path / "train.jsonl"
+    file.write_text("one")
+    key = fingerprint({"lr": 1e-5}, [file])
+    assert key == fingerprint({"lr": 1e-5}, [file])
+    assert key != fingerprint({"lr": 1e-4}, [file])
+    file.write_text("two")
+    assert key != fingerprint({"lr": 1e-5}, [file])

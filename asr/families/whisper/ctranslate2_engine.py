@@ -6,18 +6,15 @@ library asks for that.
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
 
 import ctranslate2
 import numpy as np
 import numpy.typing as npt
 import torch
-from ctranslate2.converters import TransformersConverter
-from transformers import GenerationConfig, WhisperConfig, WhisperProcessor
 
 from asr.errors import InputError
-from asr.families.whisper.greedy import hypothesis_of
+from asr.families.whisper.ctranslate2_model import load_ctranslate2
+from asr.families.whisper.hypothesis import hypothesis_of
 from asr.families.whisper.tokens import prompt_tokens
 from asr.hypothesis import Hypothesis
 from asr.log_mel import FRAMES_PER_S, log_mel
@@ -55,28 +52,11 @@ class Ctranslate2Engine:
         self.num_workers = num_threads if device.type == "cpu" else 1
         self._num_beams = params.num_beams
         try:
-            config = WhisperConfig.from_pretrained(folder)
-            generation: Any = GenerationConfig.from_pretrained(folder)
-            self._tokenizer = WhisperProcessor.from_pretrained(folder).tokenizer
-            converter = TransformersConverter(str(folder))
-            with TemporaryDirectory() as converted:
-                converter.convert(f"{converted}/model")
-                self._model = ctranslate2.models.Whisper(
-                    f"{converted}/model",
-                    device=device.type,
-                    compute_type=params.precision,
-                    inter_threads=self.num_workers,
-                    intra_threads=1,
-                )
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{folder}: expected a Whisper model, got {error}") from error
+            self._whisper = load_ctranslate2(
+                folder, device.type, params.precision, self.num_workers
+            )
         except RuntimeError as error:  # a CUDA library that it lacks
             raise InputError(f"decode.engine: ctranslate2 on {device.type}: {error}") from error
-        self._generation = generation
-        # -1 stands for the model's own list; timestamps it leaves free even where they are off.
-        first_timestamp = generation.no_timestamps_token_id + 1
-        self._suppressed = [-1, *range(first_timestamp, config.vocab_size)]
-        self._num_mels, self._num_positions = config.num_mel_bins, config.max_target_positions
         torch.set_num_threads(1)  # each worker computes its own spectrograms
 
     def transcribe(
@@ -87,20 +67,21 @@ class Ctranslate2Engine:
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
         """Hypotheses of one batch, in order; arguments as in ``transcribe_greedily``."""
-        prompts = [prompt_tokens(self._generation, u.language) for u in utterances]
-        most = self._num_positions - len(prompts[0])
+        whisper = self._whisper
+        prompts = [prompt_tokens(whisper.generation, u.language) for u in utterances]
+        most = whisper.num_positions - len(prompts[0])
         budgets = [min(budget, most) for budget in budgets]
-        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), self._num_mels)
-        found = self._model.generate(
+        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+        found = whisper.model.generate(
             ctranslate2.StorageView.from_array(mel.numpy()),
             prompts,
             beam_size=self._num_beams,
             # Half of it is the prompt's by CTranslate2's count, whatever the prompt's length.
             max_length=2 * max(*budgets, len(prompts[0])),
-            suppress_tokens=self._suppressed,
+            suppress_tokens=whisper.suppressed,
             return_scores=True,
         )
-        end = self._generation.eos_token_id
+        end = whisper.generation.eos_token_id
         hypotheses = []
         for utterance, budget, result in zip(utterances, budgets, found, strict=True):
             (tokens,), (score,) = result.sequences_ids, result.scores
@@ -110,6 +91,6 @@ class Ctranslate2Engine:
             else:
                 found_tokens, log_prob = tokens[:budget], score * budget
             hypotheses.append(
-                hypothesis_of(self._tokenizer, end, utterance, found_tokens, log_prob)
+                hypothesis_of(whisper.tokenizer, end, utterance, found_tokens, log_prob)
             )
         return hypotheses

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import WhisperTokenizer
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
+from asr.families.whisper.hypothesis import hypothesis_of
 from asr.families.whisper.model import Whisper, encode
 from asr.families.whisper.tokens import prompt_tokens
 from asr.hypothesis import Hypothesis
@@ -120,23 +120,3 @@ def forbidden_tokens(whisper: Whisper) -> tuple[torch.Tensor, torch.Tensor]:
     first = always.clone()
     first[list(config.begin_suppress_tokens or ())] = -torch.inf
     return always, first
-
-
-def hypothesis_of(
-    tokenizer: WhisperTokenizer,
-    end: int,
-    utterance: Utterance,
-    tokens: Sequence[int],
-    log_prob: float,
-) -> Hypothesis:
-    """From all tokens of a clip, which end in the token ``end`` unless they ran away."""
-    ended = tokens[-1] == end
-    text = tokenizer.decode(tokens[:-1] if ended else tokens)
-    return Hypothesis(
-        id=utterance.id,
-        text=text.strip(),
-        num_tokens=len(tokens),
-        # Rounded, so that the last bits of a sum don't show in a file that is hashed.
-        mean_log_prob=min(0.0, round(log_prob / len(tokens), 6)),
-        runaway=not ended,
-    )

@@ -7,18 +7,15 @@ that is two to three times as fast as float32 in torch, and the audit asks for r
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import ctranslate2
 import numpy as np
 import torch
-from ctranslate2.converters import TransformersConverter
-from transformers import GenerationConfig, WhisperConfig, WhisperProcessor
 
 from asr.audio import SAMPLE_RATE, Waveform
 from asr.auditing import Heard
-from asr.errors import InputError
+from asr.families.whisper.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.log_mel import FRAMES_PER_S, log_mel
 
@@ -35,35 +32,17 @@ class WhisperJudge:
             InputError: if the folder holds no Whisper model.
         """
         self.num_workers = num_threads
-        try:
-            config = WhisperConfig.from_pretrained(folder)
-            generation: Any = GenerationConfig.from_pretrained(folder)
-            self._tokenizer = WhisperProcessor.from_pretrained(folder).tokenizer
-            with TemporaryDirectory() as converted:
-                TransformersConverter(str(folder)).convert(f"{converted}/model")
-                self._model = ctranslate2.models.Whisper(
-                    f"{converted}/model",
-                    device="cpu",
-                    compute_type=precision,
-                    inter_threads=num_threads,
-                    intra_threads=1,
-                )
-        except (OSError, ValueError, KeyError) as error:
-            raise InputError(f"{folder}: expected a Whisper model, got {error}") from error
-        self._generation = generation
-        first_timestamp = generation.no_timestamps_token_id + 1
-        self._suppressed = [-1, *range(first_timestamp, config.vocab_size)]
-        self._num_mels, self._num_positions = config.num_mel_bins, config.max_target_positions
+        self._whisper = load_ctranslate2(folder, "cpu", precision, num_threads)
         torch.set_num_threads(1)  # each worker computes its own spectrograms
 
     def num_tokens(self, text: str) -> int:
         """Tokens of a transcript, without prompt and end."""
-        return len(text_tokens(self._tokenizer, text))
+        return len(text_tokens(self._whisper.tokenizer, text))
 
     @property
     def max_tokens(self) -> int:
         """Tokens that a transcript may have: the decoder's positions without prompt and end."""
-        return int(self._num_positions) - 5
+        return int(self._whisper.num_positions) - 5
 
     def hear(
         self,
@@ -74,26 +53,27 @@ class WhisperJudge:
         budgets: Sequence[int],
     ) -> list[Heard]:
         """What the model makes of a batch of clips; see ``asr.auditing.Judge``."""
-        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), self._num_mels)
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(mel.numpy()), to_cpu=True)
+        whisper = self._whisper
+        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+        encoded = whisper.model.encode(ctranslate2.StorageView.from_array(mel.numpy()), to_cpu=True)
         fits = self._fits(encoded, waveforms, language, texts)
-        prompt = prompt_tokens(self._generation, language)
-        found = self._model.generate(
+        prompt = prompt_tokens(whisper.generation, language)
+        found = whisper.model.generate(
             encoded,
             [prompt] * len(waveforms),
             beam_size=1,
             # Half of it is the prompt's by CTranslate2's count.
             max_length=2 * min(max(*budgets, len(prompt)), self.max_tokens),
-            suppress_tokens=self._suppressed,
+            suppress_tokens=whisper.suppressed,
             return_no_speech_prob=True,
         )
         languages = [language] * len(waveforms)
-        if self._model.is_multilingual:
-            languages = [best[0][0].strip("<|>") for best in self._model.detect_language(encoded)]
+        if whisper.model.is_multilingual:
+            languages = [best[0][0].strip("<|>") for best in whisper.model.detect_language(encoded)]
         return [
             Heard(
                 log_probs=fit,
-                hypothesis=self._tokenizer.decode(result.sequences_ids[0][:budget]).strip(),
+                hypothesis=whisper.tokenizer.decode(result.sequences_ids[0][:budget]).strip(),
                 no_speech_prob=result.no_speech_prob,
                 language=heard_language,
             )
@@ -114,11 +94,11 @@ class WhisperJudge:
         rows = [row for row, _ in pairs]
         frames = [max(2, len(waveforms[row]) * FRAMES_PER_S // SAMPLE_RATE) for row in rows]
         # `align` adds <|notimestamps|> to what it is given.
-        start = prompt_tokens(self._generation, language)[:-1]
-        results = self._model.align(
+        start = prompt_tokens(self._whisper.generation, language)[:-1]
+        results = self._whisper.model.align(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(np.array(encoded)[rows])),
             start,
-            [text_tokens(self._tokenizer, text)[: self.max_tokens] for _, text in pairs],
+            [text_tokens(self._whisper.tokenizer, text)[: self.max_tokens] for _, text in pairs],
             frames,
         )
         fits: list[list[list[float]]] = [[] for _ in texts]

@@ -14,10 +14,10 @@ from asr.errors import InputError
 from asr.families.whisper.greedy import (
     begin,
     forbidden_tokens,
-    hypothesis_of,
     next_logits,
     transcribe_greedily,
 )
+from asr.families.whisper.hypothesis import hypothesis_of
 from asr.families.whisper.model import load
 from asr.hypothesis import Hypothesis
 from asr.schemas.decode import Params as DecodeParams
