@@ -43,6 +43,7 @@ bench: setup .venv/benchmarks
 	python -m benchmarks.training
 	python -m benchmarks.decoding
 	python -m benchmarks.tables
+	python -m benchmarks.targets
 
 bench-quick: setup .venv/benchmarks
 	python -m benchmarks.step --quick

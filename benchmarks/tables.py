@@ -49,7 +49,7 @@ def _measured(results: Results, kind: str) -> dict[str, str]:
 def _training(results: Results) -> list[str]:
     titles = _measured(results, "training")
     corpora = {name: results[f"training_{name}"]["tune"] for name in titles}
-    lines = _header(
+    lines = table_header(
         "training, times faster than transformers' Seq2SeqTrainer on 30 s", *titles.values(),
         "peak MB (standard)",
     )  # fmt: skip
@@ -58,13 +58,13 @@ def _training(results: Results) -> list[str]:
         for name in (trainer for trainer in trainers if trainer != "standard"):
             cells = [_times(corpora[c].get(tune, {}).get(name), "times_standard") for c in titles]
             memory = f"{trainers[name]['peak_mb']} ({trainers['standard']['peak_mb']})"
-            lines.append(_row(f"{tune}, {name}", *cells, memory))
+            lines.append(table_row(f"{tune}, {name}", *cells, memory))
     return lines
 
 
 def _decoding(results: Results) -> list[str]:
     titles = _measured(results, "decoding")
-    lines = _header(
+    lines = table_header(
         "decoding, against faster-whisper int8",
         *(f"{title}: {what}" for title in titles.values() for what in ("faster", "WER")),
         "peak MB",
@@ -77,7 +77,7 @@ def _decoding(results: Results) -> list[str]:
             for name in titles:
                 found = corpora[name].get(tool)
                 cells += [_times(found, "times_int8"), _wer(found)]
-            lines.append(_row(f"{model} model: {tool}", *cells, str(row["peak_mb"])))
+            lines.append(table_row(f"{model} model: {tool}", *cells, str(row["peak_mb"])))
     note = (
         "WER with its difference from faster-whisper int8's on the same clips, and 95 % interval."
     )
@@ -86,22 +86,28 @@ def _decoding(results: Results) -> list[str]:
 
 def _step(step: Results) -> list[str]:
     tunes = step["tune"]
-    lines = _header("share of a training step, one thread", *tunes)
+    lines = table_header("share of a training step, one thread", *tunes)
     parts = dict.fromkeys(part for row in tunes.values() for part in row["shares"])
     for part in parts:
         shares = (row["shares"].get(part) for row in tunes.values())
-        lines.append(_row(part, *("–" if share is None else f"{share:.1%}" for share in shares)))
-    lines.append(_row("GFLOP a clip", *(f"{row['gflop_a_clip']:.1f}" for row in tunes.values())))
+        lines.append(
+            table_row(part, *("–" if share is None else f"{share:.1%}" for share in shares))
+        )
+    lines.append(
+        table_row("GFLOP a clip", *(f"{row['gflop_a_clip']:.1f}" for row in tunes.values()))
+    )
     peak = f"share of the matrix product's peak, {step['peak_gflops']:.0f} GFLOP/s"
-    return [*lines, _row(peak, *(f"{row['share_of_peak']:.0%}" for row in tunes.values()))]
+    return [*lines, table_row(peak, *(f"{row['share_of_peak']:.0%}" for row in tunes.values()))]
 
 
 def _context(context: Results) -> list[str]:
-    lines = _header("decoded in", "trained", "WER", "difference from the default", "runaways")
+    lines = table_header("decoded in", "trained", "WER", "difference from the default", "runaways")
     for row in context["rows"]:
         difference = _interval(row["difference"])
         runaways = f"{row['runaways']} of {context['clips']['count']}"
-        lines.append(_row(row["decoding"], row["model"], f"{row['wer']:.3f}", difference, runaways))
+        lines.append(
+            table_row(row["decoding"], row["model"], f"{row['wer']:.3f}", difference, runaways)
+        )
     return lines
 
 
@@ -118,11 +124,13 @@ def _interval(difference: Results) -> str:
     return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def _header(*columns: str) -> list[str]:
-    return [_row(*columns), "|" + "---|" * len(columns)]
+def table_header(*columns: str) -> list[str]:
+    """The first two lines of a Markdown table."""
+    return [table_row(*columns), "|" + "---|" * len(columns)]
 
 
-def _row(*cells: str) -> str:
+def table_row(*cells: str) -> str:
+    """A line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
 
 

@@ -15,6 +15,7 @@ from benchmarks.corpora import LENGTHS, joined
 from benchmarks.measure import Lap, ratio
 from benchmarks.race import race
 from benchmarks.tables import benchmark_table, fill
+from benchmarks.targets import target_table, targets
 from tests.examples import utterance
 from tests.racers import adding, failing
 from tests.tiny_whisper import write_transformers
@@ -171,3 +172,25 @@ def test_tables_replace_what_was_between_the_markers(tmp_path):
     readme.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
     fill(readme, "new")
     assert readme.read_text() == ("before\n<!-- benchmarks -->\nnew\n<!-- /benchmarks -->\nafter\n")
+
+
+def test_a_missed_target_says_what_the_machine_has_left():
+    row = {"times_standard": {"cpu": 12.0}, "peak_mb": 900}
+    trainers = {"default": row, "standard": {"times_standard": {"cpu": 1.0}, "peak_mb": 1000}}
+    found = targets({
+        "training_starter": {"tune": {"full": trainers}},
+        "step": {"tune": {"full": {"share_of_peak": 0.75}}},
+    })  # fmt: skip
+    speed, memory = target_table(found).splitlines()[2:]
+    assert speed.startswith("| training full, default, starter | 14 times | 12.0 times | missed:")
+    assert "75% of what the machine multiplies at most" in speed
+    assert "at 100% would be 16.0 |" in speed
+    assert memory.endswith("| 1000 MB at most | 900 MB | met |")
+
+
+TORCH_IS_THERE = "import sys, benchmarks.decoding; print('torch' in sys.modules)"
+
+
+def test_a_tool_that_is_compared_is_not_charged_with_our_libraries():
+    words = [sys.executable, "-c", TORCH_IS_THERE]
+    assert subprocess.check_output(words, cwd=ROOT, text=True).strip() == "False"
