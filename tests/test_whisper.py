@@ -1,5 +1,6 @@
 """Our Whisper against transformers' own, on a tiny random model whose full window is 1 s."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -291,3 +292,11 @@ def test_gradient_checkpointing_changes_no_gradient(folder):
 def test_what_is_no_whisper_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="expected a Whisper model"):
         engine(tmp_path, name)
+
+
+def test_weights_that_are_cut_off_are_refused(folder, tmp_path):
+    damaged = shutil.copytree(folder, tmp_path / "damaged")
+    weights = damaged / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    with pytest.raises(InputError, match=r"damaged: can't be converted to CTranslate2: .*rror"):
+        engine(damaged, "ctranslate2")

@@ -47,7 +47,7 @@ def load_ctranslate2(
     """Convert a plain transformers folder and load what comes out.
 
     Raises:
-        InputError: if the folder holds no Whisper model.
+        InputError: if the folder holds no Whisper model, or none that can be converted.
         RuntimeError: if CTranslate2 lacks what it needs on the device.
     """
     try:
@@ -86,5 +86,5 @@ def _converted(folder: Path, beside: Path, precision: str) -> Path:
     )
     if done.returncode != 0:
         *_, why = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise InputError(f"{folder}: expected a Whisper model, got {why}")
+        raise InputError(f"{folder}: can't be converted to CTranslate2: {why}")
     return out
