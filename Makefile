@@ -17,7 +17,9 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "make: needs Python's venv module: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	@# Compiling all that is installed takes longer than compiling what is imported when it is.
+	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile \
+		--requirement requirements.txt
 	@touch $@
 
 repro: setup
