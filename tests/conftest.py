@@ -42,6 +42,6 @@ def reproduced(tmp_path_factory):
 def repo(reproduced, tmp_path):
     """A clone of it for one test, with its cache at hand."""
     clone = reproduced.clone(tmp_path / "clone")
-    clone.run("dvc", "cache", "dir", "--local", str(reproduced.folder / ".dvc" / "cache"))
+    clone.share_cache_of(reproduced)
     clone.run("dvc", "checkout")
     return clone

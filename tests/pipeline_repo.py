@@ -68,6 +68,12 @@ class PipelineRepo:
         self.run("git", "clone", "--quiet", str(self.folder), str(folder))
         return PipelineRepo(folder)
 
+    def share_cache_of(self, other: "PipelineRepo") -> None:
+        """Link to what the other has instead of copying it: whole models, for every test."""
+        cache = str(other.folder / ".dvc" / "cache")
+        self.run("dvc", "config", "--local", "cache.dir", cache)
+        self.run("dvc", "config", "--local", "cache.type", "hardlink,symlink")
+
 
 def copy_of_this_repository(folder: Path) -> PipelineRepo:
     """Copy what Git tracks or would track, and commit it."""

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from botocore.exceptions import BotoCoreError
 from s3fs import S3FileSystem
 
 KEY, SECRET = "test-key", "test-secret"
@@ -27,13 +28,16 @@ class S3Server:
         environment = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, env=environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
+        impatient = self.files({"read_timeout": 5, "retries": {"total_max_attempts": 1}})
+        impatient.retries = 1
+        deadline = time.monotonic() + 180
         while True:
             try:
-                # The port answers before the server can store: only a PUT tells.
-                self.files().pipe_file("dvc/ready", b"yes")
+                # The port answers before the server can store, and a PUT that comes too early
+                # may never be answered: only one that is tells.
+                impatient.pipe_file("dvc/ready", b"yes")
                 return
-            except OSError as error:
+            except (OSError, BotoCoreError) as error:
                 if time.monotonic() > deadline or self.process.poll() is not None:
                     raise TimeoutError(f"no S3 server: {self.log.read_text()[-2000:]}") from error
                 time.sleep(0.5)
@@ -59,14 +63,17 @@ class S3Server:
             content = files.cat_file(path)
             files.pipe_file(path, bytes([content[0] ^ 1]) + content[1:])
 
-    def files(self) -> S3FileSystem:
-        """The server's files."""
-        return S3FileSystem(key=KEY, secret=SECRET, endpoint_url=self.url, skip_instance_cache=True)
+    def files(self, config: dict[str, object] | None = None) -> S3FileSystem:
+        """The server's files, by a client with this configuration of botocore's."""
+        return S3FileSystem(
+            key=KEY, secret=SECRET, endpoint_url=self.url, config_kwargs=config,
+            skip_instance_cache=True,
+        )  # fmt: skip
 
 
 @contextmanager
 def s3_server(folder: Path) -> Iterator[S3Server]:
-    """Start it on free ports, wait until it takes a file, stop it at the end."""
+    """Start it on free ports, wait until it takes a file, kill it at the end."""
     s3, master, volume, filer = _free_ports(4)
     command = [
         "weed", "-logtostderr=true", "mini", f"-dir={folder}", "-ip=127.0.0.1",
@@ -79,8 +86,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         server.start()
         yield server
     finally:
-        server.process.terminate()
-        server.process.wait(timeout=30)
+        server.kill()  # what it holds is done with, and an orderly end waits for the disk
 
 
 def _free_ports(count: int) -> list[int]:

@@ -91,7 +91,7 @@ def remote(reproduced, tmp_path):
             clone.run("dvc", "remote", "add", "--default", "storage", "s3://dvc/mothertongue")
             clone.run("dvc", "remote", "modify", "storage", "endpointurl", server.url)
             clone.run("dvc", "remote", "modify", "storage", "verify", "true")
-        sender.run("dvc", "cache", "dir", "--local", str(reproduced.folder / ".dvc" / "cache"))
+        sender.share_cache_of(reproduced)
         yield server, sender, receiver
 
 
