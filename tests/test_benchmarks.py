@@ -177,10 +177,9 @@ def test_tables_replace_what_was_between_the_markers(tmp_path):
 def test_a_missed_target_says_what_the_machine_has_left():
     row = {"times_standard": {"cpu": 12.0}, "peak_mb": 900}
     trainers = {"default": row, "standard": {"times_standard": {"cpu": 1.0}, "peak_mb": 1000}}
-    found = targets({
-        "training_starter": {"tune": {"full": trainers}},
-        "step": {"tune": {"full": {"share_of_peak": 0.75}}},
-    })  # fmt: skip
+    step = {"tune": "full", "trainer": "default", "corpus": "starter", "share_of_peak": 0.75}
+    results = {"training_starter": {"tune": {"full": trainers}}, "step": {"steps": [step]}}
+    found = targets(results, margin_s=0.5)
     speed, memory = target_table(found).splitlines()[2:]
     assert speed.startswith("| training full, default, starter | 14 times | 12.0 times | missed:")
     assert "75% of what the machine multiplies at most" in speed

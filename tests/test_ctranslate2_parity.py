@@ -1,5 +1,5 @@
 # python -m pytest -m slow tests/test_ctranslate2_parity.py    (two minutes on two cores)
-"""Proof of the converter: CTranslate2 and the converted model write the same of real speech."""
+"""Real weights: what is converted writes as CTranslate2 does; what a script needs is kept."""
 
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from asr.audio import SAMPLE_RATE, Waveform
 from asr.audio_decoding import decode
 from asr.families.whisper.base import bring_base
 from asr.families.whisper.params import ModelParams
+from asr.families.whisper.scripts import tokens_of
+from asr.families.whisper.tokens import text_tokens
 from asr.params import load_block
 from asr.sources import bring, load_source
 from asr.weights import bring_weights
@@ -62,6 +64,23 @@ def test_the_same_greedy_text_on_fifty_clips(clips, folders):
     assert len(texts) == NUM_CLIPS
     assert all(text.strip() for text, _ in texts)  # two silent models would agree as well
     assert [pair for pair in texts if pair[0] != pair[1]] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [
+        ("Cyrillic", "Ўчора, 3 лістапада — «Їжак» і ёлка: ђак, љубав, ѐ!"),
+        ("Hebrew", "שָׁלוֹם, עוֹלָם־קָטָן 24"),
+        ("Georgian", "გამარჯობა, მსოფლიო!"),
+        ("Latin", "Čovjek, ča je đak? Straße, naïve; ½"),
+    ],
+)
+def test_whatever_a_script_has_its_tokens_write(folders, script, text):
+    tokenizer = WhisperProcessor.from_pretrained(folders[1]).tokenizer
+    kept = tokens_of([script], tokenizer, tokenizer.eos_token_id)
+    assert set(text_tokens(tokenizer, text)) <= set(kept)
+    assert len(kept) < tokenizer.eos_token_id
 
 
 def greedy_ctranslate2(

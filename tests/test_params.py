@@ -41,6 +41,7 @@ def test_all_faults_are_told_at_once_with_section_and_key(edited):
             "seed: .*": "sead: 1",
             "  min_duration_s:": "  min_durations_s:",
             "  dev_share: .*": "  dev_share: 2.0",
+            "  scripts: .*": "  scripts: [Cyrillic, Cirillic]",
             "  num_beams: .*": "  num_beams: many",
         }
     )
@@ -53,6 +54,7 @@ def test_all_faults_are_told_at_once_with_section_and_key(edited):
         "prepare.min_duration_s: Field required, got " + lines[2].split(", got ")[1],
         "prepare.min_durations_s: Extra inputs are not permitted, got 0.3",
         "split.dev_share: Input should be less than 0.5, got 2.0",
+        "decode.scripts.1: Value error, expected a script's name in Unicode, got 'Cirillic'",
         "decode.num_beams: Input should be a valid integer, got 'many'",
     ]
 

@@ -1,6 +1,8 @@
 """Our Whisper against transformers' own, on a tiny random model whose full window is 1 s."""
 
+import re
 import shutil
+import string
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +197,24 @@ def test_both_engines_hear_the_same(tmp_path, num_beams):
         assert (one.num_tokens, one.runaway) == (other.num_tokens, other.runaway)
         assert one.mean_log_prob == pytest.approx(other.mean_log_prob, abs=1e-3)
     assert {h.runaway for h in ours} == {True, False}  # or the comparison says little
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_both_engines_write_the_scripts_that_they_may_and_no_other(folder, num_beams):
+    clips = [noise(0.5, seed) for seed in range(10)]
+    utterances = [utterance(name=str(seed)) for seed in range(10)]
+
+    def written(name, *scripts):
+        transcribe = engine(folder, name, num_beams, scripts=list(scripts)).transcribe
+        texts = [heard.text for heard in transcribe(clips, utterances, 0.64, [10] * 10)]
+        return [re.sub(r"<\|\w+\|>", "", text) for text in texts]
+
+    assert "filler" in "".join(written("ctranslate2"))
+    cyrillic = written("ctranslate2", "Cyrillic")
+    assert any(cyrillic)
+    assert not set("".join(cyrillic)) & set(string.ascii_letters)
+    assert written("torch", "Cyrillic") == cyrillic
+    assert written("torch", "Latin") == written("ctranslate2", "Latin")
 
 
 @pytest.mark.parametrize("num_beams", [1, 3])

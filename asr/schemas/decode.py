@@ -1,10 +1,19 @@
 """How a model is decoded for its score."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+import regex
+from pydantic import AfterValidator, Field
 
 from asr.schemas import Schema
+
+
+def _known(script: str) -> str:
+    try:
+        regex.compile(rf"\p{{Script={script}}}")
+    except regex.error as error:
+        raise ValueError("expected a script's name in Unicode") from error
+    return script
 
 
 class Params(Schema):
@@ -12,6 +21,7 @@ class Params(Schema):
 
     engine: Literal["auto", "ctranslate2", "torch"]
     precision: Literal["float32", "float16", "bfloat16", "int8"]
+    scripts: list[Annotated[str, AfterValidator(_known)]]
     context: Literal["dynamic", "full"]
     fallback_margin_s: float = Field(ge=0, le=30)
     num_beams: int = Field(ge=1, le=16)

@@ -53,10 +53,11 @@ class Ctranslate2Engine:
         self._num_beams = params.num_beams
         try:
             self._whisper = load_ctranslate2(
-                folder, device.type, params.precision, self.num_workers
+                folder, device.type, params.precision, self.num_workers, params.scripts
             )
         except RuntimeError as error:  # a CUDA library that it lacks
             raise InputError(f"decode.engine: ctranslate2 on {device.type}: {error}") from error
+        self._rows = {token: row for row, token in enumerate(self._whisper.tokens)}
         torch.set_num_threads(1)  # each worker computes its own spectrograms
 
     def transcribe(
@@ -74,7 +75,7 @@ class Ctranslate2Engine:
         mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
         found = whisper.model.generate(
             ctranslate2.StorageView.from_array(mel.numpy()),
-            prompts,
+            [[self._rows[token] for token in prompt] for prompt in prompts],
             beam_size=self._num_beams,
             # Half of it is the prompt's by CTranslate2's count, whatever the prompt's length.
             max_length=2 * max(*budgets, len(prompts[0])),
@@ -84,7 +85,8 @@ class Ctranslate2Engine:
         end = whisper.generation.eos_token_id
         hypotheses = []
         for utterance, budget, result in zip(utterances, budgets, found, strict=True):
-            (tokens,), (score,) = result.sequences_ids, result.scores
+            (rows,), (score,) = result.sequences_ids, result.scores
+            tokens = [whisper.tokens[row] for row in rows]
             # The library leaves the end token out of the text, and of the mean's divisor.
             if len(tokens) < budget:
                 found_tokens, log_prob = [*tokens, end], score * len(tokens)

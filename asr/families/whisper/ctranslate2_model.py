@@ -1,11 +1,9 @@
-"""A plain transformers folder in CTranslate2: the model, and what asking it needs besides.
+"""A plain transformers folder in CTranslate2: the model, and what asking it needs besides."""
 
-The conversion is a process of its own: it loads transformers' models and torch's compiler with them
-and leaves holes in the heap, 250 MB that a decoder would carry along to its end.
-"""
-
+import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,8 +13,8 @@ import ctranslate2
 from transformers import GenerationConfig, WhisperConfig, WhisperTokenizer
 
 from asr.errors import InputError
-
-_CONVERT = "from ctranslate2.converters.transformers import main; main()"
+from asr.families.whisper import ctranslate2_conversion as conversion
+from asr.families.whisper.scripts import tokens_of
 
 
 @dataclass(frozen=True)
@@ -27,8 +25,9 @@ class Ctranslate2Model:
         model: on the CPU each of its workers has a core.
         tokenizer: the folder's.
         generation: its generation config.
-        suppressed: tokens that may not come; its own list, and timestamps, which the library leaves
-            free even where they are off.
+        tokens: of the tokenizer, by the model's own numbers: all, or what some scripts need.
+        suppressed: the model's numbers of tokens that may not come; its own list, and timestamps,
+            which the library leaves free even where they are off.
         num_mels: mel bins of a spectrogram.
         num_positions: of the decoder, for prompt, text and end.
     """
@@ -36,15 +35,23 @@ class Ctranslate2Model:
     model: ctranslate2.models.Whisper
     tokenizer: WhisperTokenizer
     generation: Any
+    tokens: Sequence[int]
     suppressed: list[int]
     num_mels: int
     num_positions: int
 
 
 def load_ctranslate2(
-    folder: Path, device: str, precision: str, num_workers: int
+    folder: Path, device: str, precision: str, num_workers: int, scripts: Sequence[str] = ()
 ) -> Ctranslate2Model:
     """Convert a plain transformers folder and load what comes out.
+
+    Args:
+        folder: of the model.
+        device: ``cpu`` or ``cuda``.
+        precision: of the arithmetic, in CTranslate2's words.
+        num_workers: batches that it takes at a time.
+        scripts: that it can write; none stands for all.
 
     Raises:
         InputError: if the folder holds no Whisper model, or none that can be converted.
@@ -56,9 +63,15 @@ def load_ctranslate2(
         tokenizer = WhisperTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: expected a Whisper model, got {error}") from error
+    last = int(generation.no_timestamps_token_id)
+    kept: list[int] | None = None
+    if scripts:
+        end = int(generation.eos_token_id)
+        kept = [*tokens_of(scripts, tokenizer, end), *range(end, last + 1)]
+    tokens = range(config.vocab_size) if kept is None else kept
     with TemporaryDirectory() as beside:
         model = ctranslate2.models.Whisper(
-            str(_converted(folder, Path(beside), precision)),
+            str(_converted(folder, Path(beside), precision, kept)),
             device=device,
             compute_type=precision,
             inter_threads=num_workers,
@@ -68,18 +81,19 @@ def load_ctranslate2(
         model=model,
         tokenizer=tokenizer,
         generation=generation,
+        tokens=tokens,
         # -1 stands for the model's own list.
-        suppressed=[-1, *range(generation.no_timestamps_token_id + 1, config.vocab_size)],
+        suppressed=[-1, *(row for row, token in enumerate(tokens) if token > last)],
         num_mels=config.num_mel_bins,
         num_positions=config.max_target_positions,
     )
 
 
-def _converted(folder: Path, beside: Path, precision: str) -> Path:
+def _converted(folder: Path, beside: Path, precision: str, tokens: list[int] | None) -> Path:
     out = beside / "model"
-    options = ["--model", folder, "--output_dir", out, "--quantization", precision]
     done = subprocess.run(
-        [sys.executable, "-c", _CONVERT, *map(str, options)],
+        [sys.executable, "-m", conversion.__name__, str(folder), str(out), precision],
+        input=json.dumps(tokens),
         capture_output=True,
         text=True,
         check=False,

@@ -19,6 +19,7 @@ from asr.families.whisper.greedy import (
 )
 from asr.families.whisper.hypothesis import hypothesis_of
 from asr.families.whisper.model import load
+from asr.families.whisper.scripts import tokens_of
 from asr.hypothesis import Hypothesis
 from asr.schemas.decode import Params as DecodeParams
 from asr.utterance import Utterance
@@ -45,6 +46,12 @@ class TorchEngine:
         self.whisper = load(folder, device)
         network: Any = self.whisper.network
         network.to(PRECISIONS[params.precision])
+        if params.scripts:
+            generation, tokenizer = network.generation_config, self.whisper.processor.tokenizer
+            end = generation.eos_token_id
+            foreign = set(range(end)).difference(tokens_of(params.scripts, tokenizer, end))
+            always = generation.suppress_tokens or ()
+            generation.suppress_tokens = sorted(foreign.union(always))
         self.num_beams = params.num_beams
 
     def transcribe(
