@@ -1,14 +1,16 @@
 """Where a training step's time goes, and how near it is to the machine's peak.
 
-``python -m benchmarks.step``: one thread, the starter clips, the default's batch; the default's own
-step on short context. FLOPs are those of the matrix products and attention that torch counts, a
-multiplication and an addition as two; the peak is the best of square float32 products.
+``python -m benchmarks.step``: one thread, the same batches as ``benchmarks/training.py`` times.
+FLOPs are those of the matrix products and attention that torch counts, a multiplication and an
+addition as two; the peak is the best of square float32 products.
 """
 
+import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -20,15 +22,25 @@ from asr.families.whisper.tuning import make_trainable
 from asr.params import load_params
 from asr.processes import Processes
 from asr.schemas.machine import Params as MachineParams
+from asr.schemas.train import Params as TrainParams
 from asr.steps import plan_steps
 from asr.training import Run
-from benchmarks.corpora import arguments, read_corpus
+from benchmarks.corpora import Clip, arguments, read_corpus
 from benchmarks.measure import write_result
 from benchmarks.trainers import our_task
-from benchmarks.training import BASE, CLIPS_A_BATCH, MANIFEST, TUNES, schedules
+from benchmarks.training import BASE, CLIPS_A_BATCH, MANIFEST, schedules
 
 SIZES = (512, 1024, 2048)  # of the square matrices
 NUM_CLIPS, QUICK_CLIPS = 64, 16
+# How each trains, as ``schedules`` names it, and on which corpus.
+STEPS = [
+    ("full", "short", "starter"),
+    ("frozen_encoder", "short", "starter"),
+    ("lora", "short", "starter"),
+    ("frozen_encoder", "cached", "starter"),
+    ("full", "default", "starter"),
+    ("full", "default", "cv"),
+]
 
 
 def peak_gflops(repetitions: int = 10) -> float:
@@ -93,32 +105,46 @@ def watch(run: Run, whisper: Whisper, parts: Parts) -> None:
     run.average = parts.after(run.average, "average of the weights")  # type: ignore[method-assign]
 
 
-def profile(tune: str, num_clips: int, peak: float) -> dict[str, Any]:
-    """Train on the clips once to warm up, once to count FLOPs, and once to time the parts."""
-    params = schedules(tune, CLIPS_A_BATCH["starter"])["short"]
-    whisper = load(BASE, torch.device("cpu"))
-    make_trainable(whisper, params)
-    clips = read_corpus("starter", MANIFEST, num_clips).clips
+def train(
+    whisper: Whisper, clips: Sequence[Clip], params: TrainParams, parts: Parts | None
+) -> None:
+    """Train on the clips as a run does, its steps marked in ``parts``."""
     alone = Processes(0, 1, torch.device("cpu"))
-    with our_task(whisper, clips, params, alone) as task:
-        run = Run(task, params, alone, Path("unused"))
-        steps = plan_steps(task.durations_s, task.groups, task.room, params, seed=1)
-
-        def train() -> None:
-            for number, (_, batches) in enumerate(steps):
+    with TemporaryDirectory() as folder:
+        os.environ["DVC_ROOT"] = folder  # an encoder's cache is made anew
+        with our_task(whisper, clips, params, alone) as task:
+            run = Run(task, params, alone, Path(folder))
+            if parts:
+                parts.mark("filling the cache")
+                watch(run, whisper, parts)
+            plan = plan_steps(task.durations_s, task.groups, task.room, params, seed=1)
+            for number, (_, batches) in enumerate(plan):
                 run.updater.step(batches, params.lr)
                 run.average(number)
 
-        with FlopCounterMode(display=False) as counter:
-            train()
-        parts = Parts()
-        watch(run, whisper, parts)
-        train()
-    seconds = sum(parts.seconds.values())
+
+def profile(tune: str, trainer: str, corpus: str, num_clips: int, peak: float) -> dict[str, Any]:
+    """Train on the clips once to warm up and to count FLOPs, and once to time the parts."""
+    params = schedules(tune, CLIPS_A_BATCH[corpus])[trainer]
+    whisper = load(BASE, torch.device("cpu"))
+    make_trainable(whisper, params)
+    clips = read_corpus(corpus, MANIFEST, num_clips).clips
+    with FlopCounterMode(display=False) as counter:
+        train(whisper, clips, params, None)
+    parts = Parts()
+    train(whisper, clips, params, parts)
+    if not params.cache_encoder:
+        del parts.seconds["filling the cache"]
+    seconds, heard = sum(parts.seconds.values()), len(clips) * params.num_epochs
     gflops = counter.get_total_flops() / 1e9
+    learning = (weight for weight in whisper.network.parameters() if weight.requires_grad)
     return {
-        "gflop_a_clip": round(gflops / num_clips, 2),
-        "cpu_s_a_clip": round(seconds / num_clips, 4),
+        "tune": tune,
+        "trainer": trainer,
+        "corpus": corpus,
+        "learning_mb": round(sum(weight.nbytes for weight in learning) / 2**20),
+        "gflop_a_clip": round(gflops / heard, 2),
+        "cpu_s_a_clip": round(seconds / heard, 4),
         "gflops": round(gflops / seconds, 1),
         "share_of_peak": round(gflops / seconds / peak, 3),
         "shares": {
@@ -136,8 +162,7 @@ def main() -> None:
     peak = peak_gflops()
     result = {
         "peak_gflops": round(peak, 1),
-        "clips": read_corpus("starter", MANIFEST, num_clips).facts(),
-        "tune": {tune: profile(tune, num_clips, peak) for tune in TUNES},
+        "steps": [profile(*step, num_clips, peak) for step in STEPS],
     }
     write_result("step", result, keep=not asked.quick)
 

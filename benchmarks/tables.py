@@ -84,20 +84,18 @@ def _decoding(results: Results) -> list[str]:
     return [*lines, "", note]
 
 
-def _step(step: Results) -> list[str]:
-    tunes = step["tune"]
-    lines = table_header("share of a training step, one thread", *tunes)
-    parts = dict.fromkeys(part for row in tunes.values() for part in row["shares"])
-    for part in parts:
-        shares = (row["shares"].get(part) for row in tunes.values())
+def _step(result: Results) -> list[str]:
+    steps = result["steps"]
+    titles = (f"{step['tune']}, {step['trainer']}: {CORPORA[step['corpus']]}" for step in steps)
+    lines = table_header("share of a training step, one thread", *titles)
+    for part in dict.fromkeys(part for step in steps for part in step["shares"]):
+        shares = (step["shares"].get(part) for step in steps)
         lines.append(
             table_row(part, *("–" if share is None else f"{share:.1%}" for share in shares))
         )
-    lines.append(
-        table_row("GFLOP a clip", *(f"{row['gflop_a_clip']:.1f}" for row in tunes.values()))
-    )
-    peak = f"share of the matrix product's peak, {step['peak_gflops']:.0f} GFLOP/s"
-    return [*lines, table_row(peak, *(f"{row['share_of_peak']:.0%}" for row in tunes.values()))]
+    lines.append(table_row("GFLOP a clip", *(f"{step['gflop_a_clip']:.1f}" for step in steps)))
+    peak = f"share of the matrix product's peak, {result['peak_gflops']:.0f} GFLOP/s"
+    return [*lines, table_row(peak, *(f"{step['share_of_peak']:.0%}" for step in steps))]
 
 
 def _context(context: Results) -> list[str]:
