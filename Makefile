@@ -1,6 +1,6 @@
 # make repro   set up, run the pipeline, print the scores
 # make test    set up, lint, types, tests
-# make bench   set up, measure speed against other tools (40 minutes of two quiet cores)
+# make bench   set up, measure speed against other tools (an hour of two quiet cores)
 # make bench-quick   the same on a few clips, to see that it runs; keeps no result
 
 PYTHON ?= python3

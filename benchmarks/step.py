@@ -31,7 +31,7 @@ from benchmarks.trainers import our_task
 from benchmarks.training import BASE, CLIPS_A_BATCH, MANIFEST, schedules
 
 SIZES = (512, 1024, 2048)  # of the square matrices
-NUM_CLIPS, QUICK_CLIPS = 64, 16
+NUM_CLIPS, QUICK_CLIPS = 64, 4
 # How each trains, as ``schedules`` names it, and on which corpus.
 STEPS = [
     ("full", "short", "starter"),
