@@ -25,6 +25,7 @@ class S3Server:
 
     def start(self) -> None:
         """Start it, or start it again with what it had, and wait until it takes a file."""
+        again = self.log.exists()
         environment = {**os.environ, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, env=environment, stdout=log, stderr=log)
@@ -35,6 +36,8 @@ class S3Server:
             try:
                 # The port answers before the server can store, and a PUT that comes too early
                 # may never be answered: only one that is tells.
+                if again:
+                    impatient.cat_file("dvc/ready")  # what it stored before is at hand again
                 impatient.pipe_file("dvc/ready", b"yes")
                 return
             except (OSError, BotoCoreError) as error:
