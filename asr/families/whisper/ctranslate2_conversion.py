@@ -1,6 +1,6 @@
 """A plain transformers folder in CTranslate2's format, made by a process of its own.
 
-    python -m asr.families.whisper.ctranslate2_conversion FOLDER OUT PRECISION < TOKENS
+    python -P asr/families/whisper/ctranslate2_conversion.py FOLDER OUT PRECISION < TOKENS
 
 Transformers' models bring torch's compiler with them and leave holes in the heap, 250 MB that a
 decoder would carry along to its end; so nothing of them is imported above. TOKENS are those that

@@ -91,8 +91,10 @@ def load_ctranslate2(
 
 def _converted(folder: Path, beside: Path, precision: str, tokens: list[int] | None) -> Path:
     out = beside / "model"
+    # As a file and not as a module, which is found in the repository's root alone; -P keeps the
+    # file's neighbours from standing for libraries of their names.
     done = subprocess.run(
-        [sys.executable, "-m", conversion.__name__, str(folder), str(out), precision],
+        [sys.executable, "-P", conversion.__file__, str(folder), str(out), precision],
         input=json.dumps(tokens),
         capture_output=True,
         text=True,
