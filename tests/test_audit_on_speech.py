@@ -18,8 +18,14 @@ ROOT = Path(__file__).parent.parent
 NUM_CLIPS = 160
 
 
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judge")
+    return open_judge(write_base(folder / "base", folder / "parts"), "int8", num_threads=2)
+
+
 @pytest.mark.slow
-def test_planted_faults_are_found(tmp_path):
+def test_planted_faults_are_found(judge):
     clips = starter_clips("be", "bg")
     chosen = clips["be"][:: len(clips["be"]) // NUM_CLIPS][:NUM_CLIPS]
     utterances = [
@@ -29,8 +35,6 @@ def test_planted_faults_are_found(tmp_path):
     bulgarian = {one.name: one.text for one, _ in clips["bg"]}
     waveforms = [waveform for _, waveform in chosen]
     planted = plant(utterances, waveforms, bulgarian, share=0.05, seed=1)
-    base = write_base(tmp_path / "base", tmp_path / "parts")
-    judge = open_judge(base, "int8", num_threads=2)
     params = load_params("audit", Params, ROOT / "params.yaml")
     rows = audit_utterances(judge, planted.waveforms, planted.utterances, params, 1, NOTHING)
     flagged = {i for i, row in enumerate(rows) if row.fault}
@@ -38,3 +42,13 @@ def test_planted_faults_are_found(tmp_path):
     assert len(found) >= 0.85 * len(planted.kinds), [planted.kinds[i] for i in missed]
     # Of what is flagged besides, much is bad in the corpus itself: «Яблык Фуджы» that ends early.
     assert len(flagged - found) <= 0.1 * NUM_CLIPS
+
+
+@pytest.mark.slow
+def test_as_many_positions_as_mel_bins_are_no_log_mel(judge):
+    """CTranslate2 takes encoder output of 80 positions, 1.6 s, for a log-mel of 80 bins."""
+    short = [(one, clip) for one, clip in starter_clips("be")["be"] if len(clip) < 16_000][:4]
+    texts, waveforms = [[one.text] for one, _ in short], [clip for _, clip in short]
+    at_trap, beside = (judge.hear(waveforms, "be", s, texts, [16] * 4) for s in (1.6, 1.92))
+    fits = [sum(heard.log_probs[0]) for heard in beside]
+    assert [sum(heard.log_probs[0]) for heard in at_trap] == pytest.approx(fits, rel=0.2)

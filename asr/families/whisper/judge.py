@@ -54,7 +54,10 @@ class WhisperJudge:
     ) -> list[Heard]:
         """What the model makes of a batch of clips; see ``asr.auditing.Judge``."""
         whisper = self._whisper
-        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+        num_frames = round(context_s * FRAMES_PER_S)
+        if num_frames == 2 * whisper.num_mels:
+            num_frames += 2  # the library would take so many positions for the bins of a log-mel
+        mel = log_mel(waveforms, num_frames, whisper.num_mels)
         encoded = whisper.model.encode(ctranslate2.StorageView.from_array(mel.numpy()), to_cpu=True)
         fits = self._fits(encoded, waveforms, language, texts)
         prompt = prompt_tokens(whisper.generation, language)
