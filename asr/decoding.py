@@ -21,7 +21,10 @@ class Engine(Protocol):
 
     Attributes:
         num_workers: batches that it takes at a time, each from a thread of its own.
+        device: ``cpu``, ``cuda`` or ``mps``.
     """
+
+    device: str
 
     @property
     def num_workers(self) -> int:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from asr.audio import Waveform
 from asr.decoding import Engine
-from asr.device import use_machine
 from asr.families import family_module
 from asr.hypothesis import Hypothesis
 from asr.ray_models import RayModels, ray_models
@@ -25,6 +24,7 @@ class RayEngine:
 
     def __init__(self, listeners: RayModels) -> None:
         self.num_workers = listeners.num
+        self.device = "cuda" if listeners.on_gpu else "cpu"
         self._listeners = listeners
 
     def transcribe(
@@ -68,5 +68,5 @@ def _open_one(
     """In a worker: an engine on one core, or on one GPU where the cluster has some."""
     own = machine if on_gpu else machine.model_copy(update={"num_threads": 1})
     decode = family_module(family, "decode")
-    engine: Engine = decode.open_engine(folder, use_machine(own), params, own.num_threads)
+    engine: Engine = decode.open_engine(folder, own, params)
     return engine

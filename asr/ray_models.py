@@ -27,10 +27,15 @@ class Holder:
 
 
 class RayModels:
-    """Models in workers. Attributes: num, how many batches they take at a time."""
+    """Models in workers.
 
-    def __init__(self, actors: list[Any]) -> None:
-        self.num = len(actors)
+    Attributes:
+        num: batches that they take at a time.
+        on_gpu: whether each has a GPU.
+    """
+
+    def __init__(self, actors: list[Any], on_gpu: bool) -> None:
+        self.num, self.on_gpu = len(actors), on_gpu
         self._free: SimpleQueue[Any] = SimpleQueue()
         for actor in actors:
             self._free.put(actor)
@@ -71,4 +76,5 @@ def ray_models(
         files = ray.put({path.name: path.read_bytes() for path in folder.iterdir()})
         actor: Any = ray.remote(num_cpus=int(not on_gpu), num_gpus=int(on_gpu))(Holder)
         wanted = num or (num_gpus if on_gpu else num_cores)
-        yield RayModels([actor.remote(files, open_model, on_gpu) for _ in range(wanted)])
+        actors = [actor.remote(files, open_model, on_gpu) for _ in range(wanted)]
+        yield RayModels(actors, on_gpu)

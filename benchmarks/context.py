@@ -23,14 +23,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-
 from asr.context import read_margin
 from asr.decoding import token_budget, transcribe_all
-from asr.device import use_machine
 from asr.errors import InputError
 from asr.families.whisper.decode import open_engine
-from asr.families.whisper.model import load
+from asr.families.whisper.description import read_tokenizer
 from asr.families.whisper.tokens import text_tokens
 from asr.params import load_params
 from asr.schemas.decode import Params as DecodeParams
@@ -55,7 +52,7 @@ def hear(model: Path, clips: list[Clip]) -> Heard:
     params = load_params("decode", DecodeParams).model_copy(update={"num_beams": 1})
     machine = load_params("machine", MachineParams)
     small_s = load_params("train", TrainParams).margin_s
-    engine = open_engine(model, use_machine(machine), params, machine.num_threads)
+    engine = open_engine(model, machine, params)
     waveforms, utterances = [waveform for waveform, _ in clips], [u for _, u in clips]
     ways = {
         "ours, dynamic": (read_margin(model, params.fallback_margin_s), params),
@@ -69,7 +66,7 @@ def hear(model: Path, clips: list[Clip]) -> Heard:
     for name, (margin_s, way) in ways.items():
         hypotheses, _ = transcribe_all(engine, waveforms, utterances, margin_s, way)
         heard[name] = [h.text for h in hypotheses], [h.runaway for h in hypotheses]
-    tokenizer = load(model, torch.device("cpu")).processor.tokenizer
+    tokenizer = read_tokenizer(model)
     with TemporaryDirectory() as folder:
         converted = to_ctranslate2(model, Path(folder) / "model")
         for name, beams in (("greedy", 1), ("as it comes", BEAMS)):

@@ -50,10 +50,9 @@ def _load(load: Callable[[], Decoder]) -> Work:
 
 def ours(model: Path, params: DecodeParams, machine: MachineParams) -> Decoder:
     """The transcribe stage's own decoding."""
-    from asr.device import use_machine
     from asr.families.whisper.decode import open_engine
 
-    engine = open_engine(model, use_machine(machine), params, machine.num_threads)
+    engine = open_engine(model, machine, params)
     margin_s = read_margin(model, params.fallback_margin_s)
 
     def run(waveforms: Sequence[Waveform], utterances: Sequence[Utterance]) -> list[str]:

@@ -112,9 +112,8 @@ def _memory(results: Results) -> list[Target]:
         for name in OURS:
             if {name, PEER} <= tools.keys():
                 why = (
-                    "torch, which computes the log-mel and decodes on GPUs, is 210 MB by itself, "
-                    "and each core has a batch of its own, of 40 s where the peer has one of 30 "
-                    "for all"
+                    "each core has a batch of its own, of 40 s, and what the decoder remembers of "
+                    "it, where the peer has one clip of 30 s for all"
                 )
                 what = f"memory, decoding, {name}, {corpus}"
                 found.append(_peak(what, tools[name], tools[PEER], why))

@@ -20,7 +20,6 @@ from asr.audio_stream import UndecodableError
 from asr.cli import run
 from asr.context import read_margin
 from asr.decoding import transcribe_all
-from asr.device import use_machine
 from asr.families import family_module
 from asr.files import write_json
 from asr.params import load_corpus, load_params
@@ -80,9 +79,8 @@ def _transcriber(model: Path, language: str) -> Transcribe:
     """What the model hears in pieces of one language."""
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
-    device = use_machine(machine)
     decoder = family_module(load_params("model", ModelParams).family, "decode")
-    engine = decoder.open_engine(model, device, params, machine.num_threads)
+    engine = decoder.open_engine(model, machine, params)
     margin_s = read_margin(model, params.fallback_margin_s)
 
     def transcribe(pieces: Sequence[Waveform]) -> list[str]:

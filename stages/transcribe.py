@@ -6,7 +6,6 @@ from pathlib import Path
 from asr.cli import run
 from asr.context import read_margin
 from asr.decoding import Engine, transcribe_all
-from asr.device import use_machine
 from asr.families import family_module
 from asr.files import write_json
 from asr.hypothesis import write_hypotheses
@@ -25,7 +24,6 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
     family = load_params("model", ModelParams).family
-    device = use_machine(machine)
     utterances = read_manifest(manifest)
     waveforms = Waveforms(prepared, utterances)
     margin_s = read_margin(model, params.fallback_margin_s)
@@ -36,7 +34,7 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
             engine: Engine = stack.enter_context(on_cluster)
         else:
             decode = family_module(family, "decode")
-            engine = decode.open_engine(model, device, params, machine.num_threads)
+            engine = decode.open_engine(model, machine, params)
         hypotheses, seconds = transcribe_all(engine, waveforms, utterances, margin_s, params)
     write_hypotheses(out, hypotheses)
     audio_s = sum(utterance.duration_s for utterance in utterances)
@@ -46,7 +44,7 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
             "audio_s": round(audio_s, 3),
             "decode_s": round(seconds, 3),
             "rtfx": round(audio_s / seconds, 2),
-            "device": device.type,
+            "device": engine.device,
             "num_utterances": len(utterances),
         },
     )

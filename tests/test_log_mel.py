@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from transformers import WhisperFeatureExtractor
 
 from asr.log_mel import log_mel
@@ -15,17 +14,17 @@ def test_short_spectrogram_is_the_start_of_the_30_s_one(num_mels):
     clips = [tone(0.9), 0.1 * tone(0.5, 1000.0)]
     ours = log_mel(clips, num_frames=128, num_mels=num_mels)
     extractor = WhisperFeatureExtractor(feature_size=num_mels)
-    theirs = extractor(clips, sampling_rate=16_000, return_tensors="pt").input_features
+    theirs = extractor(clips, sampling_rate=16_000, return_tensors="np").input_features
     assert ours.shape == (2, num_mels, 128)
     assert theirs.shape == (2, num_mels, 3000)
-    torch.testing.assert_close(ours, theirs[..., :128], atol=1e-5, rtol=0)
+    np.testing.assert_allclose(ours, theirs[..., :128], atol=5e-5, rtol=0)
 
 
 def test_a_loud_neighbour_changes_nothing():
     quiet, loud = 0.01 * tone(0.5), tone(0.5, 1000.0)
     alone = log_mel([quiet], 64, 80)
     together = log_mel([loud, quiet], 64, 80)
-    torch.testing.assert_close(together[1:], alone, atol=1e-6, rtol=0)
+    np.testing.assert_array_equal(together[1:], alone)
 
 
 def test_a_clip_that_does_not_fit_is_refused_with_both_lengths():

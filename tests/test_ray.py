@@ -8,7 +8,6 @@ import pytest
 
 from asr.auditing import hear_corpus
 from asr.decoding import transcribe_all
-from asr.device import use_machine
 from asr.errors import InputError
 from asr.families.whisper.decode import open_engine
 from asr.families.whisper.judge import open_judge
@@ -70,7 +69,7 @@ def test_hypotheses_are_those_of_one_machine(tmp_path):
     clips = [random.normal(0, 0.1, round(s * 16_000)).astype(np.float32) for s in lengths]
     decode = params(engine="ctranslate2", fallback_margin_s=0.1)
     machine = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
-    alone = open_engine(tmp_path / "tiny", use_machine(machine), decode, 1)
+    alone = open_engine(tmp_path / "tiny", machine, decode)
     expected, _ = transcribe_all(alone, clips, utterances, 0.05, decode)
     with ray_engine("whisper", tmp_path / "tiny", machine, decode, 2) as engine:
         assert engine.num_workers == 2

@@ -22,12 +22,14 @@ from asr.families.whisper.torch_engine import TorchEngine
 from asr.families.whisper.tuning import make_trainable, merge_adapter
 from asr.params import load_params
 from asr.schemas.decode import Params as DecodeParams
+from asr.schemas.machine import Params as MachineParams
 from asr.schemas.train import Params
 from asr.utterance import Utterance
 from tests.tiny_whisper import write_transformers
 
 ROOT = Path(__file__).parent.parent
 START, BELARUSIAN, TRANSCRIBE, NO_TIMESTAMPS, END = 50258, 50330, 50359, 50363, 50257
+MACHINE = MachineParams(device="cpu", num_threads=2, num_processes=1, shard_weights=False)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_english_only_model_has_no_language_token(tmp_path):
 
 
 def test_targets_are_the_text_and_the_end_token_alone(whisper):
-    text = text_tokens(whisper.processor.tokenizer, "як")
+    text = text_tokens(whisper.tokenizer, "як")
     batch = loss_batch(whisper, [noise(0.5, 1), noise(0.4, 2)], [utterance("як"), utterance("я")],
                        context_s=0.64)  # fmt: skip
     assert batch.inputs[0].tolist() == [START, BELARUSIAN, TRANSCRIBE, NO_TIMESTAMPS, *text]
@@ -111,7 +113,7 @@ def test_hidden_tokens_are_hidden_from_what_is_read_alone(whisper):
 def test_subword_dropout_never_makes_a_transcript_too_long(tmp_path):
     write_transformers(tmp_path / "tiny")
     tiny = load(tmp_path / "tiny", torch.device("cpu"))
-    tokenizer = tiny.processor.tokenizer
+    tokenizer = tiny.tokenizer
     whole = text_tokens(tokenizer, "abcdefghi")  # with its space 10, and the prompt's 4: all 14
     cuttable = Subwords(tokenizer)
     cuttable._cuts = {token: [(token, token)] for token in whole}
@@ -159,10 +161,10 @@ def test_greedy_is_transformers_own(whisper):
     assert [h.text for h in ours] == [t.strip() for t in decode(theirs, skip_special_tokens=True)]
 
 
-def engine(folder, name="torch", num_beams=1, device="cpu", **changes):
+def engine(folder, name="torch", num_beams=1, **changes):
     params = load_params("decode", DecodeParams, ROOT / "params.yaml")
     changes = {"engine": name, "num_beams": num_beams, "precision": "float32", **changes}
-    return open_engine(folder, torch.device(device), params.model_copy(update=changes), 2)
+    return open_engine(folder, MACHINE, params.model_copy(update=changes))
 
 
 @pytest.mark.parametrize("name", ["torch", "ctranslate2"])
@@ -242,16 +244,22 @@ def test_beams_find_what_is_at_least_as_likely(folder):
     assert total[1] >= total[0]
 
 
-def test_the_engine_is_chosen_by_the_device_unless_it_is_named(folder):
+def test_the_engine_is_chosen_by_the_device_unless_it_is_named(folder, monkeypatch):
     assert isinstance(engine(folder, "auto"), Ctranslate2Engine)
-    assert isinstance(engine(folder, "auto", device="meta"), TorchEngine)
     assert isinstance(engine(folder, "torch"), TorchEngine)
+    monkeypatch.setattr("asr.families.whisper.decode.device_name", lambda _: "cuda")
+    assert isinstance(engine(folder, "auto"), TorchEngine)
+
+
+def test_ctranslate2_has_no_apple_gpu(folder):
+    params = load_params("decode", DecodeParams, ROOT / "params.yaml")
+    with pytest.raises(InputError, match=r"runs on cpu and cuda, machine\.device is mps"):
+        Ctranslate2Engine(folder, "mps", params, 1)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"device": "meta"}, "ctranslate2 runs on cpu and cuda, machine.device is meta"),
         ({"precision": "float16"}, r"decode.precision: on this cpu CTranslate2 has .*float32.*"),
         ({"name": "torch", "precision": "int8"}, "the torch engine has float32, .* got int8"),
     ],

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from tokenizers import Tokenizer
 from torch import nn
-from transformers import WhisperTokenizer
 
 from asr.errors import InputError
 from asr.examples import TokenRoom
@@ -34,7 +34,7 @@ def token_room(whisper: Whisper, utterances: Sequence[Utterance]) -> TokenRoom:
     counts = []
     for utterance in utterances:
         prompt = prompt_tokens(generation, utterance.language)
-        text = text_tokens(whisper.processor.tokenizer, utterance.text)
+        text = text_tokens(whisper.tokenizer, utterance.text)
         _check_length(whisper, utterance, len(prompt) + len(text))
         counts.append(len(text))
     # Every prompt of a model has one length.
@@ -99,9 +99,8 @@ def loss_batch(
     """
     chances = [torch.Generator().manual_seed(seed) for seed in seeds]
     inputs, targets = _tokens(whisper, utterances, augment, chances)
-    mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+    mel = torch.from_numpy(log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels))
     if zeros:
-        mel = mel.clone()
         for clip, waveform in zip(mel, waveforms, strict=True):
             clip[:, len(waveform) // HOP + 1 :] = 0.0
     if augment is not None:
@@ -152,7 +151,7 @@ def _tokens(
     chances: Sequence[torch.Generator],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What the decoder reads and what it shall predict, as ``LossBatch`` has them."""
-    tokenizer, generation = whisper.processor.tokenizer, whisper.network.generation_config
+    tokenizer, generation = whisper.tokenizer, whisper.network.generation_config
     end = generation.eos_token_id
     rows = []
     for row, utterance in enumerate(utterances):
@@ -176,7 +175,7 @@ def _tokens(
 
 
 @cache
-def _subwords(tokenizer: WhisperTokenizer) -> Subwords:
+def _subwords(tokenizer: Tokenizer) -> Subwords:
     return Subwords(tokenizer)
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import ctranslate2
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from asr.errors import InputError
 from asr.families.whisper.ctranslate2_model import load_ctranslate2
@@ -29,36 +28,34 @@ class Ctranslate2Engine:
     text does not depend on how many cores the machine has.
     """
 
-    def __init__(
-        self, folder: Path, device: torch.device, params: DecodeParams, num_threads: int
-    ) -> None:
+    def __init__(self, folder: Path, device: str, params: DecodeParams, num_threads: int) -> None:
         """Convert a plain transformers folder and load what comes out.
 
         Raises:
             InputError: if CTranslate2 can't use the device or the precision on it, or the folder
                 holds no Whisper model.
         """
-        if device.type not in ("cpu", "cuda"):
+        if device not in ("cpu", "cuda"):
             raise InputError(
                 f"decode.engine: ctranslate2 runs on cpu and cuda, machine.device is "
-                f"{device.type}: choose auto or torch"
+                f"{device}: choose auto or torch"
             )
-        supported = ctranslate2.get_supported_compute_types(device.type)
+        supported = ctranslate2.get_supported_compute_types(device)
         if params.precision not in supported:
             raise InputError(
-                f"decode.precision: on this {device.type} CTranslate2 has "
+                f"decode.precision: on this {device} CTranslate2 has "
                 f"{', '.join(sorted(supported))}, got {params.precision}"
             )
-        self.num_workers = num_threads if device.type == "cpu" else 1
+        self.device = device
+        self.num_workers = num_threads if device == "cpu" else 1
         self._num_beams = params.num_beams
         try:
             self._whisper = load_ctranslate2(
-                folder, device.type, params.precision, self.num_workers, params.scripts
+                folder, device, params.precision, self.num_workers, params.scripts
             )
         except RuntimeError as error:  # a CUDA library that it lacks
-            raise InputError(f"decode.engine: ctranslate2 on {device.type}: {error}") from error
+            raise InputError(f"decode.engine: ctranslate2 on {device}: {error}") from error
         self._rows = {token: row for row, token in enumerate(self._whisper.tokens)}
-        torch.set_num_threads(1)  # each worker computes its own spectrograms
 
     def transcribe(
         self,
@@ -69,12 +66,12 @@ class Ctranslate2Engine:
     ) -> list[Hypothesis]:
         """Hypotheses of one batch, in order; arguments as in ``transcribe_greedily``."""
         whisper = self._whisper
-        prompts = [prompt_tokens(whisper.generation, u.language) for u in utterances]
-        most = whisper.num_positions - len(prompts[0])
+        prompts = [prompt_tokens(whisper.about, u.language) for u in utterances]
+        most = whisper.about.max_target_positions - len(prompts[0])
         budgets = [min(budget, most) for budget in budgets]
-        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.about.num_mel_bins)
         found = whisper.model.generate(
-            ctranslate2.StorageView.from_array(mel.numpy()),
+            ctranslate2.StorageView.from_array(mel),
             [[self._rows[token] for token in prompt] for prompt in prompts],
             beam_size=self._num_beams,
             # Half of it is the prompt's by CTranslate2's count, whatever the prompt's length.
@@ -82,7 +79,7 @@ class Ctranslate2Engine:
             suppress_tokens=whisper.suppressed,
             return_scores=True,
         )
-        end = whisper.generation.eos_token_id
+        end = whisper.about.eos_token_id
         hypotheses = []
         for utterance, budget, result in zip(utterances, budgets, found, strict=True):
             (rows,), (score,) = result.sequences_ids, result.scores

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import ctranslate2
-from transformers import GenerationConfig, WhisperConfig, WhisperTokenizer
+from tokenizers import Tokenizer
 
 from asr.errors import InputError
 from asr.families.whisper import ctranslate2_conversion as conversion
+from asr.families.whisper.description import Description, read_description, read_tokenizer
 from asr.families.whisper.scripts import tokens_of
 
 
@@ -24,21 +24,17 @@ class Ctranslate2Model:
     Attributes:
         model: on the CPU each of its workers has a core.
         tokenizer: the folder's.
-        generation: its generation config.
+        about: what else the folder says.
         tokens: of the tokenizer, by the model's own numbers: all, or what some scripts need.
         suppressed: the model's numbers of tokens that may not come; its own list, and timestamps,
             which the library leaves free even where they are off.
-        num_mels: mel bins of a spectrogram.
-        num_positions: of the decoder, for prompt, text and end.
     """
 
     model: ctranslate2.models.Whisper
-    tokenizer: WhisperTokenizer
-    generation: Any
+    tokenizer: Tokenizer
+    about: Description
     tokens: Sequence[int]
     suppressed: list[int]
-    num_mels: int
-    num_positions: int
 
 
 def load_ctranslate2(
@@ -57,18 +53,10 @@ def load_ctranslate2(
         InputError: if the folder holds no Whisper model, or none that can be converted.
         RuntimeError: if CTranslate2 lacks what it needs on the device.
     """
-    try:
-        config = WhisperConfig.from_pretrained(folder)
-        generation: Any = GenerationConfig.from_pretrained(folder)
-        tokenizer = WhisperTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}: expected a Whisper model, got {error}") from error
-    last = int(generation.no_timestamps_token_id)
-    kept: list[int] | None = None
-    if scripts:
-        end = int(generation.eos_token_id)
-        kept = [*tokens_of(scripts, tokenizer, end), *range(end, last + 1)]
-    tokens = range(config.vocab_size) if kept is None else kept
+    about, tokenizer = read_description(folder), read_tokenizer(folder)
+    end, last = about.eos_token_id, about.no_timestamps_token_id
+    kept = [*tokens_of(scripts, tokenizer, end), *range(end, last + 1)] if scripts else None
+    tokens = range(about.vocab_size) if kept is None else kept
     with TemporaryDirectory() as beside:
         model = ctranslate2.models.Whisper(
             str(_converted(folder, Path(beside), precision, kept)),
@@ -80,12 +68,10 @@ def load_ctranslate2(
     return Ctranslate2Model(
         model=model,
         tokenizer=tokenizer,
-        generation=generation,
+        about=about,
         tokens=tokens,
         # -1 stands for the model's own list.
         suppressed=[-1, *(row for row, token in enumerate(tokens) if token > last)],
-        num_mels=config.num_mel_bins,
-        num_positions=config.max_target_positions,
     )
 
 

@@ -2,25 +2,29 @@
 
 from pathlib import Path
 
-import torch
-
 from asr.decoding import Engine
+from asr.device_name import device_name
 from asr.schemas.decode import Params as DecodeParams
+from asr.schemas.machine import Params as MachineParams
 
 
-def open_engine(
-    folder: Path, device: torch.device, params: DecodeParams, num_threads: int
-) -> Engine:
-    """Load a plain transformers folder into ``decode.engine``, on ``num_threads`` cores.
+def open_engine(folder: Path, machine: MachineParams, params: DecodeParams) -> Engine:
+    """Load a plain transformers folder into ``decode.engine``, on the machine's device.
 
-    Each engine is imported where it is chosen: transformers' models alone take 130 MB.
+    Each engine is imported where it is chosen: torch and transformers' models alone take 380 MB.
+
+    Raises:
+        InputError: if the device is not there, the engine can't use it, or the folder holds no
+            model.
     """
+    device = device_name(machine)
     # CTranslate2 on a GPU wants CUDA libraries of its own choice beside torch's.
-    best = "ctranslate2" if device.type == "cpu" else "torch"
+    best = "ctranslate2" if device == "cpu" else "torch"
     if (best if params.engine == "auto" else params.engine) == "torch":
+        from asr.device import use_machine
         from asr.families.whisper.torch_engine import TorchEngine
 
-        return TorchEngine(folder, device, params)
+        return TorchEngine(folder, use_machine(machine), params)
     from asr.families.whisper.ctranslate2_engine import Ctranslate2Engine
 
-    return Ctranslate2Engine(folder, device, params, num_threads)
+    return Ctranslate2Engine(folder, device, params, machine.num_threads)

@@ -64,9 +64,8 @@ def transcribe_greedily(
             inputs, encoded = inputs[kept], encoded[kept]
             cache.batch_select_indices(kept)
             running = [running[row] for row in rows]
-    tokenizer = whisper.processor.tokenizer
     return [
-        hypothesis_of(tokenizer, end, utterance, clip_tokens, log_prob)
+        hypothesis_of(whisper.tokenizer, end, utterance, clip_tokens, log_prob)
         for utterance, clip_tokens, log_prob in zip(utterances, tokens, log_probs, strict=True)
     ]
 
@@ -84,7 +83,7 @@ def begin(
         Encoder output, shape (batch, num_positions, d_model); prompts, shape (batch, num_tokens);
         budgets, cut to what the decoder's positions leave beside the prompt.
     """
-    mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+    mel = torch.from_numpy(log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels))
     generation = whisper.network.generation_config
     prompts = [prompt_tokens(generation, utterance.language) for utterance in utterances]
     most = whisper.max_tokens - len(prompts[0])

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from transformers import WhisperTokenizer
+from tokenizers import Tokenizer
 
 from asr.hypothesis import Hypothesis
 from asr.utterance import Utterance
 
 
 def hypothesis_of(
-    tokenizer: WhisperTokenizer,
+    tokenizer: Tokenizer,
     end: int,
     utterance: Utterance,
     tokens: Sequence[int],
@@ -17,7 +17,7 @@ def hypothesis_of(
 ) -> Hypothesis:
     """From all tokens of a clip, which end in the token ``end`` unless they ran away."""
     ended = tokens[-1] == end
-    text = tokenizer.decode(tokens[:-1] if ended else tokens)
+    text = tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=False)
     return Hypothesis(
         id=utterance.id,
         text=text.strip(),

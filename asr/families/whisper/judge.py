@@ -11,7 +11,6 @@ from typing import Any
 
 import ctranslate2
 import numpy as np
-import torch
 
 from asr.audio import SAMPLE_RATE, Waveform
 from asr.auditing import Heard
@@ -33,7 +32,6 @@ class WhisperJudge:
         """
         self.num_workers = num_threads
         self._whisper = load_ctranslate2(folder, "cpu", precision, num_threads)
-        torch.set_num_threads(1)  # each worker computes its own spectrograms
 
     def num_tokens(self, text: str) -> int:
         """Tokens of a transcript, without prompt and end."""
@@ -42,7 +40,7 @@ class WhisperJudge:
     @property
     def max_tokens(self) -> int:
         """Tokens that a transcript may have: the decoder's positions without prompt and end."""
-        return int(self._whisper.num_positions) - 5
+        return self._whisper.about.max_target_positions - 5
 
     def hear(
         self,
@@ -55,12 +53,12 @@ class WhisperJudge:
         """What the model makes of a batch of clips; see ``asr.auditing.Judge``."""
         whisper = self._whisper
         num_frames = round(context_s * FRAMES_PER_S)
-        if num_frames == 2 * whisper.num_mels:
+        if num_frames == 2 * whisper.about.num_mel_bins:
             num_frames += 2  # the library would take so many positions for the bins of a log-mel
-        mel = log_mel(waveforms, num_frames, whisper.num_mels)
-        encoded = whisper.model.encode(ctranslate2.StorageView.from_array(mel.numpy()), to_cpu=True)
+        mel = log_mel(waveforms, num_frames, whisper.about.num_mel_bins)
+        encoded = whisper.model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
         fits = self._fits(encoded, waveforms, language, texts)
-        prompt = prompt_tokens(whisper.generation, language)
+        prompt = prompt_tokens(whisper.about, language)
         found = whisper.model.generate(
             encoded,
             [prompt] * len(waveforms),
@@ -73,15 +71,19 @@ class WhisperJudge:
         languages = [language] * len(waveforms)
         if whisper.model.is_multilingual:
             languages = [best[0][0].strip("<|>") for best in whisper.model.detect_language(encoded)]
+        heard = [
+            result.sequences_ids[0][:budget] for result, budget in zip(found, budgets, strict=True)
+        ]
+        hypotheses = whisper.tokenizer.decode_batch(heard, skip_special_tokens=False)
         return [
             Heard(
                 log_probs=fit,
-                hypothesis=whisper.tokenizer.decode(result.sequences_ids[0][:budget]).strip(),
+                hypothesis=hypothesis.strip(),
                 no_speech_prob=result.no_speech_prob,
                 language=heard_language,
             )
-            for fit, result, budget, heard_language in zip(
-                fits, found, budgets, languages, strict=True
+            for fit, hypothesis, result, heard_language in zip(
+                fits, hypotheses, found, languages, strict=True
             )
         ]
 
@@ -97,7 +99,7 @@ class WhisperJudge:
         rows = [row for row, _ in pairs]
         frames = [max(2, len(waveforms[row]) * FRAMES_PER_S // SAMPLE_RATE) for row in rows]
         # `align` adds <|notimestamps|> to what it is given.
-        start = prompt_tokens(self._whisper.generation, language)[:-1]
+        start = prompt_tokens(self._whisper.about, language)[:-1]
         results = self._whisper.model.align(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(np.array(encoded)[rows])),
             start,

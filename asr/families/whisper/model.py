@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from tokenizers import Tokenizer
 from torch import nn
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from transformers.utils import logging
@@ -28,6 +29,12 @@ class Whisper:
 
     network: WhisperForConditionalGeneration
     processor: WhisperProcessor
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The processor's, without transformers around it."""
+        wrapped: Any = self.processor.tokenizer
+        return wrapped.backend_tokenizer  # type: ignore[no-any-return]
 
     @property
     def num_mels(self) -> int:
@@ -136,7 +143,7 @@ def encode_clips(
 
     Nothing is dropped out and nothing learns from it.
     """
-    mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels)
+    mel = torch.from_numpy(log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels))
     encoder: Any = whisper.network.model.encoder
     learning = encoder.training
     encoder.eval()

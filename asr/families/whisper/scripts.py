@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 
 import regex
-from transformers import WhisperTokenizer
+from tokenizers import Tokenizer
 
 
-def tokens_of(
-    scripts: Sequence[str], tokenizer: WhisperTokenizer, num_text_tokens: int
-) -> list[int]:
+def tokens_of(scripts: Sequence[str], tokenizer: Tokenizer, num_text_tokens: int) -> list[int]:
     """Text tokens without a letter of any other script, in order.
 
     Digits, punctuation and combining marks belong to all. A token with part of a character's bytes
@@ -22,5 +20,5 @@ def tokens_of(
     own = "".join(rf"\p{{Script={script}}}" for script in (*scripts, "Common", "Inherited"))
     foreign_letter = regex.compile(rf"[\p{{L}}\p{{M}}--[{own}]]", regex.VERSION1)
     one_by_one = [[token] for token in range(num_text_tokens)]
-    texts = tokenizer.backend_tokenizer.decode_batch(one_by_one, skip_special_tokens=False)
+    texts = tokenizer.decode_batch(one_by_one, skip_special_tokens=False)
     return [token for token, text in enumerate(texts) if not foreign_letter.search(text)]

@@ -6,14 +6,14 @@ the decoder how words are built of smaller parts.
 """
 
 import torch
-from transformers import WhisperTokenizer
+from tokenizers import Tokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 
 class Subwords:
     """The ways to cut a tokenizer's tokens in two."""
 
-    def __init__(self, tokenizer: WhisperTokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
         self._ids: dict[str, int] = tokenizer.get_vocab()
         self._spelling = {token: spelling for spelling, token in self._ids.items()}
         letters: dict[int, str] = bytes_to_unicode()  # type: ignore[no-untyped-call]

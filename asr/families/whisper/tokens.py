@@ -7,7 +7,7 @@ common recipes that put it into the labels as well train on two.
 
 from typing import Any
 
-from transformers import WhisperTokenizer
+from tokenizers import Tokenizer
 
 from asr.errors import InputError
 
@@ -16,7 +16,7 @@ def prompt_tokens(generation: Any, language: str) -> list[int]:
     """What the decoder is given before the text.
 
     Args:
-        generation: the model's generation config, where Whisper's own keys are.
+        generation: a ``Description``, or transformers' generation config of the same words.
         language: ISO 639 code.
 
     Raises:
@@ -34,6 +34,6 @@ def prompt_tokens(generation: Any, language: str) -> list[int]:
     return [start, languages[f"<|{language}|>"], generation.task_to_id["transcribe"], no_timestamps]
 
 
-def text_tokens(tokenizer: WhisperTokenizer, text: str) -> list[int]:
+def text_tokens(tokenizer: Tokenizer, text: str) -> list[int]:
     """Tokens of a transcript, with the leading space that Whisper's own output has."""
-    return list(tokenizer.encode(" " + text.strip(), add_special_tokens=False))
+    return tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids

@@ -43,13 +43,15 @@ class TorchEngine:
                 f"decode.precision: the torch engine has {', '.join(PRECISIONS)}, "
                 f"got {params.precision}"
             )
+        self.device = device.type
         self.whisper = load(folder, device)
         network: Any = self.whisper.network
         network.to(PRECISIONS[params.precision])
         if params.scripts:
-            generation, tokenizer = network.generation_config, self.whisper.processor.tokenizer
+            generation = network.generation_config
             end = generation.eos_token_id
-            foreign = set(range(end)).difference(tokens_of(params.scripts, tokenizer, end))
+            own = tokens_of(params.scripts, self.whisper.tokenizer, end)
+            foreign = set(range(end)).difference(own)
             always = generation.suppress_tokens or ()
             generation.suppress_tokens = sorted(foreign.union(always))
         self.num_beams = params.num_beams
@@ -114,9 +116,8 @@ class TorchEngine:
                     running.append(clip)
                     rows += [place * num_beams + beam for beam in beams]
                     inputs += tokens
-        tokenizer = whisper.processor.tokenizer
         return [
-            hypothesis_of(tokenizer, end, utterances[clip.index], *clip.best(num_beams))
+            hypothesis_of(whisper.tokenizer, end, utterances[clip.index], *clip.best(num_beams))
             for clip in clips
         ]
 
