@@ -23,10 +23,10 @@ WAVEFORMS = [tone(u.duration_s, hz=200.0 + 50 * n) for n, u in enumerate(UTTERAN
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def judge(tmp_path_factory):
     folder = tmp_path_factory.mktemp("audit") / "tiny"
     write_transformers(folder)
-    return folder
+    return open_judge(folder, "float32", 1)
 
 
 def test_others_are_as_many_as_asked_and_never_itself():
@@ -56,12 +56,12 @@ def test_who_comes_in_changes_few_choices_of_the_others():
 
 
 @pytest.fixture
-def audit(folder, tmp_path):
+def audit(judge, tmp_path, monkeypatch):
     """Audit with what lies in ``tmp_path/before``: the rows, and how many clips were heard."""
+    hear = judge.hear
 
     def run(utterances=UTTERANCES, waveforms=WAVEFORMS, version="tiny", stop_after=None):
-        judge, num_heard = open_judge(folder, "float32", 1), []
-        hear = judge.hear
+        num_heard = []
 
         def counted(clips, *asked):
             if stop_after is not None and len(num_heard) == stop_after:
@@ -69,8 +69,8 @@ def audit(folder, tmp_path):
             num_heard.append(len(clips))
             return hear(clips, *asked)
 
-        judge.hear = counted
-        with remembered(tmp_path / "before", version) as before:
+        with monkeypatch.context() as patched, remembered(tmp_path / "before", version) as before:
+            patched.setattr(judge, "hear", counted)
             rows = audit_utterances(judge, waveforms, utterances, PARAMS, 1, before)
         return rows, sum(num_heard)
 
@@ -84,13 +84,12 @@ def test_a_second_audit_hears_nothing_and_says_the_same(audit):
     assert audit(version="another model") == (rows, 5)
 
 
-def test_what_comes_in_is_heard_and_little_else(audit, folder):
+def test_what_comes_in_is_heard_and_little_else(audit, judge):
     texts = ["".join(letters) for letters in combinations("абвгдежзі", 3)]
     many = [utterance(str(n), text=t, duration_s=0.3 + n / 400) for n, t in enumerate(texts)]
     sounds = [tone(one.duration_s, hz=200.0 + n) for n, one in enumerate(many)]
     audit(many[:-1], sounds[:-1])
     rows, num_heard = audit(many, sounds)
-    judge = open_judge(folder, "float32", 1)
     assert rows == audit_utterances(judge, sounds, many, PARAMS, 1, NOTHING)
     assert num_heard <= 16  # of 84
     assert audit(many, sounds) == (rows, 0)
@@ -122,9 +121,8 @@ def test_beside_another_audit_of_the_corpus_nothing_is_known(audit, tmp_path):
         assert audit() == (rows, 5)
 
 
-def test_a_transcript_beyond_the_decoder_is_dropped_and_stops_nothing(folder):
+def test_a_transcript_beyond_the_decoder_is_dropped_and_stops_nothing(judge):
     long = utterance("long", text="слова " * 400, duration_s=0.3)
-    judge = open_judge(folder, "float32", 1)
     rows = audit_utterances(judge, WAVEFORMS[:3], [long, *UTTERANCES[1:3]], PARAMS, 1, NOTHING)
     assert (rows[0].fault, rows[0].keep) == ("too_many_tokens", "no")
     assert "too_many_tokens" not in [row.fault for row in rows[1:]]
