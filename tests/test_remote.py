@@ -6,7 +6,7 @@ from tests.pipeline_repo import PipelineRepo, wait_for
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
-NUM_FILES, FILE_BYTES = 8, 12 * 2**20  # each that is left costs DVC's retries, some 10 s
+NUM_FILES, FILE_BYTES = 5, 12 * 2**20  # each that is left costs DVC's retries, some 10 s
 
 
 @pytest.fixture
