@@ -20,12 +20,18 @@ FRAMES_PER_S = SAMPLE_RATE // HOP  # 100
 LogMel = npt.NDArray[np.float32]  # shape (batch, num_mels, num_frames)
 
 
+def frames_of(context_s: float) -> int:
+    """Frames of the log-mel for a context; the encoder makes a position of each two."""
+    return round(context_s * FRAMES_PER_S)
+
+
 def log_mel(waveforms: Sequence[Waveform], num_frames: int, num_mels: int) -> LogMel:
     """The log-mel spectrograms of a batch of clips, all of one length.
 
     The waveforms are padded with silence *before* the Fourier transform: the result then equals the
-    first ``num_frames`` of the 30 s spectrogram that other tools compute (within 5e-5; a test
-    compares), where padding the spectrogram would leave the last frame off by 0.1.
+    first ``num_frames`` of the 30 s spectrogram that other tools compute, where padding the
+    spectrogram would leave the last frame off by 0.1. Within 5e-6 of what transformers computes in
+    double precision, as a test shows; its single precision is up to 2.5e-5 away from that.
 
     Args:
         waveforms: float32, mono, 16 kHz.

@@ -16,7 +16,7 @@ from asr.examples import TokenRoom
 from asr.families.whisper.model import Whisper, decode, encode
 from asr.families.whisper.subwords import Subwords
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.log_mel import FRAMES_PER_S, HOP, log_mel
+from asr.log_mel import HOP, frames_of, log_mel
 from asr.schemas.train import Params as TrainParams
 from asr.spec_augment import spec_augment
 from asr.utterance import Utterance
@@ -99,7 +99,7 @@ def loss_batch(
     """
     chances = [torch.Generator().manual_seed(seed) for seed in seeds]
     inputs, targets = _tokens(whisper, utterances, augment, chances)
-    mel = torch.from_numpy(log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels))
+    mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
     if zeros:
         for clip, waveform in zip(mel, waveforms, strict=True):
             clip[:, len(waveform) // HOP + 1 :] = 0.0

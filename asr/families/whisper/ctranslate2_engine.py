@@ -16,7 +16,7 @@ from asr.families.whisper.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.hypothesis import hypothesis_of
 from asr.families.whisper.tokens import prompt_tokens
 from asr.hypothesis import Hypothesis
-from asr.log_mel import FRAMES_PER_S, log_mel
+from asr.log_mel import frames_of, log_mel
 from asr.schemas.decode import Params as DecodeParams
 from asr.utterance import Utterance
 
@@ -69,7 +69,7 @@ class Ctranslate2Engine:
         prompts = [prompt_tokens(whisper.about, u.language) for u in utterances]
         most = whisper.about.max_target_positions - len(prompts[0])
         budgets = [min(budget, most) for budget in budgets]
-        mel = log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.about.num_mel_bins)
+        mel = log_mel(waveforms, frames_of(context_s), whisper.about.num_mel_bins)
         found = whisper.model.generate(
             ctranslate2.StorageView.from_array(mel),
             [[self._rows[token] for token in prompt] for prompt in prompts],

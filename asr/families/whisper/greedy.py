@@ -16,7 +16,7 @@ from asr.families.whisper.hypothesis import hypothesis_of
 from asr.families.whisper.model import Whisper, encode
 from asr.families.whisper.tokens import prompt_tokens
 from asr.hypothesis import Hypothesis
-from asr.log_mel import FRAMES_PER_S, log_mel
+from asr.log_mel import frames_of, log_mel
 from asr.utterance import Utterance
 
 
@@ -83,7 +83,7 @@ def begin(
         Encoder output, shape (batch, num_positions, d_model); prompts, shape (batch, num_tokens);
         budgets, cut to what the decoder's positions leave beside the prompt.
     """
-    mel = torch.from_numpy(log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels))
+    mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
     generation = whisper.network.generation_config
     prompts = [prompt_tokens(generation, utterance.language) for utterance in utterances]
     most = whisper.max_tokens - len(prompts[0])

@@ -15,7 +15,7 @@ from transformers.utils import logging
 
 from asr.audio import Waveform
 from asr.errors import InputError
-from asr.log_mel import FRAMES_PER_S, log_mel
+from asr.log_mel import frames_of, log_mel
 
 
 @dataclass
@@ -133,7 +133,7 @@ def encoder_width(whisper: Whisper) -> int:
 
 def num_positions(context_s: float) -> int:
     """Positions of encoder output for a context."""
-    return round(context_s * FRAMES_PER_S) // 2
+    return frames_of(context_s) // 2
 
 
 def encode_clips(
@@ -143,7 +143,7 @@ def encode_clips(
 
     Nothing is dropped out and nothing learns from it.
     """
-    mel = torch.from_numpy(log_mel(waveforms, round(context_s * FRAMES_PER_S), whisper.num_mels))
+    mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
     encoder: Any = whisper.network.model.encoder
     learning = encoder.training
     encoder.eval()
