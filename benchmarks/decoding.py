@@ -83,10 +83,15 @@ def slow_entries(model: Path, folder: Path) -> dict[str, Entry]:
         entry(whisper_cpp, to_ggml(model, folder / f"{kind}.bin", kind), threads, margin_s, params)
         for kind in (FLOAT16, INT8)
     )
-    batched = entry(faster_whisper_batched, folder / "ctranslate2", "int8", 1, threads)
+    batched = {
+        f"faster-whisper batched, {precision}": entry(
+            faster_whisper_batched, folder / "ctranslate2", precision, 1, threads
+        )
+        for precision in ("float32", "int8")
+    }
     return {
         "ours, float32, 30 s": entry(ours, model, full, machine),
-        "faster-whisper batched, int8": batched,
+        **batched,
         "openai-whisper, float32": entry(openai_whisper, to_openai(model, folder / "openai.pt"),
                                          threads),
         "transformers' pipeline, float32": entry(transformers_pipeline, model, 1, threads),
