@@ -26,8 +26,9 @@ repro: setup
 	dvc repro
 	python -m commands.scores
 
+# Two processes share two cores: a thread that waits must not spin.
 test: setup lint
-	pytest --numprocesses 2 --dist worksteal
+	OMP_WAIT_POLICY=passive pytest --numprocesses 2 --dist worksteal
 
 lint: setup
 	ruff check

@@ -1,9 +1,11 @@
+import fcntl
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.pipeline_repo import copy_of_this_repository, smoke_params
+from tests.pipeline_repo import PipelineRepo, copy_of_this_repository, smoke_params
 
 # A busy machine is no fault of the code: no test is timed.
 settings.register_profile("untimed", deadline=None)
@@ -32,15 +34,29 @@ def small_disk(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory):
-    """A repository in which `dvc repro` has run the whole pipeline, committed."""
-    repo = copy_of_this_repository(tmp_path_factory.mktemp("pipeline"))
+def reproduced(tmp_path_factory, worker_id):
+    """A repository in which `dvc repro` has run the whole pipeline, committed.
+
+    The first of the processes that share the tests makes it for all.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder if worker_id == "master" else folder.parent
+    with (shared / "reproduced.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = shared / "reproduced.txt"
+        if not made.exists():
+            made.write_text(str(_reproduce(tmp_path_factory.mktemp("pipeline"))))
+    return PipelineRepo(Path(made.read_text()))
+
+
+def _reproduce(folder):
+    repo = copy_of_this_repository(folder)
     repo.set_params(smoke_params())
     (repo.folder / "dvc.lock").unlink(missing_ok=True)
     repo.commit("The smallest pipeline")
     repo.run("dvc", "repro")
     repo.commit("Run it")
-    return repo
+    return repo.folder
 
 
 @pytest.fixture
