@@ -112,8 +112,8 @@ def _memory(results: Results) -> list[Target]:
         for name in OURS:
             if {name, PEER} <= tools.keys():
                 why = (
-                    "each core has a batch of its own, of 40 s, and what the decoder remembers of "
-                    "it, where the peer has one clip of 30 s for all"
+                    "each core encodes and remembers clips of its own, so two clips of 30 s at a "
+                    "time on two cores, where the peer's cores share one"
                 )
                 what = f"memory, decoding, {name}, {corpus}"
                 found.append(_peak(what, tools[name], tools[PEER], why))

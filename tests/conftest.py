@@ -45,7 +45,9 @@ def reproduced(tmp_path_factory, worker_id):
         fcntl.flock(lock, fcntl.LOCK_EX)
         made = shared / "reproduced.txt"
         if not made.exists():
-            made.write_text(str(_reproduce(tmp_path_factory.mktemp("pipeline"))))
+            folder = tmp_path_factory.mktemp("pipeline")
+            _reproduce(folder)
+            made.write_text(str(folder))
     return PipelineRepo(Path(made.read_text()))
 
 
@@ -56,7 +58,6 @@ def _reproduce(folder):
     repo.commit("The smallest pipeline")
     repo.run("dvc", "repro")
     repo.commit("Run it")
-    return repo.folder
 
 
 @pytest.fixture

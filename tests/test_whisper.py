@@ -201,6 +201,18 @@ def test_both_engines_hear_the_same(tmp_path, num_beams):
     assert {h.runaway for h in ours} == {True, False}  # or the comparison says little
 
 
+def test_as_many_positions_as_mel_bins_are_heard_as_one_more(folder):
+    """CTranslate2 would take 20 positions, 0.4 s, for a log-mel: the model has 20 bins."""
+    clips, utterances = [noise(0.4, seed) for seed in range(3)], [utterance()] * 3
+    ours, theirs = (
+        engine(folder, name).transcribe(clips, utterances, context_s, [10] * 3)
+        for name, context_s in (("torch", 0.42), ("ctranslate2", 0.4))
+    )
+    assert [h.mean_log_prob for h in theirs] == pytest.approx(
+        [h.mean_log_prob for h in ours], abs=1e-4
+    )
+
+
 @pytest.mark.parametrize("num_beams", [1, 3])
 def test_both_engines_write_the_scripts_that_they_may_and_no_other(folder, num_beams):
     clips = [noise(0.5, seed) for seed in range(10)]

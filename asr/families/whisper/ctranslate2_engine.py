@@ -9,16 +9,20 @@ from pathlib import Path
 
 import ctranslate2
 import numpy as np
-import numpy.typing as npt
 
+from asr.audio import Waveform
 from asr.errors import InputError
 from asr.families.whisper.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.hypothesis import hypothesis_of
 from asr.families.whisper.tokens import prompt_tokens
 from asr.hypothesis import Hypothesis
-from asr.log_mel import frames_of, log_mel
 from asr.schemas.decode import Params as DecodeParams
 from asr.utterance import Utterance
+
+# Seconds of audio that the encoder computes at a time on a core: of more, what a layer computes
+# leaves the core's cache and is held in memory. The decoder, which reads all of its weights for
+# each token, gains by more clips at a time.
+ENCODED_S = 5.0
 
 
 class Ctranslate2Engine:
@@ -59,7 +63,7 @@ class Ctranslate2Engine:
 
     def transcribe(
         self,
-        waveforms: Sequence[npt.NDArray[np.float32]],
+        waveforms: Sequence[Waveform],
         utterances: Sequence[Utterance],
         context_s: float,
         budgets: Sequence[int],
@@ -69,9 +73,8 @@ class Ctranslate2Engine:
         prompts = [prompt_tokens(whisper.about, u.language) for u in utterances]
         most = whisper.about.max_target_positions - len(prompts[0])
         budgets = [min(budget, most) for budget in budgets]
-        mel = log_mel(waveforms, frames_of(context_s), whisper.about.num_mel_bins)
         found = whisper.model.generate(
-            ctranslate2.StorageView.from_array(mel),
+            self._encoded(waveforms, context_s),
             [[self._rows[token] for token in prompt] for prompt in prompts],
             beam_size=self._num_beams,
             # Half of it is the prompt's by CTranslate2's count, whatever the prompt's length.
@@ -93,3 +96,17 @@ class Ctranslate2Engine:
                 hypothesis_of(whisper.tokenizer, end, utterance, found_tokens, log_prob)
             )
         return hypotheses
+
+    def _encoded(self, waveforms: Sequence[Waveform], context_s: float) -> ctranslate2.StorageView:
+        """The encoder's output for a batch, shape (clips, positions, width)."""
+        mel = self._whisper.log_mel(waveforms, context_s)
+        if self.device != "cpu":
+            return self._whisper.model.encode(ctranslate2.StorageView.from_array(mel))
+        num_clips = max(1, int(ENCODED_S // context_s))
+        parts = [
+            self._whisper.model.encode(
+                ctranslate2.StorageView.from_array(mel[start : start + num_clips]), to_cpu=True
+            )
+            for start in range(0, len(mel), num_clips)
+        ]
+        return ctranslate2.StorageView.from_array(np.concatenate(parts))

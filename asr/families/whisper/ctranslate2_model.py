@@ -11,10 +11,12 @@ from tempfile import TemporaryDirectory
 import ctranslate2
 from tokenizers import Tokenizer
 
+from asr.audio import Waveform
 from asr.errors import InputError
 from asr.families.whisper import ctranslate2_conversion as conversion
 from asr.families.whisper.description import Description, read_description, read_tokenizer
 from asr.families.whisper.scripts import tokens_of
+from asr.log_mel import LogMel, frames_of, log_mel
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class Ctranslate2Model:
     about: Description
     tokens: Sequence[int]
     suppressed: list[int]
+
+    def log_mel(self, waveforms: Sequence[Waveform], context_s: float) -> LogMel:
+        """What the model hears of a batch of clips; as ``asr.log_mel.log_mel``.
+
+        By two frames longer where the library would take the encoder's output for a log-mel, which
+        it tells by the middle axis, and encode it once more.
+        """
+        num_frames = frames_of(context_s)
+        if num_frames == 2 * self.about.num_mel_bins:
+            num_frames += 2
+        return log_mel(waveforms, num_frames, self.about.num_mel_bins)
 
 
 def load_ctranslate2(

@@ -16,7 +16,7 @@ from asr.audio import SAMPLE_RATE, Waveform
 from asr.auditing import Heard
 from asr.families.whisper.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.log_mel import FRAMES_PER_S, frames_of, log_mel
+from asr.log_mel import FRAMES_PER_S
 
 _LEAST = 1e-12  # a probability of 0 has no logarithm
 
@@ -52,10 +52,7 @@ class WhisperJudge:
     ) -> list[Heard]:
         """What the model makes of a batch of clips; see ``asr.auditing.Judge``."""
         whisper = self._whisper
-        num_frames = frames_of(context_s)
-        if num_frames == 2 * whisper.about.num_mel_bins:
-            num_frames += 2  # the library would take so many positions for the bins of a log-mel
-        mel = log_mel(waveforms, num_frames, whisper.about.num_mel_bins)
+        mel = whisper.log_mel(waveforms, context_s)
         encoded = whisper.model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
         fits = self._fits(encoded, waveforms, language, texts)
         prompt = prompt_tokens(whisper.about, language)
