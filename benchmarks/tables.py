@@ -67,17 +67,15 @@ def _decoding(results: Results) -> list[str]:
     lines = table_header(
         "decoding, against faster-whisper int8",
         *(f"{title}: {what}" for title in titles.values() for what in ("faster", "WER")),
-        "peak MB",
+        "peak MB of each",
     )
     for model in ("tuned", "base"):
         corpora = {name: results[f"decoding_{name}"].get(model, {}) for name in titles}
-        known = {tool: row for rows in reversed(corpora.values()) for tool, row in rows.items()}
-        for tool, row in known.items():
-            cells = []
-            for name in titles:
-                found = corpora[name].get(tool)
-                cells += [_times(found, "times_int8"), _wer(found)]
-            lines.append(table_row(f"{model} model: {tool}", *cells, str(row["peak_mb"])))
+        for tool in dict.fromkeys(tool for rows in corpora.values() for tool in rows):
+            found = [corpora[name].get(tool) for name in titles]
+            cells = [cell for row in found for cell in (_times(row, "times_int8"), _wer(row))]
+            peaks = ", ".join(str(row["peak_mb"]) for row in found if row)
+            lines.append(table_row(f"{model} model: {tool}", *cells, peaks))
     note = (
         "WER with its difference from faster-whisper int8's on the same clips, and 95 % interval."
     )
