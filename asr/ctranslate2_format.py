@@ -11,6 +11,7 @@ with the closing zero (uint16), its UTF-8 bytes, and the zero::
 """
 
 import struct
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,45 @@ def read_model(path: Path) -> Model:
     if cursor.num_left:
         raise InputError(f"{path}: expected the end, got {cursor.num_left} more bytes")
     return Model(spec, revision, variables, aliases)
+
+
+def write_model(
+    path: Path,
+    spec: str,
+    revision: int,
+    variables: Iterable[tuple[str, Variable]],
+    aliases: Mapping[str, str],
+) -> None:
+    """Write a ``model.bin``; each variable is taken when its turn comes, so one is in memory.
+
+    Args:
+        path: of the file.
+        spec: as in ``Model``.
+        revision: as in ``Model``.
+        variables: each with its name.
+        aliases: as in ``Model``.
+    """
+    type_ids = {name: type_id for type_id, (name, _) in DTYPES.items()}
+    with path.open("wb") as file:
+        file.write(struct.pack("<I", VERSIONS[-1]) + _string(spec) + struct.pack("<I", revision))
+        place_of_count, count = file.tell(), 0
+        file.write(struct.pack("<I", count))
+        for name, variable in variables:
+            shape, data = variable.data.shape, np.ascontiguousarray(variable.data)
+            file.write(_string(name) + struct.pack(f"<B{len(shape)}I", len(shape), *shape))
+            file.write(struct.pack("<BI", type_ids[variable.dtype], data.nbytes))
+            data.tofile(file)
+            count += 1
+        file.write(struct.pack("<I", len(aliases)))
+        for alias, name in aliases.items():
+            file.write(_string(alias) + _string(name))
+        file.seek(place_of_count)
+        file.write(struct.pack("<I", count))
+
+
+def _string(text: str) -> bytes:
+    content = text.encode() + b"\0"
+    return struct.pack("<H", len(content)) + content
 
 
 def _variable(cursor: "_Cursor", name: str) -> Variable:

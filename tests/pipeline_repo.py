@@ -70,9 +70,10 @@ class PipelineRepo:
 
     def share_cache_of(self, other: "PipelineRepo") -> None:
         """Link to what the other has instead of copying it: whole models, for every test."""
-        cache = str(other.folder / ".dvc" / "cache")
-        self.run("dvc", "config", "--local", "cache.dir", cache)
-        self.run("dvc", "config", "--local", "cache.type", "hardlink,symlink")
+        cache = other.folder / ".dvc" / "cache"
+        (self.folder / ".dvc" / "config.local").write_text(
+            f"[cache]\n    dir = {cache}\n    type = hardlink,symlink\n"
+        )
 
 
 def copy_of_this_repository(folder: Path) -> PipelineRepo:

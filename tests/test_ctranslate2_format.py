@@ -4,26 +4,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.ctranslate2_format import Model, Variable, read_model
+from asr.ctranslate2_format import Variable, read_model, write_model
 from asr.errors import InputError
-from tests.tiny_whisper import write_model_bin
 
-MODEL = Model(
-    spec="WhisperSpec",
-    revision=3,
-    variables={
-        "a/weight": Variable("float32", np.array([[1.0, -2.0], [0.5, 4.0]], np.float32)),
-        "num_heads": Variable("int16", np.array(8, np.int16)),
-    },
-    aliases={"b/weight": "a/weight"},
-)
+VARIABLES = {
+    "a/weight": Variable("float32", np.array([[1.0, -2.0], [0.5, 4.0]], np.float32)),
+    "num_heads": Variable("int16", np.array(8, np.int16)),
+}
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "model.bin"
-    write_model_bin(path, MODEL)
+    write_model(path, "WhisperSpec", 3, VARIABLES.items(), {"b/weight": "a/weight"})
     return path
+
+
+def test_the_bytes_are_those_of_the_description(path: Path):
+    assert path.read_bytes() == b"".join([
+        b"\6\0\0\0", b"\x0c\0WhisperSpec\0", b"\3\0\0\0",
+        b"\2\0\0\0",
+        b"\x09\0a/weight\0", b"\2", b"\2\0\0\0", b"\2\0\0\0", b"\0", b"\x10\0\0\0",
+        np.array([1.0, -2.0, 0.5, 4.0], "<f4").tobytes(),
+        b"\x0a\0num_heads\0", b"\0", b"\2", b"\2\0\0\0", b"\x08\0",
+        b"\1\0\0\0", b"\x09\0b/weight\0", b"\x09\0a/weight\0",
+    ])  # fmt: skip
 
 
 def test_names_shapes_and_numbers_are_read(path: Path):
@@ -74,7 +79,7 @@ def test_bytes_after_the_end_are_refused(path: Path):
 
 
 def test_another_version_is_refused_with_both_numbers(path: Path):
-    write_model_bin(path, MODEL, version=7)
+    path.write_bytes(b"\7" + path.read_bytes()[1:])
     with pytest.raises(InputError, match=r"expected CTranslate2 binary version \(4, 5, 6\), got 7"):
         read_model(path)
 
@@ -88,6 +93,6 @@ def test_a_size_that_is_not_the_shapes_is_refused(path: Path):
 
 
 def test_an_alias_of_nothing_is_refused(path: Path):
-    write_model_bin(path, Model("WhisperSpec", 3, MODEL.variables, {"b": "nothing"}))
+    write_model(path, "WhisperSpec", 3, VARIABLES.items(), {"b": "nothing"})
     with pytest.raises(InputError, match="expected a new name for a variable, got b = nothing"):
         read_model(path)

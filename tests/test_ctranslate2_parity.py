@@ -11,8 +11,11 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from asr.audio import SAMPLE_RATE, Waveform
 from asr.audio_decoding import decode
+from asr.ctranslate2_format import read_model
+from asr.families.whisper import to_ctranslate2
 from asr.families.whisper.base import bring_base
-from asr.families.whisper.description import read_tokenizer
+from asr.families.whisper.ctranslate2_names import stacked_parameters
+from asr.families.whisper.description import read_description, read_tokenizer
 from asr.families.whisper.params import ModelParams
 from asr.families.whisper.scripts import tokens_of
 from asr.families.whisper.tokens import text_tokens
@@ -83,6 +86,18 @@ def test_whatever_a_script_has_its_tokens_write(folders, script, text):
     kept = tokens_of([script], tokenizer, end)
     assert set(text_tokens(tokenizer, text)) <= set(kept)
     assert len(kept) < end
+
+
+@pytest.mark.slow
+def test_the_way_to_transformers_and_back_loses_no_bit(folders, tmp_path):
+    original, converted = folders
+    about, tokenizer = read_description(converted), read_tokenizer(converted)
+    everything = range(about.vocab_size)
+    to_ctranslate2.convert(converted, about, tokenizer, everything, "float32", tmp_path / "again")
+    before, after = (read_model(folder / "model.bin") for folder in (original, tmp_path / "again"))
+    for name in stacked_parameters(about.encoder_layers, about.decoder_layers):
+        variable = before.variables[before.aliases.get(name, name)]
+        assert np.array_equal(after.variables[name].data, variable.float32()), name
 
 
 def greedy_ctranslate2(

@@ -7,15 +7,10 @@ import pytest
 import torch
 from transformers import AutoProcessor, WhisperForConditionalGeneration
 
-from asr.ctranslate2_format import Model, Variable, read_model
+from asr.ctranslate2_format import Model, Variable, read_model, write_model
 from asr.errors import InputError
 from asr.families.whisper.from_ctranslate2 import convert
-from tests.tiny_whisper import (
-    write_ctranslate2,
-    write_model_bin,
-    write_tokenizer,
-    write_transformers,
-)
+from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers
 
 
 @pytest.fixture(scope="module")
@@ -111,11 +106,16 @@ def test_english_only_without_timestamps_in_its_tokenizer(tmp_path):
     assert "lang_to_id" not in generation
 
 
+def write(path: Path, model: Model) -> None:
+    path.unlink()  # its arrays may lie in it
+    write_model(path, model.spec, model.revision, model.variables.items(), model.aliases)
+
+
 def change(folder: Path, variables: dict[str, Variable | None]) -> None:
     """Set variables of a model.bin; None takes one away."""
     model = read_model(folder / "model.bin")
     changed = {k: v for k, v in {**model.variables, **variables}.items() if v is not None}
-    write_model_bin(folder / "model.bin", Model(model.spec, model.revision, changed, model.aliases))
+    write(folder / "model.bin", Model(model.spec, model.revision, changed, model.aliases))
 
 
 def float32(*shape: int) -> Variable:
@@ -155,13 +155,13 @@ def test_an_output_projection_of_its_own_is_refused(ctranslate2_folder, tmp_path
     model = read_model(path)
     assert model.aliases.pop("decoder/projection/weight") == "decoder/embeddings/weight"
     model.variables["decoder/projection/weight"] = float32(51865, 8)
-    write_model_bin(path, model)
+    write(path, model)
     with pytest.raises(InputError, match="decoder/projection/weight: expected the embedding"):
         convert(ctranslate2_folder, tmp_path)
 
 
 def test_another_model_is_refused(ctranslate2_folder, tmp_path):
-    write_model_bin(ctranslate2_folder / "model.bin", Model("TransformerSpec", 7, {}, {}))
+    write(ctranslate2_folder / "model.bin", Model("TransformerSpec", 7, {}, {}))
     expected = "expected WhisperSpec revision 3, got TransformerSpec revision 7"
     with pytest.raises(InputError, match=expected):
         convert(ctranslate2_folder, tmp_path)

@@ -112,9 +112,10 @@ def test_three_languages_with_texts_beside_mp3_and_wav(dealt):
 
 
 @pytest.mark.slow
-def test_all_of_them_at_once_through_the_whole_pipeline(tmp_path):
+def test_all_of_them_at_once_through_the_whole_pipeline(reproduced, tmp_path):
     """Five formats, five languages, one model trained and scored."""
     repo = copy_of_this_repository(tmp_path)
+    repo.share_cache_of(reproduced)  # the base model is the same
     lines, blocks = [], []
     for name, (build, line) in SEEDS.items():
         build(tmp_path / "home" / name)

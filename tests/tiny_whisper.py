@@ -1,9 +1,7 @@
 """A Whisper small enough for unit tests, random in every weight, with a vocabulary of full size."""
 
-import struct
 from pathlib import Path
 
-import numpy as np
 import torch
 from ctranslate2.converters import TransformersConverter
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
@@ -15,8 +13,6 @@ from transformers import (
     WhisperTokenizer,
 )
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
-
-from asr.ctranslate2_format import Model
 
 # Whisper's own order; 99 languages, without Cantonese, which came with large-v3.
 SPECIAL = [
@@ -89,22 +85,3 @@ def write_ctranslate2(transformers_folder: Path, folder: Path, quantization: str
     """Convert with CTranslate2's own converter."""
     converter = TransformersConverter(str(transformers_folder), copy_files=["tokenizer.json"])
     converter.convert(str(folder), quantization=quantization)
-
-
-def write_model_bin(path: Path, model: Model, version: int = 6) -> None:
-    """CTranslate2's binary format, written a second time from its description."""
-
-    def string(text: str) -> bytes:
-        return struct.pack("<H", len(text) + 1) + text.encode() + b"\0"
-
-    content = struct.pack("<I", version) + string(model.spec) + struct.pack("<I", model.revision)
-    content += struct.pack("<I", len(model.variables))
-    for name, variable in model.variables.items():
-        data = np.ascontiguousarray(variable.data)
-        shape = variable.data.shape
-        type_id = ["float32", "int8", "int16"].index(variable.dtype)
-        content += string(name) + struct.pack(f"<B{len(shape)}I", len(shape), *shape)
-        content += struct.pack("<BI", type_id, data.nbytes) + data.tobytes()
-    content += struct.pack("<I", len(model.aliases))
-    content += b"".join(string(alias) + string(name) for alias, name in model.aliases.items())
-    path.write_bytes(content)

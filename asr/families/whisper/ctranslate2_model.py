@@ -1,8 +1,5 @@
 """A plain transformers folder in CTranslate2: the model, and what asking it needs besides."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +9,9 @@ import ctranslate2
 from tokenizers import Tokenizer
 
 from asr.audio import Waveform
-from asr.errors import InputError
-from asr.families.whisper import ctranslate2_conversion as conversion
 from asr.families.whisper.description import Description, read_description, read_tokenizer
 from asr.families.whisper.scripts import tokens_of
+from asr.families.whisper.to_ctranslate2 import convert
 from asr.log_mel import LogMel, frames_of, log_mel
 
 
@@ -68,11 +64,14 @@ def load_ctranslate2(
     """
     about, tokenizer = read_description(folder), read_tokenizer(folder)
     end, last = about.eos_token_id, about.no_timestamps_token_id
-    kept = [*tokens_of(scripts, tokenizer, end), *range(end, last + 1)] if scripts else None
-    tokens = range(about.vocab_size) if kept is None else kept
+    tokens: Sequence[int] = range(about.vocab_size)
+    if scripts:
+        tokens = [*tokens_of(scripts, tokenizer, end), *range(end, last + 1)]
     with TemporaryDirectory() as beside:
+        converted = Path(beside, "model")
+        convert(folder, about, tokenizer, tokens, precision, converted)
         model = ctranslate2.models.Whisper(
-            str(_converted(folder, Path(beside), precision, kept)),
+            str(converted),
             device=device,
             compute_type=precision,
             inter_threads=num_workers,
@@ -86,20 +85,3 @@ def load_ctranslate2(
         # -1 stands for the model's own list.
         suppressed=[-1, *(row for row, token in enumerate(tokens) if token > last)],
     )
-
-
-def _converted(folder: Path, beside: Path, precision: str, tokens: list[int] | None) -> Path:
-    out = beside / "model"
-    # As a file and not as a module, which is found in the repository's root alone; -P keeps the
-    # file's neighbours from standing for libraries of their names.
-    done = subprocess.run(
-        [sys.executable, "-P", conversion.__file__, str(folder), str(out), precision],
-        input=json.dumps(tokens),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        *_, why = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise InputError(f"{folder}: can't be converted to CTranslate2: {why}")
-    return out

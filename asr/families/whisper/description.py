@@ -24,12 +24,20 @@ class Description(BaseModel):
     vocab_size: int
     num_mel_bins: int
     max_target_positions: int
+    d_model: int
+    encoder_layers: int
+    decoder_layers: int
+    encoder_attention_heads: int
+    decoder_attention_heads: int
     decoder_start_token_id: int
     eos_token_id: int
     no_timestamps_token_id: int
     is_multilingual: bool
     lang_to_id: dict[str, int] = {}
     task_to_id: dict[str, int] = {}
+    suppress_tokens: list[int] | None = None
+    begin_suppress_tokens: list[int] | None = None
+    alignment_heads: list[tuple[int, int]] | None = None
 
 
 def read_description(folder: Path) -> Description:

@@ -20,13 +20,18 @@ from transformers import (
 
 from asr.ctranslate2_format import Model, read_model
 from asr.errors import InputError
+from asr.families.whisper.ctranslate2_names import (
+    NO_PARAMETER,
+    PROJECTION,
+    REVISION,
+    SPEC,
+    stacked_parameters,
+)
 from asr.families.whisper.saving import save
 from asr.families.whisper.vocabulary import generation_config, read_tokenizer
 from asr.files import read_json
 
 Array = NDArray[np.float32]
-
-SPEC, REVISION = "WhisperSpec", 3
 
 # Switches of CTranslate2's general decoder, and the value each has in a Whisper. The two alignment
 # defaults are those of every model; what alibi would do is without effect, alibi being off.
@@ -121,26 +126,19 @@ def read_parameters(variables: Variables) -> tuple[WhisperConfig, dict[str, Arra
         InputError: if one is missing, or left over, or a switch is set as in no Whisper.
     """
     sizes: dict[str, Any] = {}
-    parameters: dict[str, Array] = {}
-    for name in ("conv1", "conv2"):
-        parameters |= _linear(variables, f"encoder/{name}", f"model.encoder.{name}")
     for scope in ("encoder", "decoder"):
         sizes[f"{scope}_attention_heads"] = int(variables.take(f"{scope}/num_heads").item())
         sizes[f"{scope}_layers"] = variables.count_layers(scope)
-        positions = variables.take(f"{scope}/position_encodings/encodings")
-        parameters[f"model.{scope}.embed_positions.weight"] = positions
-        parameters |= _norm(variables, f"{scope}/layer_norm", f"model.{scope}.layer_norm")
-        for index in range(sizes[f"{scope}_layers"]):
-            old, new = f"{scope}/layer_{index}", f"model.{scope}.layers.{index}"
-            parameters |= _layer(variables, old, new, has_cross_attention=scope == "decoder")
+    table = stacked_parameters(sizes["encoder_layers"], sizes["decoder_layers"])
+    parameters: dict[str, Array] = {}
+    for name, stacked in table.items():
+        parameters |= _parts(variables, name, stacked)
+    for scope in ("encoder", "decoder"):
         sizes[f"{scope}_ffn_dim"] = parameters[f"model.{scope}.layers.0.fc1.bias"].size
-    embedding = variables.take("decoder/embeddings/weight")
-    if not np.array_equal(variables.take("decoder/projection/weight"), embedding):
+    embedding = parameters["model.decoder.embed_tokens.weight"]
+    if not np.array_equal(variables.take(PROJECTION), embedding):
         got = "an output projection of its own"
-        raise InputError(
-            f"{variables.path}: decoder/projection/weight: expected the embedding, got {got}"
-        )
-    parameters["model.decoder.embed_tokens.weight"] = embedding
+        raise InputError(f"{variables.path}: {PROJECTION}: expected the embedding, got {got}")
     _check_settings(variables)
     if variables.left:
         raise InputError(f"{variables.path}: unknown variables {sorted(variables.left)}")
@@ -175,55 +173,22 @@ def build_model(
     return model
 
 
-def _layer(
-    variables: Variables, old: str, new: str, *, has_cross_attention: bool
-) -> dict[str, Array]:
-    parameters = _attention(
-        variables, f"{old}/self_attention", f"{new}.self_attn", fused=(("q", "k", "v"),)
-    )
-    if has_cross_attention:
-        parameters |= _attention(
-            variables, f"{old}/attention", f"{new}.encoder_attn", fused=(("q",), ("k", "v"))
+def _parts(variables: Variables, name: str, stacked: tuple[str, ...]) -> dict[str, Array]:
+    array = variables.take(name)
+    if len(stacked) == 1:
+        return {stacked[0]: array}
+    if array.shape[0] % len(stacked):
+        linear, projections = name.rpartition("/")[0], [name.split(".")[-2] for name in stacked]
+        rows = "+".join(projection.removesuffix("_proj") for projection in projections)
+        raise InputError(
+            f"{variables.path}: {linear}: expected rows for {rows}, got {array.shape[0]}"
         )
-    parameters |= _norm(variables, f"{old}/ffn/layer_norm", f"{new}.final_layer_norm")
-    parameters |= _linear(variables, f"{old}/ffn/linear_0", f"{new}.fc1")
-    parameters |= _linear(variables, f"{old}/ffn/linear_1", f"{new}.fc2")
-    return parameters
-
-
-def _attention(
-    variables: Variables, old: str, new: str, fused: tuple[tuple[str, ...], ...]
-) -> dict[str, Array]:
-    """One attention with its norm; ``fused`` says which projections each of its linears stacks."""
-    parameters = _norm(variables, f"{old}/layer_norm", f"{new}_layer_norm")
-    for index, projections in enumerate(fused):
-        weight = variables.take(f"{old}/linear_{index}/weight")
-        bias = variables.take(f"{old}/linear_{index}/bias")
-        for array in (weight, bias):
-            if array.shape[0] % len(projections):
-                raise InputError(
-                    f"{variables.path}: {old}/linear_{index}: expected rows for "
-                    f"{'+'.join(projections)}, got {array.shape[0]}"
-                )
-        weights, biases = np.split(weight, len(projections)), np.split(bias, len(projections))
-        for projection, rows, bias_rows in zip(projections, weights, biases, strict=True):
-            parameters[f"{new}.{projection}_proj.weight"] = rows
-            if projection != "k":
-                parameters[f"{new}.{projection}_proj.bias"] = bias_rows
-            elif bias_rows.any():
-                # Whisper's keys have no bias: transformers would have nowhere to put it.
-                name = f"{old}/linear_{index}/bias"
-                raise InputError(f"{variables.path}: {name}: expected 0 for the key, got another")
-    return parameters | _linear(variables, f"{old}/linear_{len(fused)}", f"{new}.out_proj")
-
-
-def _linear(variables: Variables, old: str, new: str) -> dict[str, Array]:
-    return {f"{new}.{part}": variables.take(f"{old}/{part}") for part in ("weight", "bias")}
-
-
-def _norm(variables: Variables, old: str, new: str) -> dict[str, Array]:
-    names = {"weight": "gamma", "bias": "beta"}
-    return {f"{new}.{part}": variables.take(f"{old}/{name}") for part, name in names.items()}
+    parts = dict(zip(stacked, np.split(array, len(stacked)), strict=True))
+    for parameter in [one for one in stacked if one.endswith(NO_PARAMETER)]:
+        if parts.pop(parameter).any():
+            # Transformers would have nowhere to put it.
+            raise InputError(f"{variables.path}: {name}: expected 0 for the key, got another")
+    return parts
 
 
 def _check_settings(variables: Variables) -> None:

@@ -8,6 +8,7 @@ from tokenizers import AddedToken
 from transformers import GenerationConfig, WhisperTokenizer
 
 from asr.errors import InputError
+from asr.families.whisper.timestamps import timestamp_tokens
 from asr.files import read_json
 
 # openai/whisper's ``Whisper.is_multilingual`` and CTranslate2's go by this size; an English-only
@@ -19,7 +20,6 @@ START = "<|startoftranscript|>"
 NO_TIMESTAMPS = "<|notimestamps|>"
 TIMESTAMP = re.compile(r"<\|\d+\.\d\d\|>")
 LANGUAGE = re.compile(r"<\|[a-z]{2,3}\|>")
-SECONDS_PER_TIMESTAMP = 0.02
 
 # A first timestamp of at most 1 s, in steps of 0.02 s: openai/whisper's ``max_initial_timestamp``.
 MAX_INITIAL_TIMESTAMP_INDEX = 50
@@ -50,8 +50,7 @@ def read_tokenizer(path: Path, vocab_size: int) -> WhisperTokenizer:
     tokenizer = WhisperTokenizer(
         tokenizer_file=str(path), extra_special_tokens=special, pad_token=END
     )
-    missing = vocab_size - len(tokenizer)
-    timestamps = [f"<|{index * SECONDS_PER_TIMESTAMP:.2f}|>" for index in range(max(missing, 0))]
+    timestamps = timestamp_tokens(vocab_size - len(tokenizer))
     tokenizer.add_tokens([AddedToken(token, special=False) for token in timestamps])
     if len(tokenizer) != vocab_size:
         raise InputError(
