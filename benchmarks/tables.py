@@ -74,7 +74,7 @@ def _decoding(results: Results) -> list[str]:
         for tool in dict.fromkeys(tool for rows in corpora.values() for tool in rows):
             found = [corpora[name].get(tool) for name in titles]
             cells = [cell for row in found for cell in (_times(row, "times_int8"), _wer(row))]
-            peaks = ", ".join(str(row["peak_mb"]) for row in found if row)
+            peaks = ", ".join(str(row["peak_mb"]) if row else "–" for row in found)
             lines.append(table_row(f"{model} model: {tool}", *cells, peaks))
     note = (
         "WER with its difference from faster-whisper int8's on the same clips, and 95 % interval."

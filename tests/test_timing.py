@@ -1,4 +1,4 @@
-# python -m pytest tests/test_timing.py    (-m slow for the real model, half a minute)
+# python -m pytest tests/test_timing.py
 import json
 from dataclasses import replace
 from pathlib import Path
