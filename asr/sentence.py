@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-_WORD = re.compile(r"[\w]+")
+_WORD = re.compile(r"[^\W_]+")  # «_» is no letter
 _WRITTEN_NOT_SPOKEN = {"Nd", "Nl", "No", "Sc"}  # digits, other numbers, currency signs
 
 

@@ -33,7 +33,7 @@ def written(utterances: Sequence[Utterance], params: Text) -> list[Utterance]:
 
 
 def written_text(utterance: Utterance, params: Text) -> str:
-    """The text to learn; never empty, and the transcript itself where nothing is asked for."""
+    """The text to learn: not empty where the transcript has a letter or digit."""
     text, language = utterance.text, utterance.language
     if params.hebrew_points == "drop" and language in _HEBREW:
         text = _spaced(without_points(text), text)
@@ -41,8 +41,7 @@ def written_text(utterance: Utterance, params: Text) -> str:
         text = _REPEATED.sub(r"\1", text)
     elif params.punctuation == "drop":
         text = _spaced(_PUNCTUATION.sub(" ", text), text)
-    # prepare keeps no text without letter or digit, but it takes «_» for one.
-    return in_script(text, language, params.script) or utterance.text
+    return in_script(text, language, params.script)
 
 
 def _spaced(changed: str, before: str) -> str:

@@ -13,6 +13,8 @@ from asr.sentence import has_digits, sentence_key
         ("cafe\u0301", "caf\u00e9"),  # the accent apart, and as one letter
         ("Калькулятар.  6x7=42", "калькулятар 6x7 42"),
         ("… — !", ""),
+        ("_", ""),
+        ("на_лева", "на лева"),
     ],
 )
 def test_words_alone(text, key):

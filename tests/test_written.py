@@ -18,6 +18,7 @@ ROWS = [
     ("sr", {"script": "latin"}, "Љубав, ЊЕГОШ!", "Ljubav, NJEGOŠ!"),
     ("hr", {"script": "cyrillic", "punctuation": "drop"}, "Nadživjeti; džep.", "Надживјети џеп"),
     ("be", {"script": "latin"}, "Так", "Так"),
+    ("be", {"punctuation": "drop"}, "Так_так & _", "Так так &"),
 ]  # fmt: skip
 
 
