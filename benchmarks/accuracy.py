@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from asr.bootstrap import blocks_of, paired_intervals
-from asr.error_rate import ErrorCounts, pooled, word_errors
-from asr.params import load_params, load_seed
-from asr.schemas.score import Params as ScoreParams
-from asr.text import Normalizers
+from asr.core.params import load_params, load_seed
+from asr.scoring.bootstrap import blocks_of, paired_intervals
+from asr.scoring.normalizers import Normalizers
+from asr.scoring.params import ScoreParams
+from asr.text.error_rate import ErrorCounts, pooled, word_errors
 from benchmarks.corpora import Clip
 
 

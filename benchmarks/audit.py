@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asr.audit_rows import AuditRow, write_audit
-from asr.auditor import audit_utterances
-from asr.families.whisper.judge import open_judge
-from asr.params import load_params
-from asr.remembered import NOTHING
-from asr.schemas.audit import Params
-from asr.schemas.machine import Params as MachineParams
-from asr.shards import read_utterances, read_waveforms
+from asr.audit.answer_cache import NOTHING
+from asr.audit.corpus import audit_utterances
+from asr.audit.params import AuditParams
+from asr.audit.table import AuditRow, write_audit
+from asr.core.params import load_params
+from asr.devices.params import MachineParams
+from asr.families.whisper.judge.judge import open_judge
+from asr.utterances.shards import read_utterances, read_waveforms
 from benchmarks.measure import timed, write_result
 from benchmarks.planting import KINDS, Planted, plant
 
@@ -63,7 +63,7 @@ def main(arguments: argparse.Namespace) -> None:
         SHARE,
         arguments.seed,
     )
-    params = load_params("audit", Params)
+    params = load_params("audit", AuditParams)
     threads = load_params("machine", MachineParams).num_threads
     judge = open_judge(arguments.model, params.precision, threads)
     with timed() as lap:

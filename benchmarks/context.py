@@ -23,16 +23,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from asr.context import read_margin
-from asr.decoding import token_budget, transcribe_all
-from asr.errors import InputError
-from asr.families.whisper.decode import open_engine
-from asr.families.whisper.description import read_tokenizer
+from asr.core.errors import InputError
+from asr.core.params import load_params
+from asr.decoding.params import DecodeParams
+from asr.decoding.transcribe import token_budget, transcribe_all
+from asr.devices.params import MachineParams
+from asr.families.whisper.base.description import read_tokenizer
+from asr.families.whisper.decoding.engine import open_engine
 from asr.families.whisper.tokens import text_tokens
-from asr.params import load_params
-from asr.schemas.decode import Params as DecodeParams
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.train import Params as TrainParams
+from asr.features.context import read_margin
+from asr.training.params import TrainParams
 from benchmarks.accuracy import clip_errors, difference, wer
 from benchmarks.conversions import to_ctranslate2
 from benchmarks.corpora import Clip, read_corpus

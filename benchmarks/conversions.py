@@ -11,7 +11,7 @@ import torch
 from ctranslate2.converters import TransformersConverter
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from asr.families.whisper.model import load
+from asr.families.whisper.model.model import load
 
 # transformers' names, and openai/whisper's for the same.
 NAMES = {

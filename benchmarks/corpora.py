@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.audio import Waveform
-from asr.context import FULL_S
-from asr.examples import Example, Piece, heard, said
-from asr.manifest import read_manifest
-from asr.utterance import Utterance
+from asr.features.context import FULL_S
+from asr.training.augmentation.examples import Example, Piece, heard, said
+from asr.utterances.utterance import Utterance, read_manifest
+from asr.utterances.waveform import Waveform
 
 PREPARED = Path("data/prepared")
 MAX_PAUSE_S = 0.3  # as a speaker leaves between two sentences
@@ -63,7 +62,7 @@ def read_corpus(name: str, manifest: Path, count: int, seed: int = 1) -> Corpus:
         count: clips at most; joined ones can be made without end, each from other neighbours.
         seed: of the choice.
     """
-    from asr.shards import Waveforms  # 40 MB of pyarrow, which no racer needs
+    from asr.utterances.shards import Waveforms  # 40 MB of pyarrow, which no racer needs
 
     utterances = read_manifest(manifest)
     waveforms = Waveforms(PREPARED, utterances)

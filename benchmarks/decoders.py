@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from asr.audio import SAMPLE_RATE, Waveform
-from asr.context import context_s, read_margin
-from asr.decoding import token_budget, transcribe_all
-from asr.schemas.decode import Params as DecodeParams
-from asr.schemas.machine import Params as MachineParams
-from asr.utterance import Utterance
+from asr.decoding.params import DecodeParams
+from asr.decoding.transcribe import token_budget, transcribe_all
+from asr.devices.params import MachineParams
+from asr.features.context import context_s, read_margin
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import SAMPLE_RATE, Waveform
 from benchmarks.corpora import Clip
 from benchmarks.measure import Lap, timed
 from benchmarks.race import Entry, Work
@@ -50,7 +50,7 @@ def _load(load: Callable[[], Decoder]) -> Work:
 
 def ours(model: Path, params: DecodeParams, machine: MachineParams) -> Decoder:
     """The transcribe stage's own decoding."""
-    from asr.families.whisper.decode import open_engine
+    from asr.families.whisper.decoding.engine import open_engine
 
     engine = open_engine(model, machine, params)
     margin_s = read_margin(model, params.fallback_margin_s)

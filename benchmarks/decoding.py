@@ -14,10 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from asr.context import read_margin
-from asr.params import load_params
-from asr.schemas.decode import Params as DecodeParams
-from asr.schemas.machine import Params as MachineParams
+from asr.core.params import load_params
+from asr.decoding.params import DecodeParams
+from asr.devices.params import MachineParams
+from asr.features.context import read_margin
 from benchmarks.accuracy import clip_errors, difference, wer
 from benchmarks.corpora import NAMES, Clip, arguments, read_corpus
 from benchmarks.decoders import (

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from asr.audio import SAMPLE_RATE, Waveform
-from asr.sentence import sentence_key
-from asr.utterance import Utterance
+from asr.text.sentence import sentence_key
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 KINDS = ("swapped", "truncated", "wrong_language", "no_speech")
 KEPT_SHARE = (0.35, 0.7)  # of a clip that is cut off

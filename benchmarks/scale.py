@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from asr.audio import SAMPLE_RATE, Waveform
-from asr.audit_rows import AuditRow, write_audit
-from asr.corpora import corpus_format
-from asr.params import read_yaml
-from asr.raw import RawFiles
-from asr.shards import read_utterances, read_waveforms
-from asr.workers import chosen_workers
+from asr.audit.table import AuditRow, write_audit
+from asr.core.params import read_yaml
+from asr.corpora.raw_folder import RawFiles
+from asr.corpus_formats import corpus_format
+from asr.utterances.shards import read_utterances, read_waveforms
+from asr.utterances.waveform import SAMPLE_RATE, Waveform
+from asr.workers.workers import chosen_workers
 from benchmarks.measure import RESULTS
 from benchmarks.scale_plot import plot
 

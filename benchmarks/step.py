@@ -16,15 +16,15 @@ from typing import Any
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from asr.device import use_machine
-from asr.families.whisper.model import Whisper, load
-from asr.families.whisper.tuning import make_trainable
-from asr.params import load_params
-from asr.processes import Processes
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.train import Params as TrainParams
-from asr.steps import plan_steps
-from asr.training import Run
+from asr.core.params import load_params
+from asr.devices.device import use_machine
+from asr.devices.params import MachineParams
+from asr.families.whisper.model.model import Whisper, load
+from asr.families.whisper.training.tuning import make_trainable
+from asr.training.distributed.processes import Processes
+from asr.training.loop import Run
+from asr.training.params import TrainParams
+from asr.training.plan import plan_steps
 from benchmarks.corpora import Clip, arguments, read_corpus
 from benchmarks.measure import write_result
 from benchmarks.trainers import our_task

@@ -7,9 +7,9 @@ is missing to 1 and no more: a target beyond that needs less arithmetic, not bet
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.context import FULL_S, read_margin
-from asr.params import load_params
-from asr.schemas.decode import Params as DecodeParams
+from asr.core.params import load_params
+from asr.decoding.params import DecodeParams
+from asr.features.context import FULL_S, read_margin
 from benchmarks.corpora import NAMES
 from benchmarks.tables import Results, read_results, table_header, table_row
 

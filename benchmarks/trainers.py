@@ -21,20 +21,20 @@ from transformers import (
     TrainerCallback,
 )
 
-from asr.audio import SAMPLE_RATE
-from asr.augment import Augmentation
-from asr.collating import collator
-from asr.context import FULL_S
-from asr.device import use_machine
-from asr.families.whisper.batch import IGNORED, SummedLoss, loss_batch, token_room
-from asr.families.whisper.model import Whisper, load
-from asr.families.whisper.tuning import make_trainable
-from asr.processes import Processes
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.train import Params as TrainParams
-from asr.steps import plan_steps
-from asr.task import Task
-from asr.training import Run
+from asr.devices.device import use_machine
+from asr.devices.params import MachineParams
+from asr.families.whisper.model.model import Whisper, load
+from asr.families.whisper.training.loss import IGNORED, SummedLoss, loss_batch, token_room
+from asr.families.whisper.training.tuning import make_trainable
+from asr.features.context import FULL_S
+from asr.training.augmentation.augment import Augmentation
+from asr.training.collate import collator
+from asr.training.distributed.processes import Processes
+from asr.training.loop import Run
+from asr.training.params import TrainParams
+from asr.training.plan import plan_steps
+from asr.training.trainee import Task
+from asr.utterances.waveform import SAMPLE_RATE
 from benchmarks.corpora import Clip
 from benchmarks.measure import Lap, timed
 from benchmarks.race import Work

@@ -1,21 +1,21 @@
 """Training throughput against the standard recipe: ``python -m benchmarks.training``.
 
-Peer: transformers' Seq2SeqTrainer on features padded to 30 s. Ours: the steps of ``asr.training``,
-``default`` as the default trains (clips joined, their speed changed, a share with long context),
-``short`` on the clips as they are, and for a frozen encoder ``cached``, which hears each clip once
-and learns from it six times; filling its cache is timed too. Same base model, weights that learn,
-clips, clips a batch and precision. One result for each corpus of ``benchmarks/corpora.py``
-(``--corpus cv`` for one alone), a row for each of ``train.tune``; in each round everybody trains on
-the same clips in turn.
+Peer: transformers' Seq2SeqTrainer on features padded to 30 s. Ours: the steps of
+``asr.training.loop``, ``default`` as the default trains (clips joined, their speed changed, a share
+with long context), ``short`` on the clips as they are, and for a frozen encoder ``cached``, which
+hears each clip once and learns from it six times; filling its cache is timed too. Same base model,
+weights that learn, clips, clips a batch and precision. One result for each corpus of
+``benchmarks/corpora.py`` (``--corpus cv`` for one alone), a row for each of ``train.tune``; in each
+round everybody trains on the same clips in turn.
 """
 
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from asr.params import load_params
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.train import Params as TrainParams
+from asr.core.params import load_params
+from asr.devices.params import MachineParams
+from asr.training.params import TrainParams
 from benchmarks.corpora import NAMES, Corpus, arguments, read_corpus
 from benchmarks.measure import ratio, write_result
 from benchmarks.race import Entry, race

@@ -9,9 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from asr.errors import InputError
-from asr.exporting import FORMS, export
-from asr.manifest import read_manifest
+from asr.core.errors import InputError
+from asr.export.datasets import FORMS, export
+from asr.utterances.utterance import read_manifest
 
 PREPARED = Path("data/prepared")
 MANIFESTS = [Path("data/manifests") / f"{split}.jsonl" for split in ("train", "dev", "test")]

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from asr.object_store import ObjectStore, find_faults, remove
+from asr.withdrawal.objects import ObjectStore, find_faults, remove
 
 
 def check(place: str, store: ObjectStore, repair: bool) -> int:

@@ -9,9 +9,9 @@ there.
 
 from pathlib import Path
 
-from asr.cli import run
-from asr.harvest import CONF, LOG, Harvest, Harvester
-from asr.params import load_block
+from asr.core.cli import run
+from asr.core.params import load_block
+from asr.harvest.harvest import CONF, LOG, Harvest, Harvester
 
 
 def harvest(block: str, out: Path) -> None:

@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from asr.errors import InputError
-from asr.params import read_yaml
+from asr.core.errors import InputError
+from asr.core.params import read_yaml
 
 RECIPES = Path("recipes")
 

@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 
-from asr.errors import InputError
-from asr.schemas.corpora import Withdrawn
-from asr.withdrawing import Withdrawal
+from asr.core.errors import InputError
+from asr.corpora.params import Withdrawn
+from asr.withdrawal.request import Withdrawal
 
 
 def tell(withdrawal: Withdrawal) -> None:

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from asr.errors import InputError
-from asr.files import read_json
+from asr.core.errors import InputError
+from asr.core.files import read_json
 
 METRICS = Path("metrics")
 HEADER = ("test set", "WER zero-shot", "WER tuned", "difference", "verdict", "CER", "clips")

@@ -14,25 +14,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr.audio import SAMPLE_RATE, Waveform
-from asr.audio_decoding import decode
-from asr.audio_stream import UndecodableError
-from asr.cli import run
-from asr.context import read_margin
-from asr.decoding import transcribe_all
+from asr.alignment.long_recordings import Transcribe, timed_segments
+from asr.audio.decoding import decode
+from asr.audio.stream import UndecodableError
+from asr.core.cli import run
+from asr.core.files import write_json
+from asr.core.params import load_corpus, load_params
+from asr.corpora.params import Corpus
+from asr.corpora.recording import Recording, Segment
+from asr.corpora.timed_text import ALIGNMENT_CONFIDENCE
+from asr.corpora.withdrawn import read_recordings
+from asr.decoding.params import DecodeParams
+from asr.decoding.transcribe import transcribe_all
+from asr.devices.params import MachineParams
 from asr.families import family_module
-from asr.files import write_json
-from asr.params import load_corpus, load_params
-from asr.raw import Recording, Segment
-from asr.schemas.corpora import Corpus
-from asr.schemas.decode import Params as DecodeParams
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.model import Params as ModelParams
-from asr.schemas.prepare import Params as PrepareParams
-from asr.timed_text import ALIGNMENT_CONFIDENCE
-from asr.timing import Transcribe, timed_segments
-from asr.utterance import Utterance
-from asr.withdrawal import read_recordings
+from asr.families.params import ModelParams
+from asr.features.context import read_margin
+from asr.preparation.params import PrepareParams
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 
 def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) -> None:
@@ -79,7 +79,7 @@ def _transcriber(model: Path, language: str) -> Transcribe:
     """What the model hears in pieces of one language."""
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
-    decoder = family_module(load_params("model", ModelParams).family, "decode")
+    decoder = family_module(load_params("model", ModelParams).family, "decoding.engine")
     engine = decoder.open_engine(model, machine, params)
     margin_s = read_margin(model, params.fallback_margin_s)
 

@@ -3,21 +3,21 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from asr.audit_rows import worst_first, write_audit
-from asr.auditing import Judge, default_folder, judge_version
-from asr.auditor import audit_utterances
-from asr.cli import run
+from asr.audit.answer_cache import remembered
+from asr.audit.corpus import audit_utterances
+from asr.audit.faults import Fault, stop_if_bad, summary
+from asr.audit.listening import Judge, default_folder, judge_version
+from asr.audit.params import AuditParams
+from asr.audit.ray_judge import ray_judge
+from asr.audit.table import worst_first, write_audit
+from asr.core.cli import run
+from asr.core.files import write_json
+from asr.core.params import load_params, load_seed
+from asr.devices.params import MachineParams
 from asr.families import family_module
-from asr.files import write_json
-from asr.params import load_params, load_seed
-from asr.ray_judge import ray_judge
-from asr.remembered import remembered
-from asr.schemas.audit import Params as AuditParams
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.model import Params as ModelParams
-from asr.shards import Waveforms, read_utterances
-from asr.verdicts import Fault, stop_if_bad, summary
-from asr.workers import chosen_workers
+from asr.families.params import ModelParams
+from asr.utterances.shards import Waveforms, read_utterances
+from asr.workers.workers import chosen_workers
 
 
 def audit(corpus: str, model: Path, prepared: Path, out: Path, metrics: Path) -> None:
@@ -34,7 +34,9 @@ def audit(corpus: str, model: Path, prepared: Path, out: Path, metrics: Path) ->
     family = load_params("model", ModelParams).family
     num_threads = load_params("machine", MachineParams).num_threads
     utterances = read_utterances(prepared / corpus)
-    judge: Judge = family_module(family, "judge").open_judge(model, params.precision, num_threads)
+    judge: Judge = family_module(family, "judge.judge").open_judge(
+        model, params.precision, num_threads
+    )
     waveforms = Waveforms(prepared, utterances)
     workers = chosen_workers()
     with ExitStack() as stack:

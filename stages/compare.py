@@ -4,21 +4,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from asr.bootstrap import Interval, blocks_of, paired_intervals
-from asr.cli import run
-from asr.error_rate import ErrorCounts, pooled
-from asr.files import sha256_of, write_json
-from asr.hypothesis import read_hypotheses
-from asr.manifest import read_manifest
-from asr.params import load_params, load_seed
-from asr.schemas.score import Params
-from asr.scoring import Scored, by_group, rounded, score_utterances
-from asr.text import Normalizers
+from asr.core.cli import run
+from asr.core.files import sha256_of, write_json
+from asr.core.params import load_params, load_seed
+from asr.scoring.bootstrap import Interval, blocks_of, paired_intervals
+from asr.scoring.normalizers import Normalizers
+from asr.scoring.params import ScoreParams
+from asr.scoring.score import Scored, by_group, rounded, score_utterances
+from asr.text.error_rate import ErrorCounts, pooled
+from asr.utterances.hypothesis import read_hypotheses
+from asr.utterances.utterance import read_manifest
 
 
 def compare(manifest: Path, base: Path, tuned: Path, out: Path) -> None:
     """Say by how much the tuned model is better, and how sure that is."""
-    params = load_params("score", Params)
+    params = load_params("score", ScoreParams)
     normalizers = Normalizers(params.normalizers)
     utterances = read_manifest(manifest)
     before, after = (
@@ -41,7 +41,7 @@ def compare(manifest: Path, base: Path, tuned: Path, out: Path) -> None:
 
 
 def _difference(
-    before: list[Scored], after: list[Scored], params: Params, seed: int
+    before: list[Scored], after: list[Scored], params: ScoreParams, seed: int
 ) -> dict[str, Any]:
     """Rates, their intervals and the verdict, in words and in characters."""
     blocks, kind = blocks_of([one.utterance for one in before])

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from asr.cli import run
-from asr.corpora import corpus_format
-from asr.errors import InputError
-from asr.files import whole_folder
-from asr.params import load_corpus
-from asr.raw import FILES, write_files, write_provenance
-from asr.schemas.corpora import Corpus, Withdrawn
-from asr.sources import bring, load_source, provenance
-from asr.withdrawal import drop_withdrawn
+from asr.core.cli import run
+from asr.core.errors import InputError
+from asr.core.files import whole_folder
+from asr.core.params import load_corpus
+from asr.corpora.params import Corpus, Withdrawn
+from asr.corpora.raw_folder import FILES, write_files, write_provenance
+from asr.corpora.withdrawn import drop_withdrawn
+from asr.corpus_formats import corpus_format
+from asr.sources.corpus_source import bring, load_source, provenance
 
 
 def fetch(corpus: str, out: Path) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from asr.cli import run
-from asr.files import whole_file
-from asr.licenses import licenses_page
-from asr.manifest import read_manifest
+from asr.core.cli import run
+from asr.core.files import whole_file
+from asr.report.licenses import licenses_page
+from asr.utterances.utterance import read_manifest
 
 
 def licenses(train: Path, dev: Path, test: Path, out: Path) -> None:

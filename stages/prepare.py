@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from asr.cli import run
-from asr.last_run import default_folder, last_run
-from asr.params import load_corpus, load_params
-from asr.preparing import Corpus, Outs, prepare_corpus
-from asr.raw import read_provenance
-from asr.schemas.corpora import Corpus as CorpusParams
-from asr.schemas.prepare import Params
-from asr.withdrawal import read_recordings
-from asr.workers import chosen_workers
+from asr.core.cli import run
+from asr.core.params import load_corpus, load_params
+from asr.corpora.params import Corpus as CorpusParams
+from asr.corpora.raw_folder import read_provenance
+from asr.corpora.withdrawn import read_recordings
+from asr.preparation.corpus import Corpus, Outs, prepare_corpus
+from asr.preparation.params import PrepareParams
+from asr.preparation.reuse import default_folder, last_run
+from asr.workers.workers import chosen_workers
 
 
 def prepare(
@@ -29,7 +29,7 @@ def prepare(
     line = load_corpus(corpus, CorpusParams)
     recordings = read_recordings(raw, line)
     described = Corpus(corpus, line.language, read_provenance(raw))
-    params = load_params("prepare", Params)
+    params = load_params("prepare", PrepareParams)
     outs = Outs(out, rejects, inventory, validation)
     with last_run(default_folder(corpus), params) as last:
         prepare_corpus(described, recordings, params, outs, chosen_workers(), last)

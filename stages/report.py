@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from asr.cli import run
-from asr.files import sha256_of, whole_file
-from asr.hypothesis import read_hypotheses
-from asr.manifest import read_manifest
-from asr.params import load_params
+from asr.core.cli import run
+from asr.core.files import sha256_of, whole_file
+from asr.core.params import load_params
 from asr.report.metrics import read_metrics
 from asr.report.page import Results, render
+from asr.report.params import ReportParams
 from asr.report.suspects import find_suspects
 from asr.report.training_curves import training_panels
 from asr.report.worst import worst_examples
-from asr.schemas.report import Params as ReportParams
-from asr.schemas.score import Params as ScoreParams
-from asr.scoring import score_utterances
-from asr.text import Normalizers
+from asr.scoring.normalizers import Normalizers
+from asr.scoring.params import ScoreParams
+from asr.scoring.score import score_utterances
+from asr.utterances.hypothesis import read_hypotheses
+from asr.utterances.utterance import read_manifest
 
 
 def report(

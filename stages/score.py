@@ -2,19 +2,19 @@
 
 from pathlib import Path
 
-from asr.cli import run
-from asr.files import read_json, sha256_of, write_json
-from asr.hypothesis import read_hypotheses
-from asr.manifest import read_manifest
-from asr.params import load_params
-from asr.schemas.score import Params
-from asr.scoring import by_group, empty_references, score_utterances, summary
-from asr.text import Normalizers
+from asr.core.cli import run
+from asr.core.files import read_json, sha256_of, write_json
+from asr.core.params import load_params
+from asr.scoring.normalizers import Normalizers
+from asr.scoring.params import ScoreParams
+from asr.scoring.score import by_group, empty_references, score_utterances, summary
+from asr.utterances.hypothesis import read_hypotheses
+from asr.utterances.utterance import read_manifest
 
 
 def score(manifest: Path, hypotheses: Path, timing: Path, out: Path, speed: Path) -> None:
     """Count the errors of a model's hypotheses, and its speed."""
-    params = load_params("score", Params)
+    params = load_params("score", ScoreParams)
     normalizers = Normalizers(params.normalizers)
     utterances = read_manifest(manifest)
     scored = score_utterances(

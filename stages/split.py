@@ -4,18 +4,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from asr.audit_rows import kept_utterances
-from asr.balance import balance
-from asr.cli import run
-from asr.errors import InputError
-from asr.files import sha256_of, write_json
-from asr.manifest import write_manifest
-from asr.params import load_corpora, load_params, load_seed
-from asr.rejects import count_rejects
-from asr.schemas.split import Params
-from asr.shards import read_utterances
-from asr.splitting import split_utterances, write_aside
-from asr.utterance import Utterance
+from asr.audit.table import kept_utterances
+from asr.core.cli import run
+from asr.core.errors import InputError
+from asr.core.files import sha256_of, write_json
+from asr.core.params import load_corpora, load_params, load_seed
+from asr.preparation.rejects import count_rejects
+from asr.splits.balance import balance
+from asr.splits.params import SplitParams
+from asr.splits.split import split_utterances, write_aside
+from asr.utterances.shards import read_utterances
+from asr.utterances.utterance import Utterance, write_manifest
 
 
 def split(prepared: Path, rejects: Path, audit: Path, manifests: Path, metrics: Path) -> None:
@@ -38,7 +37,7 @@ def split(prepared: Path, rejects: Path, audit: Path, manifests: Path, metrics: 
         prepared_ones = read_utterances(prepared / name)
         by_corpus[name], dropped[name] = kept_utterances(audit / f"{name}.csv", prepared_ones)
     utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
-    params = load_params("split", Params)
+    params = load_params("split", SplitParams)
     deal = split_utterances(utterances, params, load_seed())
     for name, dealt in deal.splits.items():
         write_manifest(manifests / f"{name}.jsonl", dealt)

@@ -3,30 +3,30 @@
 import sys
 from pathlib import Path
 
-from asr.augment import Augmentation
-from asr.cli import run
-from asr.collating import collator
-from asr.context import write_margin
-from asr.curves import write_curve
-from asr.dev_reader import dev_reader
-from asr.device import use_machine
-from asr.errors import InputError
+from asr.core.cli import run
+from asr.core.errors import InputError
+from asr.core.files import fingerprint, whole_folder
+from asr.core.params import load_params, load_seed
+from asr.devices.device import use_machine
+from asr.devices.gpu_claim import claim_gpus
+from asr.devices.params import MachineParams
 from asr.families import family_module
-from asr.files import fingerprint, whole_folder
-from asr.gpu_claim import claim_gpus
-from asr.launch import launch
-from asr.manifest import read_manifest
-from asr.params import load_params, load_seed
-from asr.processes import join_processes, launched
-from asr.run_keeping import kept_run
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.model import Params as ModelParams
-from asr.schemas.operations import Params as OperationsParams
-from asr.schemas.train import Params as TrainParams
-from asr.shards import Waveforms
-from asr.task import Task
-from asr.training import DEV_COLUMNS, TRAIN_COLUMNS, train
-from asr.written import written
+from asr.families.params import ModelParams
+from asr.features.context import write_margin
+from asr.training.augmentation.augment import Augmentation
+from asr.training.collate import collator
+from asr.training.dev import dev_reader
+from asr.training.distributed.launch import launch
+from asr.training.distributed.processes import join_processes, launched
+from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS, train
+from asr.training.operations import OperationsParams
+from asr.training.params import TrainParams
+from asr.training.state.keeping import kept_run
+from asr.training.state.log import write_curve
+from asr.training.target_text import written
+from asr.training.trainee import Task
+from asr.utterances.shards import Waveforms
+from asr.utterances.utterance import read_manifest
 
 CODE = (Path("asr"), Path("stages/train.py"))
 
@@ -56,13 +56,13 @@ def train_stage(
     facts = {name: section.model_dump() for name, section in sections.items()} | {"seed": seed}
     key = fingerprint(facts, _files(train_manifest, dev_manifest, base, noise, *CODE))
 
-    tuning = family_module(family, "tuning")
-    tuned = family_module(family, "model").load(base, processes.device)
+    tuning = family_module(family, "training.tuning")
+    tuned = family_module(family, "model.model").load(base, processes.device)
     tuning.make_trainable(tuned, params)
     utterances = written(read_manifest(train_manifest), params.text)
     dev = written(read_manifest(dev_manifest), params.text)
     waveforms = Waveforms(prepared, utterances)
-    batch_module = family_module(family, "batch")
+    batch_module = family_module(family, "training.loss")
     augmented = Augmentation(params.augment, noise)
     with (
         kept_run(key, facts, operations, processes) as (scratch, watch),
@@ -83,7 +83,7 @@ def train_stage(
             return
         tuning.merge_adapter(tuned)
         with whole_folder(out) as beside:
-            family_module(family, "saving").save(tuned.network, tuned.processor, beside)
+            family_module(family, "model.model").save(tuned.network, tuned.processor, beside)
             write_margin(beside, params.margin_s)
         write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)

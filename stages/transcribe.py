@@ -3,20 +3,20 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from asr.cli import run
-from asr.context import read_margin
-from asr.decoding import Engine, transcribe_all
+from asr.core.cli import run
+from asr.core.files import write_json
+from asr.core.params import load_params
+from asr.decoding.params import DecodeParams
+from asr.decoding.ray_engine import ray_engine
+from asr.decoding.transcribe import Engine, transcribe_all
+from asr.devices.params import MachineParams
 from asr.families import family_module
-from asr.files import write_json
-from asr.hypothesis import write_hypotheses
-from asr.manifest import read_manifest
-from asr.params import load_params
-from asr.ray_engine import ray_engine
-from asr.schemas.decode import Params as DecodeParams
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.model import Params as ModelParams
-from asr.shards import Waveforms
-from asr.workers import chosen_workers
+from asr.families.params import ModelParams
+from asr.features.context import read_margin
+from asr.utterances.hypothesis import write_hypotheses
+from asr.utterances.shards import Waveforms
+from asr.utterances.utterance import read_manifest
+from asr.workers.workers import chosen_workers
 
 
 def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: Path) -> None:
@@ -33,7 +33,7 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
             on_cluster = ray_engine(family, model, machine, params, workers.num)
             engine: Engine = stack.enter_context(on_cluster)
         else:
-            decode = family_module(family, "decode")
+            decode = family_module(family, "decoding.engine")
             engine = decode.open_engine(model, machine, params)
         hypotheses, seconds = transcribe_all(engine, waveforms, utterances, margin_s, params)
     write_hypotheses(out, hypotheses)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from asr.audit_rows import AuditRow, write_audit
-from asr.shards import read_utterances
-from asr.utterance import Utterance
+from asr.audit.table import AuditRow, write_audit
+from asr.utterances.shards import read_utterances
+from asr.utterances.utterance import Utterance
 
 
 def audited(utterances: Iterable[Utterance], num_dropped: int) -> list[AuditRow]:

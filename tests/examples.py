@@ -5,8 +5,8 @@ import io
 import numpy as np
 import soundfile
 
-from asr.audio import SAMPLE_RATE, Waveform
-from asr.utterance import Utterance
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 
 def tone(duration_s: float, hz: float = 440.0, peak: float = 0.5, rate: int = SAMPLE_RATE):

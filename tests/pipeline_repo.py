@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asr.params import read_yaml
+from asr.core.params import read_yaml
 
 ROOT = Path(__file__).parent.parent
 

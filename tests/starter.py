@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from asr.audio import Waveform
-from asr.audio_decoding import decode
-from asr.corpora import corpus_format
-from asr.families.whisper.base import bring_base
-from asr.families.whisper.params import ModelParams
-from asr.judging import judge
-from asr.params import load_block, load_params
-from asr.raw import Recording
-from asr.schemas.prepare import Params
-from asr.sources import bring, load_source
-from asr.weights import bring_weights
+from asr.audio.decoding import decode
+from asr.core.params import load_block, load_params
+from asr.corpora.recording import Recording
+from asr.corpus_formats import corpus_format
+from asr.families.whisper.base.base import bring_base
+from asr.families.whisper.base.params import ModelParams
+from asr.preparation.params import PrepareParams
+from asr.preparation.screening import judge
+from asr.sources.corpus_source import bring, load_source
+from asr.sources.weights import bring_weights
+from asr.utterances.waveform import Waveform
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,7 +35,7 @@ def starter_clips(*languages: str) -> dict[str, list[tuple[Recording, Waveform]]
             lambda name: any(stamps.wants(name, language) for language in languages),
         )
     )
-    params = load_params("prepare", Params, ROOT / "params.yaml")
+    params = load_params("prepare", PrepareParams, ROOT / "params.yaml")
     clips = {}
     for language in languages:
         clips[language] = [

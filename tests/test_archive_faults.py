@@ -12,8 +12,8 @@ import zipfile
 import pyarrow
 import pytest
 
-from asr.archives import read_archive
-from asr.errors import InputError
+from asr.core.errors import InputError
+from asr.sources.archives import read_archive
 
 ZEROS = bytes(1 << 20)
 LIMIT = 4 << 20  # instead of 64 MiB, for quick tests
@@ -21,7 +21,7 @@ LIMIT = 4 << 20  # instead of 64 MiB, for quick tests
 
 @pytest.fixture(autouse=True)
 def small_limit(monkeypatch):
-    monkeypatch.setattr("asr.archives.MAX_SMALL_BYTES", LIMIT)
+    monkeypatch.setattr("asr.sources.archives.MAX_SMALL_BYTES", LIMIT)
 
 
 PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}

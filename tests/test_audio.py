@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from asr.audio import from_int16, peak_dbfs, to_int16
+from asr.utterances.waveform import from_int16, peak_dbfs, to_int16
 
 
 def test_int16_rounds_clips_and_comes_back():

@@ -13,9 +13,9 @@ import soxr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asr.audio import SAMPLE_RATE
-from asr.audio_decoding import TooLongError, decode
-from asr.audio_stream import UndecodableError
+from asr.audio.decoding import TooLongError, decode
+from asr.audio.stream import UndecodableError
+from asr.utterances.waveform import SAMPLE_RATE
 from tests import bad_audio
 from tests.examples import tone, wav
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from asr.auditor import audit_utterances
-from asr.families.whisper.judge import open_judge
-from asr.params import load_params
-from asr.remembered import NOTHING
-from asr.schemas.audit import Params
+from asr.audit.answer_cache import NOTHING
+from asr.audit.corpus import audit_utterances
+from asr.audit.params import AuditParams
+from asr.core.params import load_params
+from asr.families.whisper.judge.judge import open_judge
 from benchmarks.planting import plant
 from tests.examples import utterance
 from tests.starter import starter_clips, write_base
@@ -35,7 +35,7 @@ def test_planted_faults_are_found(judge):
     bulgarian = {one.name: one.text for one, _ in clips["bg"]}
     waveforms = [waveform for _, waveform in chosen]
     planted = plant(utterances, waveforms, bulgarian, share=0.05, seed=1)
-    params = load_params("audit", Params, ROOT / "params.yaml")
+    params = load_params("audit", AuditParams, ROOT / "params.yaml")
     rows = audit_utterances(judge, planted.waveforms, planted.utterances, params, 1, NOTHING)
     flagged = {i for i, row in enumerate(rows) if row.fault}
     found, missed = flagged & planted.kinds.keys(), planted.kinds.keys() - flagged

@@ -5,11 +5,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from asr.auditing import other_clips
-from asr.auditor import audit_utterances, end_drop_db
-from asr.families.whisper.judge import open_judge
-from asr.remembered import NOTHING, remembered
-from asr.text_language import language_gap
+from asr.audit.answer_cache import NOTHING, remembered
+from asr.audit.corpus import audit_utterances, end_drop_db
+from asr.audit.listening import other_clips
+from asr.audit.text_language import language_gap
+from asr.families.whisper.judge.judge import open_judge
 from tests.examples import tone, utterance
 from tests.test_verdicts import PARAMS as DEFAULTS
 from tests.tiny_whisper import write_transformers

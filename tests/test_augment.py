@@ -4,13 +4,13 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.audio import SAMPLE_RATE
-from asr.augment import Augmentation, shifted
-from asr.errors import InputError
-from asr.noise import Noise, coloured_noise, mixed
-from asr.params import load_params
-from asr.room import in_room, room_response
-from asr.schemas.train import Augment, Params
+from asr.core.errors import InputError
+from asr.core.params import load_params
+from asr.training.augmentation.augment import Augmentation, shifted
+from asr.training.augmentation.noise import Noise, coloured_noise, mixed
+from asr.training.augmentation.reverb import in_room, room_response
+from asr.training.params import Augment, TrainParams
+from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone, wav
 from tests.test_training import ROOT
 
@@ -162,7 +162,7 @@ def test_what_comes_out_is_as_long_finite_and_within_full_scale(num_samples, see
 
 
 def test_as_params_come_nothing_is_changed():
-    params = load_params("train", Params, ROOT / "params.yaml").augment
+    params = load_params("train", TrainParams, ROOT / "params.yaml").augment
     clip, augmented = tone(0.1), Augmentation(params, NONE)
     assert all(augmented(clip, seed) is clip for seed in range(100))
 

@@ -1,6 +1,6 @@
 # python -m pytest tests/test_balance.py
-from asr.balance import balance
-from asr.splitting import Deal
+from asr.splits.balance import balance
+from asr.splits.split import Deal
 from tests.examples import utterance
 from tests.test_splitting import PARAMS
 

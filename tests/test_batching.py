@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.batching import EpochPlan, batches_by_length, epoch_batches
-from asr.context import context_s
+from asr.features.batching import EpochPlan, batches_by_length, epoch_batches
+from asr.features.context import context_s
 
 durations = st.lists(st.floats(0.3, 30.0), max_size=60)
 PLAN = EpochPlan(

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.bootstrap import Interval, blocks_of, paired_intervals
-from asr.error_rate import ErrorCounts
+from asr.scoring.bootstrap import Interval, blocks_of, paired_intervals
+from asr.text.error_rate import ErrorCounts
 from tests.examples import utterance
 
 counts = st.lists(st.integers(0, 5), min_size=1, max_size=20)

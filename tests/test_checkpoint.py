@@ -4,13 +4,13 @@ import sys
 import pytest
 import torch
 
-from asr.checkpoint import (
+from asr.core.errors import InputError
+from asr.training.state.checkpoint import (
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
     scratch_folder,
 )
-from asr.errors import InputError
 
 
 def checkpoint(step):
@@ -53,7 +53,7 @@ def test_scratch_stays_after_a_failure_and_goes_after_success(tmp_path, monkeypa
 def test_two_processes_never_share_a_scratch_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     other = (
-        "from asr.checkpoint import scratch_folder\n"
+        "from asr.training.state.checkpoint import scratch_folder\n"
         "with scratch_folder('train', 'k'): print('held', flush=True); input()"
     )
     with subprocess.Popen(

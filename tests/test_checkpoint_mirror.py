@@ -7,10 +7,15 @@ import time
 import pytest
 import torch
 
-from asr.checkpoint import Checkpoint, load_checkpoint, save_checkpoint, scratch_folder
-from asr.checkpoint_mirror import mirrored
-from asr.errors import InputError
-from asr.schemas.operations import Params
+from asr.core.errors import InputError
+from asr.training.operations import OperationsParams
+from asr.training.state.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    scratch_folder,
+)
+from asr.training.state.mirror import mirrored
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
@@ -37,7 +42,9 @@ def params(server, tmp_path, monkeypatch):
         server.start()
     if server.files().exists("dvc/mirror"):
         server.files().rm("dvc/mirror", recursive=True)
-    return Params(trackers=[], checkpoint_mirror="s3://dvc/mirror", mirror_every_minutes=0.001)
+    return OperationsParams(
+        trackers=[], checkpoint_mirror="s3://dvc/mirror", mirror_every_minutes=0.001
+    )
 
 
 class KilledError(Exception):
@@ -145,6 +152,6 @@ def test_nothing_is_trained_anew_while_the_mirror_cannot_be_asked(server, params
 
 
 def test_without_a_mirror_nothing_is_asked(tmp_path):
-    params = Params(trackers=[], checkpoint_mirror="", mirror_every_minutes=1.0)
+    params = OperationsParams(trackers=[], checkpoint_mirror="", mirror_every_minutes=1.0)
     with mirrored(tmp_path, params):
         assert list(tmp_path.iterdir()) == []

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.cli import run
-from asr.errors import InputError
+from asr.core.cli import run
+from asr.core.errors import InputError
 
 
 def call(verb, monkeypatch, *words):

@@ -1,7 +1,7 @@
 import pytest
 
-from asr.context import FULL_S, context_s, read_margin, write_margin
-from asr.errors import InputError
+from asr.core.errors import InputError
+from asr.features.context import FULL_S, context_s, read_margin, write_margin
 
 
 @pytest.mark.parametrize(

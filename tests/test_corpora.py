@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from asr.corpora import FOLDER, corpus_format
-from asr.errors import InputError
-from asr.raw import Segment
+from asr import corpus_formats
+from asr.core.errors import InputError
+from asr.corpora.recording import Segment
+from asr.corpus_formats import corpus_format
 from tests.corpus_examples import ONE, TWO, corpora, cut, jsonl, parquet, table
 
 CORPORA = corpora(b"first sound", b"second sound")
+
+FOLDER = Path(corpus_formats.__file__).parent
 
 
 def read(name, files, **columns):
@@ -194,7 +197,7 @@ def test_supervisions_of_a_cut_count_from_its_beginning():
 
 
 def test_parquet_is_read_a_batch_at_a_time_from_the_tar(tmp_path):
-    from asr.raw import FILES, Provenance, RawFiles, write_files, write_provenance
+    from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
 
     rows = [{"audio": bytes([n]) * 5000, "text": f"{n}", "id": n} for n in range(200)]
     files = [("a.parquet", parquet(rows, row_group_size=70)), ("b.parquet", parquet(rows[:0]))]
@@ -214,4 +217,4 @@ def test_a_json_list_and_lines_are_both_manifests():
 
 
 def test_readers_are_small():
-    assert all(len(path.read_text().splitlines()) < 120 for path in Path(FOLDER).glob("*.py"))
+    assert all(len(path.read_text().splitlines()) < 120 for path in FOLDER.glob("*.py"))

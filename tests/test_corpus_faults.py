@@ -7,9 +7,9 @@ import re
 
 import pytest
 
-from asr.corpora import corpus_format
-from asr.corpus_files import is_audio
-from asr.errors import InputError
+from asr.core.errors import InputError
+from asr.corpora.paths import is_audio
+from asr.corpus_formats import corpus_format
 from tests.corpus_examples import ONE, corpora, cut, jsonl, parquet, table
 
 CORPORA = corpora(b"first sound", b"second sound")
@@ -278,7 +278,7 @@ def test_a_pipe_in_wav_scp_is_refused_and_not_run(tmp_path):
 
 
 def test_a_compressed_bomb_is_refused(monkeypatch):
-    monkeypatch.setattr("asr.corpus_rows.MAX_UNPACKED_BYTES", 1 << 20)
+    monkeypatch.setattr("asr.corpora.tables.MAX_UNPACKED_BYTES", 1 << 20)
     (said,) = complaints("jsonl", {"m.jsonl.gz": gzip.compress(bytes(1 << 24))})
     assert said == "m.jsonl.gz: expected at most 1048576 bytes unpacked, got more"
 

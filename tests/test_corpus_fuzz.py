@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from asr.corpora import corpus_format
-from asr.corpus_files import is_audio
-from asr.errors import InputError
-from asr.raw import Recording
-from asr.utterance import Utterance
+from asr.core.errors import InputError
+from asr.corpora.paths import is_audio
+from asr.corpora.recording import Recording
+from asr.corpus_formats import corpus_format
+from asr.utterances.utterance import Utterance
 from tests.corpus_examples import corpora
 
 CORPORA = corpora(b"first sound", b"second sound")

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.ctranslate2_format import Variable, read_model, write_model
-from asr.errors import InputError
+from asr.core.errors import InputError
+from asr.families.whisper.base.ctranslate2_format import Variable, read_model, write_model
 
 VARIABLES = {
     "a/weight": Variable("float32", np.array([[1.0, -2.0], [0.5, 4.0]], np.float32)),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from asr.cli import run
-from asr.errors import InputError
-from asr.files import read_json, sha256_of
-from asr.manifest import read_manifest
-from asr.shards import read_utterances, read_waveforms
+from asr.core.cli import run
+from asr.core.errors import InputError
+from asr.core.files import read_json, sha256_of
+from asr.utterances.shards import read_utterances, read_waveforms
+from asr.utterances.utterance import read_manifest
 from stages.fetch import fetch
 from stages.prepare import prepare
 from stages.split import split
@@ -151,7 +151,10 @@ def test_a_language_the_source_lacks_is_told():
 def test_an_unknown_format_is_told_with_those_there_are():
     params = Path("params.yaml")
     params.write_text(params.read_text().replace("bg: {format: stamps", "bg: {format: stamp"))
-    with pytest.raises(InputError, match=r"corpora: no format 'stamp', there are \[.*'stamps'"):
+    with pytest.raises(
+        InputError,
+        match=r"corpora: format: no 'stamp' in asr.corpus_formats, there are \[.*'stamps'",
+    ):
         fetch("bg", Path("data/raw/bg"))
 
 

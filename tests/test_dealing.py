@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.dealing import deal
+from asr.alignment.word_assignment import deal
 
 
 def texts(transcript, hypotheses):

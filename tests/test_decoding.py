@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.decoding import token_budget, transcribe_all
-from asr.hypothesis import Hypothesis
-from asr.params import load_params
-from asr.schemas.decode import Params
+from asr.core.params import load_params
+from asr.decoding.params import DecodeParams
+from asr.decoding.transcribe import token_budget, transcribe_all
+from asr.utterances.hypothesis import Hypothesis
 from tests.examples import utterance
 
 ROOT = Path(__file__).parent.parent
@@ -35,7 +35,7 @@ class Engine:
 
 def params(**changes):
     values = {"context": "dynamic", "fallback_margin_s": 8.0, "batch_seconds": 3.0, **changes}
-    return load_params("decode", Params, ROOT / "params.yaml").model_copy(update=values)
+    return load_params("decode", DecodeParams, ROOT / "params.yaml").model_copy(update=values)
 
 
 @pytest.mark.parametrize("num_workers", [1, 3])

@@ -1,6 +1,6 @@
 import pytest
 
-from asr.dev_error import DevError, bare_words, dev_error
+from asr.training.dev import DevError, bare_words, dev_error
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ import hashlib
 
 import pytest
 
-from asr.downloads import download, downloads_folder
-from asr.errors import InputError
+from asr.core.errors import InputError
+from asr.sources.downloads import download, downloads_folder
 
 SHA256 = hashlib.sha256(b"content").hexdigest()
 

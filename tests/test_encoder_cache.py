@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from asr.augment import Augmentation
-from asr.collating import collator
-from asr.encoder_cache import FILE, encoder_cache
-from asr.errors import InputError
-from asr.examples import Example, Piece
-from asr.families.whisper.batch import SummedLoss, loss_batch
-from asr.families.whisper.model import load
-from asr.params import load_params
-from asr.processes import Processes
-from asr.schemas.train import Join, LongContext, Params, SpeedChange
-from asr.steps import TrainingBatch
+from asr.core.errors import InputError
+from asr.core.params import load_params
+from asr.families.whisper.model.model import load
+from asr.families.whisper.training.loss import SummedLoss, loss_batch
+from asr.training.augmentation.augment import Augmentation
+from asr.training.augmentation.examples import Example, Piece
+from asr.training.collate import collator
+from asr.training.distributed.processes import Processes
+from asr.training.encoder_cache import FILE, encoder_cache
+from asr.training.params import Join, LongContext, SpeedChange, TrainParams
+from asr.training.plan import TrainingBatch
 from tests.tiny_whisper import write_transformers
 from tests.train_tiny import ROOT, noise, utterance
 
@@ -60,7 +60,7 @@ def test_a_batch_has_no_more_positions_than_asked_for_or_one_clip():
 def test_who_is_killed_while_writing_begins_anew_and_leaves_nothing(dvc_root):
     dying = (
         "import os, signal\n"
-        "from asr.encoder_cache import encoder_cache\n"
+        "from asr.training.encoder_cache import encoder_cache\n"
         "with encoder_cache('k', [2], 2, lambda c: os.kill(os.getpid(), signal.SIGKILL), 9): pass"
     )
     assert subprocess.run([sys.executable, "-c", dying], check=False).returncode == -signal.SIGKILL
@@ -99,7 +99,7 @@ def unchanging(**changes):
         "long_context": LongContext(share=0.0, max_s=1.0, zeros_share=0.0),
         "join": Join(share=0.0, max_s=1.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
     }  # fmt: skip
-    params = load_params("train", Params, ROOT / "params.yaml")
+    params = load_params("train", TrainParams, ROOT / "params.yaml")
     return params.model_copy(update={**as_spoken, **changes})
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.error_rate import ErrorCounts, char_errors, pooled, word_errors
+from asr.text.error_rate import ErrorCounts, char_errors, pooled, word_errors
 
 WORDS = [
     # reference, hypothesis, (words, substitutions, deletions, insertions)

@@ -5,8 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.examples import Example, Piece, TokenRoom, epoch_examples, heard, said
-from asr.schemas.train import Join, SpeedChange
+from asr.training.augmentation.examples import (
+    Example,
+    Piece,
+    TokenRoom,
+    epoch_examples,
+    heard,
+    said,
+)
+from asr.training.params import Join, SpeedChange
 from tests.examples import utterance
 
 JOIN = Join(share=0.5, max_s=8.0, max_pause_s=0.3)

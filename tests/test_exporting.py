@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from asr.audio import to_int16
-from asr.corpora import corpus_format
-from asr.errors import InputError
-from asr.manifest import write_manifest
-from asr.raw import FILES, Provenance, RawFiles, write_files, write_provenance
-from asr.shards import write_shards
-from asr.sources import bring
+from asr.core.errors import InputError
+from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
+from asr.corpus_formats import corpus_format
+from asr.sources.corpus_source import bring
 from asr.sources.folder import Source
+from asr.utterances.shards import write_shards
+from asr.utterances.utterance import write_manifest
+from asr.utterances.waveform import to_int16
 from commands.export_data import export_data
 from tests.examples import tone, utterance
 

@@ -1,8 +1,8 @@
 # python -m pytest tests/test_files.py
 import pytest
 
-from asr.errors import InputError
-from asr.files import fingerprint, read_json, sha256_of, whole_file, whole_folder, write_json
+from asr.core.errors import InputError
+from asr.core.files import fingerprint, read_json, sha256_of, whole_file, whole_folder, write_json
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):

@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import AutoProcessor, WhisperForConditionalGeneration
 
-from asr.ctranslate2_format import Model, Variable, read_model, write_model
-from asr.errors import InputError
-from asr.families.whisper.from_ctranslate2 import convert
+from asr.core.errors import InputError
+from asr.families.whisper.base.ctranslate2_format import Model, Variable, read_model, write_model
+from asr.families.whisper.base.from_ctranslate2 import convert
 from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import InputError
-from asr.gpu_claim import claim_gpus, visible_gpus
+from asr.core.errors import InputError
+from asr.devices.gpu_claim import claim_gpus, visible_gpus
 
 ROOT = Path(__file__).parent.parent
 CLAIM = """
 import os, sys
 from pathlib import Path
-from asr.gpu_claim import claim_gpus
+from asr.devices.gpu_claim import claim_gpus
 claim_gpus(int(sys.argv[1]), Path(sys.argv[2]))
 print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
 input()

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from asr.corpora import corpus_format
-from asr.errors import InputError
-from asr.harvest import CONF, Harvest
-from asr.params import load_block
-from asr.spdx import spdx_of, stated_licenses
+from asr.core.errors import InputError
+from asr.core.params import load_block
+from asr.corpus_formats import corpus_format
+from asr.harvest.harvest import CONF, Harvest
+from asr.harvest.spdx import spdx_of, stated_licenses
 from commands.harvest import harvest
 from tests.bad_audio import encode
 from tests.examples import tone, wav

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import InputError
-from asr.sources import load_source, provenance
+from asr.core.errors import InputError
+from asr.sources.corpus_source import load_source, provenance
 from asr.sources.hub import Source
 from tests.corpus_examples import corpora
 
@@ -23,7 +23,7 @@ SOURCE = Source(
     kind="hub", repo="me/clips", revision=COMMIT, allow=["data/*.parquet"], license="CC0-1.0"
 )
 FETCH = """
-from asr.sources import bring
+from asr.sources.corpus_source import bring
 from asr.sources.hub import Source
 from tests.test_hub_source import SOURCE
 for name, content in bring(SOURCE, lambda name: name.endswith(".parquet")):
@@ -101,7 +101,9 @@ def test_no_network_and_no_such_data_set_say_what_to_do(hub, tmp_path):
     # Offline by setting: at a refused connection the client tries again for half a minute.
     for there, settings in ((address, {"HF_HUB_OFFLINE": "1"}), (f"{address}/nothing", {})):
         said = fetch(there, tmp_path, **settings).stderr.splitlines()[-1]
-        assert said.startswith(f"asr.errors.InputError: me/clips@{COMMIT}: could not be brought")
+        assert said.startswith(
+            f"asr.core.errors.InputError: me/clips@{COMMIT}: could not be brought"
+        )
         assert "kind folder" in said
 
 

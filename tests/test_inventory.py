@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from asr.inventory import COLUMNS
-from asr.last_run import last_run
-from asr.preparing import Outs, prepare_corpus
-from asr.raw import Recording, Segment
-from asr.workers import Workers
+from asr.corpora.recording import Recording, Segment
+from asr.preparation.corpus import Outs, prepare_corpus
+from asr.preparation.inventory import COLUMNS
+from asr.preparation.reuse import last_run
+from asr.workers.workers import Workers
 from tests import bad_audio
 from tests.examples import tone, wav
 from tests.test_preparing import CORPUS, PARAMS, recording

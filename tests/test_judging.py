@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
-from asr.audio import SAMPLE_RATE, from_int16
-from asr.judging import Failed, judge
-from asr.raw import Recording, Segment
+from asr.corpora.recording import Recording, Segment
+from asr.preparation.screening import Failed, judge
+from asr.utterances.waveform import SAMPLE_RATE, from_int16
 from tests import bad_audio
 from tests.examples import tone, wav
 from tests.test_preparing import PARAMS

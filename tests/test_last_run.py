@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.last_run import last_run
-from asr.preparing import Outs, prepare_corpus
-from asr.raw import FILES, RawFiles, Recording, stored, write_files, write_provenance
-from asr.workers import Workers
+from asr.corpora.raw_folder import FILES, RawFiles, stored, write_files, write_provenance
+from asr.corpora.recording import Recording
+from asr.preparation.corpus import Outs, prepare_corpus
+from asr.preparation.reuse import last_run
+from asr.workers.workers import Workers
 from tests.examples import wav
 from tests.test_preparing import CORPUS, PARAMS
 
@@ -218,14 +219,21 @@ def test_an_edit_to_what_judging_imports_is_another_version(tmp_path):
     shutil.copytree(ROOT / "asr", tmp_path / "asr", ignore=shutil.ignore_patterns("__pycache__"))
 
     def version():
-        command = "from asr.code_version import code_version; print(code_version('asr.judging'))"
+        command = (
+            "from asr.core.closure import code_version; "
+            "print(code_version('asr.preparation.screening'))"
+        )
         return subprocess.run(
             [sys.executable, "-c", command], cwd=tmp_path, capture_output=True, check=True
         ).stdout
 
     first = version()
     assert version() == first
-    for edited, changes in (("training.py", False), ("audio.py", True), ("__init__.py", True)):
+    for edited, changes in (
+        ("training/loop.py", False),
+        ("utterances/waveform.py", True),
+        ("core/__init__.py", True),
+    ):
         with (tmp_path / "asr" / edited).open("a") as file:
             file.write("# another line\n")
         assert (version() != first) == changes

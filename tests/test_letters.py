@@ -3,7 +3,7 @@ import unicodedata
 
 import pytest
 
-from asr.letters import ALPHABETS, fits_language, languages_by_letters
+from asr.text.letters import ALPHABETS, fits_language, languages_by_letters
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 # python -m pytest tests/test_licenses.py
-from asr.licenses import licenses_page
-from asr.manifest import write_manifest
+from asr.report.licenses import licenses_page
+from asr.utterances.utterance import write_manifest
 from stages.licenses import licenses
 from tests.examples import utterance
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from transformers import WhisperFeatureExtractor
 
-from asr.log_mel import log_mel
+from asr.features.log_mel import log_mel
 
 
 def tone(seconds, hertz=440.0):

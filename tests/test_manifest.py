@@ -1,8 +1,8 @@
 # python -m pytest tests/test_manifest.py
 import pytest
 
-from asr.errors import InputError
-from asr.manifest import read_manifest, write_manifest
+from asr.core.errors import InputError
+from asr.utterances.utterance import read_manifest, write_manifest
 from tests.examples import utterance
 
 

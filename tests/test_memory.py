@@ -1,9 +1,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.examples import Example, Piece
-from asr.memory import BatchLimit, fitting, seconds_of
-from asr.steps import TrainingBatch
+from asr.training.augmentation.examples import Example, Piece
+from asr.training.batch_limit import BatchLimit, fitting, seconds_of
+from asr.training.plan import TrainingBatch
 
 
 def batch(num_examples: int, context_s: float) -> TrainingBatch:

@@ -12,11 +12,11 @@ PREPARE = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from asr.last_run import last_run
-from asr.workers import Workers
-from asr.preparing import Outs, prepare_corpus
-from asr.raw import Recording
-from asr.shards import read_utterances
+from asr.preparation.reuse import last_run
+from asr.workers.workers import Workers
+from asr.preparation.corpus import Outs, prepare_corpus
+from asr.corpora.recording import Recording
+from asr.utterances.shards import read_utterances
 from benchmarks.measure import peak_mb
 from tests.examples import tone, wav
 from tests.test_preparing import CORPUS, PARAMS

@@ -2,7 +2,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.near_duplicates import letter_runs, near_pairs, shared_share
+from asr.splits.near_duplicates import letter_runs, near_pairs, shared_share
 
 
 def test_runs_of_four_letters():

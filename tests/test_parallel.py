@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import InputError
-from asr.parallel import MAX_TASK_ITEMS, ordered_map
-from asr.workers import Workers, chosen_workers, num_cores
+from asr.core.errors import InputError
+from asr.workers.parallel import MAX_TASK_ITEMS, ordered_map
+from asr.workers.workers import Workers, chosen_workers, num_cores
 
 SERIAL, PROCESSES = Workers("serial"), Workers("processes", 2)
 

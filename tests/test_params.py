@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import InputError
-from asr.params import load_corpora, load_corpus, load_params, load_seed
-from asr.schemas.corpora import Corpus
-from asr.schemas.prepare import Params as PrepareParams
-from asr.schemas.train import Params as TrainParams
+from asr.core.errors import InputError
+from asr.core.params import load_corpora, load_corpus, load_params, load_seed
+from asr.corpora.params import Corpus
+from asr.preparation.params import PrepareParams
+from asr.training.params import TrainParams
 
 PARAMS = Path(__file__).parents[1] / "params.yaml"
 

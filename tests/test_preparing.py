@@ -4,14 +4,15 @@ import csv
 import numpy as np
 import pytest
 
-from asr.errors import InputError
-from asr.last_run import last_run
-from asr.preparing import Corpus, Outs, prepare_corpus
-from asr.raw import Provenance, Recording, Segment
-from asr.rejects import count_rejects
-from asr.schemas.prepare import Params, Repairs, SilenceParams
-from asr.shards import read_utterances
-from asr.workers import Workers
+from asr.core.errors import InputError
+from asr.corpora.raw_folder import Provenance
+from asr.corpora.recording import Recording, Segment
+from asr.preparation.corpus import Corpus, Outs, prepare_corpus
+from asr.preparation.params import PrepareParams, Repairs, SilenceParams
+from asr.preparation.rejects import count_rejects
+from asr.preparation.reuse import last_run
+from asr.utterances.shards import read_utterances
+from asr.workers.workers import Workers
 from tests import bad_audio
 from tests.examples import tone, wav
 
@@ -22,7 +23,7 @@ CORPUS = Corpus(
         kind="folder", origin="home", sha256=None, license="CC0-1.0", num_files=1
     ),
 )
-PARAMS = Params(
+PARAMS = PrepareParams(
     max_input_s=10.0,
     min_duration_s=0.3,
     max_duration_s=2.0,

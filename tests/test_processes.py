@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from asr.errors import InputError
-from asr.examples import Example, Piece
-from asr.processes import Processes, join_processes
-from asr.steps import TrainingBatch
+from asr.core.errors import InputError
+from asr.training.augmentation.examples import Example, Piece
+from asr.training.distributed.processes import Processes, join_processes
+from asr.training.plan import TrainingBatch
 from tests.tiny_whisper import write_transformers
 
 ROOT = Path(__file__).parent.parent

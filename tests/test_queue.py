@@ -15,9 +15,9 @@ pytestmark = pytest.mark.slow
 STAGE = """
 import time
 from pathlib import Path
-from asr.checkpoint import scratch_folder
-from asr.files import write_json
-from asr.params import read_yaml
+from asr.training.state.checkpoint import scratch_folder
+from asr.core.files import write_json
+from asr.core.params import read_yaml
 params = read_yaml(Path("params.yaml"))
 with scratch_folder("train", f"lr-{params['lr']}") as scratch:
     steps = scratch / "steps"

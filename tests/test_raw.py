@@ -4,16 +4,16 @@ import tarfile
 
 import pytest
 
-from asr.errors import InputError
-from asr.raw import (
+from asr.core.errors import InputError
+from asr.corpora.raw_folder import (
     FILES,
     Provenance,
     RawFiles,
     read_provenance,
-    sha256_of_audio,
     write_files,
     write_provenance,
 )
+from asr.corpora.recording import sha256_of_audio
 
 SOURCE = Provenance(kind="folder", origin="corpus", sha256=None, license="CC0-1.0", num_files=3)
 

@@ -6,19 +6,19 @@ import os
 import numpy as np
 import pytest
 
-from asr.auditing import hear_corpus
-from asr.decoding import transcribe_all
-from asr.errors import InputError
-from asr.families.whisper.decode import open_engine
-from asr.families.whisper.judge import open_judge
-from asr.last_run import last_run
-from asr.preparing import Outs, prepare_corpus
-from asr.ray_cluster import ray_cluster
-from asr.ray_engine import ray_engine
-from asr.ray_judge import ray_judge
-from asr.remembered import NOTHING
-from asr.schemas.machine import Params as MachineParams
-from asr.workers import Workers
+from asr.audit.answer_cache import NOTHING
+from asr.audit.listening import hear_corpus
+from asr.audit.ray_judge import ray_judge
+from asr.core.errors import InputError
+from asr.decoding.ray_engine import ray_engine
+from asr.decoding.transcribe import transcribe_all
+from asr.devices.params import MachineParams
+from asr.families.whisper.decoding.engine import open_engine
+from asr.families.whisper.judge.judge import open_judge
+from asr.preparation.corpus import Outs, prepare_corpus
+from asr.preparation.reuse import last_run
+from asr.workers.ray_cluster import ray_cluster
+from asr.workers.workers import Workers
 from tests.examples import utterance
 from tests.test_auditing import PARAMS as AUDIT
 from tests.test_auditing import UTTERANCES, WAVEFORMS

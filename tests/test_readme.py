@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.params import read_yaml
+from asr.core.params import read_yaml
 from benchmarks.tables import benchmark_table, read_results
 from commands.scores import markdown_table
 

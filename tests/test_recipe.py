@@ -1,6 +1,6 @@
 import pytest
 
-from asr.errors import InputError
+from asr.core.errors import InputError
 from commands.recipe import command
 
 

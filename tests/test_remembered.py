@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from asr.errors import InputError
-from asr.remembered import NOTHING, remembered
+from asr.audit.answer_cache import NOTHING, remembered
+from asr.core.errors import InputError
 
 
 def test_an_answer_is_known_to_who_asks_the_same(tmp_path):
@@ -43,7 +43,7 @@ def test_one_process_at_a_time_remembers(tmp_path):
 ANSWER_UNTIL_KILLED = """
 import os, signal, sys
 from pathlib import Path
-from asr.remembered import remembered
+from asr.audit.answer_cache import remembered
 with remembered(Path(sys.argv[1]), "judge") as answers:
     for number in range(100):
         answers.keep(number, "said")

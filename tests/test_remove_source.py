@@ -11,11 +11,11 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from asr.files import read_json
-from asr.manifest import read_manifest
-from asr.params import read_yaml
-from asr.raw import RawFiles
-from asr.remembered import remembered
+from asr.audit.answer_cache import remembered
+from asr.core.files import read_json
+from asr.core.params import read_yaml
+from asr.corpora.raw_folder import RawFiles
+from asr.utterances.utterance import read_manifest
 from tests.corpus_examples import jsonl
 from tests.examples import tone, wav
 from tests.pipeline_repo import ROOT, PipelineRepo

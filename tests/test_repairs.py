@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.repairs import repaired
-from asr.schemas.prepare import Repairs
+from asr.preparation.params import Repairs
+from asr.preparation.repairs import repaired
 
 ALL = Repairs(encoding=True, annotations=True)
 ROWS = [

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audio import SAMPLE_RATE, to_int16
-from asr.audit_rows import write_audit
-from asr.curves import write_curve
-from asr.errors import InputError
-from asr.files import write_json
-from asr.hypothesis import Hypothesis, write_hypotheses
-from asr.manifest import write_manifest
+from asr.audit.table import write_audit
+from asr.core.errors import InputError
+from asr.core.files import write_json
 from asr.report.chart import linear_scale
 from asr.report.training_curves import read_curve, training_panels
 from asr.report.word_diff import Confusion, Word, confusions, word_diff
 from asr.report.worst import audio_uri
-from asr.shards import write_shards
-from asr.training import DEV_COLUMNS, TRAIN_COLUMNS
+from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS
+from asr.training.state.log import write_curve
+from asr.utterances.hypothesis import Hypothesis, write_hypotheses
+from asr.utterances.shards import write_shards
+from asr.utterances.utterance import write_manifest
+from asr.utterances.waveform import SAMPLE_RATE, to_int16
 from stages.compare import compare
 from stages.report import report
 from stages.score import score

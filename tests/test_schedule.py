@@ -1,11 +1,11 @@
 import pytest
 
-from asr.schedule import learning_rate
-from asr.schemas.train import Params
+from asr.training.params import TrainParams
+from asr.training.plan import learning_rate
 
 
 def rates(schedule, num_steps=5, warmup_steps=2):
-    params = Params.model_construct(lr=1.0, warmup_steps=warmup_steps, schedule=schedule)
+    params = TrainParams.model_construct(lr=1.0, warmup_steps=warmup_steps, schedule=schedule)
     return [learning_rate(step, num_steps, params) for step in range(num_steps)]
 
 

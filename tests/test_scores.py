@@ -1,4 +1,4 @@
-from asr.files import write_json
+from asr.core.files import write_json
 from commands.scores import markdown_table, text_table
 
 

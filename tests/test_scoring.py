@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import InputError
-from asr.hypothesis import Hypothesis
-from asr.scoring import by_group, empty_references, score_utterances, summary
-from asr.text import Normalizers
+from asr.core.errors import InputError
+from asr.scoring.normalizers import Normalizers
+from asr.scoring.score import by_group, empty_references, score_utterances, summary
+from asr.utterances.hypothesis import Hypothesis
 from tests.examples import utterance
 
 SOURCE = Path("data/hypotheses/base.jsonl")

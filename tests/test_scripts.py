@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.scripts import in_script
+from asr.text.scripts import in_script
 
 BOTH_WAYS = [
     ("Ljubav njegova, džep", "Љубав његова, џеп"),

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from asr.files import read_json
-from asr.manifest import read_manifest
-from asr.rejects import count_rejects
-from asr.shards import read_waveforms
+from asr.core.files import read_json
+from asr.preparation.rejects import count_rejects
+from asr.utterances.shards import read_waveforms
+from asr.utterances.utterance import read_manifest
 from stages.fetch import fetch
 from stages.prepare import prepare
 from stages.split import split

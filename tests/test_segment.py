@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.audio import SAMPLE_RATE
-from asr.corpora import corpus_format
-from asr.judging import judge
-from asr.params import load_params
-from asr.raw import Provenance, RawFiles, write_files, write_provenance
-from asr.schemas.prepare import Params
+from asr.core.params import load_params
+from asr.corpora.raw_folder import Provenance, RawFiles, write_files, write_provenance
+from asr.corpus_formats import corpus_format
+from asr.preparation.params import PrepareParams
+from asr.preparation.screening import judge
+from asr.utterances.waveform import SAMPLE_RATE
 from commands.segment import segment
 from tests.examples import wav
 from tests.starter import starter_clips, write_base
@@ -65,7 +65,7 @@ def test_a_long_recording_is_dealt_its_words(base, clips, tmp_path, monkeypatch)
     raw = write_raw(Path("raw"), files | {"talk.json": timed})
     (recording,) = corpus_format("paired").read(raw, "be", {})
     assert " ".join(one.text for one in recording.segments) == " ".join(transcript.split())
-    outcomes = judge(recording, load_params("prepare", Params))
+    outcomes = judge(recording, load_params("prepare", PrepareParams))
     passed = [one for one in outcomes if hasattr(one, "samples")]
     assert len(passed) >= len(outcomes) / 2
     for one in passed:

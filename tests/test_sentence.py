@@ -1,7 +1,7 @@
 # python -m pytest tests/test_sentence.py
 import pytest
 
-from asr.sentence import has_digits, sentence_key
+from asr.text.sentence import has_digits, sentence_key
 
 
 @pytest.mark.parametrize(

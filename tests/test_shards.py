@@ -7,10 +7,16 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from asr.audio import to_int16
-from asr.errors import InputError
-from asr.files import whole_folder
-from asr.shards import Waveforms, partition, read_utterances, read_waveforms, write_shards
+from asr.core.errors import InputError
+from asr.core.files import whole_folder
+from asr.utterances.shards import (
+    Waveforms,
+    partition,
+    read_utterances,
+    read_waveforms,
+    write_shards,
+)
+from asr.utterances.waveform import to_int16
 from tests.examples import tone, utterance
 
 
@@ -79,7 +85,7 @@ def test_waveforms_come_in_the_order_asked_for(prepared):
 READ = """
 import sys
 from pathlib import Path
-from asr.shards import Waveforms, read_utterances
+from asr.utterances.shards import Waveforms, read_utterances
 from benchmarks.measure import peak_mb
 
 prepared = Path(sys.argv[1])

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.audio import SAMPLE_RATE
-from asr.schemas.prepare import SilenceParams
-from asr.silence import cut_at_silences, silence_share, silent_frames, sounding
+from asr.audio.silence import cut_at_silences, silence_share, silent_frames, sounding
+from asr.preparation.params import SilenceParams
+from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone
 
 PARAMS = SilenceParams(below_db=40.0, trim=True, margin_s=0.1)

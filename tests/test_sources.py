@@ -14,10 +14,10 @@ import zipfile
 import pyarrow
 import pytest
 
-from asr.archives import read_archive
-from asr.errors import InputError
-from asr.sources import bring, load_source, provenance
+from asr.core.errors import InputError
 from asr.sources.archive import Source as Archive
+from asr.sources.archives import read_archive
+from asr.sources.corpus_source import bring, load_source, provenance
 from asr.sources.debian import Source as Debian
 from asr.sources.folder import Source as Folder
 from asr.sources.https import Source as Https

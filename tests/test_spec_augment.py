@@ -1,7 +1,7 @@
 import torch
 
-from asr.schemas.train import SpecAugment
-from asr.spec_augment import spec_augment
+from asr.training.augmentation.spec_augment import spec_augment
+from asr.training.params import SpecAugment
 
 
 def chances(*seeds):

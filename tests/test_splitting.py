@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.errors import InputError
-from asr.schemas.split import Params
-from asr.splitting import SPLITS, set_leaks_aside, split_utterances
+from asr.core.errors import InputError
+from asr.splits.params import SplitParams
+from asr.splits.split import SPLITS, set_leaks_aside, split_utterances
 from tests.examples import utterance
 
-PARAMS = Params(
+PARAMS = SplitParams(
     dev_share=0.1,
     test_share=0.2,
     given="keep",
@@ -22,7 +22,7 @@ PARAMS = Params(
 
 
 def params(**changes):
-    return Params(**PARAMS.model_dump() | changes)
+    return SplitParams(**PARAMS.model_dump() | changes)
 
 
 def split_of(deal):

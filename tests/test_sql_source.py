@@ -6,9 +6,9 @@ from contextlib import closing
 import psycopg
 import pytest
 
-from asr.corpora import corpus_format
-from asr.errors import InputError
-from asr.sources import bring, provenance
+from asr.core.errors import InputError
+from asr.corpus_formats import corpus_format
+from asr.sources.corpus_source import bring, provenance
 from asr.sources.sql import Source
 from tests.postgresql_server import postgresql_server
 

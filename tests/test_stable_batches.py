@@ -2,8 +2,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.context import context_s
-from asr.stable_batches import stable_batches
+from asr.audit.batches import stable_batches
+from asr.features.context import context_s
 
 DURATIONS = st.lists(st.floats(0.3, 30.0), min_size=1, max_size=60)
 

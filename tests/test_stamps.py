@@ -1,5 +1,5 @@
 # python -m pytest tests/test_stamps.py
-from asr.corpora.stamps import read, wants
+from asr.corpus_formats.stamps import read, wants
 
 STAMPS = "usr/share/tuxpaint/stamps/"
 

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from asr.families.whisper.subwords import Subwords
+from asr.families.whisper.training.subwords import Subwords
 
 
 def spelling(text):

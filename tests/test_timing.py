@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from asr.audio import SAMPLE_RATE
-from asr.judging import judge
-from asr.raw import Recording, Segment
-from asr.timed_text import read_timed_json
-from asr.timing import timed_segments
+from asr.alignment.long_recordings import timed_segments
+from asr.corpora.recording import Recording, Segment
+from asr.corpora.timed_text import read_timed_json
+from asr.preparation.screening import judge
+from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone, wav
 from tests.test_preparing import PARAMS
 from tests.test_silence import pause

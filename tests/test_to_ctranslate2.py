@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from asr.ctranslate2_format import read_model
-from asr.errors import InputError
-from asr.families.whisper.description import read_description, read_tokenizer
-from asr.families.whisper.to_ctranslate2 import convert, in_127_levels
-from asr.files import read_json, write_json
+from asr.core.errors import InputError
+from asr.core.files import read_json, write_json
+from asr.families.whisper.base.ctranslate2_format import read_model
+from asr.families.whisper.base.description import read_description, read_tokenizer
+from asr.families.whisper.base.to_ctranslate2 import convert, in_127_levels
 from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers
 
 START = 50258

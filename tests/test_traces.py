@@ -5,11 +5,12 @@ import hashlib
 
 import pytest
 
-from asr.manifest import write_manifest
-from asr.raw import Recording, write_files
-from asr.schemas.corpora import Withdrawn
-from asr.shards import write_shards
-from asr.traces import Traces
+from asr.corpora.params import Withdrawn
+from asr.corpora.raw_folder import write_files
+from asr.corpora.recording import Recording
+from asr.utterances.shards import write_shards
+from asr.utterances.utterance import write_manifest
+from asr.withdrawal.traces import Traces
 from tests.corpus_examples import parquet
 from tests.examples import utterance
 

@@ -11,19 +11,19 @@ import pytest
 import torch
 from torch import nn
 
-from asr.checkpoint import load_checkpoint
-from asr.dev_error import DevError
-from asr.device import use_machine
-from asr.errors import InputError
-from asr.examples import TokenRoom
-from asr.files import read_json
-from asr.params import load_params
-from asr.processes import Processes
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.train import Join, LongContext, Params, SpeedChange
-from asr.steps import plan_steps
-from asr.task import Task
-from asr.training import train
+from asr.core.errors import InputError
+from asr.core.files import read_json
+from asr.core.params import load_params
+from asr.devices.device import use_machine
+from asr.devices.params import MachineParams
+from asr.training.augmentation.examples import TokenRoom
+from asr.training.dev import DevError
+from asr.training.distributed.processes import Processes
+from asr.training.loop import train
+from asr.training.params import Join, LongContext, SpeedChange, TrainParams
+from asr.training.plan import plan_steps
+from asr.training.state.checkpoint import load_checkpoint
+from asr.training.trainee import Task
 from tests.pipeline_repo import wait_for
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +40,7 @@ def params(**changes):
         "join": Join(share=0.0, max_s=8.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
         "average_decay": 0.0, "margin_s": 0.28, **changes,
     }  # fmt: skip
-    return load_params("train", Params, ROOT / "params.yaml").model_copy(update=values)
+    return load_params("train", TrainParams, ROOT / "params.yaml").model_copy(update=values)
 
 
 class Batch(list):
@@ -143,7 +143,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from tests.test_training import ALONE, SquaredLoss, params, task
-from asr.training import train
+from asr.training.loop import train
 
 class Large(SquaredLoss):
     def __init__(self):

@@ -7,9 +7,9 @@ import struct
 import pytest
 import torch
 
-from asr.errors import InputError
-from asr.training import Progress
-from asr.training_log import training_log
+from asr.core.errors import InputError
+from asr.training.loop import Progress
+from asr.training.state.log import training_log
 
 CPU = torch.device("cpu")
 FACTS = {"train": {"lr": 0.1}, "seed": 1}

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import InputError
-from asr.params import load_params
-from asr.schemas.audit import Params
-from asr.verdicts import Fault, Measures, gains, judge, stop_if_bad, summary
+from asr.audit.faults import Fault, Measures, gains, judge, stop_if_bad, summary
+from asr.audit.params import AuditParams
+from asr.core.errors import InputError
+from asr.core.params import load_params
 
-PARAMS = load_params("audit", Params, Path(__file__).parents[1] / "params.yaml")
+PARAMS = load_params("audit", AuditParams, Path(__file__).parents[1] / "params.yaml")
 # The made-up corpus varies more evenly than a real one.
 PARAMS = PARAMS.model_copy(update={"min_wholeness": -4.5})
 SOUND = Measures(

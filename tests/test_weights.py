@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from asr.errors import InputError
-from asr.files import sha256_of
-from asr.weights import Folder, Hub, Package, Packages, Weights, bring_weights, join_parts
+from asr.core.errors import InputError
+from asr.core.files import sha256_of
+from asr.sources.weights import Folder, Hub, Package, Packages, Weights, bring_weights, join_parts
 
 COMMIT = "973afd24965f72e36ca33b3055d56a652f456b4d"
 

@@ -9,22 +9,21 @@ import numpy as np
 import pytest
 import torch
 
-from asr.errors import InputError
-from asr.families.whisper.batch import IGNORED, SummedLoss, loss_batch
-from asr.families.whisper.ctranslate2_engine import Ctranslate2Engine
-from asr.families.whisper.decode import open_engine
-from asr.families.whisper.greedy import transcribe_greedily
-from asr.families.whisper.model import encode, load
-from asr.families.whisper.saving import save
-from asr.families.whisper.subwords import Subwords
+from asr.core.errors import InputError
+from asr.core.params import load_params
+from asr.decoding.params import DecodeParams
+from asr.devices.params import MachineParams
+from asr.families.whisper.decoding.ctranslate2_engine import Ctranslate2Engine
+from asr.families.whisper.decoding.engine import open_engine
+from asr.families.whisper.decoding.torch_engine import TorchEngine
+from asr.families.whisper.model.greedy import transcribe_greedily
+from asr.families.whisper.model.model import encode, load, save
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.families.whisper.torch_engine import TorchEngine
-from asr.families.whisper.tuning import make_trainable, merge_adapter
-from asr.params import load_params
-from asr.schemas.decode import Params as DecodeParams
-from asr.schemas.machine import Params as MachineParams
-from asr.schemas.train import Params
-from asr.utterance import Utterance
+from asr.families.whisper.training.loss import IGNORED, SummedLoss, loss_batch
+from asr.families.whisper.training.subwords import Subwords
+from asr.families.whisper.training.tuning import make_trainable, merge_adapter
+from asr.training.params import TrainParams
+from asr.utterances.utterance import Utterance
 from tests.tiny_whisper import write_transformers
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +118,7 @@ def test_subword_dropout_never_makes_a_transcript_too_long(tmp_path):
     cuttable._cuts = {token: [(token, token)] for token in whole}
     assert len(cuttable.dropped(whole, 0.9, torch.Generator().manual_seed(1))) > len(whole)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asr.families.whisper.batch._subwords", lambda _: cuttable)
+        patch.setattr("asr.families.whisper.training.loss._subwords", lambda _: cuttable)
         hiding = params(token_dropout=0.0, subword_dropout=0.9)
         batch = loss_batch(tiny, [noise(0.5, 1)], [utterance("abcdefghi")], 0.64, hiding, [1])
     assert batch.inputs[0].tolist()[4:] == whole
@@ -259,7 +258,7 @@ def test_beams_find_what_is_at_least_as_likely(folder):
 def test_the_engine_is_chosen_by_the_device_unless_it_is_named(folder, monkeypatch):
     assert isinstance(engine(folder, "auto"), Ctranslate2Engine)
     assert isinstance(engine(folder, "torch"), TorchEngine)
-    monkeypatch.setattr("asr.families.whisper.decode.device_name", lambda _: "cuda")
+    monkeypatch.setattr("asr.families.whisper.decoding.engine.device_name", lambda _: "cuda")
     assert isinstance(engine(folder, "auto"), TorchEngine)
 
 
@@ -282,7 +281,7 @@ def test_engine_that_can_not_be_is_refused(folder, changes, message):
 
 
 def params(**changes):
-    return load_params("train", Params, ROOT / "params.yaml").model_copy(update=changes)
+    return load_params("train", TrainParams, ROOT / "params.yaml").model_copy(update=changes)
 
 
 @pytest.mark.parametrize(

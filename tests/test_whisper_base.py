@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from asr.errors import InputError
-from asr.families.whisper.base import bring_base
+from asr.core.errors import InputError
+from asr.families.whisper.base.base import bring_base
 from tests.tiny_whisper import write_ctranslate2, write_transformers
 
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from asr.errors import InputError
-from asr.last_run import last_run
-from asr.preparing import Corpus as Described
-from asr.preparing import Outs, prepare_corpus
-from asr.raw import FILES, Provenance, RawFiles, write_files, write_provenance
-from asr.rejects import count_rejects
-from asr.schemas.corpora import Corpus, Withdrawn
-from asr.shards import read_utterances
-from asr.withdrawal import drop_withdrawn, hash_of_id, is_withdrawn, read_recordings
-from asr.workers import Workers
+from asr.core.errors import InputError
+from asr.corpora.params import Corpus, Withdrawn
+from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
+from asr.corpora.withdrawn import drop_withdrawn, hash_of_id, is_withdrawn, read_recordings
+from asr.preparation.corpus import Corpus as Described
+from asr.preparation.corpus import Outs, prepare_corpus
+from asr.preparation.rejects import count_rejects
+from asr.preparation.reuse import last_run
+from asr.utterances.shards import read_utterances
+from asr.workers.workers import Workers
 from tests.corpus_examples import ONE, TWO, corpora, jsonl
 from tests.examples import tone, wav
 from tests.test_preparing import PARAMS

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.schemas.train import Text
-from asr.sentence import sentence_key
-from asr.written import written, written_text
+from asr.text.sentence import sentence_key
+from asr.training.params import Text
+from asr.training.target_text import written, written_text
 from tests.examples import utterance
 
 VERBATIM = Text(punctuation="keep", hebrew_points="keep", script="as_is")

@@ -18,19 +18,19 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from asr.cli import run
-from asr.dev_error import dev_error
-from asr.families.whisper.batch import SummedLoss, loss_batch, token_room
-from asr.families.whisper.greedy import transcribe_greedily
-from asr.families.whisper.model import load
-from asr.families.whisper.tuning import layers, make_trainable
-from asr.launch import launch
-from asr.params import load_params
-from asr.processes import join_processes, launched
-from asr.schemas.train import Join, LongContext, Params, SpeedChange
-from asr.task import Task
-from asr.training import train
-from asr.utterance import Utterance
+from asr.core.cli import run
+from asr.core.params import load_params
+from asr.families.whisper.model.greedy import transcribe_greedily
+from asr.families.whisper.model.model import load
+from asr.families.whisper.training.loss import SummedLoss, loss_batch, token_room
+from asr.families.whisper.training.tuning import layers, make_trainable
+from asr.training.dev import dev_error
+from asr.training.distributed.launch import launch
+from asr.training.distributed.processes import join_processes, launched
+from asr.training.loop import train
+from asr.training.params import Join, LongContext, SpeedChange, TrainParams
+from asr.training.trainee import Task
+from asr.utterances.utterance import Utterance
 
 ROOT = Path(__file__).parent.parent
 TEXTS = ["як", "я", "abc", "лес", "аб", "d e"]
@@ -46,7 +46,7 @@ def train_tiny(
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
     processes = join_processes(torch.device("cpu"), num_processes)
-    params = load_params("train", Params).model_copy(
+    params = load_params("train", TrainParams).model_copy(
         update={
             "lr": 1e-2, "warmup_steps": 0, "num_epochs": 2, "batch_seconds": 3.0,
             "max_batch_clips": 3, "accumulation": 3, "margin_s": 0.1, "eval_every_steps": 3,

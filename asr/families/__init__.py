@@ -5,19 +5,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asr.errors import InputError
+from asr.core.errors import InputError
 
 FOLDER = Path(__file__).parent
 
 
 def family_module(family: str, part: str) -> Any:
-    """The module ``asr/families/<family>/<part>.py``.
+    """The module ``asr/families/<family>/<part>.py``; ``part`` as ``judge.judge``.
 
     Imported when it is asked for, so that a stage depends on the chosen family's part alone:
     an edit to one family's decoding reruns no training.
     """
-    if not (FOLDER / family / f"{part}.py").is_file():
-        known = sorted(path.parent.name for path in FOLDER.glob(f"*/{part}.py"))
-        raise InputError(f"model.family: no family {family!r} with {part}.py, there are {known}")
+    place = f"{part.replace('.', '/')}.py"
+    if not (FOLDER / family / place).is_file():
+        known = sorted(str(path.relative_to(FOLDER).parts[0]) for path in FOLDER.glob(f"*/{place}"))
+        raise InputError(f"model.family: no family {family!r} with {place}, there are {known}")
     module: ModuleType = importlib.import_module(f"asr.families.{family}.{part}")
     return module

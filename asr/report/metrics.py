@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asr.errors import InputError
-from asr.files import read_json
+from asr.core.errors import InputError
+from asr.core.files import read_json
 from asr.report.chart import Scale, linear_scale
-from asr.scoring import Scored, summary
+from asr.scoring.score import Scored, summary
 
 MODELS = ("base", "tuned")
 LENGTHS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # where a bucket of clip lengths begins

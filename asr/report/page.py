@@ -12,7 +12,7 @@ from asr.report.metrics import Metrics, by_length, score_rows, wer_scale
 from asr.report.suspects import Suspect
 from asr.report.word_diff import confusions, word_diff
 from asr.report.worst import Example
-from asr.scoring import Scored
+from asr.scoring.score import Scored
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 NUM_CONFUSIONS = 20

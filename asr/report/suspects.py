@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.audit_rows import read_audit
+from asr.audit.table import read_audit
 from asr.report.worst import audio_uri
-from asr.shards import read_utterances, read_waveforms
-from asr.utterance import Utterance
+from asr.utterances.shards import read_utterances, read_waveforms
+from asr.utterances.utterance import Utterance
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Suspect:
 
     Attributes:
         utterance: with its transcript.
-        fault: see ``asr.verdicts.Fault``.
+        fault: see ``asr.audit.faults.Fault``.
         hypothesis: what the judge heard.
         kept: whether split saw it.
         audio: a ``data:`` URI.

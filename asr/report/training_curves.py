@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from asr.errors import InputError
+from asr.core.errors import InputError
 from asr.report.chart import Panel, panel
 
 Curve = list[dict[str, float]]

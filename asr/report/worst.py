@@ -8,11 +8,11 @@ from pathlib import Path
 
 import soundfile
 
-from asr.audio import SAMPLE_RATE, Waveform, to_int16
 from asr.report.word_diff import Word, word_diff
-from asr.scoring import Scored
-from asr.shards import read_waveforms
-from asr.utterance import Utterance
+from asr.scoring.score import Scored
+from asr.utterances.shards import read_waveforms
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
 
 
 @dataclass(frozen=True)

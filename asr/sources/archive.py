@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from asr.archives import Wants, read_archive
-from asr.errors import InputError
-from asr.files import sha256_of
-from asr.schemas import Schema
+from asr.core.errors import InputError
+from asr.core.files import sha256_of
+from asr.core.schema import Schema
+from asr.sources.archives import Wants, read_archive
 
 
 class Source(Schema):

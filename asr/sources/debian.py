@@ -8,10 +8,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from asr.archives import Wants, read_archive
-from asr.downloads import download
-from asr.errors import InputError
-from asr.schemas import Schema
+from asr.core.errors import InputError
+from asr.core.schema import Schema
+from asr.sources.archives import Wants, read_archive
+from asr.sources.downloads import download
 
 
 class Source(Schema):

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from asr.archives import Wants
-from asr.errors import InputError
-from asr.schemas import Schema
+from asr.core.errors import InputError
+from asr.core.schema import Schema
+from asr.sources.archives import Wants
 
 
 class Source(Schema):

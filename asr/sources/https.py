@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from asr.archives import Wants, read_archive
-from asr.downloads import download
-from asr.errors import InputError
-from asr.schemas import Schema
+from asr.core.errors import InputError
+from asr.core.schema import Schema
+from asr.sources.archives import Wants, read_archive
+from asr.sources.downloads import download
 
 SILENCE_S = 60.0  # a server that sends nothing for so long is taken for gone
 

@@ -24,10 +24,10 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from asr.archives import Wants
-from asr.corpus_files import safe_path
-from asr.errors import InputError
-from asr.schemas import Schema
+from asr.core.errors import InputError
+from asr.core.schema import Schema
+from asr.corpora.paths import safe_path
+from asr.sources.archives import Wants
 
 ROWS = "rows.jsonl"
 SILENCE_S = 60.0  # a server that sends nothing for so long is taken for gone

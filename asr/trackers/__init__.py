@@ -5,12 +5,12 @@ A tracker is a module with one function, ``open_tracker(folder, run_id, config)`
 it. Found by name, trackers are no deps of ``train``: they can't change what it writes.
 """
 
-import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-from asr.errors import InputError
+from asr.core.by_name import module_by_name
+from asr.core.errors import InputError
 
 
 class Tracker(Protocol):
@@ -36,7 +36,7 @@ def open_tracker(name: str, folder: Path, run_id: str, config: Mapping[str, Any]
         InputError: if its package is missing, or it can't start, as without a key to its server.
     """
     try:
-        module = importlib.import_module(f"asr.trackers.{name}")
+        module = module_by_name("asr.trackers", name, "operations.trackers")
         return cast(Tracker, module.open_tracker(folder, run_id, config))
     except ImportError as error:
         raise InputError(

@@ -5,11 +5,16 @@ model its first and last token. What the decoder reads starts with exactly one s
 common recipes that put it into the labels as well train on two.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from asr.errors import InputError
+from asr.core.errors import InputError
+from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.utterance import Utterance
+
+SECONDS_PER_TIMESTAMP = 0.02
 
 
 def prompt_tokens(generation: Any, language: str) -> list[int]:
@@ -37,3 +42,28 @@ def prompt_tokens(generation: Any, language: str) -> list[int]:
 def text_tokens(tokenizer: Tokenizer, text: str) -> list[int]:
     """Tokens of a transcript, with the leading space that Whisper's own output has."""
     return tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids
+
+
+def hypothesis_of(
+    tokenizer: Tokenizer,
+    end: int,
+    utterance: Utterance,
+    tokens: Sequence[int],
+    log_prob: float,
+) -> Hypothesis:
+    """From all tokens of a clip, which end in the token ``end`` unless they ran away."""
+    ended = tokens[-1] == end
+    text = tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=False)
+    return Hypothesis(
+        id=utterance.id,
+        text=text.strip(),
+        num_tokens=len(tokens),
+        # Rounded, so that the last bits of a sum don't show in a file that is hashed.
+        mean_log_prob=min(0.0, round(log_prob / len(tokens), 6)),
+        runaway=not ended,
+    )
+
+
+def timestamp_tokens(count: int) -> list[str]:
+    """The first ones: ``<|0.00|>``, ``<|0.02|>`` and so on."""
+    return [f"<|{index * SECONDS_PER_TIMESTAMP:.2f}|>" for index in range(count)]

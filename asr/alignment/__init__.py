@@ -1,0 +1,1 @@
+"""Which stretch of a long recording says which words."""

@@ -1,0 +1,1 @@
+"""Any audio file to a waveform."""

@@ -1,0 +1,214 @@
+"""Encoded audio of any kind to a waveform, or the reason why not.
+
+Files come from strangers: a header may lie, bytes may be missing, a name may end in ``.wav`` and
+hold a web page. So the content alone decides how a file is read, a file is decoded in blocks up to
+a limit and never by what its header promises, and one that ends too early is refused: the words
+that are missing from it are still in its transcript.
+
+soundfile and soxr decode 195 times faster than real time on one core, as fast as librosa and 25
+times as fast as PyAV, which reads only what libsndfile can't.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from asr.audio.ogg import ogg_fault
+from asr.audio.pyav import open_av
+from asr.audio.sniff import demuxer, looks_like
+from asr.audio.stream import Stream, UndecodableError
+from asr.utterances.waveform import SAMPLE_RATE, Waveform
+
+BLOCK_VALUES = 1 << 18  # samples of all channels decoded at once: 1 MiB
+CHANNELS = range(1, 33)  # more is no microphone array but a damaged header
+RATES = range(4_000, 384_001)  # samples a second; outside of it nothing is speech
+CLIPPED = 0.999  # of full scale
+# A header off by its own 44 bytes, or by a codec's frame, hides no word.
+_SLACK_S = 0.05
+# What speech comes in. libsndfile knows stranger ones by two bytes, which noise may begin with.
+_FORMATS = frozenset(
+    ["AIFF", "AU", "CAF", "FLAC", "MP3", "NIST", "OGG", "RF64", "VOC", "W64", "WAV", "WAVEX"]
+)
+
+
+class TooLongError(UndecodableError):
+    """More audio than the limit; how much more is not known, since decoding stopped there."""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A file's sound, and what it was before.
+
+    Attributes:
+        waveform: shape (num_samples,); a resampled full-scale sound may overshoot 1 by a little.
+        sample_rate: of the file, in samples a second.
+        num_channels: of the file.
+        format: ``WAV``, ``FLAC``, ``OGG`` …, by content.
+        clipped_share: of the mono samples, those at full scale before resampling.
+    """
+
+    waveform: Waveform
+    sample_rate: int
+    num_channels: int
+    format: str
+    clipped_share: float
+
+
+def decode(audio: bytes, max_duration_s: float) -> Decoded:
+    """Decode a file's bytes, mix to mono and resample to 16 kHz.
+
+    Channels are averaged, as a sum would clip.
+
+    Args:
+        audio: WAV, FLAC, Ogg, MP3 …; with PyAV also MP4, WebM, AAC, AMR, WMA.
+        max_duration_s: decoding stops there, so that memory is bounded whatever a header says.
+
+    Raises:
+        TooLongError: if there is more than ``max_duration_s``.
+        UndecodableError: if the bytes can't be read or end too early, or hold no samples, or
+            samples that are no numbers, or more channels or another rate than sound has.
+    """
+    with _open(audio) as stream:
+        if stream.num_channels not in CHANNELS:
+            raise UndecodableError(
+                f"expected 1 to {CHANNELS[-1]} channels, got {stream.num_channels}"
+            )
+        if stream.rate not in RATES:
+            raise UndecodableError(
+                f"expected a sample rate of {RATES[0]} to {RATES[-1]} Hz, got {stream.rate}"
+            )
+        pieces, num_frames, num_clipped = [], 0, 0
+        resampler = _Resampler(stream.rate)
+        for mono in _mono(stream, max_duration_s):
+            num_frames += len(mono)
+            num_clipped += int(np.count_nonzero(np.abs(mono) >= CLIPPED))
+            pieces.append(resampler(mono))
+    if num_frames == 0:
+        raise UndecodableError("no samples")
+    _check_whole(stream, num_frames)
+    waveform = np.concatenate([*pieces, resampler.rest()])
+    if len(waveform) == 0:
+        raise UndecodableError(f"{num_frames} samples at {stream.rate} Hz are too few to resample")
+    share = num_clipped / num_frames
+    return Decoded(waveform, stream.rate, stream.num_channels, stream.format, share)
+
+
+def _mono(stream: Stream, max_duration_s: float) -> Iterator[Waveform]:
+    """The blocks' averages over channels, up to the limit."""
+    left = round(max_duration_s * stream.rate)
+    for block in stream.blocks:
+        left -= len(block)
+        if left < 0:
+            raise TooLongError(f"more than {max_duration_s:g} s")
+        mono: Waveform = block.mean(axis=1)
+        if not np.isfinite(mono).all():
+            raise UndecodableError("samples that are not finite numbers")
+        yield mono
+
+
+def _check_whole(stream: Stream, num_frames: int) -> None:
+    if stream.num_frames and stream.num_frames - num_frames > _SLACK_S * stream.rate:
+        expected, got = stream.num_frames / stream.rate, num_frames / stream.rate
+        raise UndecodableError(f"truncated: expected {expected:.2f} s, got {got:.2f} s")
+
+
+class _Resampler:
+    """To 16 kHz, block by block; the same to the last bit as all at once."""
+
+    def __init__(self, rate: int) -> None:
+        import soxr
+
+        same = rate == SAMPLE_RATE
+        self._stream = (
+            None
+            if same
+            else soxr.ResampleStream(
+                rate, SAMPLE_RATE, num_channels=1, dtype="float32", quality="HQ"
+            )
+        )
+
+    def __call__(self, mono: Waveform, last: bool = False) -> Waveform:
+        if self._stream is None:
+            return mono
+        waveform: Waveform = self._stream.resample_chunk(mono, last=last)
+        return waveform
+
+    def rest(self) -> Waveform:
+        """What the filter still holds when the last block was put in."""
+        return self(np.zeros(0, np.float32), last=True)
+
+
+def _open(audio: bytes) -> AbstractContextManager[Stream]:
+    """Choose the decoder by the first bytes."""
+    if not audio:
+        raise UndecodableError("an empty file")
+    if name := demuxer(audio):
+        return open_av(audio, name)
+    if fault := audio[:4] == b"OggS" and ogg_fault(audio):
+        raise UndecodableError(fault)
+    return _open_soundfile(audio)
+
+
+@contextmanager
+def _open_soundfile(audio: bytes) -> Iterator[Stream]:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(audio)) as file:
+            if file.format not in _FORMATS:
+                raise UndecodableError(f"{file.format} is no format that speech comes in")
+            yield Stream(
+                format=file.format,
+                rate=file.samplerate,
+                num_channels=file.channels,
+                blocks=_soundfile_blocks(file),
+                num_frames=_announced_frames(file),
+            )
+    except soundfile.LibsndfileError as error:
+        # Its own text holds the address of the buffer, another one at each run.
+        raise UndecodableError(_plain(error.error_string, audio)) from error
+    except (soundfile.SoundFileError, RuntimeError, ValueError, MemoryError) as error:
+        raise UndecodableError(str(error)) from error
+
+
+def _soundfile_blocks(file: Any) -> Iterator[npt.NDArray[np.float32]]:
+    frames = max(1, BLOCK_VALUES // file.channels)
+    while len(block := file.read(frames, dtype="float32", always_2d=True)):
+        yield block
+
+
+# "data : 64000 (should be 57595)": what libsndfile says of a chunk that is longer than the file.
+_CHUNKS = ("data", "SSND", "Data Size", "riff", "Riff size")
+_CUT = re.compile(rf"^ *({'|'.join(_CHUNKS)}) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_UNKNOWN_LENGTH = 0xFFFF_FFFF  # what ffmpeg writes where it can't go back to fill in the length
+
+
+def _announced_frames(file: Any) -> int | None:
+    """How many frames the header promises; libsndfile itself goes by the size of the file."""
+    frames = int(file.frames)
+    cuts = {name: (int(size), int(real)) for name, size, real in _CUT.findall(file.extra_info)}
+    for name in _CHUNKS:
+        size, real = cuts.get(name, (0, 0))
+        if size > real > 0 and size != _UNKNOWN_LENGTH:
+            return frames * size // real
+    return frames
+
+
+# libsndfile's words where they mislead.
+_PLAIN = {
+    "Internal psf_fseek() failed.": "truncated or damaged: FLAC frames are missing",
+    "Internal error : SF_INFO struct incomplete.": "no sample rate, or one beyond 2147483647 Hz",
+    "File does not exist or is not a regular file (possibly a pipe?).": "no whole MPEG audio frame",
+}
+
+
+def _plain(message: str, audio: bytes) -> str:
+    if message.startswith("Format not recognised"):
+        return f"not audio but {looks_like(audio)}"
+    return _PLAIN.get(message, message)

@@ -1,0 +1,86 @@
+"""Where a waveform is silent, measured against its own loudest parts.
+
+A microphone's noise is as loud as another's speech, so no absolute level tells them apart.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from asr.preparation.params import SilenceParams
+from asr.utterances.waveform import SAMPLE_RATE, Waveform
+
+FRAME_SAMPLES = SAMPLE_RATE // 100  # 10 ms: shorter than any sound of speech
+_LOUD_QUANTILE = 0.95  # of frames; the very loudest may be a click
+
+
+def silent_frames(waveform: Waveform, below_db: float) -> npt.NDArray[np.bool_]:
+    """Whether each frame of 10 ms is silent; the last may be shorter.
+
+    Args:
+        waveform: shape (num_samples,), at least one.
+        below_db: a frame is silent that lies so many dB below the level of the loud ones.
+
+    Returns:
+        Shape (ceil(num_samples / 160),).
+    """
+    starts = np.arange(0, len(waveform), FRAME_SAMPLES)
+    sizes = np.diff(starts, append=len(waveform))
+    power = np.add.reduceat(np.square(waveform, dtype=np.float64), starts) / sizes
+    loud = np.quantile(power, _LOUD_QUANTILE, method="higher")
+    # Digital silence is silent even where all is.
+    silent: npt.NDArray[np.bool_] = (power < loud * 10 ** (-below_db / 10)) | (power == 0)
+    return silent
+
+
+def silence_share(waveform: Waveform, below_db: float) -> float:
+    """The share of frames that are silent."""
+    return float(silent_frames(waveform, below_db).mean())
+
+
+def sounding(waveform: Waveform, params: SilenceParams) -> tuple[int, int]:
+    """What is left when silence before and after is cut off, as first sample and end.
+
+    ``params.margin_s`` stays on both sides, since a consonant begins more quietly than any
+    threshold. All of a waveform that is silent throughout.
+    """
+    loud = np.flatnonzero(~silent_frames(waveform, params.below_db))
+    if len(loud) == 0:
+        return 0, len(waveform)
+    margin = round(params.margin_s * SAMPLE_RATE)
+    start = int(loud[0]) * FRAME_SAMPLES - margin
+    end = (int(loud[-1]) + 1) * FRAME_SAMPLES + margin
+    return max(0, start), min(len(waveform), end)
+
+
+def cut_at_silences(
+    waveform: Waveform, max_duration_s: float, params: SilenceParams
+) -> list[tuple[int, int]]:
+    """Cut a waveform into pieces none of which is longer than ``max_duration_s``.
+
+    Each cut is in the middle of the longest silence in the second half of what a piece may hold,
+    so that pieces are long and words whole; where there is none, at the quietest frame there. The
+    pieces join without gap or overlap.
+
+    Returns:
+        First sample and end of each piece.
+    """
+    silent = silent_frames(waveform, params.below_db)
+    longest = round(max_duration_s * SAMPLE_RATE) // FRAME_SAMPLES
+    cuts = [0]
+    while len(silent) - cuts[-1] > longest:
+        low, high = cuts[-1] + longest // 2 + 1, cuts[-1] + longest
+        cuts.append(low + _middle_of_longest(silent[low:high], waveform, low))
+    ends = [*(cut * FRAME_SAMPLES for cut in cuts[1:]), len(waveform)]
+    return list(zip((cut * FRAME_SAMPLES for cut in cuts), ends, strict=True))
+
+
+def _middle_of_longest(silent: npt.NDArray[np.bool_], waveform: Waveform, offset: int) -> int:
+    """Frame in the middle of the longest run of silence, else the quietest one."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
+    starts, ends = edges[::2], edges[1::2]
+    if len(starts):
+        best = int(np.argmax(ends - starts))
+        return int(starts[best] + ends[best]) // 2
+    first = offset * FRAME_SAMPLES
+    frames = waveform[first : first + len(silent) * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    return int(np.argmin(np.square(frames).sum(axis=1)))

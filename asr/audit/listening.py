@@ -1,0 +1,223 @@
+"""Listening to a corpus with a model that did not train on it: measures, no verdicts yet.
+
+Where zero-shot recognition is bad, its error rate says little about a transcript: Belarusian comes
+out at a WER of 0.85 though every transcript is right. What tells is a contrast: how much likelier
+a transcript is with its own audio than with that of other utterances. A wrong one gains nothing.
+
+Planted faults in the Belarusian starter corpus, area under the curve, swapped / other language:
+character error rate 0.93 / 0.84, loss 1.00 / 0.95, contrast 1.00 / 0.94 (``benchmarks/audit.py``).
+All of it needs room: seconds of context beyond the clip.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any, Protocol
+
+from rapidfuzz.fuzz import ratio
+from tqdm import tqdm
+
+from asr.audit.answer_cache import Remembered
+from asr.audit.batches import stable_batches
+from asr.audit.params import AuditParams
+from asr.core.closure import code_version
+from asr.core.files import fingerprint
+from asr.core.hashing import drawn
+from asr.core.locks import dvc_tmp
+from asr.features.batching import Batch
+from asr.text.sentence import sentence_key
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import Clips, Waveform
+
+# «Sign for the letter K» fits the recording of «Sign for the letter E» nearly as well as its own.
+MOST_ALIKE = 60.0  # of rapidfuzz's 100
+NEIGHBOURS = 40  # of about the same length, among which others are drawn
+TOKENS_PER_S = 15.0  # more than anyone says: where it ends, a hypothesis is in a loop
+LEAST_BUDGET = 16
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a judge makes of one clip.
+
+    Attributes:
+        log_probs: by text that it was given, the natural log-probability of each of its tokens.
+        hypothesis: what it hears itself, greedily.
+        no_speech_prob: how sure it is that nobody speaks.
+        language: the likeliest language of the speech, ISO 639.
+    """
+
+    log_probs: list[list[float]]
+    hypothesis: str
+    no_speech_prob: float
+    language: str
+
+
+class Judge(Protocol):
+    """A model that says how well texts fit clips.
+
+    Attributes:
+        num_workers: batches that it takes at a time, each from a thread of its own.
+        max_tokens: of a text; the decoder has no room for more, and none is read.
+    """
+
+    num_workers: int
+
+    @property
+    def max_tokens(self) -> int:
+        """See above."""
+
+    def num_tokens(self, text: str) -> int:
+        """Tokens of a text."""
+
+    def hear(
+        self,
+        waveforms: Sequence[Waveform],
+        language: str,
+        context_s: float,
+        texts: Sequence[Sequence[str]],
+        budgets: Sequence[int],
+    ) -> list[Heard]:
+        """Encode each clip once and score its texts against it.
+
+        Args:
+            waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
+            language: ISO 639 code, of all of them.
+            context_s: seconds that the encoder computes.
+            texts: by clip, at least one.
+            budgets: by clip, tokens that a hypothesis may have.
+        """
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One utterance as it was heard.
+
+    Attributes:
+        log_probs: of the transcript's tokens, with its own audio.
+        other_log_probs: of the same tokens, with the audio of others, the mean over them; empty
+            where the corpus has no other.
+        heard: the rest.
+    """
+
+    log_probs: list[float]
+    other_log_probs: list[float]
+    heard: Heard
+
+
+def default_folder(corpus: str) -> Path:
+    """Where lies what was heard of a corpus: outside of what Git and DVC own."""
+    return dvc_tmp() / "audit" / corpus
+
+
+def judge_version(family: str, model: Path, precision: str) -> str:
+    """A name for all that a judge's answers hang on, but for what it is asked."""
+    facts = {"code": code_version(f"asr.families.{family}.judge.judge"), "precision": precision}
+    return fingerprint(facts, [file for file in model.rglob("*") if file.is_file()])
+
+
+def hear_corpus(
+    judge: Judge,
+    waveforms: Clips,
+    utterances: Sequence[Utterance],
+    params: AuditParams,
+    seed: int,
+    before: Remembered,
+) -> list[Contrast]:
+    """Let the judge hear every utterance, and every transcript with the audio of others too.
+
+    A batch that this judge heard before is not heard again. Whether one was changes no result.
+
+    Args:
+        judge: a model that trained on none of them.
+        waveforms: one a clip, float32, mono, 16 kHz.
+        utterances: the same clips; of a transcript the judge reads what its decoder has room for.
+        params: section ``audit``.
+        seed: of the choice of others.
+        before: what the judge said in runs before, by batch.
+
+    Returns:
+        One contrast an utterance, in order; the same for any number of workers.
+    """
+    others = other_clips(utterances, params.num_others, seed)
+    texts_of: list[list[int]] = [[i] for i in range(len(utterances))]  # by clip, own text first
+    for text, clips in enumerate(others):
+        for clip in clips:
+            texts_of[clip].append(text)
+
+    def asked(batch: Batch) -> list[Any]:
+        """What the judge is asked of a batch, but for the sound itself."""
+        chosen = [utterances[i] for i in batch.indices]
+        return [
+            chosen[0].language,
+            batch.context_s,
+            [[utterances[text].text for text in texts_of[i]] for i in batch.indices],
+            [max(LEAST_BUDGET, round(u.duration_s * TOKENS_PER_S)) for u in chosen],
+        ]
+
+    def question(batch: Batch) -> list[Any]:
+        return [[utterances[i].sha256 for i in batch.indices], *asked(batch)]
+
+    def hear(batch: Batch) -> list[Heard]:
+        return judge.hear([waveforms[i] for i in batch.indices], *asked(batch))
+
+    heard: dict[int, Heard] = {}
+    unheard: dict[Batch, Any] = {}  # with what is asked of it
+    for batch in _batches(utterances, params):
+        if answer := before.recall(asking := question(batch)):
+            heard.update(zip(batch.indices, (Heard(**one) for one in answer), strict=True))
+        else:
+            unheard[batch] = asking
+    with (
+        tqdm(
+            total=len(utterances), initial=len(heard), unit="clip", desc="audit", disable=None
+        ) as progress,
+        ThreadPoolExecutor(judge.num_workers) as workers,
+    ):
+        for (batch, asking), results in zip(
+            unheard.items(), workers.map(hear, unheard), strict=True
+        ):
+            before.keep(asking, [asdict(one) for one in results])
+            heard.update(zip(batch.indices, results, strict=True))
+            progress.update(len(results))
+    before.forget_others()
+    contrasts = []
+    for i, clips in enumerate(others):
+        rows = [heard[clip].log_probs[texts_of[clip].index(i)] for clip in clips]
+        means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+        contrasts.append(Contrast(heard[i].log_probs[0], means, heard[i]))
+    return contrasts
+
+
+def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> list[list[int]]:
+    """For each transcript the clips of others to hear it with: of like length, unlike in words.
+
+    Fewer than ``num_others`` only where the corpus has no more. A pair meets or not by what the two
+    drew, so that an utterance which comes into a corpus changes few of the others' choices.
+    """
+    keys = [sentence_key(utterance.text) for utterance in utterances]
+    draws = [drawn(f"{seed} {utterance.id}") for utterance in utterances]
+    order = sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id))
+    chosen: list[list[int]] = [[] for _ in keys]
+    for place, i in enumerate(order):
+        shorter = order[max(0, place - NEIGHBOURS) : place]
+        longer = order[place + 1 : place + 1 + NEIGHBOURS]
+        near = [j for _, j in sorted((draws[i] ^ draws[j], j) for j in shorter + longer)]
+        near_set = {i, *near}
+        # Looked at only where nothing near will do, or a large corpus would take hours.
+        far = (j for j in order if j not in near_set)
+        unlike = (j for j in chain(near, far) if ratio(keys[i], keys[j]) < MOST_ALIKE)
+        chosen[i] = [j for _, j in zip(range(num_others), unlike, strict=False)]
+    return chosen
+
+
+def _batches(utterances: Sequence[Utterance], params: AuditParams) -> Iterator[Batch]:
+    """Batches of one language each, longest clips first."""
+    for language in sorted({utterance.language for utterance in utterances}):
+        clips = [i for i, utterance in enumerate(utterances) if utterance.language == language]
+        ids = [utterances[i].id for i in clips]
+        durations_s = [utterances[i].duration_s for i in clips]
+        for batch in stable_batches(ids, durations_s, params.margin_s, params.batch_seconds):
+            yield Batch(tuple(clips[i] for i in batch.indices), batch.context_s)

@@ -1,0 +1,95 @@
+"""``data/audit/<corpus>.csv``: every utterance with its measures, its fault, and its fate."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from asr.core.errors import InputError
+from asr.core.files import whole_file
+from asr.utterances.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class AuditRow:
+    """One line; numbers are rounded, so that the last bits of a sum don't show.
+
+    Attributes:
+        id: the utterance's.
+        keep: ``yes``, or ``no`` for what split shall not see.
+        fault: see ``asr.audit.faults.Fault``; empty for a sound one.
+        fit, wholeness, log_prob, cer, tail_gain, end_drop_db, no_speech_prob, text_language: see
+            ``asr.audit.faults``; empty where there is none.
+        heard_language: the likeliest of the speech.
+        chars_per_s: speaking rate.
+        duration_s: of the clip.
+        text: the transcript.
+        hypothesis: what the judge heard.
+    """
+
+    id: str
+    keep: str
+    fault: str
+    fit: float | None
+    wholeness: float | None
+    log_prob: float
+    cer: float
+    tail_gain: float
+    end_drop_db: float
+    no_speech_prob: float
+    text_language: float | None
+    heard_language: str
+    chars_per_s: float
+    duration_s: float
+    text: str
+    hypothesis: str
+
+
+_HEADER = [field.name for field in fields(AuditRow)]
+
+
+def write_audit(path: Path, rows: Iterable[AuditRow]) -> None:
+    """Write the CSV, the worst first: those with a fault, by how little they fit."""
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(_HEADER)
+        writer.writerows(astuple(row) for row in worst_first(rows))
+
+
+def worst_first(rows: Iterable[AuditRow]) -> list[AuditRow]:
+    """Rows with a fault first, then by fit, then by id."""
+    return sorted(rows, key=lambda r: (not r.fault, 0.0 if r.fit is None else r.fit, r.id))
+
+
+def read_audit(path: Path) -> list[dict[str, str]]:
+    """The lines of a CSV, values as written.
+
+    Raises:
+        InputError: if the file has another header.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        lines = csv.DictReader(file)
+        if lines.fieldnames != _HEADER:
+            raise InputError(f"{path}: expected columns {_HEADER}, got {lines.fieldnames}")
+        return list(lines)
+
+
+def kept_utterances(
+    path: Path, utterances: Sequence[Utterance]
+) -> tuple[list[Utterance], dict[str, int]]:
+    """What the audit let through, in order, and how many it dropped by fault.
+
+    Raises:
+        InputError: if the CSV is on other utterances.
+    """
+    lines = {line["id"]: line for line in read_audit(path)}
+    ids = {utterance.id for utterance in utterances}
+    if strange := sorted(lines.keys() ^ ids):
+        raise InputError(
+            f"{path}: expected the {len(ids)} utterances that prepare wrote, got {len(lines)}; "
+            f"the first that differs is {strange[0]!r}"
+        )
+    kept = [utterance for utterance in utterances if lines[utterance.id]["keep"] == "yes"]
+    dropped = Counter(line["fault"] for line in lines.values() if line["keep"] != "yes")
+    return kept, dict(sorted(dropped.items()))

@@ -1,0 +1,1 @@
+"""What every room stands on: params, schemas, files, errors, locks, hashes."""

@@ -1,0 +1,138 @@
+"""The import closure of a module: every file of this repository that it imports, and the packages.
+
+DVC does not follow imports. So a test holds the deps in ``dvc.yaml`` to this closure, and what is
+kept in smaller pieces than a stage's outs (screened recordings, a judge's answers, an unfinished
+training) is kept under a hash of it.
+"""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# By package: the names that params choose in it, of modules found by name at run time.
+Chosen = Mapping[str, Sequence[str]]
+
+
+@dataclass
+class Closure:
+    """What a module imports, directly and through others.
+
+    Attributes:
+        files: of the repository, relative to its root.
+        packages: top-level names of everything else but the standard library.
+    """
+
+    files: set[str] = field(default_factory=set)
+    packages: set[str] = field(default_factory=set)
+
+
+def import_closure(module: str, chosen: Chosen | None = None, root: Path = ROOT) -> Closure:
+    """Follow the imports of ``module``, those inside functions too.
+
+    What stands under ``if TYPE_CHECKING:`` is never run, so it is not followed. A package whose
+    ``__init__.py`` holds nothing but words is no file of the closure.
+
+    Args:
+        module: as ``stages.train``.
+        chosen: what params choose, such as ``{"asr.families": ["whisper"]}``.
+        root: the repository.
+    """
+    closure = Closure()
+    waiting, seen = [module], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        package = name.partition(".")[0]
+        if not (root / package).is_dir() and not (root / f"{package}.py").is_file():
+            if package not in sys.stdlib_module_names:
+                closure.packages.add(package)
+            continue
+        if parent := name.rpartition(".")[0]:
+            waiting.append(parent)  # its __init__.py runs before the module does
+        if (file := _file(name, root)) and _does_something(root / file):
+            closure.files.add(file)
+            waiting += _imported(root / file, chosen or {})
+    return closure
+
+
+@cache
+def code_version(module: str, *families: str) -> str:
+    """SHA-256 over the closure of ``module`` with ``families``, and the packages' versions.
+
+    Also over Python's version, since a library's behaviour may hang on it.
+
+    Returns:
+        In hexadecimal.
+    """
+    closure = import_closure(module, {"asr.families": families})
+    facts = {f"python {sys.version}", *map(_version, closure.packages)}
+    for file in closure.files:
+        facts.add(f"{file} {hashlib.sha256((ROOT / file).read_bytes()).hexdigest()}")
+    return hashlib.sha256("\n".join(sorted(facts)).encode()).hexdigest()
+
+
+def _file(name: str, root: Path) -> str | None:
+    """A module's file; None for what only looks like a module, such as a function in one."""
+    place = Path(*name.split("."))
+    for path in (place.with_suffix(".py"), place / "__init__.py"):
+        if (root / path).is_file():
+            return str(path)
+    return None
+
+
+@cache
+def _statements(file: Path) -> list[ast.stmt]:
+    """What a file does: all but its docstring and what only type checkers read."""
+    return [
+        node
+        for node in ast.parse(file.read_bytes()).body
+        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
+        and not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        and ast.unparse(node) != "from typing import TYPE_CHECKING"
+    ]
+
+
+def _does_something(file: Path) -> bool:
+    return bool(_statements(file))
+
+
+def _imported(file: Path, chosen: Chosen) -> Iterator[str]:
+    for statement in _statements(file):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                yield node.module
+                # `from package import module` and `from module import name` look alike.
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                yield from _found_by_name(node, chosen)
+
+
+def _found_by_name(call: ast.Call, chosen: Chosen) -> Iterator[str]:
+    """Modules that a call of ``module_by_name`` or ``family_module`` can return."""
+    words = [str(word.value) for word in call.args if isinstance(word, ast.Constant)]
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    if name == "module_by_name" and words:
+        yield from (f"{words[0]}.{choice}" for choice in chosen.get(words[0], ()))
+    elif name == "family_module" and words:
+        families = chosen.get("asr.families", ())
+        yield from (f"asr.families.{family}.{words[0]}" for family in families)
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        # A distribution is now and then named otherwise than what it holds; looking takes 0.2 s.
+        distributions = sorted(set(metadata.packages_distributions().get(package, [])))
+        return " ".join([package, *(f"{d} {metadata.version(d)}" for d in distributions)])

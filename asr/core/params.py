@@ -1,0 +1,112 @@
+"""params.yaml and conf/: read once, checked whole, no default hidden in Python.
+
+Each section of ``params.yaml`` has its schema in the room that uses it, a class in ``params.py``. A
+stage imports the schema of the sections it uses, so an edit to the schema of training doesn't rerun
+preparation; the others are found by name here, only to check the whole file before anything runs.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from asr.core.errors import InputError, faults
+
+PARAMS = Path("params.yaml")
+# By section: the module and the name of its schema.
+SCHEMAS = {
+    "seed": ("asr.core.params", "Seed"),
+    "machine": ("asr.devices.params", "MachineParams"),
+    "operations": ("asr.training.operations", "OperationsParams"),
+    "corpora": ("asr.corpora.params", "CorporaParams"),
+    "prepare": ("asr.preparation.params", "PrepareParams"),
+    "audit": ("asr.audit.params", "AuditParams"),
+    "split": ("asr.splits.params", "SplitParams"),
+    "model": ("asr.families.params", "ModelParams"),
+    "train": ("asr.training.params", "TrainParams"),
+    "decode": ("asr.decoding.params", "DecodeParams"),
+    "score": ("asr.scoring.params", "ScoreParams"),
+    "report": ("asr.report.params", "ReportParams"),
+}
+
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+
+Section = TypeVar("Section", bound=BaseModel)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read YAML 1.2: ``1e-5`` is a number and ``no`` is Norwegian, as PyYAML has them not."""
+    try:
+        return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except (OSError, YAMLError) as error:
+        raise InputError(f"{path}: expected YAML, got {error}") from error
+
+
+def load_params(section: str, schema: type[Section], path: Path = PARAMS) -> Section:
+    """Check all of ``params.yaml`` and return one section of it.
+
+    Raises:
+        InputError: every fault of the file at once, each with section, key, expected and got.
+    """
+    return schema.model_validate(_checked(path)[section])
+
+
+def load_seed(path: Path = PARAMS) -> int:
+    """The one seed that every random choice is derived from."""
+    seed: int = _checked(path)["seed"]
+    return seed
+
+
+def load_corpora(path: Path = PARAMS) -> list[str]:
+    """The names of the corpora, in the order of ``params.yaml``."""
+    return list(_checked(path)["corpora"])
+
+
+def load_corpus(name: str, schema: type[Section], path: Path = PARAMS) -> Section:
+    """The line of ``params.yaml`` on one corpus."""
+    corpora = _checked(path)["corpora"]
+    if name not in corpora:
+        raise InputError(f"{path}: corpora.{name}: no such corpus, there are {sorted(corpora)}")
+    return schema.model_validate(corpora[name])
+
+
+def load_block(path: Path, keys: tuple[str, ...], schema: type[Section] | TypeAdapter[Any]) -> Any:
+    """The block under ``keys`` of a file in ``conf/``, checked against ``schema``.
+
+    Raises:
+        InputError: naming the file and the key that is missing or at fault.
+    """
+    block = read_yaml(path)
+    for depth, key in enumerate(keys, start=1):
+        if not isinstance(block, dict) or key not in block:
+            known = sorted(block) if isinstance(block, dict) else block
+            raise InputError(f"{path}: {'.'.join(keys[:depth])}: no such key, there are {known}")
+        block = block[key]
+    try:
+        if isinstance(schema, TypeAdapter):
+            return schema.validate_python(block)
+        return schema.model_validate(block)
+    except ValidationError as error:
+        raise InputError("\n".join(f"{path}: {f}" for f in faults(error, *keys))) from error
+
+
+def _checked(path: Path) -> dict[str, Any]:
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected sections {list(SCHEMAS)}, got {content!r:.80}")
+    found = [f"{key}: unknown section" for key in content if key not in SCHEMAS]
+    for section, (module, name) in SCHEMAS.items():
+        if section not in content:
+            found.append(f"{section}: missing section")
+            continue
+        schema = getattr(importlib.import_module(module), name)
+        try:
+            TypeAdapter(schema).validate_python(content[section])
+        except ValidationError as error:
+            found += faults(error, section)
+    if found:
+        raise InputError("\n".join(f"{path}: {fault}" for fault in found))
+    return content

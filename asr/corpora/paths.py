@@ -1,0 +1,162 @@
+"""Files of a corpus: which are audio, which one a manifest means, and what a text file says."""
+
+import re
+from collections import defaultdict
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from asr.core.errors import InputError
+from asr.corpora.raw_folder import stored
+from asr.corpora.recording import Files, Stored
+
+AUDIO_ENDINGS = (
+    ".aac", ".aif", ".aiff", ".amr", ".au", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
+    ".opus", ".sph", ".wav", ".webm", ".wma", ".audio",
+)  # fmt: skip
+_SPLITS = {
+    "train": "train", "training": "train",
+    "dev": "dev", "devel": "dev", "val": "dev", "valid": "dev", "validation": "dev",
+    "test": "test", "testing": "test", "eval": "test",
+}  # fmt: skip
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def is_audio(name: str) -> bool:
+    """Whether a file is a recording by its ending; what a Mac leaves beside it, ``._a.wav``, isn't.
+
+    >>> is_audio("a/b.FLAC"), is_audio("a/._b.flac")
+    (True, False)
+    """
+    return name.lower().endswith(AUDIO_ENDINGS) and is_visible(name)
+
+
+def is_visible(name: str) -> bool:
+    """Whether no part of the path is hidden."""
+    path = f"/{name}/"
+    return "/." not in path and "/__MACOSX/" not in path
+
+
+def stem(name: str) -> str:
+    """The path without the ending of its file name: ``a.b/c.d.wav`` is ``a.b/c.d``."""
+    return str(PurePosixPath(name).with_suffix("")) if "." in name.rpartition("/")[2] else name
+
+
+@lru_cache(1024)  # of a corpus's few folders and tables, asked for each of its recordings
+def given_split(subset: str) -> str | None:
+    """train, dev or test, if that is what a corpus means by its name for a subset.
+
+    >>> [given_split(name) for name in ("validation", "train-clean-100", "test-00001", "invited")]
+    ['dev', 'train', 'test', None]
+    """
+    return _SPLITS.get(re.split(r"[^a-z]", subset.lower(), maxsplit=1)[0])
+
+
+def split_of_path(name: str) -> str | None:
+    """The outermost folder of a path that is called like a split."""
+    return next((folder for folder in name.split("/")[:-1] if given_split(folder)), None)
+
+
+def read_text(files: Files, name: str) -> str:
+    """The text of a UTF-8 file, with or without a byte order mark.
+
+    Raises:
+        InputError: naming the file and the line of the first byte that is not UTF-8, or is null.
+    """
+    return decode_text(files[name], name)
+
+
+def decode_text(content: bytes, name: str) -> str:
+    """As ``read_text``, of bytes that are here already."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # error.start counts from behind the byte order mark, error.object starts there too.
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
+        raise InputError(f"{name}:{line}: expected UTF-8, got the byte 0x{byte:02x}") from error
+    if (at := text.find("\0")) >= 0:
+        line = text.count("\n", 0, at) + 1
+        raise InputError(f"{name}:{line}: expected text, got a null byte")
+    return text
+
+
+class AudioFiles:
+    """Finds the recording that a manifest means, wherever it lies among the files."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._by_file_name: dict[str, list[str]] = defaultdict(list)
+        self._folders: set[str] = set()
+        for name in files:
+            if is_audio(name):
+                folder, _, file_name = name.rpartition("/")
+                self._by_file_name[file_name].append(name)
+                self._folders.add(folder)
+
+    def find(self, path: str, beside: str, place: str) -> tuple[str, str | None]:
+        """The file that ``path`` means, and what is wrong with it, None as a rule.
+
+        A path is relative to its manifest's folder, or to the source's. A corpus whose audio is
+        dealt to several folders may name one that isn't there, as ``audio/a.flac`` for
+        ``part_1/audio/a.flac`` or ``part_1/a.flac``: it is found if there is only one such file.
+
+        Args:
+            path: as the manifest has it.
+            beside: name of the manifest.
+            place: manifest, line and key, for messages.
+
+        Raises:
+            InputError: if the path is absolute, leaves the source's folder, or is no path.
+        """
+        path = safe_path(path, place)
+        folder = beside.rpartition("/")[0]
+        for name in (f"{folder}/{path}" if folder else path, path):
+            if name in self._files:
+                return name, None
+        named_folder, _, file_name = path.rpartition("/")
+        same_name = self._by_file_name.get(file_name, [])
+        found = [name for name in same_name if name.endswith(f"/{path}")]
+        if not found and not self._has_folder(named_folder, folder):
+            found = same_name
+        if len(found) == 1:
+            return found[0], None
+        got = f"{len(found)}: {', '.join(found[:3])}" if found else "none"
+        return path, f"{place}: expected one file {path!r} in the source, got {got}"
+
+    def _has_folder(self, named: str, manifest_folder: str) -> bool:
+        """Whether the folder is there: then another's file of the same name is another's."""
+        return bool(named) and not self._folders.isdisjoint(
+            {named, f"{manifest_folder}/{named}" if manifest_folder else named}
+        )
+
+    def __getitem__(self, name: str) -> bytes | Stored:
+        return stored(self._files, name)
+
+    def names(self) -> list[str]:
+        """The recordings, in the order of names."""
+        return sorted(name for names in self._by_file_name.values() for name in names)
+
+
+def safe_path(path: str, place: str) -> str:
+    """A manifest's path, if it stays in its folder; ``./`` and Windows' backslashes are mended.
+
+    Raises:
+        InputError: naming ``place``, what was expected and the path.
+    """
+    if _ADDRESS.match(path):
+        raise InputError(f"{place}: expected a path, got the address {path!r:.120}")
+    mended = path.replace("\\", "/")
+    if mended.startswith("/") or _DRIVE.match(mended):
+        raise InputError(
+            f"{place}: expected a path relative to the manifest, got the absolute {path!r:.120}"
+        )
+    parts = [part for part in mended.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise InputError(
+            f"{place}: expected a path inside the source's folder, got {path!r:.120}, "
+            "which leaves it"
+        )
+    if not parts:
+        raise InputError(f"{place}: expected a path, got {path!r}")
+    return "/".join(parts)

@@ -1,0 +1,195 @@
+"""A corpus as its source has it: files by name, untouched, in one tar; provenance beside it.
+
+The tar ends with a table of contents that has each file's SHA-256 (``asr/corpora/tar_index.py``).
+Reading a file checks its bytes against that hash. Code that asks for the hash alone trusts it
+unread, as DVC trusts the hash of the whole folder.
+"""
+
+import hashlib
+import io
+import tarfile
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from pydantic import Field, ValidationError
+
+from asr.core.errors import InputError, faults
+from asr.core.files import read_json, write_json
+from asr.core.schema import Schema
+from asr.corpora.recording import Files, Stored
+from asr.corpora.tar_index import NAME, Contents, forget_members, read_contents
+
+FILES = "files.tar"
+PROVENANCE = "source.json"
+
+
+def stored(files: Files, name: str) -> bytes | Stored:
+    """A recording's bytes, unread if ``files`` can tell their hash."""
+    return files.stored(name) if isinstance(files, RawFiles) else files[name]
+
+
+class Provenance(Schema):
+    """Where a corpus's files came from; ``source.json`` beside them.
+
+    Attributes:
+        kind: of the source, as in ``conf/sources.yaml``.
+        origin: ``package=version``, path or address.
+        sha256: of the package or archive, in hexadecimal; None where there is no such file.
+        license: SPDX identifier of the files' license.
+        num_files: files in the tar, so that a shortened tar is noticed.
+    """
+
+    kind: Literal["debian", "folder", "archive", "https", "hub", "sql"]
+    origin: str = Field(min_length=1)
+    sha256: str | None
+    license: str = Field(min_length=1)
+    num_files: int = Field(ge=1)
+
+
+def write_files(path: Path, files: Iterable[tuple[str, bytes]]) -> int:
+    """Write files to an uncompressed tar as they come, one in memory at a time.
+
+    The bytes depend on names and contents alone: no times, no owners. Uncompressed, since audio is
+    compressed already and a reader can then jump to any file.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        InputError: if a name comes twice, or is no UTF-8, so that no manifest could hold it.
+    """
+    seen: set[str] = set()
+    with (
+        tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar,
+        tempfile.TemporaryFile(dir=path.parent) as file,
+    ):
+        contents = Contents(file)
+        for name, content in files:
+            if name in seen:
+                raise InputError(f"{name}: the source has two files of this name")
+            try:
+                name.encode()
+            except UnicodeEncodeError as error:
+                raise InputError(f"{name!r}: expected a file name in UTF-8, got {error}") from error
+            if name == NAME:
+                raise InputError(f"{name}: a file of this name is the table of contents")
+            seen.add(name)
+            header = tarfile.TarInfo(name)
+            header.size = len(content)
+            tar.addfile(header, io.BytesIO(content))
+            forget_members(tar)
+            contents.add(name, tar.offset - _in_blocks(len(content)), content)
+        contents.write(tar)
+    return len(seen)
+
+
+def write_provenance(folder: Path, provenance: Provenance) -> None:
+    """Write ``source.json`` into a raw folder."""
+    write_json(folder / PROVENANCE, provenance.model_dump())
+
+
+def read_provenance(folder: Path) -> Provenance:
+    """Read ``source.json`` of a raw folder."""
+    path = folder / PROVENANCE
+    try:
+        return Provenance.model_validate(read_json(path))
+    except ValidationError as error:
+        raise InputError(f"{path}: {faults(error)[0]}") from error
+
+
+class RawFiles:
+    """The files of a raw folder: a read-only mapping from name to bytes, in the order of names.
+
+    Only names, places and hashes are held in memory; bytes are read when asked for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Index the tar of ``folder``.
+
+        Raises:
+            InputError: if the tar is not whole.
+        """
+        self._path = folder / FILES
+        self._file = self._path.open("rb")
+        self._reading = threading.Lock()
+        try:
+            places = read_contents(self._file, str(self._path))
+        except tarfile.TarError as error:
+            raise InputError(f"{self._path}: expected a whole tar, got {error}") from error
+        self._places = dict(sorted(places.items()))
+        # A tar that was cut between two files reads as a shorter tar without complaint.
+        if len(places) != (expected := read_provenance(folder).num_files):
+            raise InputError(f"{self._path}: expected {expected} files, got {len(places)}")
+
+    def __getitem__(self, name: str) -> bytes:
+        offset, size, sha256 = self._places[name]
+        with self._reading:  # the thread that hands work to other processes reads too
+            self._file.seek(offset)
+            content = self._file.read(size)
+        if len(content) != size:
+            raise InputError(f"{self._path}: {name}: expected {size} bytes, got {len(content)}")
+        if sha256 and (got := hashlib.sha256(content).digest()) != sha256:
+            raise InputError(
+                f"{self._path}: {name}: expected SHA-256 {sha256.hex()}, got {got.hex()}; "
+                "was it changed since fetch wrote it?"
+            )
+        return content
+
+    def stored(self, name: str) -> bytes | Stored:
+        """As the mapping, but unread if the table of contents has the file's hash."""
+        _, size, sha256 = self._places[name]
+        return Stored(self, name, size, sha256) if sha256 else self[name]
+
+    def open(self, name: str) -> BinaryIO:
+        """A file to read in parts: a large one need not fit into memory. Close it after use."""
+        offset, size, _ = self._places[name]
+        return io.BufferedReader(_Section(self._path, offset, size), 1 << 16)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+class _Section(io.RawIOBase):
+    """A stretch of a file as if it were a file."""
+
+    def __init__(self, path: Path, offset: int, size: int) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._offset, self._size, self._position = offset, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise OSError(f"seek to {start + offset}, before the file's beginning")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        size = min(len(buffer), max(0, self._size - self._position))
+        self._file.seek(self._offset + self._position)
+        size = self._file.readinto(memoryview(buffer)[:size])
+        self._position += size
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _in_blocks(size: int) -> int:
+    """Bytes that a file of ``size`` takes in a tar."""
+    return -(-size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE

@@ -1,0 +1,192 @@
+"""Tables that corpora come with: CSV, TSV, JSON Lines or a JSON list; one row a recording.
+
+A fault names file, line and key. A byte order mark and Windows' line ends are no faults.
+"""
+
+import csv
+import gzip
+import io
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from asr.core.errors import InputError
+from asr.corpora.paths import decode_text
+from asr.corpora.recording import Files
+
+TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".jsonl.gz")
+MAX_UNPACKED_BYTES = 1 << 30  # of a compressed table; a million lines with word times are half
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table.
+
+    Attributes:
+        file: the table's name in the source.
+        place: file and line, for messages.
+        values: by column; of CSV and TSV all are text.
+    """
+
+    file: str
+    place: str
+    values: dict[str, Any]
+
+
+def read_rows(files: Files, name: str) -> Iterator[Row]:
+    """The rows of a table, in its order; the format is told by the name's ending.
+
+    Raises:
+        InputError: naming file, line, and key where there is one.
+    """
+    content = gunzip(files[name], name) if name.endswith(".gz") else files[name]
+    plain = name.removesuffix(".gz")
+    if plain.endswith(".csv"):
+        yield from _read_csv(content, name)
+    elif plain.endswith(".tsv"):
+        yield from _read_tsv(content, name)
+    elif content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
+        yield from _read_list(content, name)
+    else:
+        yield from _read_lines(content, name)
+
+
+def gunzip(content: bytes, name: str) -> bytes:
+    """What a .gz holds.
+
+    Raises:
+        InputError: if it is damaged, or unpacks to more than ``MAX_UNPACKED_BYTES``.
+    """
+    try:
+        with gzip.open(io.BytesIO(content)) as file:
+            unpacked = file.read(MAX_UNPACKED_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InputError(f"{name}: expected a whole .gz, got {error}") from error
+    if len(unpacked) > MAX_UNPACKED_BYTES:
+        raise InputError(f"{name}: expected at most {MAX_UNPACKED_BYTES} bytes unpacked, got more")
+    return unpacked
+
+
+def parse_json(text: str, place: str) -> Any:
+    """JSON as its standard has it: no NaN, no key twice, text that can be written as UTF-8.
+
+    Raises:
+        InputError: naming ``place`` and what was found.
+    """
+    try:
+        value = _JSON.decode(text)
+    except RecursionError as error:
+        raise InputError(f"{place}: expected JSON, got it nested too deep") from error
+    except ValueError as error:
+        raise InputError(f"{place}: expected JSON, got {str(error)[:160]}") from error
+    # Looking at each text takes longer than parsing; what can't be stored is escaped, or seen here.
+    if "\\u" in text or _UNSTORABLE.search(text):
+        _check_texts(value, place)
+    return value
+
+
+def _no_constant(constant: str) -> Any:
+    raise ValueError(f"{constant}, which is no JSON number")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {next(k for k in keys if keys.count(k) > 1)!r:.80} twice")
+    return found
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_object)
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def _check_texts(value: Any, place: str) -> None:
+    """Null bytes and halves of a letter can be written in JSON and nowhere after it."""
+    waiting = [(place, value)]
+    while waiting:
+        where, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(where, key) for key in value]
+            waiting += [(f"{where}: {key!r:.80}", item) for key, item in value.items()]
+        elif isinstance(value, list):
+            waiting += [(where, item) for item in value]
+        elif isinstance(value, str):
+            check_text(value, where)
+
+
+def check_text(value: str, where: str) -> None:
+    """Refuse text that can't be stored.
+
+    Raises:
+        InputError: naming where it stands.
+    """
+    if "\0" in value:
+        raise InputError(f"{where}: expected text, got a null byte in {value!r:.80}")
+    if _UNSTORABLE.search(value):
+        raise InputError(f"{where}: expected text, got half a letter in {value!r:.80}")
+
+
+def _read_lines(content: bytes, name: str) -> Iterator[Row]:
+    # str.splitlines would also split at U+2028, which JSON allows inside a text.
+    for number, line in enumerate(decode_text(content, name).split("\n"), start=1):
+        if line.strip(" \t\r"):
+            yield _row(name, f"{name}:{number}", parse_json(line, f"{name}:{number}"))
+
+
+def _read_list(content: bytes, name: str) -> Iterator[Row]:
+    rows = parse_json(decode_text(content, name), name)
+    for number, values in enumerate(rows, start=1):
+        yield _row(name, f"{name}: item {number}", values)
+
+
+def _row(name: str, place: str, values: Any) -> Row:
+    if not isinstance(values, dict):
+        raise InputError(f"{place}: expected an object, got {values!r:.80}")
+    return Row(name, place, values)
+
+
+def _read_csv(content: bytes, name: str) -> Iterator[Row]:
+    text = decode_text(content, name)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # the module's is for all readers
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header: list[str] | None = None
+    try:
+        for cells in reader:
+            if not cells:
+                continue  # an empty line
+            place = f"{name}:{reader.line_num}"
+            if header is None:
+                header = _header(cells, place)
+            else:
+                yield _cells(name, place, header, cells)
+    except csv.Error as error:
+        raise InputError(f"{name}:{reader.line_num}: expected CSV, got {error}") from error
+
+
+def _read_tsv(content: bytes, name: str) -> Iterator[Row]:
+    """Tabs without quotes, as Common Voice writes them: a quote is part of a sentence."""
+    header: list[str] | None = None
+    for number, line in enumerate(decode_text(content, name).split("\n"), start=1):
+        if line := line.removesuffix("\r"):
+            cells, place = line.split("\t"), f"{name}:{number}"
+            if header is None:
+                header = _header(cells, place)
+            else:
+                yield _cells(name, place, header, cells)
+
+
+def _header(cells: list[str], place: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    if twice := sorted({repr(n) for n in names if n and names.count(n) > 1}):
+        raise InputError(f"{place}: expected columns of different names, got {twice[0]:.80} twice")
+    return names
+
+
+def _cells(name: str, place: str, header: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(header):
+        raise InputError(f"{place}: expected {len(header)} columns, got {len(cells)}")
+    return Row(name, place, {k: v for k, v in zip(header, cells, strict=True) if k})

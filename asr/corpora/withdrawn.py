@@ -1,0 +1,132 @@
+"""Recordings that a speaker or a source has withdrawn: which they are, and how fetch drops them.
+
+A corpus with a rule under ``withdrawn`` keeps no file as its source has it, since a table names
+everybody. fetch reads it, and writes what is left: the recordings' audio, and ``recordings.jsonl``
+with what the source says of each. Of a withdrawn recording that holds the hash of its id, for
+prepare to list it in the rejects.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from asr.core.errors import InputError
+from asr.corpora.params import Corpus, Withdrawn
+from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
+from asr.corpora.recording import Recording, Segment
+from asr.corpora.tables import parse_json
+from asr.corpus_formats import corpus_format
+
+KEPT = "recordings.jsonl"
+
+
+def is_withdrawn(
+    withdrawn: Withdrawn, speaker_id: str | None, source: str, attributes: dict[str, str]
+) -> bool:
+    """Whether an utterance with these fields is withdrawn.
+
+    Args:
+        withdrawn: of its corpus.
+        speaker_id: who speaks, if that is known.
+        source: origin and file, as in a manifest.
+        attributes: what else the source says.
+    """
+    if speaker_id in withdrawn.speakers:
+        return True
+    names = [source, attributes.get("source_url", "")]
+    # An origin such as an address holds colons, and so may a file's name.
+    names += [source[at + 1 :] for at, letter in enumerate(source) if letter == ":"]
+    return any(fnmatchcase(name, pattern) for pattern in withdrawn.sources for name in names)
+
+
+def is_named(withdrawn: Withdrawn, recording: Recording, origin: str) -> bool:
+    """Whether a rule names this recording, of a source called ``origin``."""
+    source = f"{origin}:{recording.file}"
+    return is_withdrawn(withdrawn, recording.speaker_id, source, recording.attributes)
+
+
+def hash_of_id(utterance_id: str) -> str:
+    """What is written down of a withdrawn utterance: who knows its id finds it, nobody else."""
+    return hashlib.sha256(utterance_id.encode()).hexdigest()
+
+
+def read_recordings(raw: Path, line: Corpus) -> Iterator[Recording]:
+    """The recordings of a raw folder, of the withdrawn ones that they are.
+
+    Args:
+        raw: folder that fetch wrote.
+        line: the corpus's, in ``params.yaml``.
+    """
+    if (raw / KEPT).is_file():
+        return _read_kept(raw)
+    return corpus_format(line.format).read(RawFiles(raw), line.language, line.columns)
+
+
+def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenance) -> None:
+    """Rewrite a raw folder, as the source has it, so that it holds nothing of what is withdrawn.
+
+    Raises:
+        InputError: if nothing else is left, or one file holds withdrawn recordings and others.
+    """
+    recordings = corpus_format(line.format).read(RawFiles(folder), line.language, line.columns)
+    beside = folder / f".{FILES}.partial"
+    with (folder / KEPT).open("w", encoding="utf-8", newline="\n") as described:
+
+        def kept() -> Iterator[tuple[str, bytes]]:
+            gone: set[str] = set()
+            stored: set[str] = set()
+            for one in recordings:
+                if is_named(line.withdrawn, one, provenance.origin):
+                    gone.add(one.file)
+                    row: dict[str, Any] = {"withdrawn": hash_of_id(f"{corpus}/{one.name}")}
+                else:
+                    row = {"id": f"{corpus}/{one.name}"} | asdict(one)
+                    del row["audio"], row["withdrawn"]
+                    if one.audio and one.file not in stored:
+                        stored.add(one.file)
+                        yield one.file, bytes(one.audio)
+                described.write(json.dumps(row, ensure_ascii=False) + "\n")
+            if shared := sorted(gone & stored):
+                raise InputError(
+                    f"corpora.{corpus}: withdrawn: {shared[0]}: expected a file that is withdrawn "
+                    "as a whole, got one that others speak in too; cut it at the source"
+                )
+
+        num_files = write_files(beside, kept())
+    if not num_files:
+        raise InputError(
+            f"corpora.{corpus}: withdrawn: nothing is left of the corpus; take its line out of "
+            "params.yaml"
+        )
+    beside.replace(folder / FILES)
+    write_provenance(folder, provenance.model_copy(update={"num_files": num_files}))
+
+
+def _read_kept(raw: Path) -> Iterator[Recording]:
+    files = RawFiles(raw)
+    with (raw / KEPT).open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            place = f"{raw / KEPT}:{number}"
+            row = parse_json(line, place)
+            try:
+                if name := row.pop("withdrawn", None):
+                    name = f"withdrawn-{name}"
+                    yield Recording(name, None, b"", name, withdrawn=True)
+                    continue
+                del row["id"]
+                row["segments"] = tuple(Segment(**one) for one in row["segments"])
+                there = row["file"] in files  # not so where it could not be read
+                yield Recording(audio=files.stored(row["file"]) if there else b"", **row)
+            except (AttributeError, KeyError, TypeError) as error:
+                raise InputError(f"{place}: expected a recording, got {error!r}") from error
+
+
+def withdrawn_among(
+    raw: Path, line: Corpus, withdrawn: Withdrawn, origin: str
+) -> Iterable[Recording]:
+    """The recordings of a raw folder that a rule names."""
+    return (one for one in read_recordings(raw, line) if is_named(withdrawn, one, origin))

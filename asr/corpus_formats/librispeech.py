@@ -1,0 +1,76 @@
+"""LibriSpeech's layout: ``train-clean-100/103/1240/103-1240.trans.txt`` beside its recordings.
+
+A line of it is ``103-1240-0000 CHAPTER ONE``, spoken in ``103-1240-0000.flac`` (or another audio
+file of that name); 103 is the speaker, 103-1240 the chapter, a session. ``SPEAKERS.TXT`` tells who
+is a woman (F) and who is a man (M).
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from asr.core.errors import InputError
+from asr.corpora.columns import Columns, Recordings, no_columns
+from asr.corpora.paths import is_audio, is_visible, read_text, stem
+from asr.corpora.raw_folder import stored
+from asr.corpora.recording import Files, Recording
+from asr.corpora.tables import Row
+
+_ID = re.compile(r"(?P<session>(?P<speaker>[^-\s]+)-[^-\s]+)-[^-\s]+")
+
+
+def wants(name: str, language: str) -> bool:
+    """Whether ``name`` is a recording, a table of transcripts or the table of speakers."""
+    tables = (".trans.txt", "SPEAKERS.TXT")
+    return is_audio(name) or (is_visible(name) and name.endswith(tables))
+
+
+def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
+    """Chapter by chapter in the order of names, each in its own order."""
+    no_columns(columns, "librispeech")
+    tables = [name for name in files if name.endswith(".trans.txt")]
+    if not tables:
+        raise InputError("expected transcripts whose name ends in .trans.txt, got no such file")
+    audio = {stem(name): name for name in files if is_audio(name)}
+    sexes = _sexes(files)
+    recordings = Recordings(files, {})
+    for table in tables:
+        for number, line in enumerate(read_text(files, table).split("\n"), start=1):
+            if line.strip():
+                known = _line(line, table, f"{table}:{number}", audio)
+                sex = sexes.get(known["speaker_id"])
+                row = Row(table, f"{table}:{number}", {"sex": sex})
+                file = known["file"]
+                sound = b"" if known["fault"] else stored(files, file)
+                yield recordings.described(row, audio=sound, **known)
+
+
+def _line(line: str, table: str, place: str, audio: dict[str, str]) -> dict[str, Any]:
+    """What one line says of its recording."""
+    utterance_id, _, text = line.strip().partition(" ")
+    if not (match := _ID.fullmatch(utterance_id)) or "/" in utterance_id:
+        raise InputError(
+            f"{place}: expected speaker-chapter-number and a sentence, got {line!r:.80}"
+        )
+    path = f"{table.rpartition('/')[0]}/{utterance_id}".removeprefix("/")
+    fault = None if path in audio else f"{place}: expected a recording {path}.flac, got none"
+    return {
+        "name": utterance_id,
+        "text": text.strip(),
+        "file": audio.get(path, path),
+        "fault": fault,
+        "speaker_id": match["speaker"],
+        "session_id": match["session"],
+    }
+
+
+def _sexes(files: Files) -> dict[str, str]:
+    """From lines as ``14   | F | train-clean-360  | 25.03 | Kristin LeMoine``."""
+    found = {}
+    for name in files:
+        if name.endswith("SPEAKERS.TXT"):
+            for line in read_text(files, name).split("\n"):
+                cells = [cell.strip() for cell in line.split("|")]
+                if not line.startswith(";") and len(cells) > 1 and cells[1] in ("F", "M"):
+                    found[cells[0]] = cells[1]
+    return found

@@ -1,0 +1,1 @@
+"""CPU, GPU or MPS: which one, and whose turn it is."""

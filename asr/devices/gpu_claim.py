@@ -1,0 +1,106 @@
+"""A GPU of its own for each process: who finds all of them taken waits.
+
+DVC's queue runs ``-j N`` experiments at once and assigns no GPUs. So a process locks a file for its
+GPU, in the machine's own folder for temporary files; the kernel frees the lock however the process
+ends. Must be called before CUDA is, which reads ``CUDA_VISIBLE_DEVICES`` once.
+"""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import MutableMapping
+from pathlib import Path
+
+from asr.core.errors import InputError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+POLL_S = 1.0
+
+_held: dict[str, int] = {}  # file descriptors of locks, by GPU, for the life of the process
+
+
+def claim_gpus(count: int = 1, folder: Path | None = None) -> list[str]:
+    """Lock ``count`` GPUs for the life of this process and let CUDA see no other.
+
+    All or none at a time, so that two that want two never wait for each other. Waits until so many
+    are free. Does nothing where there is no GPU, nor in a process that a launcher such as torchrun
+    started: the launcher's GPUs are its. A second call returns what the first one got.
+
+    Args:
+        count: of GPUs.
+        folder: where lock files lie; the machine's temporary folder unless a test has its own.
+
+    Raises:
+        InputError: if the machine, or ``CUDA_VISIBLE_DEVICES``, has fewer than ``count``.
+    """
+    if _held or "LOCAL_RANK" in os.environ:
+        return list(_held)
+    ids = visible_gpus(os.environ)
+    if not ids:
+        return []
+    if len(ids) < count:
+        raise InputError(f"expected {count} GPUs, got {len(ids)}: {', '.join(ids)}")
+    folder = folder or Path(tempfile.gettempdir())
+    told = False
+    while not (locks := _locked(ids, count, folder)):
+        if not told:
+            print(f"waiting for {count} of {len(ids)} GPUs, they are taken", file=sys.stderr)
+            told = True
+        time.sleep(POLL_S)
+    _held.update(locks)
+    os.environ[VISIBLE] = ",".join(locks)
+    return list(locks)
+
+
+def visible_gpus(environment: MutableMapping[str, str]) -> list[str]:
+    """UUIDs of the machine's GPUs, of those alone that ``CUDA_VISIBLE_DEVICES`` names if it is set.
+
+    A name there that is no GPU's index, such as a slice's UUID, is taken as it is.
+    """
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
+    listed = subprocess.run(query, capture_output=True, text=True, check=False)
+    if listed.returncode != 0:
+        return []  # a driver without a GPU
+    uuid_by_index = dict(line.split(", ") for line in listed.stdout.strip().splitlines())
+    if VISIBLE not in environment:
+        return list(uuid_by_index.values())
+    names = [name.strip() for name in environment[VISIBLE].split(",") if name.strip()]
+    return [uuid_by_index.get(name, name) for name in names if name != "-1"]
+
+
+def _locked(ids: list[str], count: int, folder: Path) -> dict[str, int]:
+    """Locks on ``count`` of the GPUs; on none if fewer are free."""
+    locks: dict[str, int] = {}
+    turn = _opened(folder / "mothertongue-gpus.lock")
+    # One looks at a time, or two that want two could each find one taken for ever.
+    fcntl.flock(turn, fcntl.LOCK_EX)
+    for gpu in ids:
+        if len(locks) == count:
+            break
+        lock = _opened(folder / f"mothertongue-gpu-{gpu}.lock")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+        else:
+            locks[gpu] = lock
+    if len(locks) < count:
+        for lock in locks.values():
+            os.close(lock)
+        locks = {}
+    os.close(turn)
+    return locks
+
+
+def _opened(path: Path) -> int:
+    """A descriptor to lock by; reading is enough, for the file may be another user's."""
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)

@@ -1,0 +1,1 @@
+"""Prepared data in the forms that other tools read."""

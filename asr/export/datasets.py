@@ -1,0 +1,171 @@
+"""Prepared utterances in the forms that other tools train from: 16-bit audio and a manifest.
+
+The audio is what this repository trains on, sample by sample, so its SHA-256 stays the same.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asr.core.errors import InputError
+from asr.core.files import whole_folder
+from asr.utterances.shards import read_waveforms
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
+
+CLIPS_AT_ONCE = 256  # of 30 s: 250 MB
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a tool wants its data; ``{split}`` in a path is the split's name.
+
+    Attributes:
+        manifest: its path in the export.
+        audio: the folder of the audio files, from the manifest's folder.
+        ending: of audio files.
+        line: what the manifest says of an utterance, given its file from the manifest's folder.
+        absolute: whether that path is an absolute one instead.
+    """
+
+    manifest: str
+    audio: str
+    ending: str
+    line: Callable[[Utterance, str], Line]
+    absolute: bool = False
+
+
+def export(
+    form: Form, splits: Mapping[str, Sequence[Utterance]], prepared: Path, out: Path
+) -> None:
+    """Write each split's audio and manifest below ``out``.
+
+    Raises:
+        InputError: if ``out`` has something in it, or the audio is not the manifest's.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: expected a folder that is new or empty, got one with files in it")
+    with whole_folder(out) as beside:
+        for split, utterances in splits.items():
+            manifest = Path(form.manifest.format(split=split))
+            audio = form.audio.format(split=split)
+            (beside / manifest.parent / audio).mkdir(parents=True, exist_ok=True)
+            lines = []
+            for utterance, waveform in _clips(prepared, utterances):
+                path = f"{audio}/{_file_name(utterance.id)}.{form.ending}".removeprefix("./")
+                _write_audio(beside / manifest.parent / path, waveform)
+                named = str(out.resolve() / manifest.parent / path) if form.absolute else path
+                lines.append(form.line(utterance, named))
+            _write_manifest(beside / manifest, lines)
+
+
+def _clips(prepared: Path, utterances: Sequence[Utterance]) -> Iterator[tuple[Utterance, Waveform]]:
+    for start in range(0, len(utterances), CLIPS_AT_ONCE):
+        some = utterances[start : start + CLIPS_AT_ONCE]
+        yield from zip(some, read_waveforms(prepared, some), strict=True)
+
+
+def _file_name(utterance_id: str) -> str:
+    """A name that every file system takes and no other id has: ``be_birds_crow-1f3a5b7c``."""
+    readable = re.sub(r"[^A-Za-z0-9]+", "_", utterance_id).strip("_")[:80]
+    return f"{readable}-{hashlib.sha256(utterance_id.encode()).hexdigest()[:12]}"
+
+
+def _write_audio(path: Path, waveform: Waveform) -> None:
+    import soundfile
+
+    soundfile.write(path, to_int16(waveform), SAMPLE_RATE, subtype="PCM_16")
+
+
+def _write_manifest(path: Path, lines: Sequence[Line]) -> None:
+    if path.suffix != ".csv":
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    else:
+        table = io.StringIO()
+        columns = list(dict.fromkeys(key for line in lines for key in line))
+        writer = csv.DictWriter(table, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+        text = table.getvalue()
+    path.write_text(text, encoding="utf-8", newline="")
+
+
+def _known(line: Line) -> Line:
+    return {key: value for key, value in line.items() if value is not None}
+
+
+def _more(utterance: Utterance, line: Line) -> Line:
+    """The free attributes too, but for those that would hide a column."""
+    return {k: v for k, v in utterance.attributes.items() if k not in line and k != "split"} | line
+
+
+def _qwen3_asr(utterance: Utterance, path: str) -> Line:
+    name = language_name(utterance.language)
+    return {"audio": path, "text": f"language {name}<asr_text>{utterance.text}"}
+
+
+def _nemo(utterance: Utterance, path: str) -> Line:
+    return _known(
+        {
+            "audio_filepath": path,
+            "text": utterance.text,
+            "duration": utterance.duration_s,
+            "lang": utterance.language,
+            "speaker": utterance.speaker_id,
+            "id": utterance.id,
+        }
+    )
+
+
+def _audiofolder(utterance: Utterance, path: str) -> Line:
+    line = {
+        "file_name": path,
+        "transcription": utterance.text,
+        "id": utterance.id,
+        "language": utterance.language,
+        "speaker_id": utterance.speaker_id,
+        "session_id": utterance.session_id,
+        "license": utterance.license,
+    }
+    return _more(utterance, line)
+
+
+def _drivendata(utterance: Utterance, path: str) -> Line:
+    line = {
+        "utterance_id": utterance.id,
+        "child_id": utterance.speaker_id,
+        "session_id": utterance.session_id,
+        "audio_path": path,
+        "audio_duration_sec": utterance.duration_s,
+        "orthographic_text": utterance.text,
+    }
+    return _more(utterance, line)
+
+
+def language_name(code: str) -> str:
+    """The English name of a language: ``he`` is Hebrew.
+
+    Raises:
+        InputError: if Whisper's list, the longest that models here share, has no such code.
+    """
+    from transformers.models.whisper.tokenization_whisper import LANGUAGES
+
+    if code not in LANGUAGES:
+        raise InputError(f"language: expected a code that has a name, got {code!r}")
+    return str(LANGUAGES[code]).title()
+
+
+FORMS = {
+    "audiofolder": Form("{split}/metadata.csv", ".", "wav", _audiofolder),
+    "drivendata": Form("{split}.jsonl", "audio", "flac", _drivendata),
+    "nemo": Form("{split}_manifest.json", "audio/{split}", "wav", _nemo),
+    "qwen3_asr": Form("{split}.jsonl", "audio/{split}", "wav", _qwen3_asr, absolute=True),
+}

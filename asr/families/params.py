@@ -1,0 +1,12 @@
+"""Which model is tuned: a block of ``conf/models.yaml``."""
+
+from pydantic import Field
+
+from asr.core.schema import Schema
+
+
+class ModelParams(Schema):
+    """Section ``model``."""
+
+    family: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

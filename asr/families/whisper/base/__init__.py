@@ -1,0 +1,1 @@
+"""Whisper's weights as files: brought, checked, converted."""

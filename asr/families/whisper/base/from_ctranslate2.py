@@ -1,0 +1,199 @@
+"""A CTranslate2 Whisper folder, converted back to transformers without loss.
+
+It undoes ``WhisperLoader`` (ctranslate2, ``converters/transformers.py``): every variable is used
+exactly once, every parameter set exactly once, every shape checked. float16 and bfloat16 become the
+same numbers in float32; int8 and int16 become ``weight / scale``, what CTranslate2 dequantises to.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import (
+    WhisperConfig,
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+)
+
+from asr.core.errors import InputError
+from asr.core.files import read_json
+from asr.families.whisper.base.ctranslate2_format import Model, read_model
+from asr.families.whisper.base.ctranslate2_names import (
+    NO_PARAMETER,
+    PROJECTION,
+    REVISION,
+    SPEC,
+    stacked_parameters,
+)
+from asr.families.whisper.base.vocabulary import generation_config, read_tokenizer
+from asr.families.whisper.model.model import save
+
+Array = NDArray[np.float32]
+
+# Switches of CTranslate2's general decoder, and the value each has in a Whisper. The two alignment
+# defaults are those of every model; what alibi would do is without effect, alibi being off.
+SETTINGS: dict[str, tuple[float, ...]] = {
+    "decoder/activation": (3,),  # GELU
+    "decoder/alibi": (0,),
+    "decoder/alibi_use_positive_positions": (0, 1),
+    "decoder/alignment_heads": (1,),
+    "decoder/alignment_layer": (-1,),
+    "decoder/pre_norm": (1,),
+    "decoder/scale_alibi": (0, 1),
+    "decoder/scale_embeddings": (0, 1),  # a flag that is off, or a factor that is 1
+    "decoder/start_from_zero_embedding": (0,),
+}
+
+
+def convert(folder: Path, out: Path) -> None:
+    """Write the CTranslate2 Whisper of ``folder`` as a plain transformers folder into ``out``.
+
+    Raises:
+        InputError: naming the file and tensor that is missing, unknown or of another shape.
+    """
+    files = {name: folder / name for name in ("model.bin", "config.json", "tokenizer.json")}
+    for path in files.values():
+        if not path.is_file():
+            there = sorted(file.name for file in folder.iterdir())
+            raise InputError(f"{path}: a CTranslate2 Whisper needs it, the folder has {there}")
+    variables = Variables(files["model.bin"])
+    config, parameters = read_parameters(variables)
+    tokenizer = read_tokenizer(files["tokenizer.json"], config.vocab_size)
+    generation = generation_config(
+        tokenizer,
+        config.max_target_positions,
+        read_json(files["config.json"]),
+        files["config.json"],
+    )
+    for key in ("bos", "eos", "pad", "decoder_start"):
+        setattr(config, f"{key}_token_id", getattr(generation, f"{key}_token_id"))
+    # They belong to the generation config; the model's would be the English-only defaults.
+    config.suppress_tokens = config.begin_suppress_tokens = None
+
+    model = build_model(config, parameters, files["model.bin"])
+    model.generation_config = generation
+    extractor = WhisperFeatureExtractor(config.num_mel_bins)  # type: ignore[no-untyped-call]
+    save(model, WhisperProcessor(extractor, tokenizer), out)  # type: ignore[no-untyped-call]
+
+
+class Variables:
+    """The variables of a ``model.bin``, each to be taken once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.model: Model = read_model(path)
+        if (self.model.spec, self.model.revision) != (SPEC, REVISION):
+            got = f"{self.model.spec} revision {self.model.revision}"
+            raise InputError(f"{path}: expected {SPEC} revision {REVISION}, got {got}")
+        self.left = {*self.model.variables, *self.model.aliases}
+
+    def take(self, name: str) -> Array:
+        """The variable, or the one it is an alias of, in float32 and no longer quantised."""
+        if name not in self.left:
+            raise InputError(f"{self.path}: missing variable {name}")
+        self.left.remove(name)
+        shared = self.model.aliases.get(name, name)
+        value = self.model.variables[shared].float32()
+        scale_name = f"{shared}_scale"
+        if scale_name not in self.model.variables:
+            return value
+        self.left.discard(scale_name)
+        scale = self.model.variables[scale_name].float32()
+        # int8 has one scale a row, int16 one for all (``LayerSpec._quantize``).
+        if scale.shape not in ((), value.shape[:1]):
+            expected = f"() or {value.shape[:1]}"
+            raise InputError(
+                f"{self.path}: {scale_name}: expected shape {expected}, got {scale.shape}"
+            )
+        value /= scale.reshape(scale.shape + (1,) * (value.ndim - 1)) if scale.ndim else scale
+        return value
+
+    def count_layers(self, scope: str) -> int:
+        """Layers of ``encoder`` or ``decoder``, at least 1: so a model without any lacks one."""
+        count = 0
+        while any(name.startswith(f"{scope}/layer_{count}/") for name in self.left):
+            count += 1
+        return max(count, 1)
+
+
+def read_parameters(variables: Variables) -> tuple[WhisperConfig, dict[str, Array]]:
+    """The sizes and the parameters, under transformers' names, of all of ``variables``.
+
+    Raises:
+        InputError: if one is missing, or left over, or a switch is set as in no Whisper.
+    """
+    sizes: dict[str, Any] = {}
+    for scope in ("encoder", "decoder"):
+        sizes[f"{scope}_attention_heads"] = int(variables.take(f"{scope}/num_heads").item())
+        sizes[f"{scope}_layers"] = variables.count_layers(scope)
+    table = stacked_parameters(sizes["encoder_layers"], sizes["decoder_layers"])
+    parameters: dict[str, Array] = {}
+    for name, stacked in table.items():
+        parameters |= _parts(variables, name, stacked)
+    for scope in ("encoder", "decoder"):
+        sizes[f"{scope}_ffn_dim"] = parameters[f"model.{scope}.layers.0.fc1.bias"].size
+    embedding = parameters["model.decoder.embed_tokens.weight"]
+    if not np.array_equal(variables.take(PROJECTION), embedding):
+        got = "an output projection of its own"
+        raise InputError(f"{variables.path}: {PROJECTION}: expected the embedding, got {got}")
+    _check_settings(variables)
+    if variables.left:
+        raise InputError(f"{variables.path}: unknown variables {sorted(variables.left)}")
+    config = WhisperConfig(
+        vocab_size=embedding.shape[0],
+        d_model=embedding.shape[1],
+        num_mel_bins=parameters["model.encoder.conv1.weight"].shape[1],
+        max_source_positions=parameters["model.encoder.embed_positions.weight"].shape[0],
+        max_target_positions=parameters["model.decoder.embed_positions.weight"].shape[0],
+        dtype="float32",
+        **sizes,
+    )
+    return config, parameters
+
+
+def build_model(
+    config: WhisperConfig, parameters: dict[str, Array], source: Path
+) -> WhisperForConditionalGeneration:
+    """The model with exactly these parameters; a name or shape that isn't its own is an error."""
+    # On the meta device nothing is allocated or initialised: the arrays become the parameters.
+    with torch.device("meta"):
+        model = WhisperForConditionalGeneration(config)
+    expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    del expected["proj_out.weight"]  # the embedding, tied below
+    for name in sorted(expected.keys() | parameters.keys()):
+        got = parameters[name].shape if name in parameters else None
+        if got != expected.get(name):
+            raise InputError(f"{source}: {name}: expected shape {expected.get(name)}, got {got}")
+    tensors = {name: torch.from_numpy(value) for name, value in parameters.items()}
+    model.load_state_dict(tensors, strict=False, assign=True)
+    model.tie_weights()
+    return model
+
+
+def _parts(variables: Variables, name: str, stacked: tuple[str, ...]) -> dict[str, Array]:
+    array = variables.take(name)
+    if len(stacked) == 1:
+        return {stacked[0]: array}
+    if array.shape[0] % len(stacked):
+        linear, projections = name.rpartition("/")[0], [name.split(".")[-2] for name in stacked]
+        rows = "+".join(projection.removesuffix("_proj") for projection in projections)
+        raise InputError(
+            f"{variables.path}: {linear}: expected rows for {rows}, got {array.shape[0]}"
+        )
+    parts = dict(zip(stacked, np.split(array, len(stacked)), strict=True))
+    for parameter in [one for one in stacked if one.endswith(NO_PARAMETER)]:
+        if parts.pop(parameter).any():
+            # Transformers would have nowhere to put it.
+            raise InputError(f"{variables.path}: {name}: expected 0 for the key, got another")
+    return parts
+
+
+def _check_settings(variables: Variables) -> None:
+    # Which of them a file has depends on the CTranslate2 that wrote it.
+    for name in sorted(SETTINGS.keys() & variables.left):
+        got = variables.take(name).item()
+        if got not in SETTINGS[name]:
+            raise InputError(f"{variables.path}: {name}: expected {SETTINGS[name]}, got {got}")

@@ -1,0 +1,111 @@
+"""What a Whisper vocabulary says of the model: its tokenizer and its generation config."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken
+from transformers import GenerationConfig, WhisperTokenizer
+
+from asr.core.errors import InputError
+from asr.core.files import read_json
+from asr.families.whisper.tokens import timestamp_tokens
+
+# openai/whisper's ``Whisper.is_multilingual`` and CTranslate2's go by this size; an English-only
+# vocabulary is smaller by one, and names the languages too, so its tokens don't tell.
+MIN_MULTILINGUAL_SIZE = 51865
+
+END = "<|endoftext|>"
+START = "<|startoftranscript|>"
+NO_TIMESTAMPS = "<|notimestamps|>"
+TIMESTAMP = re.compile(r"<\|\d+\.\d\d\|>")
+LANGUAGE = re.compile(r"<\|[a-z]{2,3}\|>")
+
+# A first timestamp of at most 1 s, in steps of 0.02 s: openai/whisper's ``max_initial_timestamp``.
+MAX_INITIAL_TIMESTAMP_INDEX = 50
+
+
+def read_tokenizer(path: Path, vocab_size: int) -> WhisperTokenizer:
+    """Restore a tokenizer from a bare ``tokenizer.json``.
+
+    The file marks its special tokens, but transformers wants a list of them beside it: without, it
+    counts timestamps from the wrong token and has no pad. Older files end at ``<|notimestamps|>``;
+    the timestamps are then added up to ``vocab_size``, as CTranslate2's converter does for its own
+    vocabulary.
+
+    Raises:
+        InputError: if a token of Whisper's is missing or the vocabulary is larger than the model's.
+    """
+    added = sorted(read_json(path)["added_tokens"], key=lambda token: int(token["id"]))
+    special = [
+        token["content"]
+        for token in added
+        if token["special"]
+        and token["content"] != END
+        and not TIMESTAMP.fullmatch(token["content"])
+    ]
+    for token in (START, "<|transcribe|>", "<|translate|>", NO_TIMESTAMPS):
+        if token not in special:
+            raise InputError(f"{path}: expected the special token {token}, got {special}")
+    tokenizer = WhisperTokenizer(
+        tokenizer_file=str(path), extra_special_tokens=special, pad_token=END
+    )
+    timestamps = timestamp_tokens(vocab_size - len(tokenizer))
+    tokenizer.add_tokens([AddedToken(token, special=False) for token in timestamps])
+    if len(tokenizer) != vocab_size:
+        raise InputError(
+            f"{path}: expected {vocab_size} tokens, as the model, got {len(tokenizer)}"
+        )
+    return tokenizer
+
+
+def generation_config(
+    tokenizer: WhisperTokenizer, max_length: int, settings: dict[str, Any], source: Path
+) -> GenerationConfig:
+    """Complete generation config, with what openai's own folders on the hub hold.
+
+    Args:
+        tokenizer: as ``read_tokenizer`` returns it.
+        max_length: positions of the decoder.
+        settings: CTranslate2's ``config.json``.
+        source: that file, for messages.
+
+    Raises:
+        InputError: if ``settings`` lack a key, or call a token a language that is none.
+    """
+    keys = {"alignment_heads", "lang_ids", "suppress_ids", "suppress_ids_begin"}
+    if missing := sorted(keys - settings.keys()):
+        raise InputError(f"{source}: expected the keys {sorted(keys)}, got none of {missing}")
+    ids: dict[str, Any] = {
+        token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens
+    }
+    is_multilingual = len(tokenizer) >= MIN_MULTILINGUAL_SIZE
+    maps: dict[str, dict[str, int]] = {}
+    if is_multilingual:
+        maps["task_to_id"] = {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")}
+        maps["lang_to_id"] = _languages(tokenizer, settings["lang_ids"], source)
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        alignment_heads=settings["alignment_heads"],
+        begin_suppress_tokens=settings["suppress_ids_begin"],
+        suppress_tokens=settings["suppress_ids"],
+        bos_token_id=ids[END],
+        eos_token_id=ids[END],
+        pad_token_id=ids[END],
+        decoder_start_token_id=ids[START],
+        no_timestamps_token_id=ids[NO_TIMESTAMPS],
+        prev_sot_token_id=ids.get("<|startofprev|>"),
+        is_multilingual=is_multilingual,
+        max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP_INDEX,
+        max_length=max_length,
+        return_timestamps=False,
+        **maps,
+    )
+
+
+def _languages(tokenizer: WhisperTokenizer, ids: list[int] | None, source: Path) -> dict[str, int]:
+    if not ids:
+        raise InputError(f"{source}: lang_ids: expected those of a multilingual model, got {ids}")
+    tokens = tokenizer.convert_ids_to_tokens(ids)
+    if wrong := [token for token in tokens if not (token and LANGUAGE.fullmatch(token))]:
+        raise InputError(f"{source}: lang_ids: expected tokens like <|be|>, got {wrong[0]}")
+    return dict(zip(tokens, ids, strict=True))

@@ -1,0 +1,1 @@
+"""How a Whisper transcribes: the engine that params choose."""

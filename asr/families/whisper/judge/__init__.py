@@ -1,0 +1,1 @@
+"""What a Whisper says of transcripts it did not train on."""

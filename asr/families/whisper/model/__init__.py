@@ -1,0 +1,1 @@
+"""A Whisper in torch: loaded, encoded, decoded greedily, saved."""

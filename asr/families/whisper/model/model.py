@@ -1,0 +1,167 @@
+"""A Whisper model in memory, its encoder fed no more frames than there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers.utils import logging
+
+from asr.core.errors import InputError
+from asr.features.log_mel import frames_of, log_mel
+from asr.utterances.waveform import Waveform
+
+
+@dataclass
+class Whisper:
+    """A model and what turns text into its tokens and back.
+
+    Attributes:
+        network: transformers' model; its weights are the ones trained, decoded and saved.
+        processor: tokenizer and feature extractor, saved beside the weights.
+    """
+
+    network: WhisperForConditionalGeneration
+    processor: WhisperProcessor
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The processor's, without transformers around it."""
+        wrapped: Any = self.processor.tokenizer
+        return wrapped.backend_tokenizer  # type: ignore[no-any-return]
+
+    @property
+    def num_mels(self) -> int:
+        """Mel bins that the encoder reads."""
+        return int(self.network.config.num_mel_bins)
+
+    @property
+    def max_tokens(self) -> int:
+        """Positions of the decoder, the prompt's included; 448 in every published model."""
+        return int(self.network.config.max_target_positions)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.network.device
+
+
+def load(folder: Path, device: torch.device) -> Whisper:
+    """Load a plain transformers folder, float32, ready to decode.
+
+    Raises:
+        InputError: if the folder holds no Whisper model that can be loaded.
+    """
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        network = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        processor = WhisperProcessor.from_pretrained(folder)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{folder}: expected a Whisper model, got {error}") from error
+    network.to(device)  # type: ignore[arg-type]
+    network.eval()  # type: ignore[no-untyped-call]
+    return Whisper(network, processor)
+
+
+def encode(whisper: Whisper, mel: torch.Tensor) -> torch.Tensor:
+    """Encoder output for as many frames as there are.
+
+    transformers' own ``forward`` insists on 3000 frames. The positions are the first of the table,
+    so a short clip gets the same ones as at the start of a 30 s window.
+
+    Args:
+        whisper: the model.
+        mel: log-mel, shape (batch, num_mels, num_frames), num_frames even and at most 3000.
+
+    Returns:
+        Shape (batch, num_frames // 2, d_model).
+    """
+    encoder: Any = whisper.network.model.encoder
+    hidden = nn.functional.gelu(encoder.conv1(mel))
+    hidden = nn.functional.gelu(encoder.conv2(hidden)).transpose(1, 2)
+    hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
+    hidden = nn.functional.dropout(hidden, encoder.dropout, encoder.training)
+    for layer in encoder.layers:
+        hidden = layer(hidden, None)
+    return encoder.layer_norm(hidden)  # type: ignore[no-any-return]
+
+
+def decode(
+    whisper: Whisper,
+    inputs: torch.Tensor,
+    encoded: torch.Tensor,
+    heard: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """What the decoder makes of all tokens at once, before the projection on the vocabulary.
+
+    transformers' own decoder takes no mask for what the encoder said.
+
+    Args:
+        whisper: the model.
+        inputs: tokens, shape (batch, num_tokens), right-padded.
+        encoded: encoder output, shape (batch, num_positions, d_model).
+        heard: whether a position may be listened to, shape (batch, num_positions); None for all.
+
+    Returns:
+        Shape (batch, num_tokens, d_model).
+    """
+    decoder: Any = whisper.network.model.decoder
+    hidden = decoder.embed_tokens(inputs) + decoder.embed_positions.weight[: inputs.shape[1]]
+    hidden = nn.functional.dropout(hidden, decoder.dropout, decoder.training)
+    mask = None if heard is None else heard[:, None, None].expand(-1, 1, inputs.shape[1], -1)
+    for layer in decoder.layers:
+        # Without a mask, self-attention is causal.
+        hidden = layer(hidden, None, encoded, encoder_attention_mask=mask, use_cache=False)
+    return decoder.layer_norm(hidden)  # type: ignore[no-any-return]
+
+
+def encoder_weights(whisper: Whisper) -> dict[str, torch.Tensor]:
+    """All that the encoder's output depends on beside the clip, by name."""
+    return whisper.network.model.encoder.state_dict()  # type: ignore[no-any-return]
+
+
+def encoder_width(whisper: Whisper) -> int:
+    """Numbers that the encoder says of a position."""
+    return int(whisper.network.config.d_model)
+
+
+def num_positions(context_s: float) -> int:
+    """Positions of encoder output for a context."""
+    return frames_of(context_s) // 2
+
+
+def encode_clips(
+    whisper: Whisper, waveforms: Sequence[Waveform], context_s: float
+) -> npt.NDArray[np.float32]:
+    """Encoder output of clips in one context, shape (clips, num_positions, d_model).
+
+    Nothing is dropped out and nothing learns from it.
+    """
+    mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
+    encoder: Any = whisper.network.model.encoder
+    learning = encoder.training
+    encoder.eval()
+    with torch.no_grad():
+        encoded = encode(whisper, mel.to(whisper.device))
+    encoder.train(learning)
+    return encoded.cpu().numpy()
+
+
+def save(model: WhisperForConditionalGeneration, processor: WhisperProcessor, out: Path) -> None:
+    """Write model.safetensors, config, generation config, tokenizer and feature extractor.
+
+    The feature extractor is written twice: transformers 5 has it in ``processor_config.json``,
+    faster-whisper reads ``preprocessor_config.json``.
+    """
+    # Until 4.37 the prompt was forced by position; the lists contradict ``language`` and ``task``.
+    generation: Any = model.generation_config
+    generation.forced_decoder_ids = None
+    model.save_pretrained(out)
+    processor.save_pretrained(out)
+    processor.feature_extractor.save_pretrained(out)

@@ -1,0 +1,1 @@
+"""How a Whisper learns: its batch, its loss, what of it is trained."""

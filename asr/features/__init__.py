@@ -1,0 +1,1 @@
+"""What every model hears: log-mel spectrograms, contexts, batches of like length."""

@@ -1,0 +1,1 @@
+"""Recordings of the web with their licenses, as a corpus."""

@@ -1,0 +1,1 @@
+"""Which recordings are good enough to learn from, and how they become shards: stage prepare."""

@@ -1,0 +1,37 @@
+"""Which recordings are good enough to learn from, and how they are stored."""
+
+from pydantic import Field
+
+from asr.core.schema import Schema
+
+
+class Repairs(Schema):
+    """What is put right in transcripts."""
+
+    encoding: bool
+    annotations: bool
+
+
+class SilenceParams(Schema):
+    """Section ``prepare.silence``."""
+
+    below_db: float = Field(ge=10, le=90)
+    trim: bool
+    margin_s: float = Field(ge=0, le=2)
+
+
+class PrepareParams(Schema):
+    """Section ``prepare``."""
+
+    max_input_s: float = Field(gt=0, le=86_400)
+    min_duration_s: float = Field(gt=0, le=30)
+    max_duration_s: float = Field(gt=0, le=30)
+    min_peak_dbfs: float = Field(ge=-96, le=0)
+    max_dc_offset: float = Field(gt=0, le=1)
+    silence: SilenceParams
+    min_alignment_confidence: float = Field(ge=0, le=1)
+    max_chars_per_s: float = Field(gt=0, le=100)
+    max_rejected_share: float = Field(ge=0, le=1)
+    repairs: Repairs
+    max_utterances: int = Field(ge=0)
+    shard_mb: int = Field(ge=1, le=4096)

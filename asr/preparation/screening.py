@@ -1,0 +1,212 @@
+"""What is heard in one recording: utterances worth learning from, or the reasons against them.
+
+A recording is judged by itself, from nothing but its bytes, what its source says of it and the
+params, so that recordings can be judged in any place and order, and a verdict can be kept. What
+needs the others too, such as duplicates, is ``asr/preparation/corpus.py``'s.
+
+This module stays light: it is imported by every worker process.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import numpy as np
+
+from asr.audio.decoding import Decoded, TooLongError, decode
+from asr.audio.silence import silence_share, sounding
+from asr.audio.stream import UndecodableError
+from asr.corpora.recording import Recording
+from asr.preparation.params import PrepareParams
+from asr.preparation.rejects import Reason
+from asr.preparation.repairs import repaired
+from asr.preparation.stretches import Stretch, stretches
+from asr.text.sentence import has_digits, sentence_key
+from asr.utterances.waveform import SAMPLE_RATE, Waveform, peak_dbfs, to_int16
+
+_EDGE_SAMPLES = SAMPLE_RATE // 50  # where a filter or codec rings when a constant begins or ends
+
+
+class Facts(TypedDict):
+    """What was measured of a recording's whole file, for its inventory; JSON as it is.
+
+    Attributes:
+        duration_s: in seconds.
+        format: by content, ``WAV``, ``OGG`` …
+        sample_rate: of the file.
+        num_channels: of the file.
+        clipped_share: of samples, those at full scale.
+        silence_share: of frames of 10 ms, the silent ones.
+    """
+
+    duration_s: float
+    format: str
+    sample_rate: int
+    num_channels: int
+    clipped_share: float
+    silence_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Samples that were heard before, and lie in a shard of the last run, found by their hash.
+
+    Attributes:
+        size: of the samples, in bytes.
+    """
+
+    size: int
+
+
+@dataclass(frozen=True)
+class Passed:
+    """An utterance that was found good.
+
+    Attributes:
+        name: unique in its corpus; the recording's, or made of it where one holds several.
+        text: raw transcript.
+        duration_s: of the samples, in seconds.
+        samples: int16, little endian, mono, 16 kHz; or ``Kept``, which ``judge`` never says.
+        sha256: of ``samples``, in hexadecimal.
+        attributes: what was found, besides what the source says.
+        facts: of the recording's whole file.
+    """
+
+    name: str
+    text: str
+    duration_s: float
+    samples: bytes | Kept
+    sha256: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    facts: Facts | None = None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An utterance that can't be learned from; attributes as in ``asr.preparation.rejects.Reject``.
+
+    ``facts`` are of the recording's whole file, None where that could not be decoded.
+    """
+
+    name: str
+    reason: Reason
+    detail: str
+    duration_s: float | None
+    text: str | None
+    facts: Facts | None = None
+
+
+Outcome = Passed | Failed
+
+
+def judge(recording: Recording, params: PrepareParams) -> list[Outcome]:
+    """The utterances of one recording, in their order, each passed or failed; at least one.
+
+    Pure: equal arguments give equal outcomes, in whatever process.
+    """
+    name, text = recording.name, recording.text
+    if recording.withdrawn:
+        return [Failed(name, Reason.WITHDRAWN, "see metrics/withdrawals", None, None)]
+    if recording.fault is not None:
+        return [Failed(name, Reason.UNREADABLE, recording.fault, None, text)]
+    try:
+        decoded = decode(bytes(recording.audio), params.max_input_s)
+    except UndecodableError as error:
+        if not _says_something(recording):
+            return [_wordless(name, text, None)]
+        reason = Reason.TOO_LONG if isinstance(error, TooLongError) else Reason.UNDECODABLE
+        return [Failed(name, reason, str(error), None, text)]
+    facts = _facts(decoded, params)
+    if not _says_something(recording):
+        return [_wordless(name, text, facts)]
+    return [
+        _judge(stretch, decoded.waveform, facts, params)
+        for stretch in stretches(recording, len(decoded.waveform), params)
+    ]
+
+
+def _says_something(recording: Recording) -> bool:
+    texts = [segment.text for segment in recording.segments] or [recording.text or ""]
+    return any(sentence_key(text) for text in texts)
+
+
+def _wordless(name: str, text: str | None, facts: Facts | None) -> Failed:
+    duration_s = facts["duration_s"] if facts else None
+    return Failed(name, Reason.NO_TRANSCRIPT, "no letter or digit", duration_s, text, facts)
+
+
+def _facts(decoded: Decoded, params: PrepareParams) -> Facts:
+    return Facts(
+        duration_s=round(len(decoded.waveform) / SAMPLE_RATE, 4),
+        format=decoded.format,
+        sample_rate=decoded.sample_rate,
+        num_channels=decoded.num_channels,
+        clipped_share=round(decoded.clipped_share, 6),
+        silence_share=round(silence_share(decoded.waveform, params.silence.below_db), 4),
+    )
+
+
+def _judge(stretch: Stretch, waveform: Waveform, facts: Facts, params: PrepareParams) -> Outcome:
+    """One utterance, cleaned as the params say."""
+    name, raw = stretch.name, stretch.text or ""
+    if not sentence_key(raw):
+        return _wordless(name, stretch.text, facts)
+    if stretch.fault:
+        return Failed(name, *stretch.fault, round(stretch.duration_s, 4), raw, facts)
+    text, repairs = repaired(raw, params.repairs)
+    if not sentence_key(text):
+        detail = "no letter or digit besides"
+        return Failed(name, Reason.ONLY_ANNOTATIONS, detail, None, raw, facts)
+    clip, peak, attributes = _cleaned(waveform[stretch.start : stretch.end], params)
+    duration_s = round(len(clip) / SAMPLE_RATE, 4)
+    if fault := _fault(text, duration_s, peak, params):
+        return Failed(name, *fault, duration_s, raw, facts)
+    if stretch.end - stretch.start < len(waveform):
+        attributes["start_s"] = f"{stretch.start / SAMPLE_RATE:.3f}"
+    # Kept, and counted: the model has to guess whether "25" is to be written so.
+    if has_digits(text):
+        attributes["spelling"] = "digits"
+    if repairs:
+        attributes |= {"raw_text": raw, "repairs": " ".join(repairs)}
+    samples = to_int16(clip).tobytes()
+    sha256 = hashlib.sha256(samples).hexdigest()
+    return Passed(name, text, duration_s, samples, sha256, attributes, facts)
+
+
+def _cleaned(waveform: Waveform, params: PrepareParams) -> tuple[Waveform, float, dict[str, str]]:
+    """A waveform about zero and, where asked for, without silence around it.
+
+    Returns:
+        The waveform, its peak in dBFS, and what was done, for the utterance's attributes.
+    """
+    done: dict[str, str] = {}
+    heard = waveform
+    mean = float(np.mean(waveform, dtype=np.float64))
+    if abs(mean) > params.max_dc_offset:
+        waveform = waveform - np.float32(mean)
+        done["dc_offset"] = f"{mean:.4f}"
+        # Where a constant is all there is, its beginning and end are no sound.
+        heard = waveform[_EDGE_SAMPLES:-_EDGE_SAMPLES]
+    peak = peak_dbfs(heard) if len(heard) else -np.inf
+    if params.silence.trim:
+        start, end = sounding(waveform, params.silence)
+        if end - start < len(waveform):
+            done["trimmed_start_s"] = f"{start / SAMPLE_RATE:.3f}"
+            done["trimmed_end_s"] = f"{(len(waveform) - end) / SAMPLE_RATE:.3f}"
+            waveform = waveform[start:end]
+    return waveform, peak, done
+
+
+def _fault(
+    text: str, duration_s: float, peak: float, params: PrepareParams
+) -> tuple[Reason, str] | None:
+    """The first measure that is out of range, with its number."""
+    if duration_s < params.min_duration_s:
+        return Reason.TOO_SHORT, f"{duration_s} s"
+    if duration_s > params.max_duration_s:
+        return Reason.TOO_LONG, f"{duration_s} s"
+    if peak < params.min_peak_dbfs:
+        return Reason.NEAR_SILENT, f"peak {peak:.1f} dBFS"
+    if (chars_per_s := len(text) / duration_s) > params.max_chars_per_s:
+        return Reason.TOO_MANY_CHARS_PER_S, f"{chars_per_s:.1f} characters a second"
+    return None

@@ -1,0 +1,76 @@
+"""The stretches of a recording that become utterances: all of it, or its timed segments.
+
+A recording that is longer than the model hears is never cut off: its transcript would go on where
+the audio does not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from asr.corpora.recording import Recording, Segment
+from asr.preparation.params import PrepareParams
+from asr.preparation.rejects import Reason
+from asr.utterances.waveform import SAMPLE_RATE
+
+_SLACK_S = 0.5  # by which the last line of a subtitle may outlast its recording: people round
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What is to become an utterance.
+
+    Attributes:
+        name: of the utterance in its corpus.
+        text: raw transcript.
+        start: first sample, in the decoded recording.
+        end: the sample behind the last.
+        fault: why it can't become one, and the detail; None as a rule.
+    """
+
+    name: str
+    text: str | None
+    start: int
+    end: int
+    fault: tuple[Reason, str] | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """In seconds."""
+        return (self.end - self.start) / SAMPLE_RATE
+
+
+def stretches(recording: Recording, num_samples: int, params: PrepareParams) -> Iterator[Stretch]:
+    """A recording's stretches, in the order of its segments.
+
+    A segment without text is nobody's speech and no utterance.
+
+    Args:
+        recording: with a transcript or segments.
+        num_samples: of its waveform.
+        params: section ``prepare``.
+    """
+    if not recording.segments:
+        fault = None
+        if (duration_s := num_samples / SAMPLE_RATE) > params.max_duration_s:
+            detail = f"{duration_s:.1f} s, of which the model hears {params.max_duration_s:g} s"
+            fault = Reason.TOO_LONG_WITHOUT_TIMESTAMPS, detail
+        yield Stretch(recording.name, recording.text, 0, num_samples, fault)
+        return
+    for number, segment in enumerate(recording.segments):
+        if segment.text.strip():
+            yield _stretch(f"{recording.name}#{number}", segment, num_samples, params)
+
+
+def _stretch(name: str, segment: Segment, num_samples: int, params: PrepareParams) -> Stretch:
+    duration_s = num_samples / SAMPLE_RATE
+    end_s = duration_s if segment.end_s is None else segment.end_s
+    # Written so that it is false for NaN too.
+    if not 0 <= segment.start_s < min(end_s, duration_s) or not end_s <= duration_s + _SLACK_S:
+        detail = f"{segment.start_s:g} s to {end_s:g} s in a recording of {duration_s:.1f} s"
+        return Stretch(name, segment.text, 0, 0, (Reason.WRONG_TIMES, detail))
+    fault = None
+    if segment.confidence is not None and segment.confidence < params.min_alignment_confidence:
+        detail = f"confidence {segment.confidence:.2f} that the text is said there"
+        fault = Reason.ALIGNMENT_FAILED, detail
+    start = round(segment.start_s * SAMPLE_RATE)
+    return Stretch(name, segment.text, start, min(round(end_s * SAMPLE_RATE), num_samples), fault)

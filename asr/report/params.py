@@ -1,0 +1,12 @@
+"""What the report shows."""
+
+from pydantic import Field
+
+from asr.core.schema import Schema
+
+
+class ReportParams(Schema):
+    """Section ``report``."""
+
+    num_worst: int = Field(ge=0, le=500)
+    num_suspects: int = Field(ge=0, le=500)

@@ -1,0 +1,1 @@
+"""How many errors, and how sure that is: stages score and compare."""

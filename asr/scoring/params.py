@@ -1,0 +1,26 @@
+"""How hypotheses are scored and two models compared."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from asr.core.schema import Schema
+
+Language = Annotated[str, StringConstraints(pattern=r"^(default|[a-z]{2,3})$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class ScoreParams(Schema):
+    """Section ``score``."""
+
+    normalizers: dict[Language, Name]
+    script: Literal["as_is", "latin", "cyrillic"]
+    num_resamples: int = Field(ge=100, le=100_000)
+    confidence: float = Field(gt=0.5, lt=1)
+
+    @field_validator("normalizers")
+    @classmethod
+    def _names_a_default(cls, normalizers: dict[str, str]) -> dict[str, str]:
+        if "default" not in normalizers:
+            raise ValueError("expected a normalizer for `default`, all other languages")
+        return normalizers

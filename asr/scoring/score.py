@@ -1,0 +1,139 @@
+"""From references and hypotheses to error counts, utterance by utterance and pooled."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from asr.core.errors import InputError
+from asr.scoring.normalizers import Normalizers
+from asr.text.error_rate import ErrorCounts, char_errors, pooled, word_errors
+from asr.text.scripts import LANGUAGES, Script, in_script
+from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.utterance import Utterance
+
+DIGITS = 6  # of rates in metrics: the same bytes for the same run
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One utterance's texts, normalized, and the errors between them.
+
+    ``blind_words`` and ``blind_chars`` are the errors after both texts were brought to one script,
+    in a language that is written in two; the same as the others elsewhere.
+    """
+
+    utterance: Utterance
+    reference: str
+    hypothesis: str
+    words: ErrorCounts
+    chars: ErrorCounts
+    blind_words: ErrorCounts
+    blind_chars: ErrorCounts
+    runaway: bool
+
+
+def score_utterances(
+    utterances: Sequence[Utterance],
+    hypotheses: Mapping[str, Hypothesis],
+    source: Path,
+    normalizers: Normalizers,
+    script: Script,
+) -> list[Scored]:
+    """Score every utterance.
+
+    Args:
+        utterances: the test set.
+        hypotheses: by id, one for each utterance.
+        source: the hypotheses' file, for messages.
+        normalizers: of each language, for reference and hypothesis alike.
+        script: the one that was to be written, where a language has two.
+
+    Raises:
+        InputError: if an utterance has no hypothesis, or a hypothesis no utterance.
+    """
+    if missing := [u.id for u in utterances if u.id not in hypotheses]:
+        # A skipped utterance would flatter the error rate.
+        raise InputError(
+            f"{source}: no hypothesis for {len(missing)} of {len(utterances)} utterances, "
+            f"first {missing[0]!r}"
+        )
+    if unknown := sorted(hypotheses.keys() - {u.id for u in utterances}):
+        raise InputError(
+            f"{source}: {len(unknown)} hypotheses for no utterance of the test set, "
+            f"first {unknown[0]!r}"
+        )
+    return [_score(u, hypotheses[u.id], normalizers, script) for u in utterances]
+
+
+def _score(
+    utterance: Utterance, hypothesis: Hypothesis, normalizers: Normalizers, script: Script
+) -> Scored:
+    language = utterance.language
+    wanted = in_script(utterance.text, language, script)
+    reference, heard = (normalizers.normalize(t, language) for t in (wanted, hypothesis.text))
+    words, chars = word_errors(reference, heard), char_errors(reference, heard)
+    blind_words, blind_chars = words, chars
+    if language in LANGUAGES:
+        blind = [in_script(text, language, "latin") for text in (reference, heard)]
+        blind_words, blind_chars = word_errors(*blind), char_errors(*blind)
+    return Scored(
+        utterance,
+        reference,
+        heard,
+        words,
+        chars,
+        blind_words,
+        blind_chars,
+        hypothesis.runaway,
+    )
+
+
+def by_group(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
+    """All utterances as ``overall``, and those of each corpus and language."""
+    groups: dict[str, list[Scored]] = {"overall": list(scored)}
+    keys: list[tuple[str, Callable[[Utterance], str]]] = [
+        ("corpus", lambda u: u.corpus),
+        ("language", lambda u: u.language),
+    ]
+    for kind, key in keys:
+        for name in sorted({key(one.utterance) for one in scored}):
+            groups[f"{kind} {name}"] = [one for one in scored if key(one.utterance) == name]
+    return groups
+
+
+def summary(scored: Sequence[Scored]) -> dict[str, Any]:
+    """Pooled rates and the counts behind them, for a metrics file."""
+    words = pooled(one.words for one in scored)
+    chars = pooled(one.chars for one in scored)
+    num_runaways = sum(one.runaway for one in scored)
+    blind = {}
+    if any(one.utterance.language in LANGUAGES for one in scored):
+        blind = {
+            "wer_script_blind": rounded(pooled(one.blind_words for one in scored).rate),
+            "cer_script_blind": rounded(pooled(one.blind_chars for one in scored).rate),
+        }
+    return {
+        "wer": rounded(words.rate),
+        "cer": rounded(chars.rate),
+        **blind,
+        "num_utterances": len(scored),
+        "num_words": words.num_reference,
+        "num_chars": chars.num_reference,
+        "substitutions": words.substitutions,
+        "deletions": words.deletions,
+        "insertions": words.insertions,
+        "num_runaways": num_runaways,
+        "runaway_rate": rounded(num_runaways / len(scored)) if scored else None,
+        "num_empty_references": len(empty_references(scored)),
+    }
+
+
+def empty_references(scored: Sequence[Scored]) -> list[str]:
+    """Ids of utterances in whose reference no word counts: whatever is heard there is an error."""
+    return [one.utterance.id for one in scored if not one.reference]
+
+
+def rounded(rate: float | None) -> float | None:
+    """A rate as metrics files hold it."""
+    return None if rate is None else round(rate, DIGITS)

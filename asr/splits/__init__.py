@@ -1,0 +1,1 @@
+"""Train, dev and test without a leak: stage split."""

@@ -1,0 +1,1 @@
+"""How a model of any family is tuned: stage train."""

@@ -1,0 +1,1 @@
+"""What is changed of a clip before a model hears it."""

@@ -1,0 +1,84 @@
+"""The error rate on dev that chooses the best weights: a fixed part of it, decoded greedily.
+
+Not the score: that has its own stage and its own normalizer. This one takes no normalizer, so that
+an edit to one reruns no training.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import regex
+from rapidfuzz.distance import Levenshtein
+
+from asr.families import family_module
+from asr.features.batching import batches_by_length
+from asr.training.distributed.processes import Processes
+from asr.training.params import TrainParams
+from asr.utterances.shards import Waveforms
+from asr.utterances.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class DevError:
+    """Pooled error rates on dev, as fractions."""
+
+    wer: float
+    cer: float
+
+
+def bare_words(text: str) -> list[str]:
+    """The words of a sentence, letters, marks and digits alone, case folded."""
+    return regex.findall(r"[\p{L}\p{M}\p{N}]+", text.casefold())  # type: ignore[no-any-return]
+
+
+def dev_error(pairs: Iterable[tuple[str, str]]) -> DevError:
+    """Pooled over (reference, hypothesis) pairs; rounded, for it goes into hashed files."""
+    errors = words = char_errors = chars = 0
+    for reference, hypothesis in pairs:
+        expected, got = bare_words(reference), bare_words(hypothesis)
+        errors += _distance(expected, got)
+        words += len(expected)
+        char_errors += _distance(" ".join(expected), " ".join(got))
+        chars += len(" ".join(expected))
+    return DevError(round(errors / max(1, words), 6), round(char_errors / max(1, chars), 6))
+
+
+def _distance(expected: Sequence[str], got: Sequence[str]) -> int:
+    return int(Levenshtein.distance(expected, got))
+
+
+def dev_reader(
+    model: Any,
+    family: str,
+    prepared: Path,
+    dev: list[Utterance],
+    params: TrainParams,
+    processes: Processes,
+) -> Callable[[], DevError]:
+    """Build the function that transcribes ``num_dev_utterances`` of dev and returns the error.
+
+    Each process transcribes its share, and all return the error of the whole.
+    """
+    transcribe = family_module(family, "model.greedy").transcribe_greedily
+    # By hash of the id: the part stays mixed over corpora, and stays put as dev grows.
+    dev = sorted(dev, key=lambda u: hashlib.sha256(u.id.encode()).digest())
+    dev = dev[: params.num_dev_utterances]
+    waveforms = Waveforms(prepared, dev)
+    batches = batches_by_length([u.duration_s for u in dev], params.margin_s, params.batch_seconds)
+
+    def read_dev() -> DevError:
+        pairs = []
+        for batch in batches[processes.rank :: processes.count]:
+            chosen = [dev[i] for i in batch.indices]
+            # A token holds a letter at least, so a longer text than this is a loop.
+            budgets = [len(u.text) + 8 for u in chosen]
+            heard = transcribe(
+                model, [waveforms[i] for i in batch.indices], chosen, batch.context_s, budgets
+            )
+            pairs += [(u.text, h.text) for u, h in zip(chosen, heard, strict=True)]
+        return dev_error(processes.gathered(pairs))
+
+    return read_dev

@@ -1,0 +1,15 @@
+"""How a run is watched and kept. No stage lists this section: nothing in it changes an out."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from asr.core.schema import Schema
+
+
+class OperationsParams(Schema):
+    """Section ``operations``."""
+
+    trackers: list[Literal["dvclive", "tensorboard", "trackio", "wandb"]]
+    checkpoint_mirror: str = Field(pattern=r"^$|^[a-z0-9]+://[^/]*/.+[^/]$")
+    mirror_every_minutes: float = Field(gt=0, le=1440)

@@ -1,0 +1,1 @@
+"""What stages hand on to each other: utterances, waveforms, shards, hypotheses."""

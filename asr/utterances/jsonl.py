@@ -1,0 +1,34 @@
+"""JSON Lines with a schema: checked when read, whole when written."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from asr.core.errors import InputError, faults
+from asr.core.files import whole_file
+
+Row = TypeVar("Row", bound=BaseModel)
+
+
+def read_jsonl(path: Path, schema: type[Row]) -> list[Row]:
+    """Read one ``schema`` a line.
+
+    Raises:
+        InputError: for the first bad line, naming file, line, key, expected and got.
+    """
+    rows = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        try:
+            rows.append(schema.model_validate_json(line))
+        except ValidationError as error:
+            raise InputError(f"{path}:{number}: {faults(error)[0]}") from error
+    return rows
+
+
+def write_jsonl(path: Path, rows: Iterable[BaseModel]) -> None:
+    """Write one row a line, keys in the schema's order, letters unescaped."""
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
+        for row in rows:
+            file.write(row.model_dump_json() + "\n")

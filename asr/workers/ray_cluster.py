@@ -1,0 +1,105 @@
+"""Work handed to a Ray cluster: the one that RAY_ADDRESS names, or one started here for the while.
+
+What workers import of this repository travels with the work; Python and the packages of
+``requirements.txt`` must be on every node, in the same versions.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import asr
+from asr.core.errors import InputError
+from asr.workers.workers import num_cores
+
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when ray is imported: it must not phone home
+
+
+@contextmanager
+def ray_cluster(num: int) -> Iterator[tuple[int, int]]:
+    """Connect for the time of the block; in another such block, use its connection.
+
+    Args:
+        num: cores that a cluster started here has; 0 is all.
+
+    Yields:
+        How many cores and GPUs the cluster has.
+
+    Raises:
+        InputError: if the cluster can't be reached.
+    """
+    import ray
+
+    connected = ray.is_initialized()
+    if not connected:
+        _connect(num)
+    try:
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        yield max(1, int(resources.get("CPU", 1))), int(resources.get("GPU", 0))
+    finally:
+        if not connected:
+            ray.shutdown()
+
+
+def _connect(num: int) -> None:
+    import ray
+
+    address = os.environ.get("RAY_ADDRESS")
+    # Ray counts the machine's cores, whatever share of them a container has.
+    options: dict[str, Any] = {} if address else {"num_cpus": num or num_cores()}
+    try:
+        ray.init(
+            **options,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            runtime_env={"py_modules": [str(Path(asr.__path__[0]).resolve())]},
+        )
+    except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"RAY_ADDRESS={address or ''}: no Ray cluster there: {error}") from error
+
+
+@contextmanager
+def ray_tasks(
+    work: Callable[[Any], Any], num: int
+) -> Iterator[tuple[Callable[[Any], Callable[[], Any]], int]]:
+    """A function that hands a task to the cluster and returns how to wait for its results.
+
+    A worker that dies is replaced and its task done again, three times at most.
+    """
+    import ray
+
+    with ray_cluster(num) as (all_cores, _):
+        remote = ray.remote(work_of)
+        kept = ray.put(work)
+
+        def submit(task: Any) -> Callable[[], Any]:
+            reference = remote.remote(kept, task)
+            return lambda: ray_result(reference)
+
+        yield submit, num or all_cores
+
+
+def work_of(work: Callable[[Any], Any], task: Any) -> Any:
+    """Ray hands functions over by name; this one calls what it is given."""
+    return work(task)
+
+
+def ray_result(reference: Any) -> Any:
+    """Wait for a result.
+
+    Raises:
+        InputError: if the worker died too often.
+        Exception: as the work raised it.
+    """
+    import ray
+
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None
+    except (ray.exceptions.WorkerCrashedError, ray.exceptions.ActorDiedError) as error:
+        raise InputError(f"a Ray worker died: {error}") from error

@@ -1,0 +1,80 @@
+"""Models in the workers of a Ray cluster, one each, asked by whoever has a batch."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from asr.workers.ray_cluster import ray_cluster, ray_result
+
+Open = Callable[[Path, bool], Any]  # a model from its folder, on a GPU or on one core
+
+
+class Holder:
+    """In a worker: a model, whose methods are called from elsewhere."""
+
+    def __init__(self, files: Mapping[str, bytes], open_model: Open, on_gpu: bool) -> None:
+        with TemporaryDirectory() as folder:
+            for name, content in files.items():
+                Path(folder, name).write_bytes(content)
+            self._model = open_model(Path(folder), on_gpu)
+
+    def ask(self, method: str, *words: Any) -> Any:
+        """Call a method of the model."""
+        return getattr(self._model, method)(*words)
+
+
+class RayModels:
+    """Models in workers.
+
+    Attributes:
+        num: batches that they take at a time.
+        on_gpu: whether each has a GPU.
+    """
+
+    def __init__(self, actors: list[Any], on_gpu: bool) -> None:
+        self.num, self.on_gpu = len(actors), on_gpu
+        self._free: SimpleQueue[Any] = SimpleQueue()
+        for actor in actors:
+            self._free.put(actor)
+
+    def ask(self, method: str, *words: Any) -> Any:
+        """Call a method of whoever is free, and wait for its answer.
+
+        Raises:
+            InputError: if the worker died too often.
+            Exception: as the method raised it.
+        """
+        actor = self._free.get()
+        try:
+            return ray_result(actor.ask.remote(method, *words))
+        finally:
+            self._free.put(actor)
+
+
+@contextmanager
+def ray_models(
+    open_model: Open, folder: Path, num: int, *, may_use_gpus: bool
+) -> Iterator[RayModels]:
+    """Models for the time of the block; their files travel to the cluster.
+
+    Args:
+        open_model: called in each worker.
+        folder: a plain transformers folder.
+        num: of workers; 0 is one a GPU if the cluster has any to use, else one a core.
+        may_use_gpus: whether the model runs on one.
+
+    Raises:
+        InputError: if the cluster can't be reached.
+    """
+    import ray
+
+    with ray_cluster(num) as (num_cores, num_gpus):
+        on_gpu = may_use_gpus and num_gpus > 0
+        files = ray.put({path.name: path.read_bytes() for path in folder.iterdir()})
+        actor: Any = ray.remote(num_cpus=int(not on_gpu), num_gpus=int(on_gpu))(Holder)
+        wanted = num or (num_gpus if on_gpu else num_cores)
+        actors = [actor.remote(files, open_model, on_gpu) for _ in range(wanted)]
+        yield RayModels(actors, on_gpu)
