@@ -17,7 +17,7 @@ from asr.audit.params import AuditParams
 from asr.audit.table import AuditRow, write_audit
 from asr.core.params import load_params
 from asr.devices.params import MachineParams
-from asr.families.whisper.judge.judge import open_judge
+from asr.families.whisper.judge import judge_scope, open_judge
 from asr.utterances.shards import read_utterances, read_waveforms
 from benchmarks.measure import timed, write_result
 from benchmarks.planting import KINDS, Planted, plant
@@ -65,10 +65,11 @@ def main(arguments: argparse.Namespace) -> None:
     )
     params = load_params("audit", AuditParams)
     threads = load_params("machine", MachineParams).num_threads
-    judge = open_judge(arguments.model, params.precision, threads)
+    judge = open_judge(arguments.model, params, threads)
+    scope = judge_scope(arguments.model, params)
     with timed() as lap:
         rows = audit_utterances(
-            judge, planted.waveforms, planted.utterances, params, arguments.seed, NOTHING
+            judge, scope, planted.waveforms, planted.utterances, params, arguments.seed, NOTHING
         )
     if arguments.rows:
         write_audit(arguments.rows, rows)

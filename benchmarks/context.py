@@ -28,9 +28,9 @@ from asr.core.params import load_params
 from asr.decoding.params import DecodeParams
 from asr.decoding.transcribe import token_budget, transcribe_all
 from asr.devices.params import MachineParams
-from asr.families.whisper.base.description import read_tokenizer
 from asr.families.whisper.decoding.engine import open_engine
 from asr.families.whisper.tokens import text_tokens
+from asr.families.whisper.tokens.description import read_tokenizer
 from asr.features.context import read_margin
 from asr.training.params import TrainParams
 from benchmarks.accuracy import clip_errors, difference, wer

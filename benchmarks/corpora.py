@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.features.context import FULL_S
+from asr.families.whisper.window import MAX_DURATION_S
 from asr.training.augmentation.examples import Example, Piece, heard, said
 from asr.utterances.utterance import Utterance, read_manifest
 from asr.utterances.waveform import Waveform
@@ -23,7 +23,7 @@ Clip = tuple[Waveform, Utterance]
 # Seconds that a clip of the corpus lasts, drawn anew for each.
 LENGTHS: dict[str, Callable[[random.Random], float]] = {
     "cv": lambda rng: min(10.0, max(2.0, rng.lognormvariate(1.53, 0.4))),
-    "long": lambda rng: rng.uniform(10.0, FULL_S),
+    "long": lambda rng: rng.uniform(10.0, MAX_DURATION_S),
 }
 NAMES = ("starter", *LENGTHS)
 
@@ -103,7 +103,9 @@ def joined(
             pause_s = rng.uniform(0, MAX_PAUSE_S) if pieces else 0.0
             longer_s = duration_s + pause_s + utterances[index].duration_s
             # The nearer of the two to what is wanted; no clip may outlast Whisper's window.
-            if pieces and (longer_s > FULL_S or longer_s - wanted_s > wanted_s - duration_s):
+            if pieces and (
+                longer_s > MAX_DURATION_S or longer_s - wanted_s > wanted_s - duration_s
+            ):
                 break
             pieces.append(Piece(index, 1.0, pause_s))
             duration_s = longer_s

@@ -137,7 +137,7 @@ def measure(
         return stage("prepare", *_prepare_options(NAME))
 
     def audit() -> dict[str, float]:
-        places = "--model", "models/base", "--prepared", "data/prepared"
+        places = "--judge", "models/judge", "--prepared", "data/prepared"
         outs = "--out", f"data/audit/{NAME}.csv", "--metrics", f"metrics/audit/{NAME}.json"
         return stage("audit", "--corpus", NAME, *places, *outs)
 
@@ -157,7 +157,7 @@ def measure(
         _let_all_pass(repo)
     folders = "--prepared", "data/prepared", "--rejects", "data/rejects", "--audit", "data/audit"
     outs = "--manifests", "data/manifests", "--metrics", "metrics/data.json"
-    found["split"] = stage("split", *folders, *outs)
+    found["split"] = stage("split", *folders, "--model", "models/base", *outs)
     done = [f"fetch@{NAME}", f"prepare@{NAME}"]
     found["dvc commit"] = measured(repo, "dvc", "commit", "--quiet", "--force", *done)
     found["dvc status"] = measured(repo, "dvc", "status", "--quiet", *done)
@@ -225,7 +225,9 @@ def main() -> None:
         repo = Path(folder, "clone")
         measured(Path.cwd(), "git", "clone", "--quiet", ".", str(repo))
         clips = starter_clips(repo)
-        measured(repo, sys.executable, "-m", "stages.base", "--out", "models/base")
+        for section, out in (("model", "models/base"), ("audit.judge", "models/judge")):
+            bring = "-m", "stages.base", "--section", section, "--out", out
+            measured(repo, sys.executable, *bring)
         _set_params(repo / "params.yaml", options.format)
         for num in options.sizes:
             results[str(num)] = {

@@ -7,9 +7,9 @@ is missing to 1 and no more: a target beyond that needs less arithmetic, not bet
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.core.params import load_params
-from asr.decoding.params import DecodeParams
-from asr.features.context import FULL_S, read_margin
+from asr.core.params import load_family_params
+from asr.families.whisper.decoding.params import WhisperDecodeParams
+from asr.families.whisper.window import MAX_DURATION_S, read_margin
 from benchmarks.corpora import NAMES
 from benchmarks.tables import Results, read_results, table_header, table_row
 
@@ -81,9 +81,9 @@ def _decoding(results: Results, margin_s: float) -> list[Target]:
         for name in OURS:
             if (row := result.get("tuned", {}).get(name)) is None:
                 continue
-            shorter = FULL_S / (result["clips"]["mean_s"] + margin_s)
+            shorter = MAX_DURATION_S / (result["clips"]["mean_s"] + margin_s)
             why = (
-                f"{FULL_S:g} s are {shorter:.1f} times the mean clip and its margin, so much is "
+                f"{MAX_DURATION_S:g} s are {shorter:.1f} times the mean clip and its margin, so much is "
                 "saved in the encoder; a token costs the decoder what it costs all, less what "
                 "batches save"
             )
@@ -135,5 +135,5 @@ def target_table(found: list[Target]) -> str:
 
 
 if __name__ == "__main__":
-    fallback_s = load_params("decode", DecodeParams).fallback_margin_s
+    fallback_s = load_family_params("whisper", "decode", WhisperDecodeParams).fallback_margin_s
     print(target_table(targets(read_results(), read_margin(Path("models/tuned"), fallback_s))))

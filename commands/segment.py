@@ -19,7 +19,7 @@ from asr.audio.decoding import decode
 from asr.audio.stream import UndecodableError
 from asr.core.cli import run
 from asr.core.files import write_json
-from asr.core.params import load_corpus, load_params
+from asr.core.params import load_corpus, load_family_params, load_params
 from asr.corpora.params import Corpus
 from asr.corpora.recording import Recording, Segment
 from asr.corpora.timed_text import ALIGNMENT_CONFIDENCE
@@ -27,9 +27,8 @@ from asr.corpora.withdrawn import read_recordings
 from asr.decoding.params import DecodeParams
 from asr.decoding.transcribe import transcribe_all
 from asr.devices.params import MachineParams
-from asr.families import family_module
 from asr.families.params import ModelParams
-from asr.features.context import read_margin
+from asr.families.protocols import family_module
 from asr.preparation.params import PrepareParams
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
@@ -79,13 +78,15 @@ def _transcriber(model: Path, language: str) -> Transcribe:
     """What the model hears in pieces of one language."""
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
-    decoder = family_module(load_params("model", ModelParams).family, "decoding.engine")
-    engine = decoder.open_engine(model, machine, params)
-    margin_s = read_margin(model, params.fallback_margin_s)
+    name = load_params("model", ModelParams).family
+    family = family_module(name, "decoding")
+    own = load_family_params(name, "decode", family.OwnParams)
+    engine = family.open_engine(model, machine, params, own)
+    computed = family.computed_seconds(model, own)
 
     def transcribe(pieces: Sequence[Waveform]) -> list[str]:
         clips = [_clip(number, piece, language) for number, piece in enumerate(pieces)]
-        hypotheses, _ = transcribe_all(engine, pieces, clips, margin_s, params)
+        hypotheses, _ = transcribe_all(engine, pieces, clips, computed, params)
         return [hypothesis.text for hypothesis in hypotheses]
 
     return transcribe

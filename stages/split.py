@@ -9,23 +9,28 @@ from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import sha256_of, write_json
 from asr.core.params import load_corpora, load_params, load_seed
+from asr.families.params import ModelParams
+from asr.families.protocols import family_module
 from asr.preparation.rejects import count_rejects
 from asr.splits.balance import balance
 from asr.splits.params import SplitParams
-from asr.splits.split import split_utterances, write_aside
+from asr.splits.split import set_too_long_aside, split_utterances, write_aside
 from asr.utterances.shards import read_utterances
 from asr.utterances.utterance import Utterance, write_manifest
 
 
-def split(prepared: Path, rejects: Path, audit: Path, manifests: Path, metrics: Path) -> None:
+def split(
+    prepared: Path, rejects: Path, audit: Path, model: Path, manifests: Path, metrics: Path
+) -> None:
     """Deal utterances to train, dev and test so that nothing leaks between them.
 
     Args:
         prepared: folder of the corpora's prepared folders.
         rejects: folder of the corpora's CSVs.
         audit: folder of the corpora's CSVs with what each utterance was judged to be.
+        model: folder of the model that is tuned, which says how long a transcript it can learn.
         manifests: folder for train.jsonl, dev.jsonl and test.jsonl, and for aside.csv, which lists
-            what would have leaked.
+            what would have leaked, or is too long to learn.
         metrics: JSON on how much there is of each corpus and split.
     """
     corpora = load_corpora()
@@ -38,7 +43,8 @@ def split(prepared: Path, rejects: Path, audit: Path, manifests: Path, metrics: 
         by_corpus[name], dropped[name] = kept_utterances(audit / f"{name}.csv", prepared_ones)
     utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
     params = load_params("split", SplitParams)
-    deal = split_utterances(utterances, params, load_seed())
+    tokens = family_module(load_params("model", ModelParams).family, "tokens").open_tokens(model)
+    deal = set_too_long_aside(split_utterances(utterances, params, load_seed()), tokens)
     for name, dealt in deal.splits.items():
         write_manifest(manifests / f"{name}.jsonl", dealt)
     write_aside(manifests / "aside.csv", deal.aside)

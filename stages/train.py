@@ -6,14 +6,14 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import fingerprint, whole_folder
-from asr.core.params import load_params, load_seed
+from asr.core.params import load_family_params, load_params, load_seed
 from asr.devices.device import use_machine
 from asr.devices.gpu_claim import claim_gpus
 from asr.devices.params import MachineParams
-from asr.families import family_module
 from asr.families.params import ModelParams
-from asr.features.context import write_margin
+from asr.families.protocols import HasLayers, family_module
 from asr.training.augmentation.augment import Augmentation
+from asr.training.augmentation.examples import TokenRoom
 from asr.training.collate import collator
 from asr.training.dev import dev_reader
 from asr.training.distributed.launch import launch
@@ -23,7 +23,7 @@ from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
 from asr.training.state.keeping import kept_run
 from asr.training.state.log import write_curve
-from asr.training.target_text import written
+from asr.training.target_text import target_texts
 from asr.training.trainee import Task
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import read_manifest
@@ -47,44 +47,50 @@ def train_stage(
         launch("stages.train", sys.argv[1:], machine.num_processes)
         return
     model = load_params("model", ModelParams)
-    family = model.family
+    family = family_module(model.family, "training")
+    own = load_family_params(model.family, "train", family.OwnParams)
     seed = load_seed()
     processes = join_processes(use_machine(machine), machine.num_processes)
 
     # The manifests hold the hash of every clip's samples, so they stand for the audio too.
-    sections = {"train": params, "machine": machine, "model": model}
+    sections = {"train": params, f"{model.family}.train": own, "machine": machine, "model": model}
     facts = {name: section.model_dump() for name, section in sections.items()} | {"seed": seed}
     key = fingerprint(facts, _files(train_manifest, dev_manifest, base, noise, *CODE))
 
-    tuning = family_module(family, "training.tuning")
-    tuned = family_module(family, "model.model").load(base, processes.device)
-    tuning.make_trainable(tuned, params)
-    utterances = written(read_manifest(train_manifest), params.text)
-    dev = written(read_manifest(dev_manifest), params.text)
+    trainee = family.open_trainee(base, processes.device, params, own)
+    layers = trainee.layers if isinstance(trainee, HasLayers) else ()
+    if machine.shard_weights and not layers:
+        raise InputError(f"machine.shard_weights: expected false, {model.family} can't be sharded")
+    utterances = target_texts(read_manifest(train_manifest), params.text)
+    dev = target_texts(read_manifest(dev_manifest), params.text)
     waveforms = Waveforms(prepared, utterances)
-    batch_module = family_module(family, "training.loss")
     augmented = Augmentation(params.augment, noise)
     with (
         kept_run(key, facts, operations, processes) as (scratch, watch),
-        collator(tuned, family, waveforms, utterances, params, augmented, processes) as collate,
+        collator(trainee, waveforms, utterances, params, augmented, processes) as collate,
     ):
         task = Task(
-            network=tuned.network,
-            summed_loss=batch_module.SummedLoss(tuned),
+            network=trainee.network,
+            summed_loss=trainee.summed_loss,
             collate=collate,
             durations_s=[utterance.duration_s for utterance in utterances],
             groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-            room=batch_module.token_room(tuned, utterances),
-            read_dev=dev_reader(tuned, family, prepared, dev, params, processes),
-            in_parts=tuning.layers(tuned) if machine.shard_weights else (),
+            room=TokenRoom(
+                [trainee.num_labels(u.text, u.language) for u in utterances],
+                trainee.max_labels,
+                family_module(model.family, "window").MAX_DURATION_S,
+            ),
+            seconds=trainee.seconds,
+            read_dev=dev_reader(trainee, prepared, dev, params, processes),
+            long_context=trainee.long_context,
+            rate_factors=trainee.rate_factors,
+            in_parts=layers if machine.shard_weights else (),
         )
         progress = train(task, params, seed, processes, scratch, watch)
         if not processes.first:
             return
-        tuning.merge_adapter(tuned)
         with whole_folder(out) as beside:
-            family_module(family, "model.model").save(tuned.network, tuned.processor, beside)
-            write_margin(beside, params.margin_s)
+            trainee.save(beside)
         write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
 

@@ -1,41 +1,44 @@
-"""Write down what a model hears in the test set."""
+"""Transcribe the test set with a model."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from asr.core.cli import run
 from asr.core.files import write_json
-from asr.core.params import load_params
+from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams
-from asr.decoding.ray_engine import ray_engine
-from asr.decoding.transcribe import Engine, transcribe_all
+from asr.decoding.transcribe import open_on_worker, transcribe_all
 from asr.devices.params import MachineParams
-from asr.families import family_module
 from asr.families.params import ModelParams
-from asr.features.context import read_margin
+from asr.families.protocols import Engine, family_module
 from asr.utterances.hypothesis import write_hypotheses
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import read_manifest
+from asr.workers.ray_models import ray_models
 from asr.workers.workers import chosen_workers
 
 
 def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: Path) -> None:
-    """Write down what a model hears in the test set."""
+    """Transcribe the test set with a model."""
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
-    family = load_params("model", ModelParams).family
+    name = load_params("model", ModelParams).family
+    family = family_module(name, "decoding")
+    own = load_family_params(name, "decode", family.OwnParams)
     utterances = read_manifest(manifest)
     waveforms = Waveforms(prepared, utterances)
-    margin_s = read_margin(model, params.fallback_margin_s)
+    computed = family.computed_seconds(model, own)
     workers = chosen_workers()
     with ExitStack() as stack:
         if workers.kind == "ray":
-            on_cluster = ray_engine(family, model, machine, params, workers.num)
+            open_one = partial(open_on_worker, name, machine, params, own)
+            may_use_gpus = machine.device in ("auto", "cuda")
+            on_cluster = ray_models(open_one, model, workers.num, may_use_gpus=may_use_gpus)
             engine: Engine = stack.enter_context(on_cluster)
         else:
-            decode = family_module(family, "decoding.engine")
-            engine = decode.open_engine(model, machine, params)
-        hypotheses, seconds = transcribe_all(engine, waveforms, utterances, margin_s, params)
+            engine = family.open_engine(model, machine, params, own)
+        hypotheses, seconds = transcribe_all(engine, waveforms, utterances, computed, params)
     write_hypotheses(out, hypotheses)
     audio_s = sum(utterance.duration_s for utterance in utterances)
     write_json(

@@ -9,13 +9,13 @@ from asr.audit.answer_cache import NOTHING, remembered
 from asr.audit.corpus import audit_utterances, end_drop_db
 from asr.audit.listening import other_clips
 from asr.audit.text_language import language_gap
-from asr.families.whisper.judge.judge import open_judge
+from asr.families.whisper.judge import judge_scope, open_judge
 from tests.examples import tone, utterance
 from tests.test_verdicts import PARAMS as DEFAULTS
 from tests.tiny_whisper import write_transformers
 
 # The tiny encoder has room for 1 s; two or three clips a batch.
-PARAMS = DEFAULTS.model_copy(update={"margin_s": 0.0, "batch_seconds": 2.0})
+PARAMS = DEFAULTS.model_copy(update={"margin_s": 0.0, "batch_seconds": 2.0, "precision": "float32"})
 WORDS = ["кот", "дуб", "лес", "рыч", "сук"]  # the tiny decoder has room for 9 bytes
 UTTERANCES = [utterance(str(n), text=text, duration_s=0.3 + n / 10)
               for n, text in enumerate(WORDS)]  # fmt: skip
@@ -23,10 +23,20 @@ WAVEFORMS = [tone(u.duration_s, hz=200.0 + 50 * n) for n, u in enumerate(UTTERAN
 
 
 @pytest.fixture(scope="module")
-def judge(tmp_path_factory):
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("audit") / "tiny"
     write_transformers(folder)
-    return open_judge(folder, "float32", 1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judge(folder):
+    return open_judge(folder, PARAMS, 1)
+
+
+@pytest.fixture(scope="module")
+def scope(folder):
+    return judge_scope(folder, PARAMS)
 
 
 def test_others_are_as_many_as_asked_and_never_itself():
@@ -56,7 +66,7 @@ def test_who_comes_in_changes_few_choices_of_the_others():
 
 
 @pytest.fixture
-def audit(judge, tmp_path, monkeypatch):
+def audit(judge, scope, tmp_path, monkeypatch):
     """Audit with what lies in ``tmp_path/before``: the rows, and how many clips were heard."""
     hear = judge.hear
 
@@ -71,7 +81,7 @@ def audit(judge, tmp_path, monkeypatch):
 
         with monkeypatch.context() as patched, remembered(tmp_path / "before", version) as before:
             patched.setattr(judge, "hear", counted)
-            rows = audit_utterances(judge, waveforms, utterances, PARAMS, 1, before)
+            rows = audit_utterances(judge, scope, waveforms, utterances, PARAMS, 1, before)
         return rows, sum(num_heard)
 
     return run
@@ -84,13 +94,13 @@ def test_a_second_audit_hears_nothing_and_says_the_same(audit):
     assert audit(version="another model") == (rows, 5)
 
 
-def test_what_comes_in_is_heard_and_little_else(audit, judge):
+def test_what_comes_in_is_heard_and_little_else(audit, judge, scope):
     texts = ["".join(letters) for letters in combinations("абвгдежзі", 3)]
     many = [utterance(str(n), text=t, duration_s=0.3 + n / 400) for n, t in enumerate(texts)]
     sounds = [tone(one.duration_s, hz=200.0 + n) for n, one in enumerate(many)]
     audit(many[:-1], sounds[:-1])
     rows, num_heard = audit(many, sounds)
-    assert rows == audit_utterances(judge, sounds, many, PARAMS, 1, NOTHING)
+    assert rows == audit_utterances(judge, scope, sounds, many, PARAMS, 1, NOTHING)
     assert num_heard <= 16  # of 84
     assert audit(many, sounds) == (rows, 0)
 
@@ -121,11 +131,24 @@ def test_beside_another_audit_of_the_corpus_nothing_is_known(audit, tmp_path):
         assert audit() == (rows, 5)
 
 
-def test_a_transcript_beyond_the_decoder_is_dropped_and_stops_nothing(judge):
+def test_a_transcript_beyond_the_decoder_stops_nothing(judge, scope):
     long = utterance("long", text="слова " * 400, duration_s=0.3)
-    rows = audit_utterances(judge, WAVEFORMS[:3], [long, *UTTERANCES[1:3]], PARAMS, 1, NOTHING)
-    assert (rows[0].fault, rows[0].keep) == ("too_many_tokens", "no")
-    assert "too_many_tokens" not in [row.fault for row in rows[1:]]
+    utterances = [long, *UTTERANCES[1:3]]
+    rows = audit_utterances(judge, scope, WAVEFORMS[:3], utterances, PARAMS, 1, NOTHING)
+    assert [row.id for row in rows] == [one.id for one in utterances]
+    assert all(row.fit is not None for row in rows)
+
+
+def test_a_language_without_a_token_and_a_clip_beyond_the_window_are_not_judged(judge, scope):
+    inuktitut = utterance("iu", text="ᐃᓄᒃᑎᑐᑦ", language="iu", duration_s=0.3)
+    long = utterance("long", duration_s=31.0)
+    utterances = [UTTERANCES[0], inuktitut, *UTTERANCES[1:3], long]
+    clips = [WAVEFORMS[0], tone(0.3), *WAVEFORMS[1:3], tone(31.0)]
+    rows = audit_utterances(judge, scope, clips, utterances, PARAMS, 1, NOTHING)
+    alone = audit_utterances(judge, scope, WAVEFORMS[:3], UTTERANCES[:3], PARAMS, 1, NOTHING)
+    assert [rows[0], *rows[2:4]] == alone
+    for row in (rows[1], rows[4]):
+        assert (row.keep, row.fault, row.fit, row.hypothesis) == ("yes", "", None, "")
 
 
 def test_a_clip_cut_off_ends_as_loud_as_it_is():

@@ -11,14 +11,14 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from asr.audio.decoding import decode
 from asr.core.params import load_block
-from asr.families.whisper.base import to_ctranslate2
 from asr.families.whisper.base.base import bring_base
-from asr.families.whisper.base.ctranslate2_format import read_model
-from asr.families.whisper.base.ctranslate2_names import stacked_parameters
-from asr.families.whisper.base.description import read_description, read_tokenizer
 from asr.families.whisper.base.params import ModelParams
-from asr.families.whisper.base.scripts import tokens_of
+from asr.families.whisper.runtime import to_ctranslate2
+from asr.families.whisper.runtime.ctranslate2_format import read_model
+from asr.families.whisper.runtime.ctranslate2_names import stacked_parameters
+from asr.families.whisper.runtime.scripts import tokens_of
 from asr.families.whisper.tokens import text_tokens
+from asr.families.whisper.tokens.description import read_description, read_tokenizer
 from asr.sources.corpus_source import bring, load_source
 from asr.sources.weights import bring_weights
 from asr.utterances.waveform import SAMPLE_RATE, Waveform

@@ -17,6 +17,7 @@ from stages.prepare import prepare
 from stages.split import split
 from tests.audit_csv import write_audit_of
 from tests.examples import tone, wav
+from tests.tiny_tokens import write_tokens
 
 ROOT = Path(__file__).parents[1]
 CORPORA = """corpora:
@@ -56,9 +57,8 @@ def run_all():
 
 def run_split():
     data = Path("data")
-    split(
-        data / "prepared", data / "rejects", data / "audit", data / "manifests", Path("data.json")
-    )
+    folders = (data / name for name in ("prepared", "rejects", "audit"))
+    split(*folders, write_tokens(Path("model")), data / "manifests", Path("data.json"))
 
 
 @pytest.mark.usefixtures("repo")

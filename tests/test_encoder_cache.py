@@ -9,15 +9,16 @@ import pytest
 import torch
 
 from asr.core.errors import InputError
-from asr.core.params import load_params
-from asr.families.whisper.model.model import load
-from asr.families.whisper.training.loss import SummedLoss, loss_batch
+from asr.core.params import load_family_params, load_params
+from asr.families.whisper.training.loss import loss_batch
+from asr.families.whisper.training.params import WhisperTrainParams
+from asr.families.whisper.training.trainee import WhisperTrainee
 from asr.training.augmentation.augment import Augmentation
 from asr.training.augmentation.examples import Example, Piece
 from asr.training.collate import collator
 from asr.training.distributed.processes import Processes
 from asr.training.encoder_cache import FILE, encoder_cache
-from asr.training.params import Join, LongContext, SpeedChange, TrainParams
+from asr.training.params import Join, SpeedChange, TrainParams
 from asr.training.plan import TrainingBatch
 from tests.tiny_whisper import write_transformers
 from tests.train_tiny import ROOT, noise, utterance
@@ -81,33 +82,37 @@ def test_outputs_in_use_stay_and_those_of_no_run_go(dvc_root):
 
 
 def test_more_than_the_disk_holds_is_refused():
-    with pytest.raises(InputError, match=r"train.cache_encoder needs 4000000.0 GB, there are"):  # noqa: SIM117
+    with pytest.raises(InputError, match=r"the encoder's cache needs 4000000.0 GB, there are"):  # noqa: SIM117
         with encoder_cache("k", [10**15], 2, encode, 9):
             pass
 
 
-@pytest.fixture
-def whisper(tmp_path):
-    write_transformers(tmp_path / "tiny")
-    return load(tmp_path / "tiny", torch.device("cpu"))
-
-
-def unchanging(**changes):
+def unchanging():
     as_spoken = {
-        "tune": "frozen_encoder", "cache_encoder": True, "margin_s": 0.1,
-        "token_dropout": 0.0, "subword_dropout": 0.0,
-        "long_context": LongContext(share=0.0, max_s=1.0, zeros_share=0.0),
+        "tune": "frozen_encoder",
         "join": Join(share=0.0, max_s=1.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
     }  # fmt: skip
-    params = load_params("train", TrainParams, ROOT / "params.yaml")
-    return params.model_copy(update={**as_spoken, **changes})
+    return load_params("train", TrainParams, ROOT / "params.yaml").model_copy(update=as_spoken)
 
 
-def test_the_loss_is_that_of_each_clip_heard_in_its_own_context(whisper, dvc_root):
+@pytest.fixture
+def trainee(tmp_path):
+    write_transformers(tmp_path / "tiny")
+    own = load_family_params("whisper", "train", WhisperTrainParams, ROOT / "params.yaml")
+    caching = own.model_copy(
+        update={
+            "cache_encoder": True, "margin_s": 0.1, "token_dropout": 0.0, "subword_dropout": 0.0,
+        }
+    )  # fmt: skip
+    return WhisperTrainee(tmp_path / "tiny", torch.device("cpu"), unchanging(), caching)
+
+
+def test_the_loss_is_that_of_each_clip_heard_in_its_own_context(trainee, dvc_root):
     clips = [noise(1)[:8000], noise(2)[:3200], noise(3)[:8000]]
     durations = [0.5, 0.2, 0.5]
     said = [utterance(i).model_copy(update={"duration_s": s}) for i, s in enumerate(durations)]
-    loss = SummedLoss(whisper)
+    whisper, loss = trainee.whisper, trainee.summed_loss
+    trainee.network.eval()
     with torch.no_grad():
         live = sum(
             loss(loss_batch(whisper, [clip], [one], context))
@@ -119,7 +124,7 @@ def test_the_loss_is_that_of_each_clip_heard_in_its_own_context(whisper, dvc_roo
     written = []
     for _ in range(2):
         with (
-            collator(whisper, "whisper", clips, said, unchanging(), unheard,
+            collator(trainee, clips, said, unchanging(), unheard,
                      Processes(0, 1, torch.device("cpu"))) as collate,
             torch.no_grad(),
         ):  # fmt: skip

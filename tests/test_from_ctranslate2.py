@@ -8,8 +8,8 @@ import torch
 from transformers import AutoProcessor, WhisperForConditionalGeneration
 
 from asr.core.errors import InputError
-from asr.families.whisper.base.ctranslate2_format import Model, Variable, read_model, write_model
 from asr.families.whisper.base.from_ctranslate2 import convert
+from asr.families.whisper.runtime.ctranslate2_format import Model, Variable, read_model, write_model
 from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers
 
 

@@ -41,7 +41,7 @@ def test_all_faults_are_told_at_once_with_section_and_key(edited):
             "seed: .*": "sead: 1",
             "  min_duration_s:": "  min_durations_s:",
             "  dev_share: .*": "  dev_share: 2.0",
-            "  scripts: .*": "  scripts: [Cyrillic, Cirillic]",
+            "    scripts: .*": "    scripts: [Cyrillic, Cirillic]",
             "  num_beams: .*": "  num_beams: many",
         }
     )
@@ -54,8 +54,9 @@ def test_all_faults_are_told_at_once_with_section_and_key(edited):
         "prepare.min_duration_s: Field required, got " + lines[2].split(", got ")[1],
         "prepare.min_durations_s: Extra inputs are not permitted, got 0.3",
         "split.dev_share: Input should be less than 0.5, got 2.0",
-        "decode.scripts.1: Value error, expected a script's name in Unicode, got 'Cirillic'",
         "decode.num_beams: Input should be a valid integer, got 'many'",
+        "whisper.decode.scripts.1: Value error, expected a script's name in Unicode, "
+        "got 'Cirillic'",
     ]
 
 
@@ -107,9 +108,28 @@ def test_what_is_no_yaml_is_named(tmp_path):
 def test_cached_encoder_outputs_and_changing_audio_are_refused_together(edited):
     with pytest.raises(InputError) as refused:
         load_params(
-            "train", TrainParams, edited({"  cache_encoder: false": "  cache_encoder: true"})
+            "train", TrainParams, edited({"    cache_encoder: false": "    cache_encoder: true"})
         )
-    assert "train.cache_encoder" in str(refused.value)
+    assert "whisper.train.cache_encoder: the encoder's outputs" in str(refused.value)
     for wanted in ("tune frozen_encoder", "join.share 0", "speed_change.most 0",
-                   "long_context.share 0", "spec_augment.num_time_masks 0"):  # fmt: skip
-        assert f"train.{wanted}" in str(refused.value)
+                   "spec_augment.num_time_masks 0"):  # fmt: skip
+        assert f" train.{wanted}" in str(refused.value)
+    assert "whisper.train.long_context.share 0" in str(refused.value)
+
+
+def test_a_clip_may_be_as_long_as_the_family_takes(edited):
+    path = edited({"  max_duration_s: 30.0": "  max_duration_s: 45.0"})
+    expected = r"prepare.max_duration_s: expected at most 30, the longest clip .* whisper .* got 45"
+    with pytest.raises(InputError, match=expected):
+        load_seed(path)
+
+
+def test_the_chosen_family_has_a_section_and_is_there(edited):
+    with pytest.raises(
+        InputError, match=r"model.family: no family 'wisper', there are \['whisper'"
+    ):
+        load_seed(edited({"  family: whisper": "  family: wisper"}))
+    with pytest.raises(
+        InputError, match=r"whisper: expected sections \['train', 'decode'\], got 1"
+    ):
+        load_seed(edited({"whisper:.*": "whisper: 1\nwhisper_before:"}))

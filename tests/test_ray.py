@@ -2,27 +2,30 @@
 """A real Ray cluster of two workers on this machine."""
 
 import os
+from functools import partial
 
 import numpy as np
 import pytest
 
 from asr.audit.answer_cache import NOTHING
 from asr.audit.listening import hear_corpus
-from asr.audit.ray_judge import ray_judge
+from asr.audit.listening import open_on_worker as open_judge_on_worker
 from asr.core.errors import InputError
-from asr.decoding.ray_engine import ray_engine
-from asr.decoding.transcribe import transcribe_all
+from asr.decoding.transcribe import ComputedSeconds, transcribe_all
+from asr.decoding.transcribe import open_on_worker as open_engine_on_worker
 from asr.devices.params import MachineParams
-from asr.families.whisper.decoding.engine import open_engine
-from asr.families.whisper.judge.judge import open_judge
+from asr.families.whisper.decoding import open_engine
+from asr.families.whisper.judge import judge_scope, open_judge
+from asr.families.whisper.window import context_s
 from asr.preparation.corpus import Outs, prepare_corpus
 from asr.preparation.reuse import last_run
 from asr.workers.ray_cluster import ray_cluster
+from asr.workers.ray_models import ray_models
 from asr.workers.workers import Workers
 from tests.examples import utterance
 from tests.test_auditing import PARAMS as AUDIT
 from tests.test_auditing import UTTERANCES, WAVEFORMS
-from tests.test_decoding import params
+from tests.test_decoding import own, params
 from tests.test_last_run import RECORDINGS
 from tests.test_parallel import halve, mapped
 from tests.test_preparing import CORPUS, PARAMS
@@ -30,6 +33,8 @@ from tests.tiny_whisper import write_transformers
 
 pytestmark = pytest.mark.slow
 RAY = Workers("ray", 2)
+MACHINE = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
+DECODE, OWN = params(), own(engine="ctranslate2")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,32 +72,35 @@ def test_hypotheses_are_those_of_one_machine(tmp_path):
     lengths = [0.3 + 0.01 * n for n in range(20)]
     utterances = [utterance(str(n), duration_s=s) for n, s in enumerate(lengths)]
     clips = [random.normal(0, 0.1, round(s * 16_000)).astype(np.float32) for s in lengths]
-    decode = params(engine="ctranslate2", fallback_margin_s=0.1)
-    machine = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
-    alone = open_engine(tmp_path / "tiny", machine, decode)
-    expected, _ = transcribe_all(alone, clips, utterances, 0.05, decode)
-    with ray_engine("whisper", tmp_path / "tiny", machine, decode, 2) as engine:
-        assert engine.num_workers == 2
-        heard, _ = transcribe_all(engine, clips, utterances, 0.05, decode)
+    seconds = ComputedSeconds(lambda s: context_s(s, 0.05))
+    alone = open_engine(tmp_path / "tiny", MACHINE, DECODE, OWN)
+    expected, _ = transcribe_all(alone, clips, utterances, seconds, DECODE)
+    open_one = partial(open_engine_on_worker, "whisper", MACHINE, DECODE, OWN)
+    with ray_models(open_one, tmp_path / "tiny", 2, may_use_gpus=False) as engine:
+        assert (engine.num_workers, engine.device) == (2, "cpu")
+        heard, _ = transcribe_all(engine, clips, utterances, seconds, DECODE)
     assert heard == expected
     assert len({h.text for h in heard}) > 5  # or equality says little
 
 
 def test_verdicts_are_those_of_one_machine(tmp_path):
     write_transformers(tmp_path / "tiny")
-    here = open_judge(tmp_path / "tiny", "float32", 1)
-    expected = hear_corpus(here, WAVEFORMS, UTTERANCES, AUDIT, 1, NOTHING)
-    with ray_judge(here, "whisper", tmp_path / "tiny", "float32", 2) as judge:
+    audit = AUDIT.model_copy(update={"precision": "float32"})
+    scope = judge_scope(tmp_path / "tiny", audit)
+    here = open_judge(tmp_path / "tiny", audit, 1)
+    expected = hear_corpus(here, scope, WAVEFORMS, UTTERANCES, audit, 1, NOTHING)
+    open_one = partial(open_judge_on_worker, audit)
+    with ray_models(open_one, tmp_path / "tiny", 2, may_use_gpus=False) as judge:
         assert judge.num_workers == 2
-        assert hear_corpus(judge, WAVEFORMS, UTTERANCES, AUDIT, 1, NOTHING) == expected
+        assert hear_corpus(judge, scope, WAVEFORMS, UTTERANCES, audit, 1, NOTHING) == expected
 
 
 def test_a_model_that_cannot_be_opened_is_told(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    machine = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
     batch = [np.zeros(1600, np.float32)], [utterance("a")], 0.64, [3]
+    open_one = partial(open_engine_on_worker, "whisper", MACHINE, DECODE, OWN)
     with (
-        ray_engine("whisper", tmp_path, machine, params(engine="ctranslate2"), 1) as engine,
+        ray_models(open_one, tmp_path, 1, may_use_gpus=False) as engine,
         pytest.raises(InputError, match="expected a Whisper model"),
     ):
         engine.transcribe(*batch)

@@ -16,6 +16,7 @@ from stages.split import split
 from tests import seed_corpora
 from tests.audit_csv import write_audit_of
 from tests.pipeline_repo import copy_of_this_repository, smoke_params
+from tests.tiny_tokens import write_tokens
 
 ROOT = Path(__file__).parents[1]
 BALKAN = seed_corpora.BALKAN
@@ -51,8 +52,8 @@ def dealt(tmp_path, monkeypatch):
         about = (Path("inventory.csv"), Path("validation.json"))
         prepare("mine", Path("data/raw/mine"), Path("data/prepared/mine"), rejects, *about)
         write_audit_of("mine", num_dropped=0)
-        folders = (Path("data", name) for name in ("prepared", "rejects", "audit", "manifests"))
-        split(*folders, metrics=Path("m.json"))
+        folders = (Path("data", name) for name in ("prepared", "rejects", "audit"))
+        split(*folders, write_tokens(Path("model")), Path("data/manifests"), Path("m.json"))
         utterances = [
             one
             for name in ("train", "dev", "test")

@@ -1,4 +1,5 @@
 # python -m pytest tests/test_splitting.py
+import csv
 import re
 from collections import Counter
 
@@ -7,9 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.core.errors import InputError
+from asr.families.whisper.tokens import open_tokens
 from asr.splits.params import SplitParams
-from asr.splits.split import SPLITS, set_leaks_aside, split_utterances
+from asr.splits.split import (
+    SPLITS,
+    Deal,
+    set_leaks_aside,
+    set_too_long_aside,
+    split_utterances,
+    write_aside,
+)
 from tests.examples import utterance
+from tests.tiny_tokens import write_tokens
 
 PARAMS = SplitParams(
     dev_share=0.1,
@@ -46,7 +56,7 @@ def test_test_keeps_its_own_and_train_gives_way():
     }
     deal = set_leaks_aside(dealt, PARAMS)
     assert split_of(deal) == {"xx/a": "test", "xx/c": "dev", "xx/f": "train"}
-    assert [(leak.utterance.id, leak.shared, leak.other.id) for leak in deal.aside] == [
+    assert [(leak.utterance.id, leak.reason, leak.other.id) for leak in deal.aside] == [
         ("xx/b", "sentence", "xx/a"),
         ("xx/d", "sentence", "xx/c"),
         ("xx/e", "recording", "xx/a"),
@@ -63,7 +73,7 @@ def test_speakers_and_sessions_are_those_of_their_corpus():
             utterance("e", speaker_id="s1", session_id="t1", corpus="yy"),
         ],
     }
-    assert [leak.shared for leak in set_leaks_aside(dealt, PARAMS).aside] == ["speaker", "session"]
+    assert [leak.reason for leak in set_leaks_aside(dealt, PARAMS).aside] == ["speaker", "session"]
 
 
 def test_what_may_be_shared_is_left_out_of_disjoint():
@@ -213,3 +223,20 @@ def test_nothing_leaks_and_nothing_is_lost_whatever_the_data(utterances, seed):
                 if (value := getattr(one, trait)) is not None:
                     corpus = one.corpus if trait.endswith("_id") else ""
                     assert homes.setdefault((corpus, value), split) == split
+
+
+def test_what_is_too_long_to_write_is_not_learned_but_still_tested(tmp_path):
+    # 8 positions: four are the prompt's, and a space is the text's first byte.
+    tokens = open_tokens(write_tokens(tmp_path / "model", max_tokens=8))
+    fits, long, tested = (utterance(name, text=text) for name, text in
+                          [("a", "abc"), ("b", "abcd"), ("c", "abcdefgh")])  # fmt: skip
+    deal = set_too_long_aside(
+        Deal({"train": [fits, long], "dev": [], "test": [tested]}, []), tokens
+    )
+    assert split_of(deal) == {"xx/a": "train", "xx/c": "test"}
+    write_aside(tmp_path / "aside.csv", deal.aside)
+    with (tmp_path / "aside.csv").open(newline="") as file:
+        _, row = csv.reader(file)
+    assert row == ["xx/b", "train", "abcd", "too_many_tokens", "", "", ""]
+    with pytest.raises(InputError, match="all 1 transcripts of train are longer than the model"):
+        set_too_long_aside(Deal({"train": [long], "dev": [], "test": []}, []), tokens)

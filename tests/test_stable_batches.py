@@ -3,14 +3,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.audit.batches import stable_batches
-from asr.features.context import context_s
+from asr.families.whisper.window import context_s
 
 DURATIONS = st.lists(st.floats(0.3, 30.0), min_size=1, max_size=60)
 
 
 def batches(durations_s, batch_seconds=12.0):
     ids = [f"xx/{number}" for number in range(len(durations_s))]
-    return stable_batches(ids, durations_s, margin_s=1.0, batch_seconds=batch_seconds)
+    return stable_batches(ids, durations_s, lambda s: context_s(s, 1.0), batch_seconds)
 
 
 def test_clips_of_one_context_share_a_batch_and_longest_come_first():

@@ -20,14 +20,14 @@ from asr.training.augmentation.examples import TokenRoom
 from asr.training.dev import DevError
 from asr.training.distributed.processes import Processes
 from asr.training.loop import train
-from asr.training.params import Join, LongContext, SpeedChange, TrainParams
+from asr.training.params import Join, SpeedChange, TrainParams
 from asr.training.plan import plan_steps
 from asr.training.state.checkpoint import load_checkpoint
 from asr.training.trainee import Task
 from tests.pipeline_repo import wait_for
 
 ROOT = Path(__file__).parent.parent
-ROOM = TokenRoom([1] * 8, 99)
+ROOM = TokenRoom([1] * 8, lambda duration_s: 99, 30.0)
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
@@ -36,11 +36,20 @@ def params(**changes):
         "lr": 0.1, "warmup_steps": 0, "schedule": "constant", "num_epochs": 2, "max_steps": 0,
         "batch_seconds": 4.0, "max_batch_clips": 2, "accumulation": 1, "eval_every_steps": 2,
         "log_every_steps": 1, "save_every_steps": 2, "precision": "fp32",
-        "long_context": LongContext(share=0.0, max_s=30.0, zeros_share=0.0),
         "join": Join(share=0.0, max_s=8.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
-        "average_decay": 0.0, "margin_s": 0.28, **changes,
+        "average_decay": 0.0, **changes,
     }  # fmt: skip
     return load_params("train", TrainParams, ROOT / "params.yaml").model_copy(update=values)
+
+
+def seconds(duration_s):
+    return duration_s + 0.28
+
+
+def steps(**changes):
+    return plan_steps(
+        [1.0] * 8, ["be"] * 8, ROOM, lambda s: s + 0.6, None, params(**changes), seed=1
+    )
 
 
 class Batch(list):
@@ -79,15 +88,14 @@ def task(dev_wers=(), kill_at_look=None, module=None):
     def collate(batch):
         return Batch(piece.index for example in batch.examples for piece in example.pieces)
 
-    return Task(module, module, collate, [1.0] * 8, ["be"] * 8, ROOM, read_dev), looks
+    return Task(module, module, collate, [1.0] * 8, ["be"] * 8, ROOM, seconds, read_dev), looks
 
 
 def test_an_epoch_is_as_many_steps_as_batches():
-    # 1 s of clip and 0.5 s of margin are 1.6 s of context: two clips fit 4 s.
-    steps = plan_steps([1.0] * 8, ["be"] * 8, ROOM, params(margin_s=0.5), seed=1)
-    assert [epoch for epoch, _ in steps] == [0] * 4 + [1] * 4
-    assert len(plan_steps([1.0] * 8, ["be"] * 8, ROOM, params(max_steps=3), seed=1)) == 3
-    assert len(plan_steps([1.0] * 8, ["be"] * 8, ROOM, params(accumulation=2), seed=1)) == 4
+    # 1.6 s are computed for a clip of 1 s: two clips fit 4 s.
+    assert [epoch for epoch, _ in steps()] == [0] * 4 + [1] * 4
+    assert len(steps(max_steps=3)) == 3
+    assert len(steps(accumulation=2)) == 4
 
 
 def test_it_learns(tmp_path):

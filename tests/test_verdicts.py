@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.audit.faults import Fault, Measures, gains, judge, stop_if_bad, summary
+from asr.audit.faults import Fault, Measures, gains, stop_if_bad, summary, verdicts
 from asr.audit.params import AuditParams
 from asr.core.errors import InputError
 from asr.core.params import load_params
@@ -44,9 +44,9 @@ def corpus(*odd):
 
 
 def fault_of(**odd):
-    verdicts = judge(corpus(replace(SOUND, **odd)), PARAMS)
-    assert {verdict.fault for verdict in verdicts[:-1]} == {None}
-    return verdicts[-1].fault
+    found = verdicts(corpus(replace(SOUND, **odd)), PARAMS)
+    assert {verdict.fault for verdict in found[:-1]} == {None}
+    return found[-1].fault
 
 
 def test_a_sound_one_has_no_fault():
@@ -79,10 +79,10 @@ def test_three_weak_signs_make_a_truncated_one():
 
 
 def test_a_small_corpus_has_no_distribution_and_no_share():
-    verdicts = judge([replace(SOUND, end_drop_db=0.0), SOUND], PARAMS)
-    assert [verdict.fault for verdict in verdicts] == [None, None]
-    assert [verdict.wholeness for verdict in verdicts] == [None, None]
-    assert summary([Fault.NO_SPEECH, None], PARAMS)["verdict"] == "too few to judge"
+    found = verdicts([replace(SOUND, end_drop_db=0.0), SOUND], PARAMS)
+    assert [verdict.fault for verdict in found] == [None, None]
+    assert [verdict.wholeness for verdict in found] == [None, None]
+    assert summary([Fault.NO_SPEECH, None], 0, PARAMS)["verdict"] == "too few to judge"
 
 
 def test_fit_grows_with_the_root_of_the_tokens_and_the_tail_is_the_last_third():
@@ -99,11 +99,11 @@ def test_fit_grows_with_the_root_of_the_tokens_and_the_tail_is_the_last_third():
 )
 def test_the_gate_is_at_10_and_15_percent(num_bad, verdict):
     faults = [Fault.TRUNCATED] * num_bad + [None] * (100 - num_bad)
-    assert summary(faults, PARAMS)["verdict"] == verdict
+    assert summary(faults, 0, PARAMS)["verdict"] == verdict
 
 
 def test_stop_names_share_limit_file_and_the_worst():
-    summarized = summary([Fault.NO_SPEECH] * 10 + [None] * 30, PARAMS)
+    summarized = summary([Fault.NO_SPEECH] * 10 + [None] * 30, 0, PARAMS)
     message = (
         r"corpora\.xx: a share of 0\.250 of 40 utterances .*\(no_speech 10\), where "
         r"audit\.stop_share is 0\.15; see a\.csv\. The worst:\n  xx/1: no_speech"

@@ -10,16 +10,18 @@ import pytest
 import torch
 
 from asr.core.errors import InputError
-from asr.core.params import load_params
+from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams
 from asr.devices.params import MachineParams
+from asr.families.whisper.decoding import open_engine
 from asr.families.whisper.decoding.ctranslate2_engine import Ctranslate2Engine
-from asr.families.whisper.decoding.engine import open_engine
+from asr.families.whisper.decoding.params import WhisperDecodeParams
 from asr.families.whisper.decoding.torch_engine import TorchEngine
 from asr.families.whisper.model.greedy import transcribe_greedily
 from asr.families.whisper.model.model import encode, load, save
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.families.whisper.training.loss import IGNORED, SummedLoss, loss_batch
+from asr.families.whisper.training.loss import IGNORED, Hidden, SummedLoss, loss_batch
+from asr.families.whisper.training.params import WhisperTrainParams
 from asr.families.whisper.training.subwords import Subwords
 from asr.families.whisper.training.tuning import make_trainable, merge_adapter
 from asr.training.params import TrainParams
@@ -95,7 +97,7 @@ def test_zeros_follow_the_clip_where_they_are_asked_for(whisper):
 
 
 def test_hidden_tokens_are_hidden_from_what_is_read_alone(whisper):
-    hiding = params(token_dropout=0.5, subword_dropout=0.0)
+    hiding = Hidden(params().spec_augment, token_dropout=0.5, subword_dropout=0.0)
     clips, utterances = [noise(0.5, 1), noise(0.4, 2)], [utterance("якія"), utterance("як")]
     plain = loss_batch(whisper, clips, utterances, 0.64)
     hidden = loss_batch(whisper, clips, utterances, 0.64, hiding, seeds=[1, 2])
@@ -119,7 +121,7 @@ def test_subword_dropout_never_makes_a_transcript_too_long(tmp_path):
     assert len(cuttable.dropped(whole, 0.9, torch.Generator().manual_seed(1))) > len(whole)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asr.families.whisper.training.loss._subwords", lambda _: cuttable)
-        hiding = params(token_dropout=0.0, subword_dropout=0.9)
+        hiding = Hidden(params().spec_augment, token_dropout=0.0, subword_dropout=0.9)
         batch = loss_batch(tiny, [noise(0.5, 1)], [utterance("abcdefghi")], 0.64, hiding, [1])
     assert batch.inputs[0].tolist()[4:] == whole
 
@@ -162,8 +164,11 @@ def test_greedy_is_transformers_own(whisper):
 
 def engine(folder, name="torch", num_beams=1, **changes):
     params = load_params("decode", DecodeParams, ROOT / "params.yaml")
-    changes = {"engine": name, "num_beams": num_beams, "precision": "float32", **changes}
-    return open_engine(folder, MACHINE, params.model_copy(update=changes))
+    shared = {"precision": "float32", **changes, "num_beams": num_beams}
+    scripts = shared.pop("scripts", [])
+    own = load_family_params("whisper", "decode", WhisperDecodeParams, ROOT / "params.yaml")
+    own = own.model_copy(update={"engine": name, "scripts": scripts})
+    return open_engine(folder, MACHINE, params.model_copy(update=shared), own)
 
 
 @pytest.mark.parametrize("name", ["torch", "ctranslate2"])
@@ -284,6 +289,12 @@ def params(**changes):
     return load_params("train", TrainParams, ROOT / "params.yaml").model_copy(update=changes)
 
 
+def own(**changes):
+    path = ROOT / "params.yaml"
+    params = load_family_params("whisper", "train", WhisperTrainParams, path)
+    return params.model_copy(update=changes)
+
+
 @pytest.mark.parametrize(
     ("tune", "learns", "stays"),
     [
@@ -292,14 +303,14 @@ def params(**changes):
     ],
 )
 def test_what_learns(whisper, tune, learns, stays):
-    make_trainable(whisper, params(tune=tune, freeze_embedding=True))
+    make_trainable(whisper, params(tune=tune), own(freeze_embedding=True))
     weights = dict(whisper.network.named_parameters())
     assert weights[learns].requires_grad
     assert not weights[stays].requires_grad
 
 
 def test_adapter_is_all_that_learns_and_ends_up_in_plain_weights(whisper, tmp_path):
-    make_trainable(whisper, params(tune="lora"))
+    make_trainable(whisper, params(tune="lora"), own())
     learning = [n for n, w in whisper.network.named_parameters() if w.requires_grad]
     assert learning
     assert all("lora_" in name for name in learning)
@@ -321,7 +332,7 @@ def test_gradient_checkpointing_changes_no_gradient(folder):
     gradients = []
     for checkpointing in (False, True):
         whisper = load(folder, torch.device("cpu"))
-        make_trainable(whisper, params(tune="full", gradient_checkpointing=checkpointing))
+        make_trainable(whisper, params(tune="full", gradient_checkpointing=checkpointing), own())
         SummedLoss(whisper)(loss_batch(whisper, [noise(0.5, 1)], [utterance()], 0.64)).backward()
         gradients.append(whisper.network.model.encoder.conv1.weight.grad)
     torch.testing.assert_close(gradients[0], gradients[1])

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from asr.text.sentence import sentence_key
 from asr.training.params import Text
-from asr.training.target_text import written, written_text
+from asr.training.target_text import target_text, target_texts
 from tests.examples import utterance
 
 VERBATIM = Text(punctuation="keep", hebrew_points="keep", script="as_is")
@@ -25,18 +25,18 @@ ROWS = [
 @pytest.mark.parametrize(("language", "choice", "text", "expected"), ROWS)
 def test_what_is_learned(language, choice, text, expected):
     params = VERBATIM.model_copy(update=choice)
-    assert written_text(utterance("a", text=text, language=language), params) == expected
+    assert target_text(utterance("a", text=text, language=language), params) == expected
 
 
 def test_by_default_a_transcript_is_learned_to_the_last_space(capsys):
     utterances = [utterance("a", text="  Так,\u00a0так !!  "), utterance("b", text="Å¡to")]
-    assert written(utterances, VERBATIM) == utterances
+    assert target_texts(utterances, VERBATIM) == utterances
     assert capsys.readouterr().out == ""
 
 
 def test_how_many_are_learned_otherwise_is_said(capsys):
     utterances = [utterance("a", text="Так."), utterance("b", text="Так")]
-    learned = written(utterances, VERBATIM.model_copy(update={"punctuation": "drop"}))
+    learned = target_texts(utterances, VERBATIM.model_copy(update={"punctuation": "drop"}))
     assert [one.text for one in learned] == ["Так", "Так"]
     assert [one.id for one in learned] == ["xx/a", "xx/b"]
     assert "1 of 2 transcripts are learned otherwise" in capsys.readouterr().out
@@ -52,6 +52,6 @@ choices = st.builds(
 
 @given(st.text(min_size=1).filter(sentence_key), choices, st.sampled_from(["be", "he", "sr"]))
 def test_what_prepare_lets_pass_is_never_emptied_and_a_second_time_stays(text, params, language):
-    once = written_text(utterance("a", text=text, language=language), params)
+    once = target_text(utterance("a", text=text, language=language), params)
     assert sentence_key(once)
-    assert written_text(utterance("a", text=once, language=language), params) == once
+    assert target_text(utterance("a", text=once, language=language), params) == once

@@ -19,16 +19,15 @@ import torch
 from safetensors.torch import save_file
 
 from asr.core.cli import run
-from asr.core.params import load_params
-from asr.families.whisper.model.greedy import transcribe_greedily
-from asr.families.whisper.model.model import load
-from asr.families.whisper.training.loss import SummedLoss, loss_batch, token_room
-from asr.families.whisper.training.tuning import layers, make_trainable
+from asr.core.params import load_family_params, load_params
+from asr.families.whisper.training.params import WhisperTrainParams
+from asr.families.whisper.training.trainee import WhisperTrainee
+from asr.training.augmentation.examples import TokenRoom
 from asr.training.dev import dev_error
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
 from asr.training.loop import train
-from asr.training.params import Join, LongContext, SpeedChange, TrainParams
+from asr.training.params import Join, SpeedChange, TrainParams
 from asr.training.trainee import Task
 from asr.utterances.utterance import Utterance
 
@@ -49,18 +48,17 @@ def train_tiny(
     params = load_params("train", TrainParams).model_copy(
         update={
             "lr": 1e-2, "warmup_steps": 0, "num_epochs": 2, "batch_seconds": 3.0,
-            "max_batch_clips": 3, "accumulation": 3, "margin_s": 0.1, "eval_every_steps": 3,
+            "max_batch_clips": 3, "accumulation": 3, "eval_every_steps": 3,
             "save_every_steps": 100, "log_every_steps": 1, "tune": tune,
-            "long_context": LongContext(share=0.0, max_s=1.0, zeros_share=0.0),
             "join": Join(share=0.0, max_s=1.0, max_pause_s=0.0),
             "speed_change": SpeedChange(most=0.0),
         }
     )  # fmt: skip
     utterances = [utterance(i) for i in range(22)]
     clips = [noise(i) for i in range(22)]
-    tiny = load(model, processes.device)
     torch.manual_seed(7 + processes.rank)  # an adapter of its own, were it not for the first's
-    make_trainable(tiny, params)
+    own = load_family_params("whisper", "train", WhisperTrainParams)
+    tiny = WhisperTrainee(model, processes.device, params, own.model_copy(update={"margin_s": 0.1}))
     batches = []
 
     def collate(batch):
@@ -72,19 +70,20 @@ def train_tiny(
             happen(event)
         indices = [example.pieces[0].index for example in batch.examples]
         seeds = [example.seed for example in batch.examples]
-        return loss_batch(tiny, [clips[i] for i in indices], [utterances[i] for i in indices],
-                          batch.context_s, params, seeds)  # fmt: skip
+        return tiny.batch([clips[i] for i in indices], [utterances[i] for i in indices],
+                          batch.context_s, seeds, zeros=False)  # fmt: skip
 
     def read_dev():
         mine = range(processes.rank, 6, processes.count)
-        heard = transcribe_greedily(tiny, [clips[i] for i in mine], [utterances[i] for i in mine],
-                                    0.96, [9 for _ in mine])  # fmt: skip
+        heard = tiny.transcribe([clips[i] for i in mine], [utterances[i] for i in mine],
+                                0.96, [9 for _ in mine])  # fmt: skip
         pairs = [(utterances[i].text, h.text) for i, h in zip(mine, heard, strict=True)]
         return dev_error(processes.gathered(pairs))
 
-    task = Task(tiny.network, SummedLoss(tiny), collate, [0.5] * 22, ["be"] * 22,
-                token_room(tiny, utterances), read_dev,
-                layers(tiny) if kept == "parts" else ())  # fmt: skip
+    num_tokens = [tiny.num_labels(u.text, u.language) for u in utterances]
+    task = Task(tiny.network, tiny.summed_loss, collate, [0.5] * 22, ["be"] * 22,
+                TokenRoom(num_tokens, tiny.max_labels, 30.0), tiny.seconds, read_dev,
+                in_parts=tiny.layers if kept == "parts" else ())  # fmt: skip
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     progress = train(task, params, 1, processes, scratch)

@@ -10,31 +10,30 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from asr.features.batching import Batch
-from asr.features.context import context_s
+from asr.features.batching import Batch, Seconds
 
 Hashed = tuple[int, int]  # 256 bits, and the clip
 
 
 def stable_batches(
-    ids: Sequence[str], durations_s: Sequence[float], margin_s: float, batch_seconds: float
+    ids: Sequence[str], durations_s: Sequence[float], seconds: Seconds, batch_seconds: float
 ) -> list[Batch]:
     """Batches of clips that need the same context, longest first.
 
     Args:
         ids: of the clips, all different.
         durations_s: theirs.
-        margin_s: of context beyond a clip.
-        batch_seconds: of context in one batch; only a single longer clip exceeds it.
+        seconds: of audio that the judge computes for a clip.
+        batch_seconds: of them in one batch; only a single longer clip exceeds it.
     """
     clips: dict[float, list[Hashed]] = defaultdict(list)
     for clip, (one, duration_s) in enumerate(zip(ids, durations_s, strict=True)):
         hashed = int.from_bytes(hashlib.sha256(one.encode()).digest(), "big")
-        clips[context_s(duration_s, margin_s)].append((hashed, clip))
+        clips[seconds(duration_s)].append((hashed, clip))
     return [
-        Batch(tuple(clip for _, clip in part), seconds)
-        for seconds in sorted(clips, reverse=True)
-        for part in _parts(clips[seconds], max(1, int(batch_seconds // seconds)), bit=255)
+        Batch(tuple(clip for _, clip in part), context_s)
+        for context_s in sorted(clips, reverse=True)
+        for part in _parts(clips[context_s], max(1, int(batch_seconds // context_s)), bit=255)
     ]
 
 

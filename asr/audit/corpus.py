@@ -1,16 +1,18 @@
 """The audit of one corpus: listen, measure, judge."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from tqdm import tqdm
 
 from asr.audit.answer_cache import Remembered
-from asr.audit.faults import Fault, Measures, gains
-from asr.audit.faults import judge as judge_all
-from asr.audit.listening import Contrast, Judge, hear_corpus
+from asr.audit.faults import Measures, Verdict, gains, verdicts
+from asr.audit.listening import Contrast, hear_corpus
 from asr.audit.params import AuditParams
 from asr.audit.table import AuditRow
 from asr.audit.text_language import language_gap
+from asr.families.protocols import Judge, JudgeScope
 from asr.text.error_rate import char_errors
 from asr.text.sentence import sentence_key
 from asr.utterances.utterance import Utterance
@@ -23,6 +25,7 @@ LOUD_PERCENTILE = 95
 
 def audit_utterances(
     judge: Judge,
+    scope: JudgeScope,
     waveforms: Clips,
     utterances: Sequence[Utterance],
     params: AuditParams,
@@ -31,8 +34,11 @@ def audit_utterances(
 ) -> list[AuditRow]:
     """Listen to each utterance and judge it.
 
+    What the judge can't judge, by language or length, is kept and has no measure of the judge's.
+
     Args:
         judge: a model that trained on none of them.
+        scope: what it can judge.
         waveforms: one a clip, float32, mono, 16 kHz.
         utterances: the same clips.
         params: section ``audit``.
@@ -42,45 +48,88 @@ def audit_utterances(
     Returns:
         One row an utterance, in order.
     """
-    contrasts = hear_corpus(judge, waveforms, utterances, params, seed, before)
+    judged = [i for i, u in enumerate(utterances) if scope.takes(u.language, u.duration_s)]
+    if missing := len(utterances) - len(judged):
+        tqdm.write(f"audit: {missing} of {len(utterances)} utterances are not judged, and kept")
+    clips = [utterances[i] for i in judged]
+    contrasts = hear_corpus(judge, scope, Chosen(waveforms, judged), clips, params, seed, before)
     measures = [
-        _measure(
-            utterance,
-            contrast,
-            waveforms[index],
-            writable=judge.num_tokens(utterance.text) <= judge.max_tokens,
-        )
-        for index, (utterance, contrast) in enumerate(zip(utterances, contrasts, strict=True))
+        _measure(utterances[i], contrast, waveforms[i])
+        for i, contrast in zip(judged, contrasts, strict=True)
     ]
+    rows = {
+        i: _row(utterances[i], measured, verdict, contrast, params)
+        for i, measured, verdict, contrast in zip(
+            judged, measures, verdicts(measures, params), contrasts, strict=True
+        )
+    }
     return [
-        AuditRow(
-            id=utterance.id,
-            # Nothing can be trained on what the decoder can't write.
-            keep="no" if verdict.fault in (*params.drop, Fault.TOO_MANY_TOKENS) else "yes",
-            fault=verdict.fault or "",
-            fit=_rounded(measured.fit),
-            wholeness=_rounded(verdict.wholeness),
-            log_prob=round(measured.log_prob, 3),
-            cer=round(measured.cer, 3),
-            tail_gain=round(measured.tail_gain, 3),
-            end_drop_db=round(measured.end_drop_db, 1),
-            no_speech_prob=round(measured.no_speech_prob, 3),
-            text_language=_rounded(measured.text_language),
-            heard_language=contrast.heard.language,
-            chars_per_s=round(measured.num_chars / measured.duration_s, 2),
-            duration_s=measured.duration_s,
-            text=utterance.text,
-            hypothesis=contrast.heard.hypothesis,
-        )
-        for utterance, contrast, measured, verdict in zip(
-            utterances, contrasts, measures, judge_all(measures, params), strict=True
-        )
+        rows.get(i) or _not_judged(utterance, waveforms[i])
+        for i, utterance in enumerate(utterances)
     ]
 
 
-def _measure(
-    utterance: Utterance, contrast: Contrast, waveform: Waveform, *, writable: bool
-) -> Measures:
+@dataclass(frozen=True)
+class Chosen:
+    """Some of the clips, in an order of their own."""
+
+    clips: Clips
+    indices: Sequence[int]
+
+    def __getitem__(self, index: int, /) -> Waveform:
+        return self.clips[self.indices[index]]
+
+
+def _row(
+    utterance: Utterance,
+    measured: Measures,
+    verdict: Verdict,
+    contrast: Contrast,
+    params: AuditParams,
+) -> AuditRow:
+    return AuditRow(
+        id=utterance.id,
+        keep="no" if verdict.fault in params.drop else "yes",
+        fault=verdict.fault or "",
+        fit=_rounded(measured.fit),
+        wholeness=_rounded(verdict.wholeness),
+        log_prob=round(measured.log_prob, 3),
+        cer=round(measured.cer, 3),
+        tail_gain=round(measured.tail_gain, 3),
+        end_drop_db=round(measured.end_drop_db, 1),
+        no_speech_prob=round(measured.no_speech_prob, 3),
+        text_language=_rounded(measured.text_language),
+        heard_language=contrast.heard.language,
+        chars_per_s=round(measured.num_chars / measured.duration_s, 2),
+        duration_s=measured.duration_s,
+        text=utterance.text,
+        hypothesis=contrast.heard.hypothesis,
+    )
+
+
+def _not_judged(utterance: Utterance, waveform: Waveform) -> AuditRow:
+    """What is known without the judge."""
+    return AuditRow(
+        id=utterance.id,
+        keep="yes",
+        fault="",
+        fit=None,
+        wholeness=None,
+        log_prob=None,
+        cer=None,
+        tail_gain=None,
+        end_drop_db=round(end_drop_db(waveform), 1),
+        no_speech_prob=None,
+        text_language=_rounded(language_gap(utterance.text, utterance.language)),
+        heard_language="",
+        chars_per_s=round(len(utterance.text) / utterance.duration_s, 2),
+        duration_s=utterance.duration_s,
+        text=utterance.text,
+        hypothesis="",
+    )
+
+
+def _measure(utterance: Utterance, contrast: Contrast, waveform: Waveform) -> Measures:
     fit, tail_gain = gains(contrast.log_probs, contrast.other_log_probs)
     key = sentence_key(utterance.text)
     return Measures(
@@ -93,7 +142,6 @@ def _measure(
         end_drop_db=end_drop_db(waveform),
         no_speech_prob=contrast.heard.no_speech_prob,
         text_language=language_gap(utterance.text, utterance.language),
-        writable=writable,
     )
 
 

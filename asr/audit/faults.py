@@ -29,7 +29,6 @@ NUM_WORST_NAMED = 5
 class Fault(StrEnum):
     """What is wrong with an utterance, in the order in which it is looked for."""
 
-    TOO_MANY_TOKENS = "too_many_tokens"  # the decoder has no room for the transcript
     NO_SPEECH = "no_speech"
     WRONG_LANGUAGE = "wrong_language"
     TRUNCATED = "truncated"  # the audio ends before the text does
@@ -51,7 +50,6 @@ class Measures:
         end_drop_db: by how much the clip's last 30 ms are softer than its loud parts.
         no_speech_prob: the model's.
         text_language: see ``language_gap``; None where it can't be said.
-        writable: whether the decoder has room for the transcript.
     """
 
     duration_s: float
@@ -63,7 +61,6 @@ class Measures:
     end_drop_db: float
     no_speech_prob: float
     text_language: float | None
-    writable: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,7 @@ def gains(log_probs: Sequence[float], others: Sequence[float]) -> tuple[float | 
     return float(gain.mean() * np.sqrt(len(gain))), float(gain[len(gain) * 2 // 3 :].mean())
 
 
-def judge(measures: Sequence[Measures], params: AuditParams) -> list[Verdict]:
+def verdicts(measures: Sequence[Measures], params: AuditParams) -> list[Verdict]:
     """A verdict on each utterance of a corpus, in order."""
     whole: Sequence[float | None] = [None] * len(measures)
     if len(measures) >= params.min_utterances:
@@ -105,8 +102,6 @@ def judge(measures: Sequence[Measures], params: AuditParams) -> list[Verdict]:
 
 
 def _fault(one: Measures, whole: float | None, params: AuditParams) -> Fault | None:
-    if not one.writable:
-        return Fault.TOO_MANY_TOKENS
     fits = one.fit is None or one.fit >= params.min_fit
     language = 0.0 if one.text_language is None else one.text_language
     # Noise gains a little from itself now and then, so the model's word counts for something.
@@ -161,10 +156,19 @@ def _standardized(values: Floats) -> Floats:
     return standardized
 
 
-def summary(faults: Sequence[Fault | None], params: AuditParams) -> dict[str, Any]:
-    """Counts by fault, the share of low quality, and what follows from it."""
+def summary(
+    faults: Sequence[Fault | None], num_not_judged: int, params: AuditParams
+) -> dict[str, Any]:
+    """Counts by fault, the share of low quality, and what follows from it.
+
+    Args:
+        faults: of the utterances that were judged.
+        num_not_judged: the others: the judge has no token for their language, or hears no clip so
+            long.
+        params: section ``audit``.
+    """
     counts = Counter(fault for fault in faults if fault is not None)
-    share = round(sum(counts.values()) / len(faults), 4)
+    share = round(sum(counts.values()) / max(1, len(faults)), 4)
     verdict = "proceed"
     if len(faults) < params.min_utterances:
         verdict = "too few to judge"
@@ -173,7 +177,8 @@ def summary(faults: Sequence[Fault | None], params: AuditParams) -> dict[str, An
     elif share >= params.caution_share:
         verdict = "caution"
     return {
-        "num_utterances": len(faults),
+        "num_utterances": len(faults) + num_not_judged,
+        "num_not_judged": num_not_judged,
         "num_faults": {fault.value: counts[fault] for fault in Fault},
         "low_quality_share": share,
         "verdict": verdict,

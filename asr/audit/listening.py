@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rapidfuzz.fuzz import ratio
 from tqdm import tqdm
@@ -26,10 +26,11 @@ from asr.core.closure import code_version
 from asr.core.files import fingerprint
 from asr.core.hashing import drawn
 from asr.core.locks import dvc_tmp
+from asr.families.protocols import Judge, JudgeScope, family_module
 from asr.features.batching import Batch
 from asr.text.sentence import sentence_key
 from asr.utterances.utterance import Utterance
-from asr.utterances.waveform import Clips, Waveform
+from asr.utterances.waveform import Clips
 
 # «Sign for the letter K» fits the recording of «Sign for the letter E» nearly as well as its own.
 MOST_ALIKE = 60.0  # of rapidfuzz's 100
@@ -55,42 +56,6 @@ class Heard:
     language: str
 
 
-class Judge(Protocol):
-    """A model that says how well texts fit clips.
-
-    Attributes:
-        num_workers: batches that it takes at a time, each from a thread of its own.
-        max_tokens: of a text; the decoder has no room for more, and none is read.
-    """
-
-    num_workers: int
-
-    @property
-    def max_tokens(self) -> int:
-        """See above."""
-
-    def num_tokens(self, text: str) -> int:
-        """Tokens of a text."""
-
-    def hear(
-        self,
-        waveforms: Sequence[Waveform],
-        language: str,
-        context_s: float,
-        texts: Sequence[Sequence[str]],
-        budgets: Sequence[int],
-    ) -> list[Heard]:
-        """Encode each clip once and score its texts against it.
-
-        Args:
-            waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
-            language: ISO 639 code, of all of them.
-            context_s: seconds that the encoder computes.
-            texts: by clip, at least one.
-            budgets: by clip, tokens that a hypothesis may have.
-        """
-
-
 @dataclass(frozen=True)
 class Contrast:
     """One utterance as it was heard.
@@ -114,12 +79,18 @@ def default_folder(corpus: str) -> Path:
 
 def judge_version(family: str, model: Path, precision: str) -> str:
     """A name for all that a judge's answers hang on, but for what it is asked."""
-    facts = {"code": code_version(f"asr.families.{family}.judge.judge"), "precision": precision}
+    facts = {"code": code_version(f"asr.families.{family}.judge"), "precision": precision}
     return fingerprint(facts, [file for file in model.rglob("*") if file.is_file()])
+
+
+def open_on_worker(params: AuditParams, model: Path, on_gpu: bool) -> Judge:
+    """On a worker of a cluster: a judge on one core."""
+    return family_module(params.judge.family, "judge").open_judge(model, params, 1)
 
 
 def hear_corpus(
     judge: Judge,
+    scope: JudgeScope,
     waveforms: Clips,
     utterances: Sequence[Utterance],
     params: AuditParams,
@@ -132,8 +103,10 @@ def hear_corpus(
 
     Args:
         judge: a model that trained on none of them.
+        scope: how much it computes for a clip.
         waveforms: one a clip, float32, mono, 16 kHz.
-        utterances: the same clips; of a transcript the judge reads what its decoder has room for.
+        utterances: the same clips, all of which it takes; of a transcript the judge reads what its
+            decoder has room for.
         params: section ``audit``.
         seed: of the choice of others.
         before: what the judge said in runs before, by batch.
@@ -165,7 +138,7 @@ def hear_corpus(
 
     heard: dict[int, Heard] = {}
     unheard: dict[Batch, Any] = {}  # with what is asked of it
-    for batch in _batches(utterances, params):
+    for batch in _batches(utterances, scope, params):
         if answer := before.recall(asking := question(batch)):
             heard.update(zip(batch.indices, (Heard(**one) for one in answer), strict=True))
         else:
@@ -213,11 +186,13 @@ def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> 
     return chosen
 
 
-def _batches(utterances: Sequence[Utterance], params: AuditParams) -> Iterator[Batch]:
+def _batches(
+    utterances: Sequence[Utterance], scope: JudgeScope, params: AuditParams
+) -> Iterator[Batch]:
     """Batches of one language each, longest clips first."""
     for language in sorted({utterance.language for utterance in utterances}):
         clips = [i for i, utterance in enumerate(utterances) if utterance.language == language]
         ids = [utterances[i].id for i in clips]
         durations_s = [utterances[i].duration_s for i in clips]
-        for batch in stable_batches(ids, durations_s, params.margin_s, params.batch_seconds):
+        for batch in stable_batches(ids, durations_s, scope.seconds, params.batch_seconds):
             yield Batch(tuple(clips[i] for i in batch.indices), batch.context_s)

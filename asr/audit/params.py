@@ -5,12 +5,15 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from asr.core.schema import Schema
+from asr.families.params import ModelParams
 
 FaultName = Literal["wrong_transcript", "no_speech", "wrong_language", "truncated"]
 
 
 class AuditParams(Schema):
     """Section ``audit``."""
+
+    judge: ModelParams
 
     num_others: int = Field(ge=1, le=16)
     margin_s: float = Field(ge=0, le=30)

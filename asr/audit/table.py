@@ -20,7 +20,7 @@ class AuditRow:
         keep: ``yes``, or ``no`` for what split shall not see.
         fault: see ``asr.audit.faults.Fault``; empty for a sound one.
         fit, wholeness, log_prob, cer, tail_gain, end_drop_db, no_speech_prob, text_language: see
-            ``asr.audit.faults``; empty where there is none.
+            ``asr.audit.faults``; empty where there is none, as of what the judge can't judge.
         heard_language: the likeliest of the speech.
         chars_per_s: speaking rate.
         duration_s: of the clip.
@@ -33,11 +33,11 @@ class AuditRow:
     fault: str
     fit: float | None
     wholeness: float | None
-    log_prob: float
-    cer: float
-    tail_gain: float
+    log_prob: float | None
+    cer: float | None
+    tail_gain: float | None
     end_drop_db: float
-    no_speech_prob: float
+    no_speech_prob: float | None
     text_language: float | None
     heard_language: str
     chars_per_s: float

@@ -3,6 +3,9 @@
 Each section of ``params.yaml`` has its schema in the room that uses it, a class in ``params.py``. A
 stage imports the schema of the sections it uses, so an edit to the schema of training doesn't rerun
 preparation; the others are found by name here, only to check the whole file before anything runs.
+
+What one model family alone understands has a section of the family's name, with ``train`` and
+``decode`` in it; only the chosen family's must be there.
 """
 
 import importlib
@@ -32,6 +35,9 @@ SCHEMAS = {
     "report": ("asr.report.params", "ReportParams"),
 }
 
+FAMILIES = Path(__file__).parents[1] / "families"
+OWN_SECTIONS = {"train": "training", "decode": "decoding"}  # and the role that has the schema
+
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 
 Section = TypeVar("Section", bound=BaseModel)
@@ -52,6 +58,17 @@ def load_params(section: str, schema: type[Section], path: Path = PARAMS) -> Sec
         InputError: every fault of the file at once, each with section, key, expected and got.
     """
     return schema.model_validate(_checked(path)[section])
+
+
+def load_family_params(
+    family: str, section: str, schema: type[Section], path: Path = PARAMS
+) -> Section:
+    """Section ``<family>.<section>``: what of ``train`` or ``decode`` one family alone understands.
+
+    Raises:
+        InputError: as ``load_params``.
+    """
+    return schema.model_validate(_checked(path)[family][section])
 
 
 def load_seed(path: Path = PARAMS) -> int:
@@ -97,16 +114,57 @@ def _checked(path: Path) -> dict[str, Any]:
     content = read_yaml(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected sections {list(SCHEMAS)}, got {content!r:.80}")
-    found = [f"{key}: unknown section" for key in content if key not in SCHEMAS]
+    families = {folder.parent.name for folder in FAMILIES.glob("*/__init__.py")}
+    found = [f"{key}: unknown section" for key in content if key not in SCHEMAS.keys() | families]
+    checked: dict[str, Any] = {}
     for section, (module, name) in SCHEMAS.items():
         if section not in content:
             found.append(f"{section}: missing section")
             continue
         schema = getattr(importlib.import_module(module), name)
         try:
-            TypeAdapter(schema).validate_python(content[section])
+            checked[section] = TypeAdapter(schema).validate_python(content[section])
         except ValidationError as error:
             found += faults(error, section)
+    for family in sorted(families & content.keys()):
+        found += _faults_of_family(family, content[family], checked)
+    if "model" in checked and not found:
+        found += _faults_of_model(checked, families, content)
     if found:
         raise InputError("\n".join(f"{path}: {fault}" for fault in found))
     return content
+
+
+def _faults_of_family(family: str, content: Any, checked: dict[str, Any]) -> list[str]:
+    """Faults of the section of a family's own; ``checked`` gets what is sound."""
+    if not isinstance(content, dict) or content.keys() != OWN_SECTIONS.keys():
+        return [f"{family}: expected sections {list(OWN_SECTIONS)}, got {content!r:.80}"]
+    found = []
+    for section, role in OWN_SECTIONS.items():
+        schema = importlib.import_module(f"asr.families.{family}.{role}").OwnParams
+        try:
+            checked[f"{family}.{section}"] = schema.model_validate(content[section])
+        except ValidationError as error:
+            found += faults(error, family, section)
+    return found
+
+
+def _faults_of_model(
+    checked: dict[str, Any], families: set[str], content: dict[str, Any]
+) -> list[str]:
+    """What doesn't go together with the family that is tuned."""
+    family = checked["model"].family
+    if family not in families:
+        return [f"model.family: no family {family!r}, there are {sorted(families)}"]
+    if family not in content:
+        return [f"{family}: missing section, model.family is {family}"]
+    found: list[str] = []
+    longest_s = importlib.import_module(f"asr.families.{family}.window").MAX_DURATION_S
+    if (got := checked["prepare"].max_duration_s) > longest_s:
+        found.append(
+            f"prepare.max_duration_s: expected at most {longest_s:g}, the longest clip that family "
+            f"{family} takes, got {got:g}"
+        )
+    training = importlib.import_module(f"asr.families.{family}.training")
+    found += training.faults(checked["train"], checked[f"{family}.train"])
+    return found

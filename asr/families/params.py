@@ -1,4 +1,4 @@
-"""Which model is tuned: a block of ``conf/models.yaml``."""
+"""A model by family and name: a block of ``conf/models.yaml``."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from asr.core.schema import Schema
 
 
 class ModelParams(Schema):
-    """Section ``model``."""
+    """Section ``model``, which is tuned; and ``audit.judge``."""
 
     family: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

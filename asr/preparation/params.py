@@ -25,7 +25,7 @@ class PrepareParams(Schema):
 
     max_input_s: float = Field(gt=0, le=86_400)
     min_duration_s: float = Field(gt=0, le=30)
-    max_duration_s: float = Field(gt=0, le=30)
+    max_duration_s: float = Field(gt=0, le=3600)
     min_peak_dbfs: float = Field(ge=-96, le=0)
     max_dc_offset: float = Field(gt=0, le=1)
     silence: SilenceParams

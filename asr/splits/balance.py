@@ -24,7 +24,7 @@ def balance(deal: Deal, params: SplitParams) -> dict[str, Any]:
     """Counts by corpus, language, speaker and attribute, and recommendations."""
     return {
         "splits": {split: _counts(dealt) for split, dealt in deal.splits.items()},
-        "aside": dict(sorted(Counter(leak.shared for leak in deal.aside).items())),
+        "aside": dict(sorted(Counter(leak.reason for leak in deal.aside).items())),
         "recommendations": list(_recommendations(deal, params)),
     }
 
@@ -76,9 +76,10 @@ def _recommendations(deal: Deal, params: SplitParams) -> Iterator[str]:
     yield from _loud_speakers(deal)
     yield from _uneven_groups(everyone, test)
     num_all = len(everyone) + len(deal.aside)
-    if len(deal.aside) > MOST_SET_ASIDE * num_all:
+    num_leaks = sum(leak.other is not None for leak in deal.aside)
+    if num_leaks > MOST_SET_ASIDE * num_all:
         yield (
-            f"{len(deal.aside)} of {num_all} utterances are set aside since they would leak; where "
+            f"{num_leaks} of {num_all} utterances are set aside since they would leak; where "
             "many speakers read the same sentences, leave sentence out of split.disjoint and know "
             "that test then measures new voices, not new sentences"
         )

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from asr.core.errors import InputError
 from asr.core.files import whole_file
+from asr.families.protocols import TextTokens
 from asr.splits.near_duplicates import near_pairs
 from asr.splits.params import SplitParams
 from asr.text.sentence import sentence_key
@@ -36,25 +37,29 @@ Trait = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Aside:
-    """An utterance that would have leaked.
+    """An utterance that would have leaked, or can't be learned.
 
     Attributes:
         utterance: what is set aside.
         split: where it would have been.
-        shared: what it shares: sentence, recording, speaker, session or near_duplicate.
-        other: with which utterance.
+        reason: what it shares: sentence, recording, speaker, session or near_duplicate; or
+            too_many_tokens.
+        other: the utterance that it shares it with; None where it shares nothing.
         other_split: where that one is.
     """
 
     utterance: Utterance
     split: str
-    shared: str
-    other: Utterance
-    other_split: str
+    reason: str
+    other: Utterance | None = None
+    other_split: str = ""
 
     def __str__(self) -> str:
-        pair = f"{self.split} {self.utterance.id} and {self.other_split} {self.other.id}"
-        return f"{pair} share {self.shared} {self.utterance.text!r:.60}"
+        other = f"{self.other_split} {self.other.id}" if self.other else "nothing"
+        return (
+            f"{self.split} {self.utterance.id} and {other} share {self.reason} "
+            f"{self.utterance.text!r:.60}"
+        )
 
 
 @dataclass(frozen=True)
@@ -165,6 +170,26 @@ def set_leaks_aside(dealt: dict[str, list[Utterance]], params: SplitParams) -> D
     return Deal({split: splits[split] for split in SPLITS}, aside)
 
 
+def set_too_long_aside(deal: Deal, tokens: TextTokens) -> Deal:
+    """Take out of train what the model can't learn to write; test stays the same for all models.
+
+    Raises:
+        InputError: if nothing is left of train.
+    """
+    train: list[Utterance] = []
+    aside: list[Aside] = []
+    for one in deal.splits["train"]:
+        if tokens.num_labels(one.text, one.language) <= tokens.max_labels(one.duration_s):
+            train.append(one)
+        else:
+            aside.append(Aside(one, "train", "too_many_tokens"))
+    if not train:
+        raise InputError(
+            f"split: all {len(aside)} transcripts of train are longer than the model can write"
+        )
+    return Deal({**deal.splits, "train": train}, [*deal.aside, *aside])
+
+
 def traits(utterance: Utterance, params: SplitParams) -> Iterator[Trait]:
     """What no other split may have. An unknown speaker is nobody's namesake."""
     if "sentence" in params.disjoint:
@@ -224,7 +249,7 @@ def _check_filled(deal: Deal, utterances: Sequence[Utterance]) -> None:
     filled = {(one.corpus, split) for split in SPLITS for one in deal.splits[split]}
     empty = [f"{c}: {split}" for c in sorted(sizes) for split in SPLITS if (c, split) not in filled]
     if empty:
-        gave_way = Counter(leak.shared for leak in deal.aside)
+        gave_way = Counter(leak.reason for leak in deal.aside)
         raise InputError(
             f"split: no utterance for {', '.join(empty)}; a corpus needs at least three speakers, "
             "or sentences where no speaker is known, that share nothing that split.disjoint names "
@@ -239,5 +264,6 @@ def write_aside(path: Path, aside: Sequence[Aside]) -> None:
         writer.writerow(["id", "split", "text", "shared", "other", "other_split", "other_text"])
         for leak in aside:
             one, other = leak.utterance, leak.other
-            row = [one.id, leak.split, one.text, leak.shared]
-            writer.writerow([*row, other.id, leak.other_split, other.text])
+            row = [one.id, leak.split, one.text, leak.reason]
+            other_cells = [other.id, leak.other_split, other.text] if other else ["", "", ""]
+            writer.writerow([*row, *other_cells])

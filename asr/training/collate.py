@@ -1,16 +1,11 @@
-"""From examples of the training set to a family's batch, heard anew or from the encoder's cache."""
+"""From examples of the training set to a family's batch, encoded anew or from the cache."""
 
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from asr.core.files import fingerprint
-from asr.families import family_module
-from asr.features import log_mel
-from asr.features.context import context_s
+from asr.families.protocols import Batch, CachesEncoder, Trainee
 from asr.training.augmentation.augment import Augmentation
 from asr.training.augmentation.examples import heard, said
 from asr.training.distributed.processes import Processes
@@ -20,13 +15,12 @@ from asr.training.plan import TrainingBatch
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Clips
 
-Collate = Callable[[TrainingBatch], Any]
+Collate = Callable[[TrainingBatch], Batch]
 
 
 @contextmanager
 def collator(
-    model: Any,
-    family: str,
+    trainee: Trainee,
     waveforms: Clips,
     utterances: Sequence[Utterance],
     params: TrainParams,
@@ -36,42 +30,38 @@ def collator(
     """The function that builds a family's batch, for the time of the block.
 
     Args:
-        model: of the family, before or after the choice of what learns.
-        family: its name.
+        trainee: the model.
         waveforms: of the training set.
         utterances: of the training set, with transcripts.
         params: section ``train``.
         augmented: what may happen to a clip's sound.
         processes: those that train together; the first makes the cache for all.
     """
-    batch_module = family_module(family, "training.loss")
 
-    def collate(batch: TrainingBatch) -> Any:
-        return batch_module.loss_batch(
-            model,
+    def collate(batch: TrainingBatch) -> Batch:
+        return trainee.batch(
             [augmented(heard(example, waveforms), example.seed) for example in batch.examples],
             [said(example, utterances) for example in batch.examples],
             batch.context_s,
-            params,
             [example.seed for example in batch.examples],
             zeros=batch.zeros,
         )
 
-    if not params.cache_encoder:
+    if not (isinstance(trainee, CachesEncoder) and trainee.cache_encoder):
         yield collate
         return
+    cacher: CachesEncoder = trainee
     if not processes.first:
         processes.wait()
-    with _outputs(model, family, waveforms, utterances, params) as outputs:
+    contexts_s = [trainee.seconds(utterance.duration_s) for utterance in utterances]
+    with _outputs(cacher, contexts_s, waveforms, utterances, params) as outputs:
         if processes.first:
             processes.wait()
 
-        def collate_cached(batch: TrainingBatch) -> Any:
-            return batch_module.cached_loss_batch(
-                model,
+        def collate_cached(batch: TrainingBatch) -> Batch:
+            return cacher.cached_batch(
                 [outputs[example.pieces[0].index] for example in batch.examples],
                 [said(example, utterances) for example in batch.examples],
-                params,
                 [example.seed for example in batch.examples],
             )
 
@@ -80,34 +70,27 @@ def collator(
 
 @contextmanager
 def _outputs(
-    model: Any,
-    family: str,
+    cacher: CachesEncoder,
+    contexts_s: Sequence[float],
     waveforms: Clips,
     utterances: Sequence[Utterance],
     params: TrainParams,
 ) -> Iterator[EncoderOutputs]:
     """The encoder's outputs, each clip in its own context."""
-    module = family_module(family, "model.model")
-    contexts_s = [context_s(utterance.duration_s, params.margin_s) for utterance in utterances]
-    digest = sha256()
-    for name, weight in sorted(module.encoder_weights(model).items()):
-        digest.update(name.encode() + weight.cpu().numpy().tobytes())
     facts = {
-        "weights": digest.hexdigest(),
+        "encoder": cacher.encoder_version(),
         "clips": [(u.sha256, s) for u, s in zip(utterances, contexts_s, strict=True)],
         "batch_seconds": params.batch_seconds,  # other batches round otherwise
     }
-    code = [Path(inspect.getfile(log_mel)), Path(module.__file__)]
 
     def encode(indices: list[int]) -> Any:
-        clips = [waveforms[index] for index in indices]
-        return module.encode_clips(model, clips, contexts_s[indices[0]])
+        return cacher.encode([waveforms[index] for index in indices], contexts_s[indices[0]])
 
     with encoder_cache(
-        fingerprint(facts, code),
-        [module.num_positions(seconds) for seconds in contexts_s],
-        module.encoder_width(model),
+        fingerprint(facts, []),
+        [cacher.num_positions(seconds) for seconds in contexts_s],
+        cacher.encoder_width,
         encode,
-        module.num_positions(params.batch_seconds),
+        cacher.num_positions(params.batch_seconds),
     ) as outputs:
         yield outputs

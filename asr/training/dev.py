@@ -8,12 +8,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import regex
 from rapidfuzz.distance import Levenshtein
 
-from asr.families import family_module
+from asr.families.protocols import Trainee
 from asr.features.batching import batches_by_length
 from asr.training.distributed.processes import Processes
 from asr.training.params import TrainParams
@@ -51,8 +50,7 @@ def _distance(expected: Sequence[str], got: Sequence[str]) -> int:
 
 
 def dev_reader(
-    model: Any,
-    family: str,
+    trainee: Trainee,
     prepared: Path,
     dev: list[Utterance],
     params: TrainParams,
@@ -62,12 +60,11 @@ def dev_reader(
 
     Each process transcribes its share, and all return the error of the whole.
     """
-    transcribe = family_module(family, "model.greedy").transcribe_greedily
     # By hash of the id: the part stays mixed over corpora, and stays put as dev grows.
     dev = sorted(dev, key=lambda u: hashlib.sha256(u.id.encode()).digest())
     dev = dev[: params.num_dev_utterances]
     waveforms = Waveforms(prepared, dev)
-    batches = batches_by_length([u.duration_s for u in dev], params.margin_s, params.batch_seconds)
+    batches = batches_by_length([u.duration_s for u in dev], trainee.seconds, params.batch_seconds)
 
     def read_dev() -> DevError:
         pairs = []
@@ -75,9 +72,8 @@ def dev_reader(
             chosen = [dev[i] for i in batch.indices]
             # A token holds a letter at least, so a longer text than this is a loop.
             budgets = [len(u.text) + 8 for u in chosen]
-            heard = transcribe(
-                model, [waveforms[i] for i in batch.indices], chosen, batch.context_s, budgets
-            )
+            clips = [waveforms[i] for i in batch.indices]
+            heard = trainee.transcribe(clips, chosen, batch.context_s, budgets)
             pairs += [(u.text, h.text) for u, h in zip(chosen, heard, strict=True)]
         return dev_error(processes.gathered(pairs))
 

@@ -128,6 +128,6 @@ def _make_room(folder: Path, num_bytes: int) -> None:
             shutil.rmtree(other)
     if (free := shutil.disk_usage(folder).free) < num_bytes:
         raise InputError(
-            f"{folder}: train.cache_encoder needs {num_bytes / 1e9:.1f} GB, "
+            f"{folder}: the encoder's cache needs {num_bytes / 1e9:.1f} GB, "
             f"there are {free / 1e9:.1f} GB free"
         )

@@ -83,7 +83,9 @@ def train(
         InputError: if memory is too small for one clip.
     """
     run = Run(task, params, processes, scratch)
-    steps = plan_steps(task.durations_s, task.groups, task.room, params, seed)
+    steps = plan_steps(
+        task.durations_s, task.groups, task.room, task.seconds, task.long_context, params, seed
+    )
     if task.in_parts:
         share = held_share(task.network)
         _say(processes, f"each of {processes.count} processes keeps {share:.1%} of the weights")

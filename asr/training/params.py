@@ -1,9 +1,8 @@
-"""How a model is tuned."""
+"""How a model is tuned: what every family understands. ``<family>.train`` has the rest."""
 
-from functools import reduce
 from typing import Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from asr.core.schema import Schema
 
@@ -14,14 +13,6 @@ class Lora(Schema):
     rank: int = Field(ge=1, le=512)
     alpha: int = Field(ge=1, le=1024)
     dropout: float = Field(ge=0, lt=1)
-
-
-class LongContext(Schema):
-    """The share of clips whose context is longer than they need."""
-
-    share: float = Field(ge=0, le=1)
-    max_s: float = Field(gt=0, le=30)
-    zeros_share: float = Field(ge=0, le=1)
 
 
 class Join(Schema):
@@ -100,26 +91,12 @@ class Text(Schema):
     script: Literal["as_is", "latin", "cyrillic"]
 
 
-# A context that is drawn anew is another output too.
-CHANGES_WHAT_IS_HEARD: tuple[tuple[str, ...], ...] = (
-    ("long_context", "share"),
-    ("join", "share"),
-    ("speed_change", "most"),
-    ("augment", "noise", "share"),
-    ("augment", "pitch", "share"),
-    ("augment", "reverb", "share"),
-    ("spec_augment", "num_time_masks"),
-    ("spec_augment", "num_mel_masks"),
-)
-
-
 class TrainParams(Schema):
     """Section ``train``."""
 
     text: Text
     tune: Literal["full", "frozen_encoder", "lora"]
     lora: Lora
-    freeze_embedding: bool
     lr: float = Field(gt=0, le=1)
     warmup_steps: int = Field(ge=0)
     schedule: Literal["linear", "cosine", "constant"]
@@ -131,15 +108,10 @@ class TrainParams(Schema):
     batch_seconds: float = Field(gt=0)
     max_batch_clips: int = Field(ge=1)
     accumulation: int = Field(ge=1)
-    margin_s: float = Field(ge=0, le=30)
-    long_context: LongContext
     join: Join
     speed_change: SpeedChange
     augment: Augment
     spec_augment: SpecAugment
-    cache_encoder: bool
-    token_dropout: float = Field(ge=0, lt=1)
-    subword_dropout: float = Field(ge=0, lt=1)
     average_decay: float = Field(ge=0, lt=1)
     precision: Literal["fp32", "bf16", "fp16"]
     gradient_checkpointing: bool
@@ -147,17 +119,3 @@ class TrainParams(Schema):
     num_dev_utterances: int = Field(ge=1)
     log_every_steps: int = Field(ge=1)
     save_every_steps: int = Field(ge=1)
-
-    @field_validator("cache_encoder")
-    @classmethod
-    def _hears_the_same_each_time(cls, cached: bool, info: ValidationInfo) -> bool:
-        """Refuse what changes the encoder or what it hears; what failed its own check is absent."""
-        if not cached:
-            return cached
-        wanted = [] if info.data.get("tune") == "frozen_encoder" else ["train.tune frozen_encoder"]
-        for section, *keys in CHANGES_WHAT_IS_HEARD:
-            if section in info.data and reduce(getattr, keys, info.data[section]) != 0:
-                wanted.append(f"train.{'.'.join((section, *keys))} 0")
-        if wanted:
-            raise ValueError(f"the encoder's outputs stay the same only with {', '.join(wanted)}")
-        return cached

@@ -5,7 +5,7 @@ import random
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from asr.features.batching import EpochPlan, epoch_batches
+from asr.features.batching import EpochPlan, LongContext, Seconds, epoch_batches
 from asr.training.augmentation.examples import Example, TokenRoom, epoch_examples
 from asr.training.params import TrainParams
 
@@ -16,7 +16,7 @@ class TrainingBatch:
 
     Attributes:
         examples: what is heard.
-        context_s: seconds of context computed for each of them.
+        context_s: seconds of audio computed for each of them.
         zeros: whether what follows a clip is zeros in the log-mel instead of silence.
     """
 
@@ -29,6 +29,8 @@ def plan_steps(
     durations_s: Sequence[float],
     groups: Sequence[Hashable],
     room: TokenRoom,
+    seconds: Seconds,
+    long_context: LongContext | None,
     params: TrainParams,
     seed: int,
 ) -> list[tuple[int, list[TrainingBatch]]]:
@@ -38,17 +40,12 @@ def plan_steps(
         durations_s: of the training clips.
         groups: of each clip; only clips of one group are joined.
         room: how much text one example may have.
+        seconds: that the model computes for a clip.
+        long_context: which batches hear more than that.
         params: section ``train``.
         seed: of all chance.
     """
-    plan = EpochPlan(
-        margin_s=params.margin_s,
-        batch_seconds=params.batch_seconds,
-        max_clips=params.max_batch_clips,
-        long_share=params.long_context.share,
-        long_max_s=params.long_context.max_s,
-        long_zeros_share=params.long_context.zeros_share,
-    )
+    plan = EpochPlan(seconds, params.batch_seconds, params.max_batch_clips, long_context)
     steps = []
     for epoch in range(params.num_epochs):
         rng = random.Random(f"{seed}-{epoch}")

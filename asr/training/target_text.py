@@ -23,16 +23,16 @@ _PUNCTUATION = regex.compile(rf"(?:{_OF_THE_WORD})(*SKIP)(*FAIL)|\p{{P}}")
 _HEBREW = frozenset({"he", "yi"})
 
 
-def written(utterances: Sequence[Utterance], params: Text) -> list[Utterance]:
+def target_texts(utterances: Sequence[Utterance], params: Text) -> list[Utterance]:
     """The utterances with the texts to learn; says how many differ from their transcripts."""
-    learned = [one.model_copy(update={"text": written_text(one, params)}) for one in utterances]
+    learned = [one.model_copy(update={"text": target_text(one, params)}) for one in utterances]
     changed = sum(a.text != b.text for a, b in zip(utterances, learned, strict=True))
     if changed:
         tqdm.write(f"train.text: {changed} of {len(learned)} transcripts are learned otherwise")
     return learned
 
 
-def written_text(utterance: Utterance, params: Text) -> str:
+def target_text(utterance: Utterance, params: Text) -> str:
     """The text to learn: not empty where the transcript has a letter or digit."""
     text, language = utterance.text, utterance.language
     if params.hebrew_points == "drop" and language in _HEBREW:

@@ -1,6 +1,6 @@
 """One update of the weights: gradients in parts that fit the memory, shared among processes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ from torch import nn
 from torch.distributed.tensor import DTensor
 
 from asr.core.errors import InputError
+from asr.families.protocols import Batch
 from asr.training.batch_limit import BatchLimit, fitting
 from asr.training.distributed.processes import Processes
 from asr.training.distributed.sharding import norm, own, shard
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
 from asr.training.state.log import Row
-from asr.training.trainee import Targets, Task
+from asr.training.trainee import Task
 
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -43,7 +44,7 @@ class Updater:
         self.accelerator = Accelerator(
             mixed_precision=MIXED_PRECISION[params.precision], cpu=processes.device.type == "cpu"
         )
-        groups = _groups(self.weights, params.weight_decay)
+        groups = _groups(self.weights, params.weight_decay, task.rate_factors)
         adamw = torch.optim.AdamW(groups, lr=params.lr, betas=params.betas, fused=True)
         self.optimizer = self.accelerator.prepare_optimizer(adamw)
         # Mixed precision without DistributedDataParallel, which exchanges gradients within each
@@ -57,7 +58,7 @@ class Updater:
     def step(self, batches: list[TrainingBatch], rate: float) -> Row:
         """One update; every target token of all batches of all processes weighs the same."""
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["rate_factor"]
         if self.task.in_parts:
             loss = self._gradients_of_parts(self.processes.equal_share(batches))
         else:
@@ -109,7 +110,7 @@ class Updater:
                 f"expected train.batch_seconds to fit, got {self.params.batch_seconds}"
             ) from error
 
-    def _backward(self, batches: Iterable[tuple[Targets, float]], num_targets: int) -> float:
+    def _backward(self, batches: Iterable[tuple[Batch, float]], num_targets: int) -> float:
         """Add each batch's gradients, by its weight, to those that are there; returns the loss."""
         total = 0.0
         for batch, weight in batches:
@@ -136,14 +137,24 @@ def trainable(network: nn.Module) -> dict[str, nn.Parameter]:
     return {name: w for name, w in network.named_parameters() if w.requires_grad}
 
 
-def _groups(weights: dict[str, nn.Parameter], weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay is for matrices; on gains and biases it only pulls towards zero."""
-    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
-    for weight in weights.values():
+def _groups(
+    weights: dict[str, nn.Parameter], weight_decay: float, rate_factors: Mapping[str, float]
+) -> list[dict[str, Any]]:
+    """Weights by decay and learning rate.
+
+    Weight decay is for matrices; on gains and biases it only pulls towards zero.
+    """
+    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
+    for name, weight in weights.items():
         decay = weight_decay if weight.ndim > 1 else 0.0
+        longest = max((p for p in rate_factors if name.startswith(p)), key=len, default=None)
+        factor = 1.0 if longest is None else rate_factors[longest]
         # AdamW takes no mixture of parts and wholes.
-        groups.setdefault((decay, isinstance(weight, DTensor)), []).append(weight)
-    return [{"params": some, "weight_decay": decay} for (decay, _), some in groups.items()]
+        groups.setdefault((decay, factor, isinstance(weight, DTensor)), []).append(weight)
+    return [
+        {"params": some, "weight_decay": decay, "rate_factor": factor}
+        for (decay, factor, _), some in groups.items()
+    ]
 
 
 def _device_name(device: torch.device) -> str:

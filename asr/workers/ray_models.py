@@ -27,31 +27,35 @@ class Holder:
 
 
 class RayModels:
-    """Models in workers.
+    """Models in workers, as if they were one: each call goes to one that is free.
+
+    Batches are made as ever, so that each is computed as one machine alone would.
 
     Attributes:
-        num: batches that they take at a time.
-        on_gpu: whether each has a GPU.
+        num_workers: calls that they take at a time.
+        device: ``cuda`` where each has a GPU, else ``cpu``.
     """
 
     def __init__(self, actors: list[Any], on_gpu: bool) -> None:
-        self.num, self.on_gpu = len(actors), on_gpu
+        self.num_workers, self.device = len(actors), "cuda" if on_gpu else "cpu"
         self._free: SimpleQueue[Any] = SimpleQueue()
         for actor in actors:
             self._free.put(actor)
 
-    def ask(self, method: str, *words: Any) -> Any:
-        """Call a method of whoever is free, and wait for its answer.
+    def __getattr__(self, method: str) -> Callable[..., Any]:
+        """A method of the model's, which waits for its answer.
 
-        Raises:
-            InputError: if the worker died too often.
-            Exception: as the method raised it.
+        The method raises ``InputError`` if the worker died too often, else what the model raised.
         """
-        actor = self._free.get()
-        try:
-            return ray_result(actor.ask.remote(method, *words))
-        finally:
-            self._free.put(actor)
+
+        def ask(*words: Any) -> Any:
+            actor = self._free.get()
+            try:
+                return ray_result(actor.ask.remote(method, *words))
+            finally:
+                self._free.put(actor)
+
+        return ask
 
 
 @contextmanager

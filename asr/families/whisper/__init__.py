@@ -1,1 +1,14 @@
 """Whisper: an encoder of log-mel frames and a decoder of text tokens (Radford et al., 2022)."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # mypy holds every role to the contract
+    from asr.families import protocols
+    from asr.families.whisper import base, decoding, judge, tokens, training, window
+
+    _window: protocols.WindowRole = window
+    _tokens: protocols.TokensRole = tokens
+    _base: protocols.BaseRole = base
+    _training: protocols.TrainingRole = training
+    _decoding: protocols.DecodingRole = decoding
+    _judge: protocols.JudgeRole = judge

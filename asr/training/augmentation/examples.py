@@ -6,13 +6,12 @@ and some are heard one after another as one.
 """
 
 import random
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import soxr
 
-from asr.features.context import FULL_S
 from asr.training.params import Join, SpeedChange
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Clips, Waveform
@@ -57,11 +56,13 @@ class TokenRoom:
 
     Attributes:
         num_tokens: of each clip's transcript; those of joined clips add up.
-        max_tokens: that the transcript of one example may have.
+        max_tokens: that the transcript of an example may have, by its seconds.
+        max_duration_s: seconds that an example may last.
     """
 
     num_tokens: Sequence[int]
-    max_tokens: int
+    max_tokens: Callable[[float], int]
+    max_duration_s: float
 
 
 def epoch_examples(
@@ -97,7 +98,9 @@ def epoch_examples(
 
     def example(pieces: list[Piece]) -> Example:
         duration_s = sum(p.pause_s + durations_s[p.index] / p.speed for p in pieces)
-        if duration_s > FULL_S:  # then as it was spoken, which fits
+        num_tokens = sum(room.num_tokens[p.index] for p in pieces)
+        # Then as it was spoken, which fits.
+        if duration_s > room.max_duration_s or num_tokens > room.max_tokens(duration_s):
             pieces = [Piece(p.index, 1.0, 0.0) for p in pieces]
             duration_s = sum(durations_s[p.index] for p in pieces)
         return Example(tuple(pieces), duration_s, rng.getrandbits(63))
@@ -120,16 +123,16 @@ def _joined(
 ) -> Iterator[list[int]]:
     """Cut a list of clips where they reach a length drawn for each cut, or too much text."""
     together: list[int] = []
-    left_s = rng.uniform(0, join.max_s)
-    left_tokens = room.max_tokens
+    left_s, num_tokens, seconds = rng.uniform(0, join.max_s), 0, 0.0
     for index in indices:
-        if together and (durations_s[index] > left_s or room.num_tokens[index] > left_tokens):
+        grown, grown_s = num_tokens + room.num_tokens[index], seconds + durations_s[index]
+        if together and (durations_s[index] > left_s or grown > room.max_tokens(grown_s)):
             yield together
             together, left_s = [], rng.uniform(0, join.max_s)
-            left_tokens = room.max_tokens
+            grown, grown_s = room.num_tokens[index], durations_s[index]
         together.append(index)
         left_s -= durations_s[index]
-        left_tokens -= room.num_tokens[index]
+        num_tokens, seconds = grown, grown_s
     if together:
         yield together
 

@@ -11,21 +11,26 @@ from transformers.utils import logging
 from asr.core.errors import InputError
 from asr.core.files import read_json
 from asr.families.whisper.base.from_ctranslate2 import convert
+from asr.families.whisper.base.random_weights import write_random
 from asr.families.whisper.model.model import save
+from asr.sources.weights import RANDOM
 
 
-def bring_base(weights: Path, out: Path) -> None:
+def write_base(weights: Path, out: Path) -> None:
     """Write the model of ``weights`` into the empty folder ``out``, in float32.
 
     Args:
-        weights: a transformers folder, or a CTranslate2 folder (it has a ``model.bin``).
-        out: holds afterwards what ``saving.save`` lists, the same bytes for the same weights.
+        weights: a transformers folder, a CTranslate2 folder (it has a ``model.bin``), or one with a
+            ``random.json``.
+        out: holds afterwards what ``model.save`` lists, the same bytes for the same weights.
 
     Raises:
         InputError: if the folder holds no Whisper, or not all of one.
     """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    if (weights / "model.bin").is_file():
+    if (weights / RANDOM).is_file():
+        write_random(weights / RANDOM, out)
+    elif (weights / "model.bin").is_file():
         convert(weights, out)
     else:
         save(*_load(weights), out)

@@ -20,16 +20,16 @@ from transformers import (
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
-from asr.families.whisper.base.ctranslate2_format import Model, read_model
-from asr.families.whisper.base.ctranslate2_names import (
+from asr.families.whisper.base.vocabulary import generation_config, read_tokenizer
+from asr.families.whisper.model.model import save
+from asr.families.whisper.runtime.ctranslate2_format import Model, read_model
+from asr.families.whisper.runtime.ctranslate2_names import (
     NO_PARAMETER,
     PROJECTION,
     REVISION,
     SPEC,
     stacked_parameters,
 )
-from asr.families.whisper.base.vocabulary import generation_config, read_tokenizer
-from asr.families.whisper.model.model import save
 
 Array = NDArray[np.float32]
 

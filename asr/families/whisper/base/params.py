@@ -4,7 +4,7 @@ from asr.core.schema import Schema
 from asr.sources.weights import Weights
 
 
-class ModelParams(Schema):
+class Block(Schema):
     """Block of ``conf/models.yaml``, under ``whisper``.
 
     Attributes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from asr.core.errors import InputError
 from asr.decoding.params import DecodeParams
-from asr.families.whisper.base.ctranslate2_model import load_ctranslate2
+from asr.families.whisper.runtime.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.tokens import hypothesis_of, prompt_tokens
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -31,7 +31,14 @@ class Ctranslate2Engine:
     text does not depend on how many cores the machine has.
     """
 
-    def __init__(self, folder: Path, device: str, params: DecodeParams, num_threads: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        device: str,
+        params: DecodeParams,
+        scripts: Sequence[str],
+        num_threads: int,
+    ) -> None:
         """Convert a plain transformers folder and load what comes out.
 
         Raises:
@@ -40,7 +47,7 @@ class Ctranslate2Engine:
         """
         if device not in ("cpu", "cuda"):
             raise InputError(
-                f"decode.engine: ctranslate2 runs on cpu and cuda, machine.device is "
+                f"whisper.decode.engine: ctranslate2 runs on cpu and cuda, machine.device is "
                 f"{device}: choose auto or torch"
             )
         supported = ctranslate2.get_supported_compute_types(device)
@@ -54,10 +61,10 @@ class Ctranslate2Engine:
         self._num_beams = params.num_beams
         try:
             self._whisper = load_ctranslate2(
-                folder, device, params.precision, self.num_workers, params.scripts
+                folder, device, params.precision, self.num_workers, scripts
             )
         except RuntimeError as error:  # a CUDA library that it lacks
-            raise InputError(f"decode.engine: ctranslate2 on {device}: {error}") from error
+            raise InputError(f"whisper.decode.engine: ctranslate2 on {device}: {error}") from error
         self._rows = {token: row for row, token in enumerate(self._whisper.tokens)}
 
     def transcribe(

@@ -3,13 +3,16 @@
 from pathlib import Path
 
 from asr.decoding.params import DecodeParams
-from asr.decoding.transcribe import Engine
 from asr.devices.device import device_name
 from asr.devices.params import MachineParams
+from asr.families.protocols import Engine
+from asr.families.whisper.decoding.params import WhisperDecodeParams
 
 
-def open_engine(folder: Path, machine: MachineParams, params: DecodeParams) -> Engine:
-    """Load a plain transformers folder into ``decode.engine``, on the machine's device.
+def chosen_engine(
+    folder: Path, machine: MachineParams, params: DecodeParams, own: WhisperDecodeParams
+) -> Engine:
+    """Load a plain transformers folder into ``whisper.decode.engine``, on the machine's device.
 
     Each engine is imported where it is chosen: torch and transformers' models alone take 380 MB.
 
@@ -20,11 +23,11 @@ def open_engine(folder: Path, machine: MachineParams, params: DecodeParams) -> E
     device = device_name(machine)
     # CTranslate2 on a GPU wants CUDA libraries of its own choice beside torch's.
     best = "ctranslate2" if device == "cpu" else "torch"
-    if (best if params.engine == "auto" else params.engine) == "torch":
+    if (best if own.engine == "auto" else own.engine) == "torch":
         from asr.devices.device import use_machine
         from asr.families.whisper.decoding.torch_engine import TorchEngine
 
-        return TorchEngine(folder, use_machine(machine), params)
+        return TorchEngine(folder, use_machine(machine), params, own.scripts)
     from asr.families.whisper.decoding.ctranslate2_engine import Ctranslate2Engine
 
-    return Ctranslate2Engine(folder, device, params, machine.num_threads)
+    return Ctranslate2Engine(folder, device, params, own.scripts, machine.num_threads)

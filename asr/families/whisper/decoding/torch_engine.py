@@ -12,7 +12,6 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from asr.core.errors import InputError
 from asr.decoding.params import DecodeParams
-from asr.families.whisper.base.scripts import tokens_of
 from asr.families.whisper.model.greedy import (
     begin,
     forbidden_tokens,
@@ -20,6 +19,7 @@ from asr.families.whisper.model.greedy import (
     transcribe_greedily,
 )
 from asr.families.whisper.model.model import load
+from asr.families.whisper.runtime.scripts import tokens_of
 from asr.families.whisper.tokens import hypothesis_of
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -32,7 +32,9 @@ class TorchEngine:
 
     num_workers = 1
 
-    def __init__(self, folder: Path, device: torch.device, params: DecodeParams) -> None:
+    def __init__(
+        self, folder: Path, device: torch.device, params: DecodeParams, scripts: Sequence[str]
+    ) -> None:
         """Load a plain transformers folder.
 
         Raises:
@@ -47,10 +49,10 @@ class TorchEngine:
         self.whisper = load(folder, device)
         network: Any = self.whisper.network
         network.to(PRECISIONS[params.precision])
-        if params.scripts:
+        if scripts:
             generation = network.generation_config
             end = generation.eos_token_id
-            own = tokens_of(params.scripts, self.whisper.tokenizer, end)
+            own = tokens_of(scripts, self.whisper.tokenizer, end)
             foreign = set(range(end)).difference(own)
             always = generation.suppress_tokens or ()
             generation.suppress_tokens = sorted(foreign.union(always))

@@ -13,7 +13,7 @@ import ctranslate2
 import numpy as np
 
 from asr.audit.listening import Heard
-from asr.families.whisper.base.ctranslate2_model import load_ctranslate2
+from asr.families.whisper.runtime.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.features.log_mel import FRAMES_PER_S
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
@@ -32,15 +32,8 @@ class WhisperJudge:
         """
         self.num_workers = num_threads
         self._whisper = load_ctranslate2(folder, "cpu", precision, num_threads)
-
-    def num_tokens(self, text: str) -> int:
-        """Tokens of a transcript, without prompt and end."""
-        return len(text_tokens(self._whisper.tokenizer, text))
-
-    @property
-    def max_tokens(self) -> int:
-        """Tokens that a transcript may have: the decoder's positions without prompt and end."""
-        return self._whisper.about.max_target_positions - 5
+        # The decoder's positions without the longest prompt and the end.
+        self._max_tokens = self._whisper.about.max_target_positions - 5
 
     def hear(
         self,
@@ -50,7 +43,7 @@ class WhisperJudge:
         texts: Sequence[Sequence[str]],
         budgets: Sequence[int],
     ) -> list[Heard]:
-        """What the model makes of a batch of clips; see ``asr.audit.listening.Judge``."""
+        """What the model makes of a batch of clips; see ``asr.families.protocols.Judge``."""
         whisper = self._whisper
         mel = whisper.log_mel(waveforms, context_s)
         encoded = whisper.model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
@@ -61,7 +54,7 @@ class WhisperJudge:
             [prompt] * len(waveforms),
             beam_size=1,
             # Half of it is the prompt's by CTranslate2's count.
-            max_length=2 * min(max(*budgets, len(prompt)), self.max_tokens),
+            max_length=2 * min(max(*budgets, len(prompt)), self._max_tokens),
             suppress_tokens=whisper.suppressed,
             return_no_speech_prob=True,
         )
@@ -100,15 +93,10 @@ class WhisperJudge:
         results = self._whisper.model.align(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(np.array(encoded)[rows])),
             start,
-            [text_tokens(self._whisper.tokenizer, text)[: self.max_tokens] for _, text in pairs],
+            [text_tokens(self._whisper.tokenizer, text)[: self._max_tokens] for _, text in pairs],
             frames,
         )
         fits: list[list[list[float]]] = [[] for _ in texts]
         for row, result in zip(rows, results, strict=True):
             fits[row].append(np.log(np.maximum(result.text_token_probs, _LEAST)).tolist())
         return fits
-
-
-def open_judge(folder: Path, precision: str, num_threads: int) -> WhisperJudge:
-    """Load a plain transformers folder as a judge, on ``num_threads`` cores."""
-    return WhisperJudge(folder, precision, num_threads)

@@ -16,29 +16,26 @@ from asr.families.whisper.model.model import Whisper, decode, encode
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.families.whisper.training.subwords import Subwords
 from asr.features.log_mel import HOP, frames_of, log_mel
-from asr.training.augmentation.examples import TokenRoom
 from asr.training.augmentation.spec_augment import spec_augment
-from asr.training.params import TrainParams
+from asr.training.params import SpecAugment
 from asr.utterances.utterance import Utterance
 
 IGNORED = -100  # cross_entropy's own
 
 
-def token_room(whisper: Whisper, utterances: Sequence[Utterance]) -> TokenRoom:
-    """How many tokens each transcript has, and how many the decoder takes.
+@dataclass(frozen=True)
+class Hidden:
+    """What is hidden of clips and texts while a model learns.
 
-    Raises:
-        InputError: for a transcript longer than the decoder, naming the utterance.
+    Attributes:
+        spec_augment: stripes of the spectrogram.
+        token_dropout: share of the tokens that the decoder reads.
+        subword_dropout: share of the text's tokens that are cut in two.
     """
-    generation = whisper.network.generation_config
-    counts = []
-    for utterance in utterances:
-        prompt = prompt_tokens(generation, utterance.language)
-        text = text_tokens(whisper.tokenizer, utterance.text)
-        _check_length(whisper, utterance, len(prompt) + len(text))
-        counts.append(len(text))
-    # Every prompt of a model has one length.
-    return TokenRoom(counts, whisper.max_tokens - (len(prompt) if counts else 0))
+
+    spec_augment: SpecAugment
+    token_dropout: float
+    subword_dropout: float
 
 
 def _check_length(whisper: Whisper, utterance: Utterance, num_tokens: int) -> None:
@@ -78,7 +75,7 @@ def loss_batch(
     waveforms: Sequence[npt.NDArray[np.float32]],
     utterances: Sequence[Utterance],
     context_s: float,
-    augment: TrainParams | None = None,
+    hidden: Hidden | None = None,
     seeds: Sequence[int] = (),
     *,
     zeros: bool = False,
@@ -90,7 +87,7 @@ def loss_batch(
         waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
         utterances: the same clips, with transcripts.
         context_s: seconds that the encoder computes, for every clip of the batch.
-        augment: section ``train``: what is hidden of clips and texts; None to hide nothing.
+        hidden: what is hidden of clips and texts; None for nothing.
         seeds: each clip's own, so that what is hidden of it doesn't depend on its company.
         zeros: whether what follows a clip is zeros in the log-mel, as faster-whisper pads.
 
@@ -98,14 +95,14 @@ def loss_batch(
         InputError: for a transcript longer than the decoder, naming the utterance.
     """
     chances = [torch.Generator().manual_seed(seed) for seed in seeds]
-    inputs, targets = _tokens(whisper, utterances, augment, chances)
+    inputs, targets = _tokens(whisper, utterances, hidden, chances)
     mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
     if zeros:
         for clip, waveform in zip(mel, waveforms, strict=True):
             clip[:, len(waveform) // HOP + 1 :] = 0.0
-    if augment is not None:
+    if hidden is not None:
         frames = [len(waveform) // HOP for waveform in waveforms]
-        mel = spec_augment(mel, frames, augment.spec_augment, chances)
+        mel = spec_augment(mel, frames, hidden.spec_augment, chances)
     return LossBatch(inputs, targets, log_mel=mel.to(whisper.device))
 
 
@@ -113,7 +110,7 @@ def cached_loss_batch(
     whisper: Whisper,
     outputs: Sequence[npt.NDArray[np.float16]],
     utterances: Sequence[Utterance],
-    augment: TrainParams | None = None,
+    hidden: Hidden | None = None,
     seeds: Sequence[int] = (),
 ) -> LossBatch:
     """Build the batch from what the encoder said of the clips before.
@@ -122,14 +119,14 @@ def cached_loss_batch(
         whisper: the model.
         outputs: of the encoder, each of shape (num_positions, d_model).
         utterances: the same clips, with transcripts.
-        augment: section ``train``: what is hidden of the texts; None to hide nothing.
+        hidden: what is hidden of the texts; None for nothing.
         seeds: each clip's own, as for ``loss_batch``.
 
     Raises:
         InputError: for a transcript longer than the decoder, naming the utterance.
     """
     chances = [torch.Generator().manual_seed(seed) for seed in seeds]
-    inputs, targets = _tokens(whisper, utterances, augment, chances)
+    inputs, targets = _tokens(whisper, utterances, hidden, chances)
     longest = max(len(output) for output in outputs)
     encoded = torch.zeros(len(outputs), longest, outputs[0].shape[1])
     heard = torch.zeros(len(outputs), longest, dtype=torch.bool)
@@ -147,7 +144,7 @@ def cached_loss_batch(
 def _tokens(
     whisper: Whisper,
     utterances: Sequence[Utterance],
-    augment: TrainParams | None,
+    hidden: Hidden | None,
     chances: Sequence[torch.Generator],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What the decoder reads and what it shall predict, as ``LossBatch`` has them."""
@@ -157,15 +154,15 @@ def _tokens(
     for row, utterance in enumerate(utterances):
         prompt = prompt_tokens(generation, utterance.language)
         text = text_tokens(tokenizer, utterance.text)
-        if augment is not None:
-            more = _subwords(tokenizer).dropped(text, augment.subword_dropout, chances[row])
+        if hidden is not None:
+            more = _subwords(tokenizer).dropped(text, hidden.subword_dropout, chances[row])
             text = more if len(prompt) + len(more) <= whisper.max_tokens else text
         _check_length(whisper, utterance, len(prompt) + len(text))
         # The last token of the prompt predicts the first of the text.
         read = text
-        if augment is not None:
-            hidden = torch.rand(len(text), generator=chances[row]) < augment.token_dropout
-            read = [end if h else token for token, h in zip(text, hidden, strict=True)]
+        if hidden is not None:
+            unread = torch.rand(len(text), generator=chances[row]) < hidden.token_dropout
+            read = [end if u else token for token, u in zip(text, unread, strict=True)]
         rows.append((prompt + read, [IGNORED] * (len(prompt) - 1) + text + [end]))
     longest = max(len(inputs) for inputs, _ in rows)
     return (

@@ -3,13 +3,14 @@
 from typing import Any
 
 from asr.families.whisper.model.model import Whisper
+from asr.families.whisper.training.params import WhisperTrainParams
 from asr.training.params import TrainParams
 
 # Attention and feed-forward of both halves; a list of bare names would catch other modules too.
 LORA_MODULES = r".*\.(encoder|decoder)\.layers\..*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 
 
-def make_trainable(whisper: Whisper, params: TrainParams) -> None:
+def make_trainable(whisper: Whisper, params: TrainParams, own: WhisperTrainParams) -> None:
     """Choose what learns: everything, the decoder alone, or a LoRA adapter put into both halves."""
     network: Any = whisper.network
     if params.tune == "lora":
@@ -20,7 +21,7 @@ def make_trainable(whisper: Whisper, params: TrainParams) -> None:
         network.model.encoder.embed_positions.requires_grad_(False)
         if params.tune == "frozen_encoder":
             network.model.encoder.requires_grad_(False)
-        if params.freeze_embedding:
+        if own.freeze_embedding:
             network.model.decoder.embed_tokens.requires_grad_(False)
     if params.gradient_checkpointing:
         network.activation_checkpointing_enable()

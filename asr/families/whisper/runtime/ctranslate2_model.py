@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 import ctranslate2
 from tokenizers import Tokenizer
 
-from asr.families.whisper.base.description import Description, read_description, read_tokenizer
-from asr.families.whisper.base.scripts import tokens_of
-from asr.families.whisper.base.to_ctranslate2 import convert
+from asr.families.whisper.runtime.scripts import tokens_of
+from asr.families.whisper.runtime.to_ctranslate2 import convert
+from asr.families.whisper.tokens.description import Description, read_description, read_tokenizer
 from asr.features.log_mel import LogMel, frames_of, log_mel
 from asr.utterances.waveform import Waveform
 

@@ -1,7 +1,7 @@
 import pytest
 
 from asr.core.errors import InputError
-from asr.features.context import FULL_S, context_s, read_margin, write_margin
+from asr.families.whisper.window import MAX_DURATION_S, context_s, read_margin, write_margin
 
 
 @pytest.mark.parametrize(
@@ -26,4 +26,4 @@ def test_margin_is_stored_with_the_model(tmp_path):
 def test_damaged_margin_is_refused(tmp_path):
     (tmp_path / "context.json").write_text('{"margin_s": 31}')
     with pytest.raises(InputError, match=r"context.json: margin_s: .*30, got 31"):
-        read_margin(tmp_path, fallback_s=FULL_S)
+        read_margin(tmp_path, fallback_s=MAX_DURATION_S)

@@ -17,8 +17,8 @@ from tokenizers import Tokenizer
 
 from asr.core.errors import InputError
 from asr.core.files import write_json
-from asr.families.whisper.base.ctranslate2_format import Variable, write_model
-from asr.families.whisper.base.ctranslate2_names import (
+from asr.families.whisper.runtime.ctranslate2_format import Variable, write_model
+from asr.families.whisper.runtime.ctranslate2_names import (
     EMBEDDING,
     NO_PARAMETER,
     PROJECTION,
@@ -26,8 +26,8 @@ from asr.families.whisper.base.ctranslate2_names import (
     SPEC,
     stacked_parameters,
 )
-from asr.families.whisper.base.description import Description
 from asr.families.whisper.tokens import timestamp_tokens
+from asr.families.whisper.tokens.description import Description
 
 # Switches of CTranslate2's general decoder, as Whisper has them.
 SETTINGS: dict[str, tuple[str, int]] = {

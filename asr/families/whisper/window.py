@@ -1,8 +1,8 @@
-"""Context: the stretch of time that an encoder computes for a clip.
+"""Whisper's window: 30 s, of which we compute the clip and a margin of silence.
 
-Whisper's own is always 30 s, 15 times too much for a clip of 2 s. Ours is the clip's length plus a
-margin of silence, in steps that keep the number of different shapes small. How small a margin a
-model can take is a property of its training, so it is stored with the model.
+OpenAI's own code always computes 30 s, 15 times too much for a clip of 2 s. Ours computes the
+clip's length plus a margin, in steps that keep the number of different shapes small. How small a
+margin a model can take is a property of its training, so it is stored with the model.
 """
 
 import math
@@ -14,7 +14,7 @@ from asr.core.errors import InputError, faults
 from asr.core.files import read_json, write_json
 from asr.core.schema import Schema
 
-FULL_S = 30.0  # the window Whisper was trained on
+MAX_DURATION_S = 30.0  # the window that Whisper was trained on: 1500 positions of 20 ms
 STEP_S = 0.32  # 32 log-mel frames, 16 encoder frames
 FILE = "context.json"
 
@@ -26,12 +26,12 @@ class ModelContext(Schema):
         margin_s: the smallest margin that the model was trained to take.
     """
 
-    margin_s: float = Field(ge=0, le=FULL_S)
+    margin_s: float = Field(ge=0, le=MAX_DURATION_S)
 
 
 def context_s(duration_s: float, margin_s: float) -> float:
     """Context for a batch whose longest clip lasts ``duration_s``: clip + margin, rounded up."""
-    return min(FULL_S, math.ceil((duration_s + margin_s) / STEP_S) * STEP_S)
+    return min(MAX_DURATION_S, math.ceil((duration_s + margin_s) / STEP_S) * STEP_S)
 
 
 def write_margin(model: Path, margin_s: float) -> None:

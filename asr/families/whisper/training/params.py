@@ -1,0 +1,60 @@
+"""Section ``whisper.train``: what of training Whisper alone understands."""
+
+from functools import reduce
+from typing import Any
+
+from pydantic import Field
+
+from asr.core.schema import Schema
+from asr.families.whisper.window import MAX_DURATION_S
+from asr.training.params import TrainParams
+
+
+class LongContextParams(Schema):
+    """Section ``whisper.train.long_context``: clips whose context is longer than they need."""
+
+    share: float = Field(ge=0, le=1)
+    max_s: float = Field(gt=0, le=MAX_DURATION_S)
+    zeros_share: float = Field(ge=0, le=1)
+
+
+class WhisperTrainParams(Schema):
+    """Section ``whisper.train``."""
+
+    margin_s: float = Field(ge=0, le=MAX_DURATION_S)
+    long_context: LongContextParams
+    freeze_embedding: bool
+    cache_encoder: bool
+    token_dropout: float = Field(ge=0, lt=1)
+    subword_dropout: float = Field(ge=0, lt=1)
+
+
+# What changes the audio, or its context, changes the encoder's output too.
+CHANGES_WHAT_IS_HEARD = (
+    ("join", "share"),
+    ("speed_change", "most"),
+    ("augment", "noise", "share"),
+    ("augment", "pitch", "share"),
+    ("augment", "reverb", "share"),
+    ("spec_augment", "num_time_masks"),
+    ("spec_augment", "num_mel_masks"),
+)
+
+
+def faults(train: TrainParams, own: WhisperTrainParams) -> list[str]:
+    """What keeps ``cache_encoder`` from being true, if it is."""
+    if not own.cache_encoder:
+        return []
+    wanted = [] if train.tune == "frozen_encoder" else ["train.tune frozen_encoder"]
+    if own.long_context.share:
+        wanted.append("whisper.train.long_context.share 0")
+    for keys in CHANGES_WHAT_IS_HEARD:
+        value: Any = reduce(getattr, keys, train)
+        if value != 0:
+            wanted.append(f"train.{'.'.join(keys)} 0")
+    if not wanted:
+        return []
+    return [
+        "whisper.train.cache_encoder: the encoder's outputs stay the same only with "
+        + ", ".join(wanted)
+    ]

@@ -1,0 +1,134 @@
+"""A Whisper that is tuned: what ``asr.families.protocols.Trainee`` asks of it."""
+
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from asr.core.closure import code_version
+from asr.families.whisper.model.greedy import transcribe_greedily
+from asr.families.whisper.model.model import (
+    encode_clips,
+    encoder_weights,
+    encoder_width,
+    load,
+    num_positions,
+    save,
+)
+from asr.families.whisper.tokens import max_text_tokens, text_tokens
+from asr.families.whisper.training.loss import (
+    Hidden,
+    LossBatch,
+    SummedLoss,
+    cached_loss_batch,
+    loss_batch,
+)
+from asr.families.whisper.training.params import WhisperTrainParams
+from asr.families.whisper.training.tuning import layers, make_trainable, merge_adapter
+from asr.families.whisper.window import context_s, write_margin
+from asr.features.batching import LongContext
+from asr.training.params import TrainParams
+from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import Waveform
+
+
+class WhisperTrainee:
+    """A Whisper of which some weights learn."""
+
+    rate_factors: Mapping[str, float] = {}
+
+    def __init__(
+        self, base: Path, device: torch.device, train: TrainParams, own: WhisperTrainParams
+    ) -> None:
+        """Load a plain transformers folder and choose what learns."""
+        self._own = own
+        self._hidden = Hidden(train.spec_augment, own.token_dropout, own.subword_dropout)
+        self.whisper = load(base, device)
+        make_trainable(self.whisper, train, own)
+        self.network: nn.Module = self.whisper.network
+        self.summed_loss: nn.Module = SummedLoss(self.whisper)
+        self.cache_encoder = own.cache_encoder
+        self.encoder_width = encoder_width(self.whisper)
+        self.long_context = LongContext(
+            own.long_context.share,
+            own.long_context.max_s,
+            own.long_context.zeros_share,
+            rounded=lambda seconds: context_s(seconds, 0.0),
+        )
+
+    def seconds(self, duration_s: float) -> float:
+        """The clip and its margin, in steps."""
+        return context_s(duration_s, self._own.margin_s)
+
+    def num_labels(self, text: str, language: str) -> int:
+        """Tokens of a transcript."""
+        return len(text_tokens(self.whisper.tokenizer, text))
+
+    def max_labels(self, duration_s: float) -> int:
+        """What the decoder's positions leave beside the prompt, however long the clip."""
+        generation = self.whisper.network.generation_config
+        return max_text_tokens(self.whisper.max_tokens, generation)
+
+    def batch(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        seeds: Sequence[int],
+        *,
+        zeros: bool,
+    ) -> LossBatch:
+        """See ``loss_batch``."""
+        return loss_batch(
+            self.whisper, waveforms, utterances, context_s, self._hidden, seeds, zeros=zeros
+        )
+
+    def transcribe(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+    ) -> list[Hypothesis]:
+        """See ``transcribe_greedily``."""
+        return transcribe_greedily(self.whisper, waveforms, utterances, context_s, budgets)
+
+    def save(self, out: Path) -> None:
+        """Write a plain transformers folder, an adapter merged, with the margin it can take."""
+        merge_adapter(self.whisper)
+        save(self.whisper.network, self.whisper.processor, out)
+        write_margin(out, self._own.margin_s)
+
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        """Of encoder and decoder."""
+        return layers(self.whisper)
+
+    def encoder_version(self) -> str:
+        """A hash of the encoder's weights and code."""
+        digest = sha256(code_version("asr.families.whisper.model.model").encode())
+        for name, weight in sorted(encoder_weights(self.whisper).items()):
+            digest.update(name.encode() + weight.cpu().numpy().tobytes())
+        return digest.hexdigest()
+
+    def num_positions(self, context_s: float) -> int:
+        """See ``num_positions``."""
+        return num_positions(context_s)
+
+    def encode(self, waveforms: Sequence[Waveform], context_s: float) -> npt.NDArray[np.float32]:
+        """See ``encode_clips``."""
+        return encode_clips(self.whisper, waveforms, context_s)
+
+    def cached_batch(
+        self,
+        outputs: Sequence[npt.NDArray[np.float16]],
+        utterances: Sequence[Utterance],
+        seeds: Sequence[int],
+    ) -> LossBatch:
+        """See ``cached_loss_batch``."""
+        return cached_loss_batch(self.whisper, outputs, utterances, self._hidden, seeds)
