@@ -4,11 +4,12 @@ import csv
 import numpy as np
 import pytest
 
+from asr.audio.params import SilenceParams
 from asr.core.errors import InputError
 from asr.corpora.raw_folder import Provenance
 from asr.corpora.recording import Recording, Segment
 from asr.preparation.corpus import Corpus, Outs, prepare_corpus
-from asr.preparation.params import PrepareParams, Repairs, SilenceParams
+from asr.preparation.params import PrepareParams, Repairs
 from asr.preparation.rejects import count_rejects
 from asr.preparation.reuse import last_run
 from asr.utterances.shards import read_utterances

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asr.audio.params import SilenceParams
 from asr.audio.silence import cut_at_silences, silence_share, silent_frames, sounding
-from asr.preparation.params import SilenceParams
 from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone
 

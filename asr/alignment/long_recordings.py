@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 
 from asr.alignment.word_assignment import Share, deal
+from asr.audio.params import SilenceParams
 from asr.audio.silence import cut_at_silences
 from asr.corpora.recording import Segment
-from asr.preparation.params import SilenceParams
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 Transcribe = Callable[[Sequence[Waveform]], Sequence[str]]

@@ -6,7 +6,7 @@ A microphone's noise is as loud as another's speech, so no absolute level tells 
 import numpy as np
 import numpy.typing as npt
 
-from asr.preparation.params import SilenceParams
+from asr.audio.params import SilenceParams
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 FRAME_SAMPLES = SAMPLE_RATE // 100  # 10 ms: shorter than any sound of speech

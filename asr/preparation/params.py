@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from asr.audio.params import SilenceParams
 from asr.core.schema import Schema
 
 
@@ -10,14 +11,6 @@ class Repairs(Schema):
 
     encoding: bool
     annotations: bool
-
-
-class SilenceParams(Schema):
-    """Section ``prepare.silence``."""
-
-    below_db: float = Field(ge=10, le=90)
-    trim: bool
-    margin_s: float = Field(ge=0, le=2)
 
 
 class PrepareParams(Schema):
