@@ -29,8 +29,8 @@ import soundfile
 
 from asr.audit.table import AuditRow, write_audit
 from asr.core.params import read_yaml
+from asr.corpora.formats import corpus_format
 from asr.corpora.raw_folder import RawFiles
-from asr.corpus_formats import corpus_format
 from asr.utterances.shards import read_utterances, read_waveforms
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 from asr.workers.workers import chosen_workers

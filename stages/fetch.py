@@ -6,10 +6,10 @@ from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import whole_folder
 from asr.core.params import load_corpus
+from asr.corpora.formats import corpus_format
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES, write_files, write_provenance
 from asr.corpora.withdrawn import drop_withdrawn
-from asr.corpus_formats import corpus_format
 from asr.sources.corpus_source import bring, load_source, provenance
 
 

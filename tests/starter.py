@@ -4,8 +4,8 @@ from pathlib import Path
 
 from asr.audio.decoding import decode
 from asr.core.params import load_block, load_params
+from asr.corpora.formats import corpus_format
 from asr.corpora.recording import Recording
-from asr.corpus_formats import corpus_format
 from asr.families.whisper.base.base import bring_base
 from asr.families.whisper.base.params import ModelParams
 from asr.preparation.params import PrepareParams

@@ -8,8 +8,8 @@ import pytest
 
 from asr import corpus_formats
 from asr.core.errors import InputError
+from asr.corpora.formats import corpus_format
 from asr.corpora.recording import Segment
-from asr.corpus_formats import corpus_format
 from tests.corpus_examples import ONE, TWO, corpora, cut, jsonl, parquet, table
 
 CORPORA = corpora(b"first sound", b"second sound")

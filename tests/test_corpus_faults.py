@@ -8,8 +8,8 @@ import re
 import pytest
 
 from asr.core.errors import InputError
+from asr.corpora.formats import corpus_format
 from asr.corpora.paths import is_audio
-from asr.corpus_formats import corpus_format
 from tests.corpus_examples import ONE, corpora, cut, jsonl, parquet, table
 
 CORPORA = corpora(b"first sound", b"second sound")

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from asr.core.errors import InputError
+from asr.corpora.formats import corpus_format
 from asr.corpora.paths import is_audio
 from asr.corpora.recording import Recording
-from asr.corpus_formats import corpus_format
 from asr.utterances.utterance import Utterance
 from tests.corpus_examples import corpora
 

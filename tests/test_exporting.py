@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from asr.core.errors import InputError
+from asr.corpora.formats import corpus_format
 from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
-from asr.corpus_formats import corpus_format
 from asr.sources.corpus_source import bring
 from asr.sources.folder import Source
 from asr.utterances.shards import write_shards

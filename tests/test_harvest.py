@@ -12,7 +12,7 @@ import pytest
 
 from asr.core.errors import InputError
 from asr.core.params import load_block
-from asr.corpus_formats import corpus_format
+from asr.corpora.formats import corpus_format
 from asr.harvest.harvest import CONF, Harvest
 from asr.harvest.spdx import spdx_of, stated_licenses
 from commands.harvest import harvest

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from asr.core.params import load_params
+from asr.corpora.formats import corpus_format
 from asr.corpora.raw_folder import Provenance, RawFiles, write_files, write_provenance
-from asr.corpus_formats import corpus_format
 from asr.preparation.params import PrepareParams
 from asr.preparation.screening import judge
 from asr.utterances.waveform import SAMPLE_RATE

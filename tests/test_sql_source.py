@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from asr.core.errors import InputError
-from asr.corpus_formats import corpus_format
+from asr.corpora.formats import corpus_format
 from asr.sources.corpus_source import bring, provenance
 from asr.sources.sql import Source
 from tests.postgresql_server import postgresql_server

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
+from asr.corpora.formats import corpus_format
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
 from asr.corpora.recording import Recording, Segment
 from asr.corpora.tables import parse_json
-from asr.corpus_formats import corpus_format
 
 KEPT = "recordings.jsonl"
 
