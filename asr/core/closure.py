@@ -58,9 +58,9 @@ def import_closure(module: str, chosen: Chosen | None = None, root: Path = ROOT)
             continue
         if parent := name.rpartition(".")[0]:
             waiting.append(parent)  # its __init__.py runs before the module does
-        if (file := _file(name, root)) and _does_something(root / file):
+        if (file := file_of(name, root)) and _does_something(root / file):
             closure.files.add(file)
-            waiting += _imported(root / file, chosen or {})
+            waiting += imported_names(root / file, chosen or {})
     return closure
 
 
@@ -80,7 +80,7 @@ def code_version(module: str, *families: str) -> str:
     return hashlib.sha256("\n".join(sorted(facts)).encode()).hexdigest()
 
 
-def _file(name: str, root: Path) -> str | None:
+def file_of(name: str, root: Path) -> str | None:
     """A module's file; None for what only looks like a module, such as a function in one."""
     place = Path(*name.split("."))
     for path in (place.with_suffix(".py"), place / "__init__.py"):
@@ -105,7 +105,8 @@ def _does_something(file: Path) -> bool:
     return bool(_statements(file))
 
 
-def _imported(file: Path, chosen: Chosen) -> Iterator[str]:
+def imported_names(file: Path, chosen: Chosen) -> Iterator[str]:
+    """What a file imports, also inside functions: modules, and what may be one or a name in one."""
     for statement in _statements(file):
         for node in ast.walk(statement):
             if isinstance(node, ast.Import):
