@@ -2,7 +2,7 @@
 from asr.splits.balance import balance
 from asr.splits.split import Deal
 from tests.examples import utterance
-from tests.test_splitting import PARAMS
+from tests.test_split import PARAMS
 
 
 def told(train, test):

@@ -14,7 +14,7 @@ from asr.preparation.reuse import last_run
 from asr.workers.workers import Workers
 from tests import bad_audio
 from tests.examples import tone, wav
-from tests.test_preparing import CORPUS, PARAMS, recording
+from tests.test_preparation import CORPUS, PARAMS, recording
 
 STEREO = np.stack([tone(1.0, rate=44_100)] * 2, axis=1)
 LOUD = np.clip(tone(1.0, peak=np.sqrt(2)), -1, 1)

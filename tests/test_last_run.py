@@ -17,7 +17,7 @@ from asr.preparation.corpus import Outs, prepare_corpus
 from asr.preparation.reuse import last_run
 from asr.workers.workers import Workers
 from tests.examples import wav
-from tests.test_preparing import CORPUS, PARAMS
+from tests.test_preparation import CORPUS, PARAMS
 
 ROOT = Path(__file__).parent.parent
 NUM = 60  # half a second of noise each: 16 000 bytes, so that a shard of 1 MiB holds 49 to 65

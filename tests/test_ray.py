@@ -23,12 +23,12 @@ from asr.workers.ray_cluster import ray_cluster
 from asr.workers.ray_models import ray_models
 from asr.workers.workers import Workers
 from tests.examples import utterance
-from tests.test_auditing import PARAMS as AUDIT
-from tests.test_auditing import UTTERANCES, WAVEFORMS
-from tests.test_decoding import own, params
 from tests.test_last_run import RECORDINGS
+from tests.test_listening import PARAMS as AUDIT
+from tests.test_listening import UTTERANCES, WAVEFORMS
 from tests.test_parallel import halve, mapped
-from tests.test_preparing import CORPUS, PARAMS
+from tests.test_preparation import CORPUS, PARAMS
+from tests.test_transcribe import own, params
 from tests.tiny_whisper import write_transformers
 
 pytestmark = pytest.mark.slow

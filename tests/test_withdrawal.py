@@ -17,7 +17,7 @@ from asr.utterances.shards import read_utterances
 from asr.workers.workers import Workers
 from tests.corpus_examples import ONE, TWO, corpora, jsonl
 from tests.examples import tone, wav
-from tests.test_preparing import PARAMS
+from tests.test_preparation import PARAMS
 
 FIRST, SECOND = wav(tone(1.0)), wav(tone(1.0, hz=300.0))
 PROVENANCE = Provenance(

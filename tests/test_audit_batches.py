@@ -1,4 +1,4 @@
-# python -m pytest tests/test_stable_batches.py
+# python -m pytest tests/test_audit_batches.py
 from hypothesis import given
 from hypothesis import strategies as st
 

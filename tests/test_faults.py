@@ -1,4 +1,4 @@
-# python -m pytest tests/test_verdicts.py
+# python -m pytest tests/test_faults.py
 from dataclasses import replace
 from pathlib import Path
 

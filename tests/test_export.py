@@ -1,4 +1,4 @@
-# python -m pytest tests/test_exporting.py
+# python -m pytest tests/test_export.py
 """What is exported, read again by our own readers."""
 
 import hashlib

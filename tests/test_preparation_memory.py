@@ -1,4 +1,4 @@
-# python -m pytest tests/test_memory_of_prepare.py
+# python -m pytest tests/test_preparation_memory.py
 """What prepare holds in memory does not grow with the corpus's sound."""
 
 import json
@@ -19,7 +19,7 @@ from asr.corpora.recording import Recording
 from asr.utterances.shards import read_utterances
 from benchmarks.measure import peak_mb
 from tests.examples import tone, wav
-from tests.test_preparing import CORPUS, PARAMS
+from tests.test_preparation import CORPUS, PARAMS
 
 folder, num = Path(sys.argv[1]), int(sys.argv[2])
 sound = tone(1.0)

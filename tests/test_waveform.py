@@ -1,4 +1,4 @@
-# python -m pytest tests/test_audio.py
+# python -m pytest tests/test_waveform.py
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-# python -m pytest tests/test_auditing.py
+# python -m pytest tests/test_listening.py
 import sqlite3
 from itertools import combinations
 
@@ -11,7 +11,7 @@ from asr.audit.listening import other_clips
 from asr.audit.text_language import language_gap
 from asr.families.whisper.judge import judge_scope, open_judge
 from tests.examples import tone, utterance
-from tests.test_verdicts import PARAMS as DEFAULTS
+from tests.test_faults import PARAMS as DEFAULTS
 from tests.tiny_whisper import write_transformers
 
 # The tiny encoder has room for 1 s; two or three clips a batch.

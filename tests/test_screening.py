@@ -1,4 +1,4 @@
-# python -m pytest tests/test_judging.py
+# python -m pytest tests/test_screening.py
 import numpy as np
 import pytest
 
@@ -7,7 +7,7 @@ from asr.preparation.screening import Failed, judge
 from asr.utterances.waveform import SAMPLE_RATE, from_int16
 from tests import bad_audio
 from tests.examples import tone, wav
-from tests.test_preparing import PARAMS
+from tests.test_preparation import PARAMS
 
 SECONDS = np.concatenate([tone(1.0, hz=hz, peak=0.5) for hz in (100, 200, 300, 400, 500)])
 

@@ -1,4 +1,4 @@
-# python -m pytest tests/test_raw.py
+# python -m pytest tests/test_raw_folder.py
 import pickle
 import tarfile
 

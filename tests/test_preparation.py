@@ -1,4 +1,4 @@
-# python -m pytest tests/test_preparing.py
+# python -m pytest tests/test_preparation.py
 import csv
 
 import numpy as np

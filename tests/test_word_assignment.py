@@ -1,4 +1,4 @@
-# python -m pytest tests/test_dealing.py
+# python -m pytest tests/test_word_assignment.py
 from functools import cache
 
 import pytest

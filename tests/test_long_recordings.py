@@ -1,4 +1,4 @@
-# python -m pytest tests/test_timing.py
+# python -m pytest tests/test_long_recordings.py
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from asr.corpora.timed_text import read_timed_json
 from asr.preparation.screening import judge
 from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone, wav
-from tests.test_preparing import PARAMS
+from tests.test_preparation import PARAMS
 from tests.test_silence import pause
 
 ROOT = Path(__file__).parent.parent

@@ -1,4 +1,4 @@
-# python -m pytest tests/test_manifest.py
+# python -m pytest tests/test_utterance.py
 import pytest
 
 from asr.core.errors import InputError

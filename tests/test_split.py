@@ -1,4 +1,4 @@
-# python -m pytest tests/test_splitting.py
+# python -m pytest tests/test_split.py
 import csv
 import re
 from collections import Counter
