@@ -1,6 +1,7 @@
 """What README and docs/ say is true: their commands, their paths, their figures."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,14 @@ def test_every_place_of_the_tree_is_there():
         assert place.exists() or name in ("data/", "models/", "metrics/"), line
 
 
-def test_the_score_table_is_that_of_the_committed_metrics():
-    assert section("scores") == markdown_table(ROOT / "metrics").strip()
+def test_the_score_table_is_that_of_the_committed_metrics(tmp_path):
+    """Of the last commit: on another CPU `make repro` writes others, 0.577 where 0.565 is here."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("an unpacked archive has no commit to compare with")
+    command = ["git", "show", "HEAD:metrics/compare.json"]
+    committed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    (tmp_path / "compare.json").write_bytes(committed)
+    assert section("scores") == markdown_table(tmp_path).strip()
 
 
 def test_the_benchmark_table_is_that_of_the_committed_results():
