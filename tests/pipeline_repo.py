@@ -77,17 +77,15 @@ class PipelineRepo:
 
 
 def copy_of_this_repository(folder: Path) -> PipelineRepo:
-    """Copy what Git tracks or would track, and commit it."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    """Copy what Git would track, and commit it; what is copied may have no history itself."""
     repo = PipelineRepo(folder)
     repo.run("git", "init", "--quiet", "--initial-branch", "main")
+    # To the new repository every file of this folder is one that it does not track yet.
+    here = ("--git-dir", str(folder / ".git"), "--work-tree", str(ROOT))
+    listing = ("ls-files", "-z", "--others", "--exclude-standard")
+    for name in filter(None, repo.run("git", "-C", str(ROOT), *here, *listing).split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
     repo.commit("The repository as it is")
     return repo
 
