@@ -25,14 +25,16 @@ ROOMS = [
     "workers",
     "trackers",
     "alignment",
+    "families",  # what every family offers; a family itself stands higher
     "preparation",
     "splits",
-    "families",  # what every family offers; a family itself stands higher
     "audit",
     "training",
     "decoding",
     "scoring",
     "families/*",
+    "families/*/tokens",
+    "families/*/runtime",
     "families/*/model",
     "families/*/base",
     "families/*/training",

@@ -1,0 +1,1 @@
+"""A family for tests: two convolutions and CTC over letters. Copied to asr/families/toy."""

@@ -1,0 +1,1 @@
+"""The network, for training and decoding."""

@@ -1,0 +1,1 @@
+"""None: the network decodes as it trains."""

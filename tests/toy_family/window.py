@@ -1,0 +1,1 @@
+MAX_DURATION_S = 20.0
