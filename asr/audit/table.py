@@ -1,13 +1,12 @@
 """``data/audit/<corpus>.csv``: every utterance with its measures, its fault, and its fate."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from asr.core.csv_files import read_csv, write_csv
 from asr.core.errors import InputError
-from asr.core.files import whole_file
 from asr.utterances.utterance import Utterance
 
 
@@ -51,10 +50,7 @@ _HEADER = [field.name for field in fields(AuditRow)]
 
 def write_audit(path: Path, rows: Iterable[AuditRow]) -> None:
     """Write the CSV, the worst first: those with a fault, by how little they fit."""
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_HEADER)
-        writer.writerows(astuple(row) for row in worst_first(rows))
+    write_csv(path, _HEADER, map(astuple, worst_first(rows)))
 
 
 def worst_first(rows: Iterable[AuditRow]) -> list[AuditRow]:
@@ -68,11 +64,7 @@ def read_audit(path: Path) -> list[dict[str, str]]:
     Raises:
         InputError: if the file has another header.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = csv.DictReader(file)
-        if lines.fieldnames != _HEADER:
-            raise InputError(f"{path}: expected columns {_HEADER}, got {lines.fieldnames}")
-        return list(lines)
+    return list(read_csv(path, _HEADER))
 
 
 def kept_utterances(

@@ -3,9 +3,7 @@
 The audio is what this repository trains on, sample by sample, so its SHA-256 stays the same.
 """
 
-import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.core.files import whole_folder
 from asr.utterances.shards import read_waveforms
@@ -86,16 +85,12 @@ def _write_audio(path: Path, waveform: Waveform) -> None:
 
 
 def _write_manifest(path: Path, lines: Sequence[Line]) -> None:
-    if path.suffix != ".csv":
-        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    else:
-        table = io.StringIO()
+    if path.suffix == ".csv":
         columns = list(dict.fromkeys(key for line in lines for key in line))
-        writer = csv.DictWriter(table, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-        text = table.getvalue()
-    path.write_text(text, encoding="utf-8", newline="")
+        write_csv(path, columns, ([line.get(column) for column in columns] for line in lines))
+    else:
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        path.write_text(text, encoding="utf-8", newline="")
 
 
 def _known(line: Line) -> Line:

@@ -1,12 +1,10 @@
 """The tables that a harvest writes: what it has, and what came of each address."""
 
-import csv
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
-from asr.core.errors import InputError
-from asr.core.files import whole_file
+from asr.core.csv_files import read_csv, write_csv
 
 
 @dataclass(frozen=True)
@@ -56,19 +54,13 @@ def read_table(path: Path, kind: type[Table]) -> list[Table]:
     """The lines of a table; none if it is not there."""
     if not path.is_file():
         return []
-    expected = [field.name for field in fields(kind)]
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        if rows.fieldnames != expected:
-            raise InputError(f"{path}: expected columns {expected}, got {rows.fieldnames}")
-        return [kind(**row) for row in rows]
+    return [kind(**row) for row in read_csv(path, _columns(kind))]
 
 
 def write_table(path: Path, rows: list[Any]) -> None:
     """Write a table of one line or more."""
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(
-            file, [field.name for field in fields(rows[0])], lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+    write_csv(path, _columns(rows[0]), map(astuple, rows))
+
+
+def _columns(kind: Any) -> list[str]:
+    return [field.name for field in fields(kind)]

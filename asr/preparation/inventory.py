@@ -8,11 +8,12 @@ written in their language's letters.
 import csv
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from asr.core.files import whole_file, write_json
+from asr.core.csv_files import write_csv
+from asr.core.files import write_json
 from asr.corpora.recording import Recording
 from asr.preparation.rejects import Reject
 from asr.preparation.screening import Failed, Outcome
@@ -120,18 +121,17 @@ class Inventory:
             kept: the utterances' ids.
             repeated: utterances that were rejected since another has the same recording.
         """
-        kept = set(kept)
         reason_of = {reject.id: reject.reason for reject in repeated}
+        write_csv(path, COLUMNS, self._settled(set(kept), reason_of))
+
+    def _settled(self, kept: set[str], reason_of: Mapping[str, str]) -> Iterator[list[Any]]:
         self._file.seek(0)
-        with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for *known, names, rejected, _ in csv.reader(self._file):
-                passed = [f"{self._corpus}/{name}" for name in names.split("\n") if name]
-                reasons = {reason_of[one] for one in passed if one in reason_of}
-                num_kept = sum(one in kept for one in passed)
-                rejected = " ".join(sorted({*rejected.split(), *reasons}))
-                writer.writerow([*known, num_kept, rejected, "yes" if reasons else "no"])
+        for *known, names, rejected, _ in csv.reader(self._file):
+            passed = [f"{self._corpus}/{name}" for name in names.split("\n") if name]
+            reasons = {reason_of[one] for one in passed if one in reason_of}
+            num_kept = sum(one in kept for one in passed)
+            rejected = " ".join(sorted({*rejected.split(), *reasons}))
+            yield [*known, num_kept, rejected, "yes" if reasons else "no"]
 
     def write_validation(
         self, path: Path, kept_s: Iterable[float], rejects: Iterable[Reject]

@@ -1,14 +1,13 @@
 """Rejects: recordings that can't be learned from, each with its reason, in a CSV to look at."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 
+from asr.core.csv_files import read_csv, write_csv
 from asr.core.errors import InputError
-from asr.core.files import whole_file
 
 
 class Reason(StrEnum):
@@ -56,10 +55,7 @@ _HEADER = [field.name for field in fields(Reject)]
 
 def write_rejects(path: Path, rejects: Iterable[Reject]) -> None:
     """Write the CSV, in the order of ids."""
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(_HEADER)
-        writer.writerows(astuple(reject) for reject in sorted(rejects, key=lambda r: r.id))
+    write_csv(path, _HEADER, map(astuple, sorted(rejects, key=lambda r: r.id)))
 
 
 def count_rejects(path: Path) -> dict[str, int]:
@@ -68,11 +64,7 @@ def count_rejects(path: Path) -> dict[str, int]:
     Raises:
         InputError: if the file has another header, or a reason that is none.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        if rows.fieldnames != _HEADER:
-            raise InputError(f"{path}: expected columns {_HEADER}, got {rows.fieldnames}")
-        counts = Counter(row["reason"] for row in rows)
+    counts = Counter(row["reason"] for row in read_csv(path, _HEADER))
     if unknown := counts.keys() - set(Reason):
         raise InputError(f"{path}: reason: expected one of {list(Reason)}, got {sorted(unknown)}")
     return {reason.value: counts[reason] for reason in Reason if reason in counts}

@@ -13,15 +13,14 @@ one of them.
 Splits that a corpus brings are kept as they are, and checked: there a leak is its author's to mend.
 """
 
-import csv
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
-from asr.core.files import whole_file
 from asr.families.protocols import TextTokens
 from asr.splits.near_duplicates import near_pairs
 from asr.splits.params import SplitParams
@@ -259,11 +258,10 @@ def _check_filled(deal: Deal, utterances: Sequence[Utterance]) -> None:
 
 def write_aside(path: Path, aside: Sequence[Aside]) -> None:
     """Write a CSV of what is set aside, and why, to look at."""
-    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["id", "split", "text", "shared", "other", "other_split", "other_text"])
-        for leak in aside:
-            one, other = leak.utterance, leak.other
-            row = [one.id, leak.split, one.text, leak.reason]
-            other_cells = [other.id, leak.other_split, other.text] if other else ["", "", ""]
-            writer.writerow([*row, *other_cells])
+    columns = ("id", "split", "text", "shared", "other", "other_split", "other_text")
+    rows = []
+    for leak in aside:
+        one, other = leak.utterance, leak.other
+        others = (other.id, leak.other_split, other.text) if other else ("", "", "")
+        rows.append((one.id, leak.split, one.text, leak.reason, *others))
+    write_csv(path, columns, rows)

@@ -5,7 +5,6 @@ bytes for the same inputs. So the log lies in ``.dvc/tmp/logs``, one file a run;
 it goes on in the same file. What is an out is the curves alone: no wall time, same run, same bytes.
 """
 
-import csv
 import os
 import resource
 import sys
@@ -17,7 +16,8 @@ from typing import Any, Protocol
 import torch
 from tqdm import tqdm
 
-from asr.core.files import read_json, whole_file
+from asr.core.csv_files import write_csv
+from asr.core.files import read_json
 from asr.core.locks import dvc_tmp
 from asr.trackers import Tracker, open_tracker
 
@@ -116,7 +116,4 @@ def _gpu_utilization(device: torch.device) -> int | None:
 
 def write_curve(path: Path, columns: tuple[str, ...], rows: list[Row]) -> None:
     """Write rows under ``columns``; a curve without points keeps its header."""
-    with whole_file(path) as beside, beside.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(path, columns, ([row[column] for column in columns] for row in rows))

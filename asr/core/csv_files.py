@@ -1,0 +1,31 @@
+"""Tables as CSV: UTF-8, a header, lines that end in a line feed, whole or not there."""
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from asr.core.errors import InputError
+from asr.core.files import whole_file
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a table; None is an empty field, and a table without rows keeps its header."""
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        # The csv module ends lines in CR LF, which `git diff` and `cut` show.
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Each row of a table, values as written.
+
+    Raises:
+        InputError: if the file has other columns.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        if rows.fieldnames != list(columns):
+            raise InputError(f"{path}: expected columns {list(columns)}, got {rows.fieldnames}")
+        yield from rows
