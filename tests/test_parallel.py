@@ -100,9 +100,10 @@ def test_a_fault_names_its_item(workers):
 
 
 def test_a_worker_that_dies_is_told():
-    message = r"a worker process died at or before 15 … 30: was it killed, or out of memory\?"
+    # The one at fault need not be in the task whose results are waited for.
+    message = r"a worker process died at one of (100|15) … 130: was it killed, or out of memory\?"
     with pytest.raises(InputError, match=message):
-        list(mapped(halve, range(15, 31), PROCESSES))
+        list(mapped(halve, [*range(100, 116), 15, *range(116, 131)], PROCESSES))
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

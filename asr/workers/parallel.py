@@ -1,4 +1,10 @@
-"""A map whose work may be done elsewhere: results in the items' order, memory bounded."""
+"""A map whose work may be done elsewhere: results in the items' order, memory bounded.
+
+The processes are those of ``concurrent.futures``, since a pool of ``multiprocessing`` waits for
+ever for a worker that was killed. Before Python 3.14 the executor's own ``map`` takes all items
+before it gives a result, and a corpus is larger than memory: so it is not used. What else is here:
+tasks of several items, the name of the item at fault, and workers that end with their parent.
+"""
 
 import multiprocessing
 import multiprocessing.connection
@@ -18,15 +24,16 @@ from typing import Any, TypeVar
 from asr.core.errors import InputError
 from asr.workers.workers import VARIABLE, Workers
 
-# A task is a few items, since handing one over costs 0.2 ms; and few where they are large.
+# A task is a few items: handed over one by one, each costs the parent 0.15 ms more, and 16 cores
+# would wait for it. It is fewer where they are large.
 MAX_TASK_ITEMS = 16
 MAX_TASK_BYTES = 1 << 20
 TASKS_A_WORKER = 3  # in flight: one at work, one waiting for it, one whose results are taken
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Task = list[tuple[str, Any]]  # items and their names
-Take = Callable[[], list[Any]]  # waits for a task's results, and raises what went wrong
+Task = list[tuple[Item, Result | None]]  # the result where it is known
+Submit = Callable[[list[tuple[str, Any]]], Callable[[], list[Any]]]  # names and items; the wait
 
 
 def ordered_map(
@@ -53,67 +60,73 @@ def ordered_map(
         InputError: as the function raised it, the item's name before it; or because a worker died.
         Exception: as the function raised it, the item's name in a note.
     """
-    items = iter(items)
+    pairs = ((item, known(item)) for item in items)
     spent_s = 0.0
     while workers.kind == "serial" or spent_s < workers.patience_s:
         try:
-            item = next(items)
+            item, result = next(pairs)
         except StopIteration:
             return
-        result = known(item)
         if result is None:
             started = time.monotonic()
             (result,) = _work(function, [(name(item), item)])
             spent_s += time.monotonic() - started
         yield item, result
-    with _pool(workers, function) as (submit, num):
-        yield from _windowed(submit, num * TASKS_A_WORKER, items, name, size, known)
+    with _pool(workers, partial(_work, function)) as (submit, num):
+        yield from _windowed(submit, num * TASKS_A_WORKER, _tasks(pairs, size), name)
+
+
+def _tasks(
+    pairs: Iterable[tuple[Item, Result | None]], size: Callable[[Item], int]
+) -> Iterator[Task[Item, Result]]:
+    task, num_bytes = [], 0
+    for item, result in pairs:
+        task.append((item, result))
+        num_bytes += size(item)
+        if len(task) == MAX_TASK_ITEMS or num_bytes >= MAX_TASK_BYTES:
+            yield task
+            task, num_bytes = [], 0
+    if task:
+        yield task
 
 
 def _windowed(
-    submit: Callable[[Task], Take],
+    submit: Submit,
     max_tasks: int,
-    items: Iterator[Item],
+    tasks: Iterable[Task[Item, Result]],
     name: Callable[[Item], str],
-    size: Callable[[Item], int],
-    known: Callable[[Item], Result | None],
 ) -> Iterator[tuple[Item, Result]]:
-    """Keep ``max_tasks`` in flight, and as many items whose result is known between them."""
-    flying: deque[tuple[Task, Take]] = deque()
-    task: Task = []
-    task_bytes = 0
-
-    def send() -> None:
-        nonlocal task, task_bytes
-        if task:
-            flying.append((task, submit(task)))
-        task, task_bytes = [], 0
-
-    def land() -> Iterator[tuple[Item, Result]]:
-        landed, take = flying.popleft()
-        for (_, item), result in zip(landed, take(), strict=True):
-            yield item, result
-
-    for item in items:
-        if (result := known(item)) is not None:
-            send()
-            flying.append(([("", item)], partial(list, (result,))))
-        else:
-            task.append((name(item), item))
-            task_bytes += size(item)
-            if len(task) == MAX_TASK_ITEMS or task_bytes >= MAX_TASK_BYTES:
-                send()
-        while len(flying) > max_tasks:
-            yield from land()
-    send()
-    while flying:
-        yield from land()
+    """Keep ``max_tasks`` in flight."""
+    flying: deque[tuple[Task[Item, Result], Callable[[], list[Any]]]] = deque()
+    try:
+        for task in tasks:
+            flying.append((task, submit([(name(i), i) for i, known in task if known is None])))
+            if len(flying) > max_tasks:
+                yield from _landed(*flying[0])
+                flying.popleft()
+        while flying:
+            yield from _landed(*flying[0])
+            flying.popleft()
+    except BrokenProcessPool as error:
+        names = [name(item) for task, _ in flying for item, known in task if known is None]
+        raise InputError(
+            f"a worker process died at one of {' … '.join(names[:1] + names[-1:])}: was it killed, "
+            f"or out of memory? {VARIABLE}=serial works in one process and shows at which"
+        ) from error
 
 
-def _work(function: Callable[[Any], Any], task: Task) -> list[Any]:
-    """What a worker does with a task."""
+def _landed(
+    task: Task[Item, Result], take: Callable[[], list[Result]]
+) -> Iterator[tuple[Item, Result]]:
+    results = iter(take())
+    for item, known in task:
+        yield item, next(results) if known is None else known
+
+
+def _work(function: Callable[[Any], Any], named: list[tuple[str, Any]]) -> list[Any]:
+    """What a worker does with a task's items."""
     results = []
-    for name, item in task:
+    for name, item in named:
         try:
             results.append(function(item))
         except InputError as error:
@@ -126,32 +139,24 @@ def _work(function: Callable[[Any], Any], task: Task) -> list[Any]:
 
 @contextmanager
 def _pool(
-    workers: Workers, function: Callable[[Any], Any]
-) -> Iterator[tuple[Callable[[Task], Take], int]]:
+    workers: Workers, work: Callable[[list[tuple[str, Any]]], list[Any]]
+) -> Iterator[tuple[Submit, int]]:
     """Workers for the time of the block, and how many there are."""
-    work = partial(_work, function)
     if workers.kind == "ray":
         from asr.workers.ray_cluster import ray_tasks
 
         with ray_tasks(work, workers.num) as tasks:
             yield tasks
-    else:
-        with _processes(workers.num) as pool:
-            yield partial(_submit, pool, work), workers.num
-
-
-@contextmanager
-def _processes(num: int) -> Iterator[ProcessPoolExecutor]:
-    """Processes that end with this one, whatever ends it."""
+        return
     # Forking this process itself would copy locks that its threads hold. A server that imported
     # once what they all need starts each in milliseconds; where there is none, they import anew.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(sorted(m for m in sys.modules if m.startswith("asr.")))
-    pool = ProcessPoolExecutor(num, context, initializer=_begin)
+    pool = ProcessPoolExecutor(workers.num, context, initializer=_begin)
     try:
-        yield pool
+        yield lambda named: pool.submit(work, named).result, workers.num
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -168,25 +173,3 @@ def _begin() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _submit(pool: ProcessPoolExecutor, work: Callable[[Task], list[Any]], task: Task) -> Take:
-    def died() -> InputError:
-        first, last = task[0][0], task[-1][0]
-        return InputError(
-            f"a worker process died at or before {first} … {last}: was it killed, or out of "
-            f"memory? {VARIABLE}=serial works in one process and shows at which"
-        )
-
-    try:
-        future = pool.submit(work, task)
-    except BrokenProcessPool as error:
-        raise died() from error
-
-    def take() -> list[Any]:
-        try:
-            return future.result()
-        except BrokenProcessPool as error:
-            raise died() from error
-
-    return take
