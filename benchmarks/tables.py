@@ -1,6 +1,7 @@
-"""README's benchmark tables: ``python -m benchmarks.tables`` puts them there from the results.
+"""The benchmark tables: ``python -m benchmarks.tables`` writes them from the results.
 
-A corpus without results has no column, so benchmarks can be run one by one.
+All of them go to ``docs/benchmarks.md``, six rows to README. A corpus without results has no
+column, so benchmarks can be run one by one.
 """
 
 import json
@@ -10,7 +11,6 @@ from typing import Any
 from benchmarks.measure import RESULTS
 
 CORPORA = {"starter": "starter clips", "cv": "like Common Voice", "long": "long clips"}
-START, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
 LEAD = (
     "Two cores. Times faster are ratios of CPU seconds a clip, in brackets of wall seconds: "
     "medians over rounds in which all took turns."
@@ -112,7 +112,10 @@ def _times(row: Results | None, key: str) -> str:
 
 
 def _wer(row: Results | None) -> str:
-    return "–" if row is None else f"{row['wer']:.3f} ({_interval(row['wer_difference'])})"
+    """With the number of clips: the slow tools decode a third of them."""
+    if row is None:
+        return "–"
+    return f"{row['wer']:.3f} ({_interval(row['wer_difference'])}), {row['clips']} clips"
 
 
 def _interval(difference: Results) -> str:
@@ -137,13 +140,50 @@ def read_results(folder: Path = RESULTS) -> Results:
     }
 
 
-def fill(readme: Path, table: str) -> None:
-    """Put the tables between README's markers."""
-    before, _, rest = readme.read_text(encoding="utf-8").partition(START)
-    _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{START}\n{table}\n{END}{after}", encoding="utf-8")
+def speed_table(results: Results) -> str:
+    """README's six rows: what most people would use, against what they use today."""
+    titles = {name: title for name, title in CORPORA.items() if f"decoding_{name}" in results}
+    lines = table_header(
+        "times faster, by CPU time", "than", *titles.values(), "peak MB, ours and theirs"
+    )  # fmt: skip
+    trained = [
+        ("training, all weights", "full", "default"),
+        ("training, LoRA", "lora", "default"),
+        ("training, frozen encoder, outputs cached", "frozen_encoder", "cached"),
+    ]
+    for words, tune, trainer in trained:
+        rows = [results[f"training_{name}"]["tune"][tune] for name in titles]
+        cells = [f"{row[trainer]['times_standard']['cpu']:.1f}" for row in rows]
+        peaks = f"{rows[0][trainer]['peak_mb']}, {rows[0]['standard']['peak_mb']}"
+        lines.append(table_row(words, "transformers' Seq2SeqTrainer", *cells, peaks))
+    decoded = [
+        ("decoding, int8", "ours, int8", "times_int8", "faster-whisper, int8"),
+        (
+            "decoding, int8, one script",
+            "ours, int8, Cyrillic",
+            "times_int8",
+            "faster-whisper, int8",
+        ),
+        ("decoding, float32", "ours, float32", "times_float32", "faster-whisper, float32"),
+    ]
+    for words, ours, times, theirs in decoded:
+        rows = [results[f"decoding_{name}"]["tuned"] for name in titles]
+        cells = [f"{row[ours][times]['cpu']:.1f}" for row in rows]
+        peaks = f"{rows[0][ours]['peak_mb']}, {rows[0][theirs]['peak_mb']}"
+        lines.append(table_row(words, theirs, *cells, peaks))
+    return "\n".join(lines)
+
+
+def fill(page: Path, marker: str, table: str) -> None:
+    """Put a table between a page's markers."""
+    start, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(start)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    print(tables := benchmark_table(read_results()))
-    fill(Path("README.md"), tables)
+    results = read_results()
+    fill(Path("docs/benchmarks.md"), "benchmarks", benchmark_table(results))
+    fill(Path("README.md"), "speed", speed_table(results))
+    print(speed_table(results))

@@ -158,11 +158,11 @@ def test_int8_blocks_are_within_half_a_step_of_the_weights():
 
 
 def test_a_table_has_a_dash_for_what_was_not_measured():
-    row = {"times_int8": {"cpu": 30.25, "wall": 20.0}, "wer": 0.5, "peak_mb": 800,
+    row = {"times_int8": {"cpu": 30.25, "wall": 20.0}, "wer": 0.5, "peak_mb": 800, "clips": 63,
            "wer_difference": {"mean": -0.01, "low": -0.02, "high": 0.005}}  # fmt: skip
     facts = {"mean_s": 1.4, "shortest_s": 0.4, "longest_s": 12.0}
     table = benchmark_table({"decoding_starter": {"clips": facts, "tuned": {"ours": row}}})
-    measured = "| tuned model: ours | 30.2 (20.0) | 0.500 (-0.010 [-0.020, +0.005]) |"
+    measured = "| tuned model: ours | 30.2 (20.0) | 0.500 (-0.010 [-0.020, +0.005]), 63 clips |"
     assert f"{measured} 800 |" in table
     assert "long clips" not in table  # nobody measured those
 
@@ -170,7 +170,7 @@ def test_a_table_has_a_dash_for_what_was_not_measured():
 def test_tables_replace_what_was_between_the_markers(tmp_path):
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- benchmarks -->\nold\n<!-- /benchmarks -->\nafter\n")
-    fill(readme, "new")
+    fill(readme, "benchmarks", "new")
     assert readme.read_text() == ("before\n<!-- benchmarks -->\nnew\n<!-- /benchmarks -->\nafter\n")
 
 
