@@ -1,4 +1,6 @@
 # python -m pytest tests/test_files.py
+import os
+
 import pytest
 
 from asr.core.errors import InputError
@@ -35,6 +37,25 @@ def test_a_folder_is_replaced_whole(tmp_path):
         raise RuntimeError
     assert [file.name for file in path.iterdir()] == ["second"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture(params=[0o022, 0o077])
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_what_was_written_can_be_read_as_the_umask_says(umask, tmp_path):
+    with whole_file(tmp_path / "a") as beside:
+        beside.touch(mode=0o600)
+    with whole_folder(tmp_path / "b") as beside:
+        (beside / "c").touch(mode=0o600)
+        (beside / "d").touch()
+        (beside / "d").chmod(0o444)
+    expected = 0o666 & ~umask
+    names = {"a": expected, "b/c": expected, "b/d": 0o444}
+    assert {name: (tmp_path / name).stat().st_mode & 0o777 for name in names} == names
 
 
 def test_a_full_disk_names_what_was_being_written(small_disk):

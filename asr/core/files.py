@@ -22,8 +22,11 @@ def whole_file(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with _naming(path):
+            beside.touch()
+            mode = beside.stat().st_mode
+            beside.unlink()
             yield beside
-            _sync(beside)
+            _finish(beside, mode)
             beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
@@ -41,7 +44,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             yield beside
             for file in beside.rglob("*"):
                 if file.is_file():
-                    _sync(file)
+                    _finish(file, beside.stat().st_mode)
             # A folder can't be renamed over a full one. DVC removes a stage's outs before it runs,
             # so there is nothing to lose but what an earlier run by hand left.
             shutil.rmtree(path, ignore_errors=True)
@@ -62,8 +65,13 @@ def _naming(path: Path) -> Iterator[None]:
         raise
 
 
-def _sync(path: Path) -> None:
-    """Force ``path``'s bytes to disk, so that a rename never outlives the content it names."""
+def _finish(path: Path, mode: int) -> None:
+    """Force ``path``'s bytes to disk, so that a rename never outlives the content it names.
+
+    And give it the right to be read that is in ``mode``: safetensors 0.8 leaves files with 0600,
+    whatever the umask. No right to write, since a file may be a link to DVC's cache.
+    """
+    path.chmod(path.stat().st_mode | mode & 0o444)
     with path.open("rb") as file:
         os.fsync(file.fileno())
 
