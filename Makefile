@@ -1,13 +1,15 @@
 # make repro   set up, run the pipeline, print the scores
-# make test    set up, lint, types, tests
-# make bench   set up, measure speed against other tools (an hour of two quiet cores)
+# make test    set up, add what tests need, lint, types, tests
+# make bench   set up, add other tools, measure speed against them (an hour of two quiet cores)
 # make bench-quick   the same on a few clips, to see that it runs; keeps no result
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
+# Compiling all that is installed takes longer than compiling what is imported when it is.
+INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro test lint bench bench-quick clean
+.PHONY: setup repro test lint bench bench-quick
 
 setup: .venv/installed
 
@@ -17,9 +19,13 @@ setup: .venv/installed
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 		|| { echo "make: needs Python's venv module: apt-get install python3-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
-	@# Compiling all that is installed takes longer than compiling what is imported when it is.
-	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile \
-		--requirement requirements.txt
+	$(INSTALL) --requirement requirements.txt
+	@touch $@
+
+# What tests and benchmarks add: requirements/test.txt, requirements/benchmarks.txt.
+.venv/test .venv/benchmarks: .venv/installed $(wildcard requirements/*.txt)
+	$(INSTALL) --requirement requirements/$(@F).txt
+	$(INSTALL) --no-deps --requirement requirements/openai_whisper.txt
 	@touch $@
 
 repro: setup
@@ -27,28 +33,22 @@ repro: setup
 	python -m commands.scores
 
 # Two processes share two cores: a thread that waits must not spin.
-test: setup lint
+test: lint
 	OMP_WAIT_POLICY=passive pytest --numprocesses 2 --dist worksteal
 
-lint: setup
+lint: .venv/test
 	ruff check
 	ruff format --check
 	mypy
 
-# What only benchmarks compare with; openai-whisper would bring along packages for a GPU.
-.venv/benchmarks: .venv/installed benchmarks/requirements.txt
-	.venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps \
-		--requirement benchmarks/requirements.txt
-	@touch $@
-
-bench: setup .venv/benchmarks
+bench: .venv/benchmarks
 	python -m benchmarks.step
 	python -m benchmarks.training
 	python -m benchmarks.decoding
 	python -m benchmarks.tables
 	python -m benchmarks.targets
 
-bench-quick: setup .venv/benchmarks
+bench-quick: .venv/benchmarks
 	python -m benchmarks.step --quick
 	python -m benchmarks.training --corpus starter --quick
 	python -m benchmarks.decoding --corpus starter --quick

@@ -10,8 +10,8 @@ there.
 from pathlib import Path
 
 from asr.core.cli import run
+from asr.core.errors import needs
 from asr.core.params import load_block
-from asr.harvest.harvest import CONF, LOG, Harvest, Harvester
 
 
 def harvest(block: str, out: Path) -> None:
@@ -21,6 +21,8 @@ def harvest(block: str, out: Path) -> None:
         block: of ``conf/harvests.yaml``.
         out: folder, new or of an earlier run.
     """
+    with needs("harvest", "commands.harvest"):
+        from asr.harvest.harvest import CONF, LOG, Harvest, Harvester
     harvester = Harvester(load_block(CONF, (block,), Harvest), out)
     try:
         harvester.run()

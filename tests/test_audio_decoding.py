@@ -2,7 +2,6 @@
 # FUZZ_MINUTES=10 python -m pytest tests/test_audio_decoding.py -k fuzz
 import io
 import os
-import sys
 import time
 import tracemalloc
 
@@ -121,13 +120,6 @@ def test_a_damaged_page_is_no_gap_in_the_speech():
     audio[-2000] ^= 1
     with pytest.raises(UndecodableError, match=r"damaged: the checksum of Ogg page \d+ is wrong"):
         decode(bytes(audio), LIMIT_S)
-
-
-def test_without_pyav_the_words_name_it(monkeypatch):
-    audio = bad_audio.whole_files()["aac.m4a"]
-    monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(UndecodableError, match="mov audio, which only PyAV reads: pip install av"):
-        decode(audio, LIMIT_S)
 
 
 def test_eight_hours_of_audio_cost_no_more_memory_than_the_limit():

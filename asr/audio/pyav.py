@@ -1,6 +1,6 @@
 """Audio that libsndfile can't read: MP4, WebM, AAC, AMR, WMA, by PyAV, which brings FFmpeg along.
 
-PyAV is not needed otherwise; without it such a file is refused with the name of what would read it.
+PyAV is not needed otherwise; without it such a file stops the run with the way to install it.
 """
 
 import io
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.audio.stream import Stream, UndecodableError
+from asr.core.errors import needs
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -32,14 +33,11 @@ def open_av(audio: bytes, demuxer: str) -> Iterator[Stream]:
             other files.
 
     Raises:
-        UndecodableError: if there is no PyAV, or no audio, or it can't be read.
+        UndecodableError: if there is no audio, or it can't be read.
+        InputError: if there is no PyAV. A reject would lose a recording that is as good as others.
     """
-    try:
+    with needs("audio", f"{demuxer} audio"):
         import av
-    except ImportError as error:
-        raise UndecodableError(
-            f"{demuxer} audio, which only PyAV reads: pip install av, or convert it to FLAC"
-        ) from error
     try:
         with av.open(io.BytesIO(audio), mode="r", format=demuxer) as container:
             yield _stream(container, demuxer)

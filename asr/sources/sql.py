@@ -24,7 +24,7 @@ from urllib.parse import quote
 
 from pydantic import Field
 
-from asr.core.errors import InputError
+from asr.core.errors import InputError, needs
 from asr.core.schema import Schema
 from asr.corpora.paths import safe_path
 from asr.sources.archives import Wants
@@ -148,8 +148,8 @@ def _sqlite_rows(source: Source, path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _postgresql_rows(source: Source, address: str) -> Iterator[dict[str, Any]]:
-    import psycopg
-
+    with needs("sql", f"${source.dsn_env}: PostgreSQL"):
+        import psycopg
     try:
         with psycopg.connect(address, autocommit=False) as database:
             database.read_only = True

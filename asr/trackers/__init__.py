@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from asr.core.by_name import module_by_name
-from asr.core.errors import InputError
+from asr.core.errors import InputError, needs
 
 
 class Tracker(Protocol):
@@ -35,14 +35,12 @@ def open_tracker(name: str, folder: Path, run_id: str, config: Mapping[str, Any]
     Raises:
         InputError: if its package is missing, or it can't start, as without a key to its server.
     """
+    place = f"params.yaml: operations.trackers: {name}"
+    module = module_by_name("asr.trackers", name, "operations.trackers")
     try:
-        module = module_by_name("asr.trackers", name, "operations.trackers")
-        return cast(Tracker, module.open_tracker(folder, run_id, config))
-    except ImportError as error:
-        raise InputError(
-            f"params.yaml: operations.trackers: {name}: pip install {name} ({error})"
-        ) from error
+        with needs("trackers", place):
+            return cast(Tracker, module.open_tracker(folder, run_id, config))
+    except InputError:
+        raise
     except Exception as error:  # each has errors of its own
-        raise InputError(
-            f"params.yaml: operations.trackers: {name} can't start: {error}"
-        ) from error
+        raise InputError(f"{place} can't start: {error}") from error

@@ -1,7 +1,7 @@
 """Work handed to a Ray cluster: the one that RAY_ADDRESS names, or one started here for the while.
 
 What workers import of this repository travels with the work; Python and the packages of
-``requirements.txt`` must be on every node, in the same versions.
+``requirements/ray.txt`` must be on every node, in the same versions.
 """
 
 import logging
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import asr
-from asr.core.errors import InputError
-from asr.workers.workers import num_cores
+from asr.core.errors import InputError, needs
+from asr.workers.workers import VARIABLE, num_cores
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when ray is imported: it must not phone home
 
@@ -29,10 +29,10 @@ def ray_cluster(num: int) -> Iterator[tuple[int, int]]:
         How many cores and GPUs the cluster has.
 
     Raises:
-        InputError: if the cluster can't be reached.
+        InputError: if Ray is not installed, or the cluster can't be reached.
     """
-    import ray
-
+    with needs("ray", f"{VARIABLE}=ray"):
+        import ray
     connected = ray.is_initialized()
     if not connected:
         _connect(num)
@@ -70,9 +70,9 @@ def ray_tasks(
 
     A worker that dies is replaced and its task done again, three times at most.
     """
-    import ray
-
     with ray_cluster(num) as (all_cores, _):
+        import ray
+
         remote = ray.remote(work_of)
         kept = ray.put(work)
 

@@ -71,11 +71,11 @@ def ray_models(
         may_use_gpus: whether the model runs on one.
 
     Raises:
-        InputError: if the cluster can't be reached.
+        InputError: if Ray is not installed, or the cluster can't be reached.
     """
-    import ray
-
     with ray_cluster(num) as (num_cores, num_gpus):
+        import ray
+
         on_gpu = may_use_gpus and num_gpus > 0
         files = ray.put({path.name: path.read_bytes() for path in folder.iterdir()})
         actor: Any = ray.remote(num_cpus=int(not on_gpu), num_gpus=int(on_gpu))(Holder)
