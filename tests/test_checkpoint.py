@@ -1,16 +1,20 @@
 import subprocess
 import sys
+import time
+from threading import Thread
 
 import pytest
 import torch
 
 from asr.core.errors import InputError
+from asr.core.locks import is_held
 from asr.training.state.checkpoint import (
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
-    scratch_folder,
 )
+from asr.training.state.scratch import scratch_folder
+from tests.pipeline_repo import wait_for
 
 
 def checkpoint(step):
@@ -53,7 +57,7 @@ def test_scratch_stays_after_a_failure_and_goes_after_success(tmp_path, monkeypa
 def test_two_processes_never_share_a_scratch_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     other = (
-        "from asr.training.state.checkpoint import scratch_folder\n"
+        "from asr.training.state.scratch import scratch_folder\n"
         "with scratch_folder('train', 'k'): print('held', flush=True); input()"
     )
     with subprocess.Popen(
@@ -67,6 +71,21 @@ def test_two_processes_never_share_a_scratch_folder(tmp_path, monkeypatch):
             pass
         process.communicate("\n")
     assert process.returncode == 0
+
+
+def test_who_waits_for_a_folder_that_is_removed_meanwhile_makes_it_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+
+    def run_for_a_moment():
+        with scratch_folder("train", "k"):
+            time.sleep(0.2)
+
+    other = Thread(target=run_for_a_moment)
+    other.start()
+    wait_for((tmp_path / ".dvc/tmp/scratch/train-k/lock").exists)
+    with scratch_folder("train", "k") as folder:
+        assert folder.is_dir() and is_held(folder)
+    other.join()
 
 
 def test_full_disk_is_said_and_the_last_checkpoint_stays(small_disk):

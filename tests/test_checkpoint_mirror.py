@@ -13,9 +13,9 @@ from asr.training.state.checkpoint import (
     Checkpoint,
     load_checkpoint,
     save_checkpoint,
-    scratch_folder,
 )
 from asr.training.state.mirror import mirrored
+from asr.training.state.scratch import scratch_folder
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 STAGE = """
 import time
 from pathlib import Path
-from asr.training.state.checkpoint import scratch_folder
+from asr.training.state.scratch import scratch_folder
 from asr.core.files import write_json
 from asr.core.params import read_yaml
 params = read_yaml(Path("params.yaml"))

@@ -7,9 +7,9 @@ from typing import Any
 
 from asr.training.distributed.processes import Processes
 from asr.training.operations import OperationsParams
-from asr.training.state.checkpoint import scratch_folder
 from asr.training.state.log import Curves, training_log
 from asr.training.state.mirror import mirrored
+from asr.training.state.scratch import scratch_folder
 
 
 @contextmanager

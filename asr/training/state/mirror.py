@@ -23,7 +23,7 @@ from asr.core.errors import InputError, faults
 from asr.core.files import sha256_of
 from asr.core.schema import Schema
 from asr.training.operations import OperationsParams
-from asr.training.state.checkpoint import newest_step, state_files
+from asr.training.state.scratch import newest_step, state_files
 
 LIST = "mirror.json"  # written last: what it names is there whole
 PATIENCE_S = 20  # per try; without, a storage that vanished would hold the last upload for minutes
