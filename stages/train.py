@@ -4,8 +4,9 @@ import sys
 from pathlib import Path
 
 from asr.core.cli import run
+from asr.core.closure import code_facts
 from asr.core.errors import InputError
-from asr.core.files import fingerprint, whole_folder
+from asr.core.files import whole_folder
 from asr.core.params import load_family_params, load_params, load_seed
 from asr.devices.device import use_machine
 from asr.devices.gpu_claim import claim_gpus
@@ -23,12 +24,11 @@ from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
 from asr.training.state.keeping import kept_run
 from asr.training.state.log import write_curve
+from asr.training.state.unfinished import run_facts
 from asr.training.target_text import target_texts
 from asr.training.trainee import Task
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import read_manifest
-
-CODE = (Path("asr"), Path("stages/train.py"))
 
 
 def train_stage(
@@ -52,10 +52,13 @@ def train_stage(
     seed = load_seed()
     processes = join_processes(use_machine(machine), machine.num_processes)
 
-    # The manifests hold the hash of every clip's samples, so they stand for the audio too.
     sections = {"train": params, f"{model.family}.train": own, "machine": machine, "model": model}
-    facts = {name: section.model_dump() for name, section in sections.items()} | {"seed": seed}
-    key = fingerprint(facts, _files(train_manifest, dev_manifest, base, noise, *CODE))
+    facts = run_facts(
+        {name: one.model_dump(mode="json") for name, one in sections.items()} | {"seed": seed},
+        # The manifests hold the hash of every clip's samples, so they stand for the audio too.
+        (train_manifest, dev_manifest, base, noise),
+        code_facts("stages.train", model.family),
+    )
 
     trainee = family.open_trainee(base, processes.device, params, own)
     layers = trainee.layers if isinstance(trainee, HasLayers) else ()
@@ -66,7 +69,7 @@ def train_stage(
     waveforms = Waveforms(prepared, utterances)
     augmented = Augmentation(params.augment, noise)
     with (
-        kept_run(key, facts, operations, processes) as (scratch, watch),
+        kept_run(facts, operations, processes) as (scratch, watch),
         collator(trainee, waveforms, utterances, params, augmented, processes) as collate,
     ):
         task = Task(
@@ -93,11 +96,6 @@ def train_stage(
             trainee.save(beside)
         write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
-
-
-def _files(*places: Path) -> list[Path]:
-    found = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
-    return [path for path in found if path.suffix != ".pyc"]
 
 
 if __name__ == "__main__":

@@ -66,18 +66,21 @@ def import_closure(module: str, chosen: Chosen | None = None, root: Path = ROOT)
 
 @cache
 def code_version(module: str, *families: str) -> str:
-    """SHA-256 over the closure of ``module`` with ``families``, and the packages' versions.
+    """SHA-256 over ``code_facts``, in hexadecimal."""
+    facts = [f"{name} {version}" for name, version in code_facts(module, *families).items()]
+    return hashlib.sha256("\n".join(sorted(facts)).encode()).hexdigest()
 
-    Also over Python's version, since a library's behaviour may hang on it.
 
-    Returns:
-        In hexadecimal.
+def code_facts(module: str, *families: str) -> dict[str, str]:
+    """What ``module`` with ``families`` runs: SHA-256 by file, version by package.
+
+    Python's version is one of them, since a library's behaviour may hang on it.
     """
     closure = import_closure(module, {"asr.families": families})
-    facts = {f"python {sys.version}", *map(_version, closure.packages)}
+    facts = {"python": sys.version, **{name: _version(name) for name in closure.packages}}
     for file in closure.files:
-        facts.add(f"{file} {hashlib.sha256((ROOT / file).read_bytes()).hexdigest()}")
-    return hashlib.sha256("\n".join(sorted(facts)).encode()).hexdigest()
+        facts[file] = hashlib.sha256((ROOT / file).read_bytes()).hexdigest()
+    return facts
 
 
 def file_of(name: str, root: Path) -> str | None:
@@ -132,8 +135,8 @@ def _found_by_name(call: ast.Call, chosen: Chosen) -> Iterator[str]:
 
 def _version(package: str) -> str:
     try:
-        return f"{package} {metadata.version(package)}"
+        return metadata.version(package)
     except metadata.PackageNotFoundError:
         # A distribution is now and then named otherwise than what it holds; looking takes 0.2 s.
         distributions = sorted(set(metadata.packages_distributions().get(package, [])))
-        return " ".join([package, *(f"{d} {metadata.version(d)}" for d in distributions)])
+        return " ".join(f"{name} {metadata.version(name)}" for name in distributions)

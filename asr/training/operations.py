@@ -13,3 +13,4 @@ class OperationsParams(Schema):
     trackers: list[Literal["dvclive", "tensorboard", "trackio", "wandb"]]
     checkpoint_mirror: str = Field(pattern=r"^$|^[a-z0-9]+://[^/]*/.+[^/]$")
     mirror_every_minutes: float = Field(gt=0, le=1440)
+    keep_unfinished_gb: float = Field(ge=0)

@@ -1,0 +1,163 @@
+"""Unfinished trainings: what each is of, why a run can't go on from one, and which are removed.
+
+A run that ends well removes its state. What a killed one leaves in ``.dvc/tmp/scratch`` waits for
+the same run. ``facts.json`` beside it names all that makes a run the same.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from asr.core.errors import InputError
+from asr.core.files import read_json, sha256_of, write_json
+from asr.core.locks import alone, is_held
+from asr.training.state.scratch import newest_step, remove_state
+
+FACTS = "facts.json"
+MOST_NAMED = 5  # differences in one line
+
+# "params" by section; "files": SHA-256 by path, code too; "packages": versions
+Facts = Mapping[str, Mapping[str, Any]]
+
+
+def run_facts(
+    params: Mapping[str, Any], places: Iterable[Path], code: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """All that determines a run, by name.
+
+    Args:
+        params: sections of ``params.yaml``, as JSON has them.
+        places: files, and folders of files, that the run reads.
+        code: as ``asr.core.closure.code_facts``.
+    """
+    found = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
+    files = {str(path): sha256_of(path) for path in found}
+    for name, version in code.items():
+        if name.endswith(".py"):
+            files[name] = version
+    packages = {name: version for name, version in code.items() if name not in files}
+    return {"params": dict(params), "files": files, "packages": packages}
+
+
+def differences(now: Facts, then: Facts) -> list[str]:
+    """What differs between two runs: keys of params with both values, files, packages."""
+    found = []
+    for kind in ("params", "files", "packages"):
+        ours, theirs = dict(_flat(now.get(kind, {}))), dict(_flat(then.get(kind, {})))
+        for name in sorted(ours.keys() | theirs.keys()):
+            if ours.get(name) != theirs.get(name):
+                values = f" ({theirs.get(name)}, now {ours.get(name)})"
+                found.append(name if kind == "files" else name + values)
+    return found
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The state of a run that did not end well, or goes on right now.
+
+    Attributes:
+        folder: ``train-`` and the run's key.
+        step: of its newest checkpoint; -1 if there is none.
+        num_bytes: on disk.
+        age_s: seconds since it was last written to.
+        facts: None where a run died before it wrote them.
+    """
+
+    folder: Path
+    step: int
+    num_bytes: int
+    age_s: float
+    facts: Facts | None
+
+    def __str__(self) -> str:
+        done = "no step" if self.step < 0 else f"step {self.step}"
+        return f"{self.folder.name} ({done}, {self.num_bytes / 1e9:.2f} GB, {_old(self.age_s)} old)"
+
+
+def unfinished_trainings(scratch: Path) -> list[Unfinished]:
+    """All states below ``.dvc/tmp/scratch``, newest first."""
+    return sorted(map(_unfinished, scratch.glob("train-*")), key=lambda one: one.age_s)
+
+
+def write_facts(scratch: Path, facts: Facts) -> None:
+    """Write a run's facts beside its state; where it starts afresh, say why it does.
+
+    The line names what differs from the nearest state that no process holds.
+    """
+    write_json(scratch / FACTS, facts)
+    if newest_step(scratch) >= 0:
+        return
+    others = [
+        (differences(facts, one.facts), one)
+        for one in unfinished_trainings(scratch.parent)
+        if one.facts and one.step >= 0 and not is_held(one.folder)
+    ]
+    if others:
+        names, nearest = min(others, key=lambda pair: len(pair[0]))
+        tqdm.write(f"starting afresh: the unfinished {nearest} differs in {listed(names)}")
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = [f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+    return ", ".join(names[:MOST_NAMED] + more)
+
+
+def keep_newest(scratch: Path, most_gb: float) -> None:
+    """Remove the oldest states beyond ``most_gb``, each with a word; a held one counts as none."""
+    for partial in scratch.glob(".train-*.partial"):  # left by one that was killed while removing
+        shutil.rmtree(partial, ignore_errors=True)
+    num_bytes = 0
+    for one in unfinished_trainings(scratch):
+        if is_held(one.folder):
+            continue
+        num_bytes += one.num_bytes
+        if num_bytes > most_gb * 1e9 and remove(one):
+            tqdm.write(f"removed the unfinished {one}: operations.keep_unfinished_gb is {most_gb}")
+
+
+def remove(one: Unfinished) -> bool:
+    """Remove a state; false if a process holds it."""
+    with alone(one.folder) as held:
+        if held:
+            remove_state(one.folder)
+        return held
+
+
+def _unfinished(folder: Path) -> Unfinished:
+    """One state; its run may go on or end while this looks, so each file may vanish."""
+    num_bytes, written = 0, 0.0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                file = Path(place, name).stat()
+                num_bytes += file.st_size
+                written = max(written, file.st_mtime)
+    facts = None
+    with suppress(FileNotFoundError, InputError):  # one that is damaged is of an unknown run
+        facts = read_json(folder / FACTS)
+    return Unfinished(
+        folder, newest_step(folder), num_bytes, max(0.0, time.time() - written), facts
+    )
+
+
+def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def _old(seconds: float) -> str:
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

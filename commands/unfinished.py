@@ -1,0 +1,80 @@
+"""Trainings that were killed, and whether the same command would go on from them.
+
+    python -m commands.unfinished             # step, size, age, and what differs from the workspace
+    python -m commands.unfinished --remove    # remove all that no process holds; or name some
+
+Training itself removes the oldest beyond ``operations.keep_unfinished_gb``.
+"""
+
+import argparse
+import sys
+from functools import cache
+from pathlib import Path
+
+from asr.core.closure import code_facts
+from asr.core.errors import InputError
+from asr.core.files import sha256_of
+from asr.core.locks import dvc_tmp, is_held
+from asr.core.params import PARAMS, read_yaml
+from asr.training.state.unfinished import (
+    Facts,
+    Unfinished,
+    differences,
+    listed,
+    remove,
+    unfinished_trainings,
+)
+
+
+def what_it_is_of(one: Unfinished) -> str:
+    """Whether a process holds it, or the workspace would go on from it, or what differs."""
+    if is_held(one.folder):
+        return "a process holds it"
+    if one.facts is None:
+        return "died before it began"
+    names = differences(_workspace_facts(one.facts), one.facts)
+    return f"differs in {listed(names)}" if names else "`dvc repro` goes on from it"
+
+
+def _workspace_facts(then: Facts) -> Facts:
+    """What the workspace has of the sections, files and packages that a state names."""
+    params = read_yaml(PARAMS)
+    code = code_facts("stages.train", then["params"]["model"]["family"])
+    files = {name: hashed for name in then["files"] if (hashed := _sha256(Path(name)))}
+    return {
+        "params": {section: params.get(section, {}) for section in then["params"]},
+        "files": files,
+        "packages": {name: code[name] for name in then["packages"] if name in code},
+    }
+
+
+@cache
+def _sha256(path: Path) -> str | None:
+    return sha256_of(path) if path.is_file() else None
+
+
+def main() -> int:
+    """List what there is, or remove what the arguments name."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--remove", nargs="*", metavar="NAME", help="all, unless some are named")
+    names = parser.parse_args().remove
+    states = unfinished_trainings(dvc_tmp() / "scratch")
+    try:
+        if unknown := set(names or ()) - {one.folder.name for one in states}:
+            raise InputError(f"no unfinished training {sorted(unknown)}")
+        for one in states:
+            if names is None:
+                print(f"{one}: {what_it_is_of(one)}")
+            elif not names or one.folder.name in names:
+                print(f"{'removed' if remove(one) else 'kept, a process holds it:'} {one}")
+    except (InputError, OSError) as error:
+        sys.exit(f"unfinished: {error}")
+    if not states:
+        print("no unfinished training")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
