@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from asr.core.errors import InputError
-from asr.core.files import read_json
+from asr.core.files import read_json, sha256_of
 from asr.core.params import load_params
 from asr.devices.device import use_machine
 from asr.devices.params import MachineParams
@@ -110,6 +110,19 @@ def test_the_weights_that_read_dev_best_are_handed_on(tmp_path):
     assert (progress.best_step, progress.best) == (4, [0.2, 0.0])
     assert made.network.line.weight.item() == looks[1]
     assert [row["best"] for row in progress.dev_rows] == [1, 1, 0, 0]
+
+
+def test_each_checkpoint_is_shown_with_its_file_and_hash(tmp_path):
+    steps = []
+
+    def watch(progress, saved):
+        if saved:
+            steps.append(progress.step)
+            assert sha256_of(Path(saved["checkpoint"])) == saved["checkpoint_sha256"]
+
+    made, _ = task()
+    train(made, params(save_every_steps=3), 1, ALONE, tmp_path, watch)
+    assert steps == [3, 6]  # of 8
 
 
 def test_what_is_handed_on_is_the_moving_average(tmp_path):

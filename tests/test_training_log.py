@@ -14,6 +14,7 @@ CPU = torch.device("cpu")
 FACTS = {"train": {"lr": 0.1}, "seed": 1}
 TRAIN_ROW = {"step": 5, "epoch": 0, "loss": 2.5, "lr": 0.1, "grad_norm": 1.0, "audio_s": 9.0}
 DEV_ROW = {"step": 5, "wer": 0.5, "cer": 0.25, "best": 1}
+SAVED = {"checkpoint": "step-00000005/state.safetensors", "checkpoint_sha256": "0" * 64}
 
 
 @pytest.fixture
@@ -24,14 +25,14 @@ def logs(tmp_path, monkeypatch):
 
 
 def run(*names):
-    """A run of five steps, the fifth logged and the best so far."""
+    """A run of five steps, the fifth logged, the best so far, and saved."""
     progress = Progress(step=4)
     with training_log("train-k", names, FACTS, CPU) as log:
-        log.watch(progress)
+        log.watch(progress, {})
         progress.step, progress.best, progress.best_step = 5, [0.5, 0.25], 5
         progress.train_rows.append(TRAIN_ROW)
         progress.dev_rows.append(DEV_ROW)
-        log.watch(progress)
+        log.watch(progress, SAVED)
 
 
 def lines(logs):
@@ -40,7 +41,7 @@ def lines(logs):
 
 def test_a_line_a_logged_step_and_the_best_at_the_end(logs):
     run()
-    start, step, dev, end = lines(logs)
+    start, step, dev, saved, end = lines(logs)
     assert start["config"] == FACTS
     assert step["memory"] > 1
     wanted = {"request_id": "train-k", "stage": "train", "gpu_utilization": None, **TRAIN_ROW}
@@ -48,6 +49,7 @@ def test_a_line_a_logged_step_and_the_best_at_the_end(logs):
     assert set(step) == {"timestamp", "memory", *wanted}
     assert step["timestamp"].endswith("+00:00")
     assert (dev["wer"], dev["cer"]) == (0.5, 0.25)
+    assert saved.items() >= {"step": 5, **SAVED}.items()
     assert (end["event"], end["best_step"], end["best_wer"], end["best_cer"]) == (
         "end",
         5,
@@ -60,7 +62,14 @@ def test_a_resumed_run_goes_on_in_the_same_file(logs):
     with pytest.raises(KeyError), training_log("train-k", [], FACTS, CPU):
         raise KeyError("killed")
     run()
-    assert [line.get("event") for line in lines(logs)] == ["start", "start", None, None, "end"]
+    assert [line.get("event") for line in lines(logs)] == [
+        "start",
+        "start",
+        None,
+        None,
+        None,
+        "end",
+    ]
 
 
 def test_what_split_counted_is_logged_with_the_run(logs, tmp_path):
@@ -74,8 +83,8 @@ def test_a_log_that_fails_ends_no_training(logs, capsys):
     with training_log("train-k", [], FACTS, CPU) as log:
         (logs / "train-k.jsonl").unlink()
         (logs / "train-k.jsonl").mkdir()
-        log.watch(Progress(step=5, train_rows=[TRAIN_ROW]))
-        log.watch(Progress(step=5, train_rows=[TRAIN_ROW]))
+        log.watch(Progress(step=5, train_rows=[TRAIN_ROW]), {})
+        log.watch(Progress(step=5, train_rows=[TRAIN_ROW]), {})
     said = capsys.readouterr().err
     assert said.count("jsonl: dropped, training goes on: IsADirectoryError") == 1
 
@@ -88,7 +97,7 @@ def test_tensorboard_has_the_curves(logs):
     events = EventAccumulator(str(logs / "tensorboard" / "train-k")).Reload()
     assert [(e.step, e.value) for e in events.Scalars("loss")] == [(5, 2.5)]
     assert [(e.step, e.value) for e in events.Scalars("wer")] == [(5, 0.5)]
-    assert "config/text_summary" in events.Tags()["tensors"]
+    assert {"config/text_summary", "checkpoint/text_summary"} <= {*events.Tags()["tensors"]}
 
 
 @pytest.mark.slow
@@ -96,7 +105,8 @@ def test_dvclive_has_the_curves(logs):
     run("dvclive")
     folder = logs / "dvclive" / "train-k"
     assert (folder / "plots" / "metrics" / "loss.tsv").read_text() == "step\tloss\n5\t2.5\n"
-    assert json.loads((folder / "metrics.json").read_text())["best_step"] == 5
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics.items() >= {"step": 5, "best_step": 5, **SAVED}.items()
     assert "lr: 0.1" in (folder / "params.yaml").read_text()
 
 
@@ -120,24 +130,46 @@ def wandb_session():
     wandb.teardown()
 
 
-@pytest.mark.slow
-def test_wandb_keeps_the_run_offline(logs, wandb_session, monkeypatch):
+def wandb_records(folder):
+    """All that W&B wrote of the one run in ``folder``."""
     import wandb
     from wandb.proto.wandb_internal_pb2 import Record
 
+    wandb.teardown()  # its own process writes a moment longer than the run
+    (path,) = folder.glob("wandb/offline-run-*/run-*.wandb")
+    return [Record.FromString(data) for data in leveldb_records(path.read_bytes())]
+
+
+@pytest.mark.slow
+def test_wandb_keeps_the_run_offline(logs, wandb_session, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     run("wandb")
-    wandb.teardown()  # its own process writes a moment longer than the run
-    content = next(logs.glob("wandb/offline-run-*/run-train-k.wandb")).read_bytes()
-    records = [Record.FromString(data) for data in leveldb_records(content)]
+    records = wandb_records(logs)
     history = [
         {item.key or item.nested_key[0]: json.loads(item.value_json) for item in r.history.item}
         for r in records
         if r.HasField("history")
     ]
-    assert [(row["step"], row["loss"], row["wer"]) for row in history] == [(5, 2.5, 0.5)]
-    config = {u.key: json.loads(u.value_json) for r in records for u in r.run.config.update}
+    assert [(row["_step"], row["loss"], row["wer"]) for row in history] == [(5, 2.5, 0.5)]
+    assert history[0].items() >= {"best_step": 5, **SAVED}.items()
+    (started,) = [r.run for r in records if r.HasField("run")]
+    assert (started.project, started.run_id) == ("mothertongue", "train-k")
+    config = {u.key: json.loads(u.value_json) for u in started.config.update}
     assert config["train"] == {"lr": 0.1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["WANDB_NAME", "WANDB_RUN_NAME"])
+def test_wandb_obeys_its_own_variables(logs, tmp_path, wandb_session, monkeypatch, name):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_PROJECT", "theirs")
+    monkeypatch.setenv("WANDB_RUN_ID", "run-7")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv(name, "a long night")
+    run("wandb")
+    (started,) = [r.run for r in wandb_records(tmp_path) if r.HasField("run")]
+    assert (started.project, started.run_id) == ("theirs", "run-7")
+    assert started.display_name == "a long night"
 
 
 @pytest.mark.slow
@@ -153,11 +185,19 @@ def test_wandb_without_a_key_is_refused_before_training(logs, wandb_session, mon
 @pytest.mark.slow
 def test_trackio_has_the_curves(logs, tmp_path, monkeypatch):
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
-    run("trackio")
+    for _ in range(2):  # what resumes a run goes on in it
+        run("trackio")
     import trackio
     from trackio.sqlite_storage import SQLiteStorage
 
     (found,) = trackio.Api().runs("mothertongue")
     assert found.name == "train-k"
     rows = SQLiteStorage.get_logs("mothertongue", "train-k")
-    assert [(row["step"], row["loss"]) for row in rows if row.get("loss")] == [(5, 2.5)]
+    assert [(row["step"], row["loss"]) for row in rows if row.get("loss")] == 2 * [(5, 2.5)]
+
+
+@pytest.mark.slow
+def test_trackio_obeys_its_own_variables(logs, monkeypatch):
+    monkeypatch.setenv("TRACKIO_SERVER_URL", "http://127.0.0.1:9")
+    with pytest.raises(InputError, match="trackio can't start: Self-hosted logging requires"):
+        run("trackio")

@@ -71,12 +71,13 @@ class Progress:
 
 def train(
     task: Task, params: TrainParams, seed: int, processes: Processes, scratch: Path,
-    watch: Callable[[Progress], None] = lambda progress: None,
+    watch: Callable[[Progress, Row], None] = lambda progress, saved: None,
 ) -> Progress:  # fmt: skip
     """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can.
 
     Several processes go through all of this together; the first alone writes, and is the one whose
-    network has the best weights in the end. ``watch`` is shown the progress after each step.
+    network has the best weights in the end. ``watch`` is shown the progress after each step,
+    and the checkpoint if one was saved.
 
     Raises:
         SystemExit: with code 143 after SIGTERM; what was done until then is saved.
@@ -106,10 +107,9 @@ def train(
                 progress.log_window()
             if progress.step % params.eval_every_steps == 0 or last:
                 run.look_at_dev(progress)
-            watch(progress)
             stop = processes.any(terminated()) and not last
-            if (progress.step % params.save_every_steps == 0 or stop) and not last:
-                run.save(progress)
+            save = (progress.step % params.save_every_steps == 0 or stop) and not last
+            watch(progress, run.save(progress) if save else {})
             if stop:
                 processes.wait()  # for the first, which saves
                 _say(
@@ -184,8 +184,12 @@ class Run:
             self._fill(load_file(self._best_file(progress.best_step)))
         self.task.network.eval()
 
-    def save(self, progress: Progress) -> None:
-        """Write a checkpoint; best weights that no checkpoint names any more are dropped."""
+    def save(self, progress: Progress) -> Row:
+        """Write a checkpoint; best weights that no checkpoint names any more are dropped.
+
+        Returns:
+            Its file and its hash, for the log; nothing where the first process does it.
+        """
         tensors = {f"weight/{name}": weight.data for name, weight in self.weights.items()}
         tensors |= {f"average/{name}": average for name, average in self.averages.items()}
         for name, weight in self.weights.items():
@@ -193,11 +197,13 @@ class Run:
                 tensors[f"{key}/{name}"] = value
         tensors = self._gathered(tensors)
         if not self.processes.first:
-            return
-        save_checkpoint(self.scratch, Checkpoint(progress.step, tensors, asdict(progress)))
+            return {}
+        checkpoint = Checkpoint(progress.step, tensors, asdict(progress))
+        path, sha256 = save_checkpoint(self.scratch, checkpoint)
         named = {self._best_file(state["best_step"]) for state in kept_states(self.scratch)}
-        for path in set(self.scratch.glob("best-*")) - named:
-            path.unlink()
+        for unnamed in set(self.scratch.glob("best-*")) - named:
+            unnamed.unlink()
+        return {"checkpoint": str(path), "checkpoint_sha256": sha256}
 
     def resumed(self) -> Progress:
         """Fill weights and moments from the newest checkpoint, if there is one."""

@@ -34,18 +34,21 @@ class Checkpoint:
     state: dict[str, Any]
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint whole, then drop all but the last two."""
-    with whole_folder(folder / f"step-{checkpoint.step:08d}") as beside:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> tuple[Path, str]:
+    """Write a checkpoint whole, then drop all but the last two.
+
+    Returns:
+        The file of its tensors, and that file's SHA-256.
+    """
+    path = folder / f"step-{checkpoint.step:08d}"
+    with whole_folder(path) as beside:
         save_file(checkpoint.tensors, beside / TENSORS)
-        state = {
-            "step": checkpoint.step,
-            "sha256": sha256_of(beside / TENSORS),
-            "state": checkpoint.state,
-        }
+        sha256 = sha256_of(beside / TENSORS)
+        state = {"step": checkpoint.step, "sha256": sha256, "state": checkpoint.state}
         write_json(beside / STATE, state)
     for old in checkpoints(folder)[:-KEPT]:
         shutil.rmtree(old)
+    return path / TENSORS, sha256
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:

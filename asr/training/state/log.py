@@ -45,19 +45,25 @@ class TrainingLog:
         self.trackers, self.device = dict(trackers), device
         self.summary: Row = {}
 
-    def watch(self, progress: Curves) -> None:
-        """Log what the step just done has added to the curves."""
+    def watch(self, progress: Curves, saved: Row) -> None:
+        """Log what the step just done has added to the curves, and the checkpoint just saved."""
         for rows in (progress.train_rows, progress.dev_rows):
             if rows and rows[-1]["step"] == progress.step:
-                row = {**rows[-1], **load_of(self.device)}
-                self._each(lambda tracker, row=row: tracker.log(row))  # type: ignore[misc]
+                self._log({**rows[-1], **load_of(self.device)})
+        if saved:
+            self._log({"step": progress.step, **saved})
         self.summary = {"step": progress.step, "best_step": progress.best_step}
         if progress.best is not None:
             self.summary |= {"best_wer": progress.best[0], "best_cer": progress.best[1]}
 
     def close(self) -> None:
         """End every tracker with the best step and its error."""
-        self._each(lambda tracker: tracker.close(self.summary))
+        self._log({"event": "end", **self.summary})
+        self._each(lambda tracker: tracker.finish())
+
+    def _log(self, row: Row) -> None:
+        step = row.pop("step", None)
+        self._each(lambda tracker: tracker.log(dict(row), step=step))
 
     def _each(self, act: Callable[[Tracker], None]) -> None:
         for name, tracker in list(self.trackers.items()):
@@ -86,32 +92,35 @@ def training_log(
     found = [path for pattern in DATA_METRICS for path in sorted(Path().glob(pattern))]
     config = {**facts, **{str(path.with_suffix("")): read_json(path) for path in found}}
     folder = dvc_tmp() / "logs"
-    log = TrainingLog(
-        {name: open_tracker(name, folder, run_id, config) for name in ("jsonl", *names)}, device
-    )
+    on_cpu = device.type == "cpu"
+    trackers = {
+        name: open_tracker(name, folder, run_id, config, on_cpu=on_cpu)
+        for name in ("jsonl", *names)
+    }
+    log = TrainingLog(trackers, device)
     yield log
     log.close()
 
 
 def load_of(device: torch.device) -> Row:
-    """``gpu_utilization`` in percent (null without a GPU) and peak ``memory`` in MiB.
+    """``gpu_utilization`` in percent (missing without a GPU) and peak ``memory`` in MiB.
 
     Memory is the GPU's where there is one, else the process's resident memory.
     """
     if device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(device)
-        return {"gpu_utilization": _gpu_utilization(device), "memory": round(peak / 2**20, 1)}
+        return {**_gpu_utilization(device), "memory": round(peak / 2**20, 1)}
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if os.uname().sysname == "Darwin" else 2**10
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return {"gpu_utilization": None, "memory": round(peak / 2**20, 1)}
+    return {"memory": round(peak / 2**20, 1)}
 
 
-def _gpu_utilization(device: torch.device) -> int | None:
+def _gpu_utilization(device: torch.device) -> Row:
     try:
-        return torch.cuda.utilization(device)
+        return {"gpu_utilization": torch.cuda.utilization(device)}
     except Exception:  # NVML has many errors; a slice of a GPU, for one, has no such number
-        return None
+        return {}
 
 
 def write_curve(path: Path, columns: tuple[str, ...], rows: list[Row]) -> None:
