@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 
 import pytest
 import torch
@@ -16,6 +15,7 @@ from asr.training.state.checkpoint import (
 )
 from asr.training.state.mirror import mirrored
 from asr.training.state.scratch import scratch_folder
+from tests.pipeline_repo import wait_for
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
@@ -54,13 +54,6 @@ class KilledError(Exception):
     pass
 
 
-def wait_for(happened, what):
-    deadline = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def mirrored_step(server):
     if not server.files().exists(f"{ROOT}/mirror.json"):
         return -1
@@ -94,9 +87,9 @@ def test_it_keeps_up_with_training_and_holds_one_checkpoint(server, params):
     with scratch_folder("train", "k") as scratch, mirrored(scratch, params):
         for step in (5, 10):
             save_checkpoint(scratch, checkpoint(step))
-            wait_for(lambda step=step: mirrored_step(server) == step, f"step {step} mirrored")
+            wait_for(lambda step=step: mirrored_step(server) == step)
         # Two files of the checkpoint and the list; those of step 5 go after the list has changed.
-        wait_for(lambda: len(server.files().find(ROOT)) == 3, "the old checkpoint gone")
+        wait_for(lambda: len(server.files().find(ROOT)) == 3)
 
 
 def test_what_this_machine_has_further_on_is_kept(server, params):
@@ -121,7 +114,7 @@ def test_damage_in_the_mirror_is_named_and_nothing_of_it_is_used(server, params,
 def test_a_lost_storage_is_said_and_tried_again_while_training_goes_on(server, params, capsys):
     with scratch_folder("train", "k") as scratch, mirrored(scratch, params):
         save_checkpoint(scratch, checkpoint(5))
-        wait_for(lambda: mirrored_step(server) == 5, "step 5 mirrored")
+        wait_for(lambda: mirrored_step(server) == 5)
         server.kill()
         save_checkpoint(scratch, checkpoint(10))
         said = ""
@@ -131,15 +124,15 @@ def test_a_lost_storage_is_said_and_tried_again_while_training_goes_on(server, p
             said += capsys.readouterr().err
             return "s3://dvc/mirror/train-k: training's newest state is not mirrored" in said
 
-        wait_for(was_said, "the loss was said")
+        wait_for(was_said)
         server.start()
-        wait_for(lambda: mirrored_step(server) == 10, "step 10 mirrored")
+        wait_for(lambda: mirrored_step(server) == 10)
 
 
 def test_training_ends_well_without_the_storage(server, params, capsys):
     with scratch_folder("train", "k") as scratch, mirrored(scratch, params):
         save_checkpoint(scratch, checkpoint(5))
-        wait_for(lambda: mirrored_step(server) == 5, "step 5 mirrored")
+        wait_for(lambda: mirrored_step(server) == 5)
         server.kill()
     assert "s3://dvc/mirror/train-k: can't be removed, remove it by hand" in capsys.readouterr().err
 

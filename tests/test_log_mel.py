@@ -3,10 +3,7 @@ import pytest
 from transformers import WhisperFeatureExtractor
 
 from asr.features.log_mel import log_mel
-
-
-def tone(seconds, hertz=440.0):
-    return np.sin(2 * np.pi * hertz * np.arange(round(seconds * 16_000)) / 16_000).astype("float32")
+from tests.examples import tone
 
 
 @pytest.mark.parametrize("num_mels", [80, 128])

@@ -25,7 +25,7 @@ from asr.families.whisper.training.params import WhisperTrainParams
 from asr.families.whisper.training.subwords import Subwords
 from asr.families.whisper.training.tuning import make_trainable, merge_adapter
 from asr.training.params import TrainParams
-from asr.utterances.utterance import Utterance
+from tests import examples
 from tests.tiny_whisper import write_transformers
 
 ROOT = Path(__file__).parent.parent
@@ -46,11 +46,7 @@ def whisper(folder):
 
 
 def utterance(text="як", language="be", name="a"):
-    return Utterance(
-        id=f"{language}/{name}", corpus=language, text=text, duration_s=0.5, language=language,
-        speaker_id=None, session_id=None, license="MIT", source="synthetic", sha256="0" * 64,
-        attributes={}, shard="00000.parquet", row=0,
-    )  # fmt: skip
+    return examples.utterance(name, text=text, duration_s=0.5, language=language)
 
 
 def noise(seconds, seed):

@@ -29,7 +29,7 @@ from asr.training.distributed.processes import join_processes, launched
 from asr.training.loop import train
 from asr.training.params import Join, SpeedChange, TrainParams
 from asr.training.trainee import Task
-from asr.utterances.utterance import Utterance
+from tests.examples import utterance
 
 ROOT = Path(__file__).parent.parent
 TEXTS = ["як", "я", "abc", "лес", "аб", "d e"]
@@ -54,7 +54,7 @@ def train_tiny(
             "speed_change": SpeedChange(most=0.0),
         }
     )  # fmt: skip
-    utterances = [utterance(i) for i in range(22)]
+    utterances = [utterance(str(i), text=TEXTS[i % 6], duration_s=0.5, row=i) for i in range(22)]
     clips = [noise(i) for i in range(22)]
     torch.manual_seed(7 + processes.rank)  # an adapter of its own, were it not for the first's
     own = load_family_params("whisper", "train", WhisperTrainParams)
@@ -98,14 +98,6 @@ def happen(event: str) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     elif event == "death":
         os.kill(os.getpid(), signal.SIGKILL)
-
-
-def utterance(index: int) -> Utterance:
-    return Utterance(
-        id=f"be/{index}", corpus="be", text=TEXTS[index % 6], duration_s=0.5, language="be",
-        speaker_id=None, session_id=None, license="MIT", source="synthetic", sha256="0" * 64,
-        attributes={}, shard="00000.parquet", row=index,
-    )  # fmt: skip
 
 
 def noise(seed: int):
