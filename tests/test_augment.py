@@ -9,7 +9,7 @@ from asr.core.params import load_params
 from asr.training.augmentation.augment import Augmentation, shifted
 from asr.training.augmentation.noise import Noise, coloured_noise, mixed
 from asr.training.augmentation.reverb import in_room, room_response
-from asr.training.params import Augment, TrainParams
+from asr.training.params import AugmentParams, TrainParams
 from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone, wav
 from tests.test_training import ROOT
@@ -24,7 +24,7 @@ def chance(seed=1):
 
 def augment(noise=0.0, pitch=0.0, reverb=0.0):
     """Section ``train.augment`` with a share of each kind."""
-    return Augment(
+    return AugmentParams(
         noise={"share": noise, "min_snr_db": 5.0, "max_snr_db": 25.0, **FOLDER},
         pitch={"share": pitch, "most_semitones": 3.0},
         reverb={
@@ -169,7 +169,7 @@ def test_as_params_come_nothing_is_changed():
 
 def test_the_lowest_of_a_range_is_no_more_than_its_highest():
     with pytest.raises(ValueError, match=r"min_snr_db of at most 5\.0, its max, got 10\.0"):
-        Augment(
+        AugmentParams(
             noise={"share": 0.1, "min_snr_db": 10.0, "max_snr_db": 5.0, **FOLDER},
             pitch=augment().pitch,
             reverb=augment().reverb,

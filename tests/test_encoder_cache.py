@@ -18,7 +18,7 @@ from asr.training.augmentation.examples import Example, Piece
 from asr.training.collate import collator
 from asr.training.distributed.processes import Processes
 from asr.training.encoder_cache import FILE, encoder_cache
-from asr.training.params import Join, SpeedChange, TrainParams
+from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
 from asr.training.plan import TrainingBatch
 from tests.tiny_whisper import write_transformers
 from tests.train_tiny import ROOT, noise, utterance
@@ -90,7 +90,8 @@ def test_more_than_the_disk_holds_is_refused():
 def unchanging():
     as_spoken = {
         "tune": "frozen_encoder",
-        "join": Join(share=0.0, max_s=1.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
+        "join": JoinParams(share=0.0, max_s=1.0, max_pause_s=0.0),
+        "speed_change": SpeedChangeParams(most=0.0),
     }  # fmt: skip
     return load_params("train", TrainParams, ROOT / "params.yaml").model_copy(update=as_spoken)
 

@@ -13,11 +13,11 @@ from asr.training.augmentation.examples import (
     heard,
     said,
 )
-from asr.training.params import Join, SpeedChange
+from asr.training.params import JoinParams, SpeedChangeParams
 from tests.examples import utterance
 
-JOIN = Join(share=0.5, max_s=8.0, max_pause_s=0.3)
-CHANGE = SpeedChange(most=0.12)
+JOIN = JoinParams(share=0.5, max_s=8.0, max_pause_s=0.3)
+CHANGE = SpeedChangeParams(most=0.12)
 clips = st.lists(st.tuples(st.floats(0.3, 30.0), st.sampled_from(["be", "bg"])), max_size=60)
 
 
@@ -27,7 +27,7 @@ def plenty(clips):
 
 @given(st.lists(st.integers(1, 14), max_size=60), st.integers(0, 5))
 def test_joined_clips_have_no_more_text_than_the_decoder_takes(num_tokens, seed):
-    all_joined = Join(share=1.0, max_s=15.0, max_pause_s=0.0)
+    all_joined = JoinParams(share=1.0, max_s=15.0, max_pause_s=0.0)
     lengths, groups = [0.3] * len(num_tokens), ["be"] * len(num_tokens)
     room = TokenRoom(num_tokens, lambda duration_s: 14, 30.0)
     examples = epoch_examples(lengths, groups, room, all_joined, CHANGE, Random(seed))
@@ -53,7 +53,7 @@ def test_each_clip_is_in_one_example_with_others_of_its_group_alone(chosen, seed
 
 
 def test_nothing_is_joined_or_changed_where_params_say_so():
-    as_it_is = Join(share=0.0, max_s=8.0, max_pause_s=0.3), SpeedChange(most=0.0)
+    as_it_is = JoinParams(share=0.0, max_s=8.0, max_pause_s=0.3), SpeedChangeParams(most=0.0)
     examples = epoch_examples([1.0, 2.0, 3.0], ["be"] * 3, plenty([1, 2, 3]), *as_it_is, Random(1))
     assert sorted(e.pieces[0].index for e in examples) == [0, 1, 2]
     assert all(len(e.pieces) == 1 and e.pieces[0].speed == 1.0 for e in examples)

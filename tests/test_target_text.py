@@ -3,11 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.text.sentence import sentence_key
-from asr.training.params import Text
+from asr.training.params import TextParams
 from asr.training.target_text import target_text, target_texts
 from tests.examples import utterance
 
-VERBATIM = Text(punctuation="keep", hebrew_points="keep", script="as_is")
+VERBATIM = TextParams(punctuation="keep", hebrew_points="keep", script="as_is")
 ROWS = [
     ("be", {"punctuation": "drop"}, "«Аб'ект» — 3,5 %, так…", "Аб'ект 3,5 % так"),
     ("be", {"punctuation": "fold"}, "Ну!!! Так... 1.000", "Ну! Так. 1.000"),
@@ -43,7 +43,7 @@ def test_how_many_are_learned_otherwise_is_said(capsys):
 
 
 choices = st.builds(
-    Text,
+    TextParams,
     punctuation=st.sampled_from(["keep", "fold", "drop"]),
     hebrew_points=st.sampled_from(["keep", "drop"]),
     script=st.sampled_from(["as_is", "latin", "cyrillic"]),

@@ -20,7 +20,7 @@ from asr.training.augmentation.examples import TokenRoom
 from asr.training.dev import DevError
 from asr.training.distributed.processes import Processes
 from asr.training.loop import train
-from asr.training.params import Join, SpeedChange, TrainParams
+from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
 from asr.training.plan import plan_steps
 from asr.training.state.checkpoint import load_checkpoint
 from asr.training.trainee import Task
@@ -36,7 +36,8 @@ def params(**changes):
         "lr": 0.1, "warmup_steps": 0, "schedule": "constant", "num_epochs": 2, "max_steps": 0,
         "batch_seconds": 4.0, "max_batch_clips": 2, "accumulation": 1, "eval_every_steps": 2,
         "log_every_steps": 1, "save_every_steps": 2, "precision": "fp32",
-        "join": Join(share=0.0, max_s=8.0, max_pause_s=0.0), "speed_change": SpeedChange(most=0.0),
+        "join": JoinParams(share=0.0, max_s=8.0, max_pause_s=0.0),
+        "speed_change": SpeedChangeParams(most=0.0),
         "average_decay": 0.0, **changes,
     }  # fmt: skip
     return load_params("train", TrainParams, ROOT / "params.yaml").model_copy(update=values)

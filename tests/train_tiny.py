@@ -27,7 +27,7 @@ from asr.training.dev import dev_error
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
 from asr.training.loop import train
-from asr.training.params import Join, SpeedChange, TrainParams
+from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
 from asr.training.trainee import Task
 from tests.examples import utterance
 
@@ -50,8 +50,8 @@ def train_tiny(
             "lr": 1e-2, "warmup_steps": 0, "num_epochs": 2, "batch_seconds": 3.0,
             "max_batch_clips": 3, "accumulation": 3, "eval_every_steps": 3,
             "save_every_steps": 100, "log_every_steps": 1, "tune": tune,
-            "join": Join(share=0.0, max_s=1.0, max_pause_s=0.0),
-            "speed_change": SpeedChange(most=0.0),
+            "join": JoinParams(share=0.0, max_s=1.0, max_pause_s=0.0),
+            "speed_change": SpeedChangeParams(most=0.0),
         }
     )  # fmt: skip
     utterances = [utterance(str(i), text=TEXTS[i % 6], duration_s=0.5, row=i) for i in range(22)]

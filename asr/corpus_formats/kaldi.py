@@ -19,14 +19,14 @@ TABLES = ("wav.scp", "text", "utt2spk", "segments", "utt2lang", "spk2gender")
 
 
 @dataclass(frozen=True)
-class Line:
+class TextLine:
     """What a table says of an id, and where."""
 
     place: str
     value: str
 
 
-Table = Mapping[str, Line]
+Table = Mapping[str, TextLine]
 
 
 def wants(name: str, language: str) -> bool:
@@ -78,7 +78,7 @@ def _read_folder(files: Files, folder: str, recordings: Recordings) -> Iterator[
         )
 
 
-def _segment(utterance_id: str, text: Line, table: Table) -> tuple[str, tuple[Segment, ...]]:
+def _segment(utterance_id: str, text: TextLine, table: Table) -> tuple[str, tuple[Segment, ...]]:
     """The recording's id and the stretch of it."""
     if (line := table.get(utterance_id)) is None:
         raise InputError(f"{text.place}: {utterance_id}: no such line in segments")
@@ -96,7 +96,7 @@ def _segment(utterance_id: str, text: Line, table: Table) -> tuple[str, tuple[Se
 
 def _table(files: Files, name: str) -> Table:
     """A table by id; empty where there is no such file."""
-    found: dict[str, Line] = {}
+    found: dict[str, TextLine] = {}
     lines = read_text(files, name).split("\n") if name in files else []
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -105,5 +105,5 @@ def _table(files: Files, name: str) -> Table:
                 raise InputError(
                     f"{name}:{number}: id {key!r:.80} appears twice, first at {found[key].place}"
                 )
-            found[key] = Line(f"{name}:{number}", value[0].strip() if value else "")
+            found[key] = TextLine(f"{name}:{number}", value[0].strip() if value else "")
     return found

@@ -20,7 +20,7 @@ from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
 
 CLIPS_AT_ONCE = 256  # of 30 s: 250 MB
 
-Line = dict[str, Any]
+JsonLine = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Form:
     manifest: str
     audio: str
     ending: str
-    line: Callable[[Utterance, str], Line]
+    line: Callable[[Utterance, str], JsonLine]
     absolute: bool = False
 
 
@@ -84,7 +84,7 @@ def _write_audio(path: Path, waveform: Waveform) -> None:
     soundfile.write(path, to_int16(waveform), SAMPLE_RATE, subtype="PCM_16")
 
 
-def _write_manifest(path: Path, lines: Sequence[Line]) -> None:
+def _write_manifest(path: Path, lines: Sequence[JsonLine]) -> None:
     if path.suffix == ".csv":
         columns = list(dict.fromkeys(key for line in lines for key in line))
         write_csv(path, columns, ([line.get(column) for column in columns] for line in lines))
@@ -93,21 +93,21 @@ def _write_manifest(path: Path, lines: Sequence[Line]) -> None:
         path.write_text(text, encoding="utf-8", newline="")
 
 
-def _known(line: Line) -> Line:
+def _known(line: JsonLine) -> JsonLine:
     return {key: value for key, value in line.items() if value is not None}
 
 
-def _more(utterance: Utterance, line: Line) -> Line:
+def _more(utterance: Utterance, line: JsonLine) -> JsonLine:
     """The free attributes too, but for those that would hide a column."""
     return {k: v for k, v in utterance.attributes.items() if k not in line and k != "split"} | line
 
 
-def _qwen3_asr(utterance: Utterance, path: str) -> Line:
+def _qwen3_asr(utterance: Utterance, path: str) -> JsonLine:
     name = language_name(utterance.language)
     return {"audio": path, "text": f"language {name}<asr_text>{utterance.text}"}
 
 
-def _nemo(utterance: Utterance, path: str) -> Line:
+def _nemo(utterance: Utterance, path: str) -> JsonLine:
     return _known(
         {
             "audio_filepath": path,
@@ -120,7 +120,7 @@ def _nemo(utterance: Utterance, path: str) -> Line:
     )
 
 
-def _audiofolder(utterance: Utterance, path: str) -> Line:
+def _audiofolder(utterance: Utterance, path: str) -> JsonLine:
     line = {
         "file_name": path,
         "transcription": utterance.text,
@@ -133,7 +133,7 @@ def _audiofolder(utterance: Utterance, path: str) -> Line:
     return _more(utterance, line)
 
 
-def _drivendata(utterance: Utterance, path: str) -> Line:
+def _drivendata(utterance: Utterance, path: str) -> JsonLine:
     line = {
         "utterance_id": utterance.id,
         "child_id": utterance.speaker_id,

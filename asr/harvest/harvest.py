@@ -22,7 +22,7 @@ from asr.core.files import sha256_of
 from asr.core.schema import Schema
 from asr.corpora.paths import is_audio
 from asr.harvest.spdx import spdx_of, stated_licenses
-from asr.harvest.tables import Look, Row, read_table, write_table
+from asr.harvest.tables import HarvestRow, Look, read_table, write_table
 
 CONF = Path("conf/harvests.yaml")
 INVENTORY, LOG = "metadata.csv", "harvest.csv"
@@ -50,7 +50,7 @@ class Harvester:
         self._block, self._out = block, out
         self._beside = out / ".partial"
         self._rows = {
-            (row.source_url, row.source_id): row for row in read_table(out / INVENTORY, Row)
+            (row.source_url, row.source_id): row for row in read_table(out / INVENTORY, HarvestRow)
         }
         self._looks = {look.url: look for look in read_table(out / LOG, Look)}
         self._stated: dict[str, list[str]] = {}  # licenses, by the page that states them
@@ -171,10 +171,10 @@ class Harvester:
         audio.replace(self._out / row.filename)
         self._note(url, "new", "", title)
 
-    def _row(self, info: dict[str, Any], audio: Path) -> Row:
+    def _row(self, info: dict[str, Any], audio: Path) -> HarvestRow:
         url, source_id = _key(info)
         license, stated = self._license(info)
-        return Row(
+        return HarvestRow(
             filename=f"{_name(url, source_id)}{audio.suffix}",
             language=self._block.language,
             license=str(license),
@@ -195,7 +195,7 @@ class Harvester:
                 Path(path).replace(self._out / f"{name}{Path(path).suffix}")
                 return
 
-    def _has(self, row: Row) -> bool:
+    def _has(self, row: HarvestRow) -> bool:
         return (self._out / row.filename).is_file()
 
     def _note(self, url: str, result: str, why: str, title: str = "") -> None:

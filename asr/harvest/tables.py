@@ -8,7 +8,7 @@ from asr.core.csv_files import read_csv, write_csv
 
 
 @dataclass(frozen=True)
-class Row:
+class HarvestRow:
     """A line of ``metadata.csv``.
 
     Attributes:
@@ -47,7 +47,7 @@ class Look:
     at: str
 
 
-Table = TypeVar("Table", Row, Look)
+Table = TypeVar("Table", HarvestRow, Look)
 
 
 def read_table(path: Path, kind: type[Table]) -> list[Table]:

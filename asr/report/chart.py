@@ -39,7 +39,7 @@ def linear_scale(low: float, high: float, start: float, end: float, num_ticks: i
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """One curve, in pixels."""
 
     name: str
@@ -70,7 +70,7 @@ class Panel:
 
     title: str
     summary: str
-    lines: tuple[Line, ...]
+    lines: tuple[Curve, ...]
     x: Scale
     y: Scale
     mark: Mark | None = None
@@ -95,7 +95,7 @@ def panel(
     values = [value for _, value in every]
     y = linear_scale(min(0.0, *values), max(values), HEIGHT - BOTTOM, TOP)
     lines = tuple(
-        Line(name, tuple((x(step), y(value)) for step, value in points))
+        Curve(name, tuple((x(step), y(value)) for step, value in points))
         for name, points in shown.items()
     )
     said = "; ".join(

@@ -46,7 +46,7 @@ def read_metrics(folder: Path, test_sha256: str, normalizers: dict[str, str]) ->
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """One group of the score table: how the two models compare, and the counts behind it."""
 
     name: str
@@ -54,9 +54,9 @@ class Row:
     score: dict[str, dict[str, Any]]
 
 
-def score_rows(metrics: Metrics) -> list[Row]:
+def score_rows(metrics: Metrics) -> list[ScoreRow]:
     """Overall first, then corpora, then those languages that are not one corpus under its name."""
-    rows: list[Row] = []
+    rows: list[ScoreRow] = []
     for name in sorted(metrics.compare["groups"], key=lambda name: (name != "overall", name)):
         compare = metrics.compare["groups"][name]
         if name.startswith("language ") and any(
@@ -64,11 +64,11 @@ def score_rows(metrics: Metrics) -> list[Row]:
         ):
             continue
         score = {model: metrics.score[model]["groups"][name] for model in MODELS}
-        rows.append(Row(name, compare, score))
+        rows.append(ScoreRow(name, compare, score))
     return rows
 
 
-def wer_scale(rows: Sequence[Row]) -> Scale:
+def wer_scale(rows: Sequence[ScoreRow]) -> Scale:
     """A scale from 0, in percent of the width, that holds every interval of the rows."""
     ends = [row.compare["wer"][f"{model}_interval"]["high"] for row in rows for model in MODELS]
     return linear_scale(0.0, max(ends), 0.0, 100.0, num_ticks=6)

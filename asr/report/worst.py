@@ -16,7 +16,7 @@ from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
 
 
 @dataclass(frozen=True)
-class Heard:
+class ModelResult:
     """What one model made of an utterance: its score, and the words against the reference's."""
 
     scored: Scored
@@ -30,8 +30,8 @@ class Example:
     utterance: Utterance
     reference: str
     audio: str
-    base: Heard
-    tuned: Heard
+    base: ModelResult
+    tuned: ModelResult
 
 
 def worst_examples(
@@ -75,5 +75,5 @@ def _badness(scored: Scored) -> tuple[int, int, str]:
     return -scored.words.num_errors, -scored.chars.num_errors, scored.utterance.id
 
 
-def _heard(scored: Scored) -> Heard:
-    return Heard(scored, word_diff(scored.reference, scored.hypothesis))
+def _heard(scored: Scored) -> ModelResult:
+    return ModelResult(scored, word_diff(scored.reference, scored.hypothesis))

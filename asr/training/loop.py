@@ -34,7 +34,7 @@ from asr.training.state.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from asr.training.state.log import Row
+from asr.training.state.log import CurveRow
 from asr.training.trainee import Task
 from asr.training.update import Updater, trainable
 
@@ -49,9 +49,9 @@ class Progress:
     step: int = 0
     best_step: int = 0
     best: list[float] | None = None  # WER and CER
-    window: list[Row] = field(default_factory=list)  # steps not yet in a row
-    train_rows: list[Row] = field(default_factory=list)
-    dev_rows: list[Row] = field(default_factory=list)
+    window: list[CurveRow] = field(default_factory=list)  # steps not yet in a row
+    train_rows: list[CurveRow] = field(default_factory=list)
+    dev_rows: list[CurveRow] = field(default_factory=list)
 
     def log_window(self) -> None:
         """Make one row of the steps since the last: means, but the audio's sum."""
@@ -71,7 +71,7 @@ class Progress:
 
 def train(
     task: Task, params: TrainParams, seed: int, processes: Processes, scratch: Path,
-    watch: Callable[[Progress, Row], None] = lambda progress, saved: None,
+    watch: Callable[[Progress, CurveRow], None] = lambda progress, saved: None,
 ) -> Progress:  # fmt: skip
     """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can.
 
@@ -184,7 +184,7 @@ class Run:
             self._fill(load_file(self._best_file(progress.best_step)))
         self.task.network.eval()
 
-    def save(self, progress: Progress) -> Row:
+    def save(self, progress: Progress) -> CurveRow:
         """Write a checkpoint; best weights that no checkpoint names any more are dropped.
 
         Returns:
@@ -250,5 +250,5 @@ class Run:
         return self.scratch / f"best-{step:08d}.safetensors"
 
 
-def _mean(rows: list[Row], column: str) -> float:
+def _mean(rows: list[CurveRow], column: str) -> float:
     return round(float(sum(row[column] for row in rows)) / len(rows), 6)

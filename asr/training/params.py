@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from asr.core.schema import Schema
 
 
-class Lora(Schema):
+class LoraParams(Schema):
     """Adapter, used where ``tune`` is ``lora``."""
 
     rank: int = Field(ge=1, le=512)
@@ -15,7 +15,7 @@ class Lora(Schema):
     dropout: float = Field(ge=0, lt=1)
 
 
-class Join(Schema):
+class JoinParams(Schema):
     """The share of clips that are heard one after another as one."""
 
     share: float = Field(ge=0, le=1)
@@ -23,13 +23,13 @@ class Join(Schema):
     max_pause_s: float = Field(ge=0, le=5)
 
 
-class SpeedChange(Schema):
+class SpeedChangeParams(Schema):
     """How much faster or slower than spoken a clip is heard."""
 
     most: float = Field(ge=0, le=0.5)
 
 
-class SpecAugment(Schema):
+class SpecAugmentParams(Schema):
     """Stripes of the spectrogram that are hidden while training; none where the numbers are 0."""
 
     num_time_masks: int = Field(ge=0, le=20)
@@ -38,7 +38,7 @@ class SpecAugment(Schema):
     max_mel_bins: int = Field(ge=0, le=80)
 
 
-class Noise(Schema):
+class NoiseParams(Schema):
     """Noise under some clips, ``folder``'s or synthetic."""
 
     share: float = Field(ge=0, le=1)
@@ -47,14 +47,14 @@ class Noise(Schema):
     folder: str = Field(min_length=1)
 
 
-class Pitch(Schema):
+class PitchParams(Schema):
     """Some clips higher or lower, as long as before."""
 
     share: float = Field(ge=0, le=1)
     most_semitones: float = Field(ge=0, le=12)
 
 
-class Reverb(Schema):
+class ReverbParams(Schema):
     """Some clips as a room answers them."""
 
     share: float = Field(ge=0, le=1)
@@ -64,12 +64,12 @@ class Reverb(Schema):
     max_direct_db: float = Field(ge=-20, le=40)
 
 
-class Augment(Schema):
+class AugmentParams(Schema):
     """What is done to the sound of some clips."""
 
-    noise: Noise
-    pitch: Pitch
-    reverb: Reverb
+    noise: NoiseParams
+    pitch: PitchParams
+    reverb: ReverbParams
 
     @model_validator(mode="after")
     def _lowest_is_first(self) -> Self:
@@ -83,7 +83,7 @@ class Augment(Schema):
         return self
 
 
-class Text(Schema):
+class TextParams(Schema):
     """What of a transcript the model learns to write."""
 
     punctuation: Literal["keep", "fold", "drop"]
@@ -94,9 +94,9 @@ class Text(Schema):
 class TrainParams(Schema):
     """Section ``train``."""
 
-    text: Text
+    text: TextParams
     tune: Literal["full", "frozen_encoder", "lora"]
-    lora: Lora
+    lora: LoraParams
     lr: float = Field(gt=0, le=1)
     warmup_steps: int = Field(ge=0)
     schedule: Literal["linear", "cosine", "constant"]
@@ -108,10 +108,10 @@ class TrainParams(Schema):
     batch_seconds: float = Field(gt=0)
     max_batch_clips: int = Field(ge=1)
     accumulation: int = Field(ge=1)
-    join: Join
-    speed_change: SpeedChange
-    augment: Augment
-    spec_augment: SpecAugment
+    join: JoinParams
+    speed_change: SpeedChangeParams
+    augment: AugmentParams
+    spec_augment: SpecAugmentParams
     average_decay: float = Field(ge=0, lt=1)
     precision: Literal["fp32", "bf16", "fp16"]
     gradient_checkpointing: bool

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from asr.text.cleaning import without_points
 from asr.text.scripts import in_script
-from asr.training.params import Text
+from asr.training.params import TextParams
 from asr.utterances.utterance import Utterance
 
 _REPEATED = regex.compile(r"([.!?,;:…‥、。！？،؟؛-])\1+")
@@ -23,7 +23,7 @@ _PUNCTUATION = regex.compile(rf"(?:{_OF_THE_WORD})(*SKIP)(*FAIL)|\p{{P}}")
 _HEBREW = frozenset({"he", "yi"})
 
 
-def target_texts(utterances: Sequence[Utterance], params: Text) -> list[Utterance]:
+def target_texts(utterances: Sequence[Utterance], params: TextParams) -> list[Utterance]:
     """The utterances with the texts to learn; says how many differ from their transcripts."""
     learned = [one.model_copy(update={"text": target_text(one, params)}) for one in utterances]
     changed = sum(a.text != b.text for a, b in zip(utterances, learned, strict=True))
@@ -32,7 +32,7 @@ def target_texts(utterances: Sequence[Utterance], params: Text) -> list[Utteranc
     return learned
 
 
-def target_text(utterance: Utterance, params: Text) -> str:
+def target_text(utterance: Utterance, params: TextParams) -> str:
     """The text to learn: not empty where the transcript has a letter or digit."""
     text, language = utterance.text, utterance.language
     if params.hebrew_points == "drop" and language in _HEBREW:

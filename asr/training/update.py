@@ -17,7 +17,7 @@ from asr.training.distributed.processes import Processes
 from asr.training.distributed.sharding import norm, own, shard
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
-from asr.training.state.log import Row
+from asr.training.state.log import CurveRow
 from asr.training.trainee import Task
 
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -55,7 +55,7 @@ class Updater:
             f"{_device_name(processes.device)}, {_num_weights(task.network):,} weights",
         )
 
-    def step(self, batches: list[TrainingBatch], rate: float) -> Row:
+    def step(self, batches: list[TrainingBatch], rate: float) -> CurveRow:
         """One update; every target token of all batches of all processes weighs the same."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]

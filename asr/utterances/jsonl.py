@@ -9,10 +9,10 @@ from pydantic import BaseModel, ValidationError
 from asr.core.errors import InputError, faults
 from asr.core.files import whole_file
 
-Row = TypeVar("Row", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_jsonl(path: Path, schema: type[Row]) -> list[Row]:
+def read_jsonl(path: Path, schema: type[Model]) -> list[Model]:
     """Read one ``schema`` a line.
 
     Raises:

@@ -12,14 +12,14 @@ import numpy as np
 
 from asr.training.augmentation.noise import Noise, mixed
 from asr.training.augmentation.reverb import in_room, room_response
-from asr.training.params import Augment
+from asr.training.params import AugmentParams
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 
 class Augmentation:
     """What may happen to an example."""
 
-    def __init__(self, params: Augment, noise: Path) -> None:
+    def __init__(self, params: AugmentParams, noise: Path) -> None:
         """Take section ``train.augment`` and the folder of recordings of noise.
 
         Raises:

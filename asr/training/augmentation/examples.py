@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import soxr
 
-from asr.training.params import Join, SpeedChange
+from asr.training.params import JoinParams, SpeedChangeParams
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Clips, Waveform
 
@@ -69,8 +69,8 @@ def epoch_examples(
     durations_s: Sequence[float],
     groups: Sequence[Hashable],
     room: TokenRoom,
-    join: Join,
-    speed_change: SpeedChange,
+    join: JoinParams,
+    speed_change: SpeedChangeParams,
     rng: random.Random,
 ) -> list[Example]:
     """Each clip once, by itself or joined to others of its group.
@@ -118,7 +118,7 @@ def _joined(
     indices: list[int],
     durations_s: Sequence[float],
     room: TokenRoom,
-    join: Join,
+    join: JoinParams,
     rng: random.Random,
 ) -> Iterator[list[int]]:
     """Cut a list of clips where they reach a length drawn for each cut, or too much text."""

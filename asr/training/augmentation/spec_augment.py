@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 import torch
 
-from asr.training.params import SpecAugment
+from asr.training.params import SpecAugmentParams
 
 
 def spec_augment(
     log_mel: torch.Tensor,
     num_frames: Sequence[int],
-    params: SpecAugment,
+    params: SpecAugmentParams,
     chances: Sequence[torch.Generator],
 ) -> torch.Tensor:
     """Hide stripes of time and of frequency in each clip.

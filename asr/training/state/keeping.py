@@ -7,7 +7,7 @@ from pathlib import Path
 from asr.core.files import fingerprint
 from asr.training.distributed.processes import Processes
 from asr.training.operations import OperationsParams
-from asr.training.state.log import Curves, Row, training_log
+from asr.training.state.log import CurveRow, Curves, training_log
 from asr.training.state.mirror import mirrored
 from asr.training.state.scratch import scratch_folder
 from asr.training.state.unfinished import Facts, keep_newest, write_facts
@@ -16,7 +16,7 @@ from asr.training.state.unfinished import Facts, keep_newest, write_facts
 @contextmanager
 def kept_run(
     facts: Facts, operations: OperationsParams, processes: Processes
-) -> Iterator[tuple[Path, Callable[[Curves, Row], None]]]:
+) -> Iterator[tuple[Path, Callable[[Curves, CurveRow], None]]]:
     """The folder of the run's state, and what is to be shown its progress after each step.
 
     Args:

@@ -21,7 +21,7 @@ from asr.core.files import read_json
 from asr.core.locks import dvc_tmp
 from asr.trackers import Tracker, open_tracker
 
-Row = dict[str, Any]
+CurveRow = dict[str, Any]
 
 # Logged with a run if they are there. They say what `split` and `audit` counted; no out is made of
 # them, so they are no deps.
@@ -33,8 +33,8 @@ class Curves(Protocol):
 
     best_step: int
     best: list[float] | None
-    train_rows: list[Row]
-    dev_rows: list[Row]
+    train_rows: list[CurveRow]
+    dev_rows: list[CurveRow]
     step: int
 
 
@@ -43,9 +43,9 @@ class TrainingLog:
 
     def __init__(self, trackers: Mapping[str, Tracker], device: torch.device) -> None:
         self.trackers, self.device = dict(trackers), device
-        self.summary: Row = {}
+        self.summary: CurveRow = {}
 
-    def watch(self, progress: Curves, saved: Row) -> None:
+    def watch(self, progress: Curves, saved: CurveRow) -> None:
         """Log what the step just done has added to the curves, and the checkpoint just saved."""
         for rows in (progress.train_rows, progress.dev_rows):
             if rows and rows[-1]["step"] == progress.step:
@@ -61,7 +61,7 @@ class TrainingLog:
         self._log({"event": "end", **self.summary})
         self._each(lambda tracker: tracker.finish())
 
-    def _log(self, row: Row) -> None:
+    def _log(self, row: CurveRow) -> None:
         step = row.pop("step", None)
         self._each(lambda tracker: tracker.log(dict(row), step=step))
 
@@ -102,7 +102,7 @@ def training_log(
     log.close()
 
 
-def load_of(device: torch.device) -> Row:
+def load_of(device: torch.device) -> CurveRow:
     """``gpu_utilization`` in percent (missing without a GPU) and peak ``memory`` in MiB.
 
     Memory is the GPU's where there is one, else the process's resident memory.
@@ -116,13 +116,13 @@ def load_of(device: torch.device) -> Row:
     return {"memory": round(peak / 2**20, 1)}
 
 
-def _gpu_utilization(device: torch.device) -> Row:
+def _gpu_utilization(device: torch.device) -> CurveRow:
     try:
         return {"gpu_utilization": torch.cuda.utilization(device)}
     except Exception:  # NVML has many errors; a slice of a GPU, for one, has no such number
         return {}
 
 
-def write_curve(path: Path, columns: tuple[str, ...], rows: list[Row]) -> None:
+def write_curve(path: Path, columns: tuple[str, ...], rows: list[CurveRow]) -> None:
     """Write rows under ``columns``; a curve without points keeps its header."""
     write_csv(path, columns, ([row[column] for column in columns] for row in rows))

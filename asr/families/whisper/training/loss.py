@@ -17,7 +17,7 @@ from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.families.whisper.training.subwords import Subwords
 from asr.features.log_mel import HOP, frames_of, log_mel
 from asr.training.augmentation.spec_augment import spec_augment
-from asr.training.params import SpecAugment
+from asr.training.params import SpecAugmentParams
 from asr.utterances.utterance import Utterance
 
 IGNORED = -100  # cross_entropy's own
@@ -33,7 +33,7 @@ class Hidden:
         subword_dropout: share of the text's tokens that are cut in two.
     """
 
-    spec_augment: SpecAugment
+    spec_augment: SpecAugmentParams
     token_dropout: float
     subword_dropout: float
 
