@@ -20,8 +20,9 @@ from asr.training.distributed.processes import Processes
 from asr.training.encoder_cache import FILE, encoder_cache
 from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
 from asr.training.plan import TrainingBatch
+from tests.examples import utterance
 from tests.tiny_whisper import write_transformers
-from tests.train_tiny import ROOT, noise, utterance
+from tests.train_tiny import ROOT, noise
 
 LENGTHS = [2, 3, 2]  # positions of three clips, each two numbers wide
 
@@ -111,7 +112,7 @@ def trainee(tmp_path):
 def test_the_loss_is_that_of_each_clip_heard_in_its_own_context(trainee, dvc_root):
     clips = [noise(1)[:8000], noise(2)[:3200], noise(3)[:8000]]
     durations = [0.5, 0.2, 0.5]
-    said = [utterance(i).model_copy(update={"duration_s": s}) for i, s in enumerate(durations)]
+    said = [utterance(str(i), text="як", duration_s=s) for i, s in enumerate(durations)]
     whisper, loss = trainee.whisper, trainee.summed_loss
     trainee.network.eval()
     with torch.no_grad():
