@@ -1,7 +1,8 @@
 """Trackers of training curves: the log of JSON lines, and by name those of accelerate.
 
 accelerate hands a package its rows; here is the place and the name of a run, so that what resumes
-it goes on in it. No stage depends on this room: a tracker can't change what a stage writes.
+it goes on in it. Training finds this room by name: a tracker can't change what a stage writes, so
+no stage depends on it.
 
 A package's own environment variables win over what is set here. Those of W&B must be looked at,
 since it lets an argument win: ``WANDB_PROJECT``, ``WANDB_RUN_ID``, ``WANDB_DIR`` and so on.

@@ -11,15 +11,18 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from tqdm import tqdm
 
+from asr.core.by_name import module_by_name
 from asr.core.csv_files import write_csv
 from asr.core.files import read_json
 from asr.core.locks import dvc_tmp
-from asr.trackers import Tracker, open_tracker
+
+if TYPE_CHECKING:
+    from asr.trackers import Tracker
 
 CurveRow = dict[str, Any]
 
@@ -41,7 +44,7 @@ class Curves(Protocol):
 class TrainingLog:
     """Hands rows to trackers; one that fails is dropped with a word, for training must go on."""
 
-    def __init__(self, trackers: Mapping[str, Tracker], device: torch.device) -> None:
+    def __init__(self, trackers: "Mapping[str, Tracker]", device: torch.device) -> None:
         self.trackers, self.device = dict(trackers), device
         self.summary: CurveRow = {}
 
@@ -65,7 +68,7 @@ class TrainingLog:
         step = row.pop("step", None)
         self._each(lambda tracker: tracker.log(dict(row), step=step))
 
-    def _each(self, act: Callable[[Tracker], None]) -> None:
+    def _each(self, act: "Callable[[Tracker], None]") -> None:
         for name, tracker in list(self.trackers.items()):
             try:
                 act(tracker)
@@ -92,9 +95,11 @@ def training_log(
     found = [path for pattern in DATA_METRICS for path in sorted(Path().glob(pattern))]
     config = {**facts, **{str(path.with_suffix("")): read_json(path) for path in found}}
     folder = dvc_tmp() / "logs"
+    # By name, so that an edit of a tracker starts no unfinished training afresh.
+    room = module_by_name("asr", "trackers", "operations.trackers")
     on_cpu = device.type == "cpu"
     trackers = {
-        name: open_tracker(name, folder, run_id, config, on_cpu=on_cpu)
+        name: room.open_tracker(name, folder, run_id, config, on_cpu=on_cpu)
         for name in ("jsonl", *names)
     }
     log = TrainingLog(trackers, device)
