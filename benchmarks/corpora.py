@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.families.whisper.window import MAX_DURATION_S
-from asr.training.augmentation.examples import Example, Piece, heard, said
+from asr.training.augmentation.examples import Example, Piece, example_utterance, example_waveform
 from asr.utterances.utterance import Utterance, read_manifest
 from asr.utterances.waveform import Waveform
 
@@ -74,7 +74,10 @@ def read_corpus(name: str, manifest: Path, count: int, seed: int = 1) -> Corpus:
     return Corpus(
         name,
         [
-            (heard(one, waveforms), said(one, utterances).model_copy(update={"id": f"{name}/{n}"}))
+            (
+                example_waveform(one, waveforms),
+                example_utterance(one, utterances).model_copy(update={"id": f"{name}/{n}"}),
+            )
             for n, one in enumerate(examples)
         ],
     )

@@ -1,4 +1,4 @@
-"""A GPU of its own for each process: who finds all of them taken waits.
+"""A GPU of its own for each process; a process waits while all of them are locked.
 
 DVC's queue runs ``-j N`` experiments at once and assigns no GPUs. So a process locks a file for its
 GPU, in the machine's own folder for temporary files; the kernel frees the lock however the process

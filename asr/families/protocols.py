@@ -114,8 +114,8 @@ class Trainee(Protocol):
         summed_loss: maps a batch to the loss summed over its target tokens.
         rate_factors: by prefix of a weight's name, the factor of ``train.lr``; the longest prefix
             counts, and no prefix stands for 1.
-        long_context: which batches hear more than their clips; None where the model computes a
-            clip's own length whatever follows.
+        long_context: which batches are computed with more than their clips; None where the model
+            computes a clip's own length whatever follows.
     """
 
     @property
@@ -337,10 +337,10 @@ class Judge(Protocol):
 
 
 class JudgeScope(Protocol):
-    """What a judge can judge."""
+    """The utterances that a judge can judge."""
 
     def takes(self, language: str, duration_s: float) -> bool:
-        """Whether it knows the language and hears clips of such a length."""
+        """Whether it has a token for the language, and takes clips of such a length."""
 
     def seconds(self, duration_s: float) -> float:
         """Seconds of audio that it computes for a clip."""

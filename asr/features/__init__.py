@@ -1,1 +1,1 @@
-"""What every model hears: log-mel spectrograms, contexts, batches of like length."""
+"""Input of the models: log-mel spectrograms, and batches of like length."""

@@ -52,7 +52,7 @@ def batches_by_length(
 
 @dataclass(frozen=True)
 class LongContext:
-    """Which batches hear more than their clips, for a model that can.
+    """Which batches are computed with more than their clips, for a model that can.
 
     Attributes:
         share: of the clips.

@@ -1,4 +1,4 @@
-"""Log-mel spectrograms as Whisper hears them, as long as asked for and no longer.
+"""Log-mel spectrograms as Whisper takes them, as long as asked for and no longer.
 
 The numbers are openai/whisper's (``whisper/audio.py``): 25 ms windows every 10 ms, mel filters on
 Slaney's scale, 8 orders of magnitude below each clip's own peak. In NumPy and on one thread, so

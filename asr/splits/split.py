@@ -63,7 +63,7 @@ class Aside:
 
 @dataclass(frozen=True)
 class Deal:
-    """Who is where.
+    """Which utterance is in which split.
 
     Attributes:
         splits: utterances by split, each in the order given.

@@ -54,8 +54,8 @@ def encoder_cache(
 ) -> Iterator[EncoderOutputs]:
     """The outputs under ``key``, computed first if they aren't there; held for the block's time.
 
-    A file that is there is whole: it was written beside its place. Who is killed while writing
-    begins anew.
+    The file is written beside its place and renamed, so it is whole or absent. A run that is killed
+    while it writes starts over.
 
     Args:
         key: of all that the outputs depend on.
@@ -99,12 +99,12 @@ def _batches(num_positions: Sequence[int], batch_positions: int) -> Iterator[lis
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[IO[str]]:
-    """Hold ``folder`` alone; waits for who makes the same outputs."""
+    """Lock ``folder``; waits for another run that computes the same outputs."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            # Who removes unused outputs may have removed these in between.
+            # Another run may have removed these outputs, which were unused, in between.
             if not (folder / "lock").exists() or not os.path.samestat(
                 os.fstat(lock.fileno()), (folder / "lock").stat()
             ):

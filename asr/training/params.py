@@ -16,7 +16,7 @@ class LoraParams(Schema):
 
 
 class JoinParams(Schema):
-    """The share of clips that are heard one after another as one."""
+    """The share of clips that are joined into one."""
 
     share: float = Field(ge=0, le=1)
     max_s: float = Field(gt=0, le=15)  # more text than that may not fit the decoder
@@ -24,7 +24,7 @@ class JoinParams(Schema):
 
 
 class SpeedChangeParams(Schema):
-    """How much faster or slower than spoken a clip is heard."""
+    """How much faster or slower than spoken a clip is played."""
 
     most: float = Field(ge=0, le=0.5)
 

@@ -15,7 +15,7 @@ class TrainingBatch:
     """Examples to be computed together.
 
     Attributes:
-        examples: what is heard.
+        examples: single clips or joined ones.
         context_s: seconds of audio computed for each of them.
         zeros: whether what follows a clip is zeros in the log-mel instead of silence.
     """
@@ -41,7 +41,7 @@ def plan_steps(
         groups: of each clip; only clips of one group are joined.
         room: how much text one example may have.
         seconds: that the model computes for a clip.
-        long_context: which batches hear more than that.
+        long_context: which batches are computed with more than that.
         params: section ``train``.
         seed: of all chance.
     """

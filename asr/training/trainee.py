@@ -25,7 +25,7 @@ class Task:
         room: how much text the clips have, and how much an example may have.
         seconds: that the model computes for a clip.
         read_dev: transcribes dev with the network as it is and returns the error.
-        long_context: which batches hear more than their clips.
+        long_context: which batches are computed with more than their clips.
         rate_factors: by prefix of a weight's name, the factor of ``train.lr``.
         in_parts: layers of the network of which each process keeps a part
             (``asr/training/distributed/sharding.py``).

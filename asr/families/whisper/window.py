@@ -42,7 +42,7 @@ def write_margin(model: Path, margin_s: float) -> None:
 def read_margin(model: Path, fallback_s: float) -> float:
     """The model's own margin, or ``fallback_s`` for one that was not trained on short context.
 
-    Zero-shot Whisper loops when it hears its clip and little more: 63 of 187 clips ran away at a
+    Zero-shot Whisper loops when it gets its clip and little more: 63 of 187 clips ran away at a
     margin of 1 s, 4 at 4 s.
     """
     if not (model / FILE).exists():

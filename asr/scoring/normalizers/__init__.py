@@ -37,7 +37,7 @@ def text_normalizer(name: str) -> Normalizer:
 class Normalizers:
     """The normalizer of each language.
 
-    Any of them may be chosen for any language, so who scores depends on all files of the folder.
+    Any of them may be chosen for any language, so a score depends on all files of the folder.
     """
 
     def __init__(self, name_by_language: Mapping[str, str]) -> None:

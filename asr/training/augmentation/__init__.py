@@ -1,1 +1,1 @@
-"""What is changed of a clip before a model hears it."""
+"""Changes to a clip before it is learned from: speed, noise, pitch, reverb, masks, joining."""

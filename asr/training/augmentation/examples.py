@@ -1,8 +1,8 @@
-"""Examples: what training hears as one clip, made anew in each epoch.
+"""Examples: one clip, or a few joined, made anew in each epoch.
 
 With half an hour of speech a decoder knows the sentences by heart after two epochs, and reads dev
-no better from then on. So no clip is heard twice alike: each is played a little faster or slower,
-and some are heard one after another as one.
+no better from then on. So no clip comes twice alike: each is played a little faster or slower,
+and some are joined.
 """
 
 import random
@@ -137,7 +137,7 @@ def _joined(
         yield together
 
 
-def heard(example: Example, waveforms: Clips) -> Waveform:
+def example_waveform(example: Example, waveforms: Clips) -> Waveform:
     """The example's waveform, float32, mono, 16 kHz; ``waveforms`` are all of the training set."""
     parts = []
     for piece in example.pieces:
@@ -149,8 +149,8 @@ def heard(example: Example, waveforms: Clips) -> Waveform:
     return np.concatenate(parts)
 
 
-def said(example: Example, utterances: Sequence[Utterance]) -> Utterance:
-    """What is said in it: one utterance with the texts of all; ids are joined by ``+``."""
+def example_utterance(example: Example, utterances: Sequence[Utterance]) -> Utterance:
+    """The example's transcript: one utterance with the texts of all; ids are joined by ``+``."""
     pieces = [utterances[piece.index] for piece in example.pieces]
     return pieces[0].model_copy(
         update={

@@ -75,8 +75,8 @@ def launch(module: str, arguments: list[str], num_processes: int) -> None:
 def _consequence(exit_code: int) -> int:
     """0 for a process that was killed, 1 for an error, 2 for one that was asked to end.
 
-    Who loses touch with the dead ends with an error of its own, perhaps before; who is left after
-    an error is asked to end.
+    A process that loses its connection to a dead one fails too, and may report that first. The
+    launcher asks those that are left after an error to end.
     """
     return 2 if exit_code in ENDED else int(exit_code >= 0)
 

@@ -35,7 +35,7 @@ def scratch_folder(stage: str, key: str, *, owned: bool = True) -> Iterator[Path
         if not held:
             raise InputError(f"{folder}: another process is running this very {stage}")
         for partial in folder.glob(".*.partial"):
-            # Who was killed while it wrote left it: a checkpoint is three times the model.
+            # A run that was killed while it wrote left it: a checkpoint is three times the model.
             shutil.rmtree(partial) if partial.is_dir() else partial.unlink()
         yield folder
         remove_state(folder)

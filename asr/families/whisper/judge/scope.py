@@ -20,7 +20,7 @@ class WhisperScope:
     margin_s: float
 
     def takes(self, language: str, duration_s: float) -> bool:
-        """Whether it knows the language and hears the clip to its end."""
+        """Whether it has a token for the language, and the clip fits its window."""
         return knows_language(self.about, language) and duration_s <= MAX_DURATION_S
 
     def seconds(self, duration_s: float) -> float:

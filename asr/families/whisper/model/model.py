@@ -96,17 +96,17 @@ def decode(
     whisper: Whisper,
     inputs: torch.Tensor,
     encoded: torch.Tensor,
-    heard: torch.Tensor | None = None,
+    encoded_mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """What the decoder makes of all tokens at once, before the projection on the vocabulary.
+    """Decode all tokens at once, up to the projection on the vocabulary.
 
-    transformers' own decoder takes no mask for what the encoder said.
+    transformers' own decoder takes no mask for the encoder's output.
 
     Args:
         whisper: the model.
         inputs: tokens, shape (batch, num_tokens), right-padded.
         encoded: encoder output, shape (batch, num_positions, d_model).
-        heard: whether a position may be listened to, shape (batch, num_positions); None for all.
+        encoded_mask: the positions to attend to, shape (batch, num_positions); None for all.
 
     Returns:
         Shape (batch, num_tokens, d_model).
@@ -114,7 +114,9 @@ def decode(
     decoder: Any = whisper.network.model.decoder
     hidden = decoder.embed_tokens(inputs) + decoder.embed_positions.weight[: inputs.shape[1]]
     hidden = nn.functional.dropout(hidden, decoder.dropout, decoder.training)
-    mask = None if heard is None else heard[:, None, None].expand(-1, 1, inputs.shape[1], -1)
+    mask = None
+    if encoded_mask is not None:
+        mask = encoded_mask[:, None, None].expand(-1, 1, inputs.shape[1], -1)
     for layer in decoder.layers:
         # Without a mask, self-attention is causal.
         hidden = layer(hidden, None, encoded, encoder_attention_mask=mask, use_cache=False)

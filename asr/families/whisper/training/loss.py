@@ -48,21 +48,21 @@ def _check_length(whisper: Whisper, utterance: Utterance, num_tokens: int) -> No
 
 @dataclass(frozen=True)
 class LossBatch:
-    """Tensors of one batch; either what is heard or what the encoder said of it.
+    """Tensors of one batch: its log-mels, or the encoder's output for them.
 
     Attributes:
         inputs: tokens the decoder reads, shape (batch, num_tokens), right-padded.
         targets: tokens it shall predict, same shape; ``IGNORED`` where it need not.
         log_mel: shape (batch, num_mels, num_frames).
         encoded: encoder output, shape (batch, num_positions, d_model), right-padded.
-        heard: whether a position of it is the clip's own, shape (batch, num_positions).
+        encoded_mask: whether a position of it is the clip's own, shape (batch, num_positions).
     """
 
     inputs: torch.Tensor
     targets: torch.Tensor
     log_mel: torch.Tensor | None = None
     encoded: torch.Tensor | None = None
-    heard: torch.Tensor | None = None
+    encoded_mask: torch.Tensor | None = None
 
     @property
     def num_targets(self) -> int:
@@ -129,15 +129,15 @@ def cached_loss_batch(
     inputs, targets = _tokens(whisper, utterances, hidden, chances)
     longest = max(len(output) for output in outputs)
     encoded = torch.zeros(len(outputs), longest, outputs[0].shape[1])
-    heard = torch.zeros(len(outputs), longest, dtype=torch.bool)
+    encoded_mask = torch.zeros(len(outputs), longest, dtype=torch.bool)
     for row, output in enumerate(outputs):
         encoded[row, : len(output)] = torch.from_numpy(output.astype(np.float32))
-        heard[row, : len(output)] = True
+        encoded_mask[row, : len(output)] = True
     return LossBatch(
         inputs,
         targets,
         encoded=encoded.to(whisper.device),
-        heard=None if heard.all() else heard.to(whisper.device),
+        encoded_mask=None if encoded_mask.all() else encoded_mask.to(whisper.device),
     )
 
 
@@ -199,7 +199,7 @@ class SummedLoss(nn.Module):
         encoded = batch.encoded
         if encoded is None:
             encoded = encode(self._whisper, batch.log_mel)  # type: ignore[arg-type]
-        hidden = decode(self._whisper, batch.inputs, encoded, batch.heard)
+        hidden = decode(self._whisper, batch.inputs, encoded, batch.encoded_mask)
         wanted = batch.targets != IGNORED
         logits = network.proj_out(hidden[wanted])
         return nn.functional.cross_entropy(logits.float(), batch.targets[wanted], reduction="sum")
