@@ -1,98 +1,127 @@
 # python -m pytest tests/test_hub_source.py
-"""The hub's own client against a server on this machine that answers as the hub does."""
+"""The hub's own clients against a server on this machine that answers as the hub does."""
 
-import hashlib
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
+from math import nan
 from pathlib import Path
 
 import pytest
 
 from asr.core.errors import InputError
+from asr.corpus_formats import corpus_format
 from asr.sources.corpus_source import load_source, provenance
-from asr.sources.hub import Source
-from tests.corpus_examples import corpora
+from tests.corpus_examples import ONE, TWO, corpora, parquet
+from tests.hub_server import COMMIT, hub_server
 
-COMMIT = "c0ffee" * 6 + "c0de"
-FILES = corpora(b"first", b"second")["parquet"] | {"README.md": b"no", "other/a.parquet": b"no"}
-SOURCE = Source(
-    kind="hub", repo="me/clips", revision=COMMIT, allow=["data/*.parquet"], license="CC0-1.0"
-)
+CARD = """---
+configs:
+- {config_name: tables, data_files: [{split: train, path: data/*.parquet}]}
+- {config_name: rest, data_files: [{split: train, path: other/*.parquet}]}
+dataset_info:
+- config_name: tables
+  features:
+  - {name: audio, dtype: audio}
+  - {name: sentence, dtype: string}
+  - {name: age, dtype: float64}
+  - {name: speaker, dtype: {class_label: {names: {"0": s1, "1": s2}}}}
+---
+"""
+ROWS = [
+    {"audio": {"bytes": b"first", "path": "x.wav"}, "sentence": ONE, "age": 5.5, "speaker": 0},
+    {"audio": {"bytes": b"second", "path": "x.wav"}, "sentence": TWO, "age": nan, "speaker": -1},
+]
+TABLE = parquet(ROWS)
+FILES = {"data/all.parquet": TABLE, "README.md": CARD.encode(), "other/a.parquet": b"no"}
+HUB = {
+    "kind": "hub", "repo": "me/clips", "revision": COMMIT, "allow": ["data/*.parquet"],
+    "license": "CC0-1.0",
+}  # fmt: skip
+DATASETS = {
+    "kind": "datasets", "repo": "me/clips", "config": "tables", "splits": ["train"],
+    "revision": COMMIT, "license": "CC0-1.0",
+}  # fmt: skip
 FETCH = """
-from asr.sources.corpus_source import bring
-from asr.sources.hub import Source
-from tests.test_hub_source import SOURCE
-for name, content in bring(SOURCE, lambda name: name.endswith(".parquet")):
-    print(name, len(content))
+import json, sys
+from pydantic import TypeAdapter
+from asr.core.errors import InputError
+from asr.corpus_formats import corpus_format
+from asr.sources.corpus_source import Source, bring
+wants = corpus_format(sys.argv[1]).wants
+for block in json.loads(sys.argv[2]):
+    source = TypeAdapter(Source).validate_python(block)
+    try:
+        brought = {k: v.decode("latin1") for k, v in bring(source, lambda name: wants(name, "hr"))}
+    except InputError as error:
+        brought = str(error)
+    print(json.dumps(brought))
 """
 
 
 @pytest.fixture
 def hub():
-    """The hub's answers for one data set; returns its address and what was asked for."""
-    asked = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.answer(True)
-
-        def do_HEAD(self):
-            self.answer(False)
-
-        def answer(self, with_body):
-            asked.append(self.path)
-            headers, body, status = {}, b"", 404
-            if self.path.startswith(f"/api/datasets/me/clips/revision/{COMMIT}"):
-                files = [{"rfilename": name} for name in FILES]
-                answer = {"id": "me/clips", "sha": COMMIT, "siblings": files}
-                body, status = json.dumps(answer).encode(), 200
-            elif self.path.startswith(f"/api/datasets/me/clips/tree/{COMMIT}"):
-                tree = [{"type": "file", "path": name, "size": len(content), "oid": "0"}
-                        for name, content in FILES.items()]  # fmt: skip
-                body, status = json.dumps(tree).encode(), 200
-            elif (name := self.path.removeprefix(f"/datasets/me/clips/resolve/{COMMIT}/")) in FILES:
-                body, status = FILES[name], 200
-                headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": COMMIT}
-            self.send_response(status)
-            for key, value in (headers | {"Content-Length": str(len(body))}).items():
-                self.send_header(key, value)
-            self.end_headers()
-            if with_body:
-                self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
+    with hub_server(FILES) as server:
+        yield server
 
 
-def fetch(address, cache, **more):
-    """Bring the source in a process of its own: the client reads its settings when imported."""
+def fetch(address, cache, form, *blocks, **more):
+    """What each block brings; in a process of its own, as the client reads its settings once."""
     settings = {"HF_ENDPOINT": address, "HF_HOME": str(cache), "HF_HUB_DISABLE_XET": "1",
                 "NO_PROXY": "127.0.0.1"}  # fmt: skip
-    return subprocess.run(
-        [sys.executable, "-c", FETCH], env=os.environ | settings | more,
+    done = subprocess.run(
+        [sys.executable, "-c", FETCH, form, json.dumps(blocks)], env=os.environ | settings | more,
         capture_output=True, text=True,
         cwd=Path(__file__).parents[1], check=False,
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.slow
-def test_a_data_set_is_brought_once_at_its_commit(hub, tmp_path):
+def test_files_are_brought_once_at_their_commit(hub, tmp_path):
     address, asked = hub
-    first = fetch(address, tmp_path)
-    name = "data/train-00000-of-00001.parquet"
-    assert first.stdout == f"{name} {len(FILES[name])}\n", first.stderr
-    assert any(path.endswith(name) for path in asked)
+    brought = fetch(address, tmp_path, "parquet", HUB)
+    assert brought == [{"data/all.parquet": TABLE.decode("latin1")}]
+    assert any(path.endswith("data/all.parquet") for path in asked)
     assert not any("README" in path or "other" in path for path in asked)
-    assert fetch(address, tmp_path, HF_HUB_OFFLINE="1").stdout == first.stdout  # from the cache
+    again = fetch(address, tmp_path, "parquet", HUB, HF_HUB_OFFLINE="1")  # from the cache
+    assert again == brought
+
+
+@pytest.mark.slow
+def test_rows_are_brought_by_configuration_and_split_and_no_audio_is_decoded(hub, tmp_path):
+    address, asked = hub
+    unknown = DATASETS | {"splits": ["test"]}
+    brought, none = fetch(address, tmp_path, "jsonl", DATASETS, unknown)
+    assert read(brought) == [
+        ("train/000000", b"first", ONE, "s1", {"age": "5.5", "split": "train"}),
+        ("train/000001", b"second", TWO, None, {"split": "train"}),
+    ]
+    assert none.startswith(f"me/clips@{COMMIT}: could not be read from the hub: ")
+    assert "'train'" in none
+    assert not any("other" in path for path in asked)
+
+
+@pytest.mark.slow
+def test_rows_are_brought_whatever_files_hold_them(tmp_path):
+    block = {key: value for key, value in DATASETS.items() if key != "config"}
+    with hub_server(corpora(b"first", b"second")["audiofolder"]) as (address, _):
+        (brought,) = fetch(address, tmp_path, "jsonl", block)
+    assert read(brought) == [
+        ("train/000000", b"first", ONE, "s1", {"age_bucket": "5-7", "split": "train"}),
+        ("train/000001", b"second", TWO, "s2", {"age_bucket": "8-9", "split": "train"}),
+    ]
+
+
+def read(brought):
+    """Recordings of the format that reads them: name, sound, text, speaker, attributes."""
+    files = {name: content.encode("latin1") for name, content in brought.items()}
+    return [
+        (one.name, one.audio, one.text, one.speaker_id, one.attributes)
+        for one in corpus_format("jsonl").read(files, "hr", {})
+    ]
 
 
 @pytest.mark.slow
@@ -100,18 +129,16 @@ def test_no_network_and_no_such_data_set_say_what_to_do(hub, tmp_path):
     address, _ = hub
     # Offline by setting: at a refused connection the client tries again for half a minute.
     for there, settings in ((address, {"HF_HUB_OFFLINE": "1"}), (f"{address}/nothing", {})):
-        said = fetch(there, tmp_path, **settings).stderr.splitlines()[-1]
-        assert said.startswith(
-            f"asr.core.errors.InputError: me/clips@{COMMIT}: could not be brought"
-        )
-        assert "kind folder" in said
+        for said in fetch(there, tmp_path, "parquet", HUB, DATASETS, **settings):
+            assert said.startswith(f"me/clips@{COMMIT}: could not be ")
+            assert "kind folder" in said
 
 
-def test_the_block_pins_a_commit(tmp_path):
+@pytest.mark.parametrize(("block", "name"), [(HUB, "me/clips"), (DATASETS, "me/clips/tables")])
+def test_the_block_pins_a_commit(block, name, tmp_path):
     path = tmp_path / "sources.yaml"
-    block = "mine: {kind: hub, repo: me/clips, revision: %s, allow: ['*'], license: MIT}\n"
-    path.write_text(block % COMMIT)
-    assert provenance(load_source("mine", path), 1).origin == f"me/clips@{COMMIT}"
-    path.write_text(block % "main")
-    with pytest.raises(InputError, match=r"sources\.yaml: mine\.hub\.revision: .*got 'main'"):
+    path.write_text(json.dumps({"mine": block}))
+    assert provenance(load_source("mine", path), 1).origin == f"{name}@{COMMIT}"
+    path.write_text(json.dumps({"mine": block | {"revision": "main"}}))
+    with pytest.raises(InputError, match=r"sources\.yaml: mine\.\w+\.revision: .*got 'main'"):
         load_source("mine", path)

@@ -14,6 +14,7 @@ from asr.core.by_name import ROOT
 from asr.core.closure import import_closure
 from asr.core.errors import InputError, needs
 from asr.sources.corpus_source import bring
+from asr.sources.datasets import Source as Datasets
 from asr.sources.sql import Source as Sql
 from asr.trackers import open_tracker
 from asr.workers.ray_cluster import ray_cluster
@@ -62,6 +63,11 @@ def without(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
 
 
+CLIPS = Datasets(
+    kind="datasets", repo="me/clips", splits=["train"], revision="0" * 40, license="CC0-1.0"
+)
+
+
 def cluster():
     with ray_cluster(1):
         pass
@@ -78,6 +84,7 @@ def rows(monkeypatch):
     [
         ("av", "audio", lambda _: decode(b"\0\0\0\x20ftypM4A ", 30.0), "mov audio"),
         ("ray", "ray", lambda _: cluster(), "MOTHERTONGUE_WORKERS=ray"),
+        ("datasets", "datasets", lambda _: next(bring(CLIPS, bool)), "me/clips: kind datasets"),
         ("psycopg", "sql", rows, r"\$CLIPS_DSN: PostgreSQL"),
         *((name, "trackers", lambda _, name=name: open_tracker(name, Path(), "k", {}, on_cpu=True),
            rf"params\.yaml: operations\.trackers: {name}") for name in TRACKERS),

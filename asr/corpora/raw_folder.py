@@ -42,7 +42,7 @@ class Provenance(Schema):
         num_files: files in the tar, so that a shortened tar is noticed.
     """
 
-    kind: Literal["debian", "folder", "archive", "https", "hub", "sql"]
+    kind: Literal["debian", "folder", "archive", "https", "hub", "datasets", "sql"]
     origin: str = Field(min_length=1)
     sha256: str | None
     license: str = Field(min_length=1)

@@ -17,13 +17,19 @@ from pydantic import Field, TypeAdapter
 
 from asr.core.params import load_block
 from asr.corpora.raw_folder import Provenance
-from asr.sources import archive, debian, folder, https, hub, sql
+from asr.sources import archive, datasets, debian, folder, https, hub, sql
 from asr.sources.archives import Wants
 
 CONF = Path("conf/sources.yaml")
 
 Source = Annotated[
-    debian.Source | folder.Source | archive.Source | https.Source | hub.Source | sql.Source,
+    debian.Source
+    | folder.Source
+    | archive.Source
+    | https.Source
+    | hub.Source
+    | datasets.Source
+    | sql.Source,
     Field(discriminator="kind"),
 ]
 
@@ -55,6 +61,8 @@ def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
             return https.bring(source, wants)
         case hub.Source():
             return hub.bring(source, wants)
+        case datasets.Source():
+            return datasets.bring(source, wants)
         case sql.Source():
             return sql.bring(source, wants)
 
@@ -73,6 +81,9 @@ def provenance(source: Source, num_files: int) -> Provenance:
             origin, sha256 = source.url, source.sha256
         case hub.Source():
             origin, sha256 = f"{source.repo}@{source.revision}", None
+        case datasets.Source():
+            whole = "/".join(filter(None, (source.repo, source.config)))
+            origin, sha256 = f"{whole}@{source.revision}", None
         case sql.Source():
             # Never the address: it holds a password.
             origin, sha256 = f"query of ${source.dsn_env}", None
