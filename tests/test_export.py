@@ -78,6 +78,27 @@ def test_what_was_exported_is_read_again_the_same(prepared, form, tmp_path):
         assert samples_sha256(bytes(one.audio)) == expected.hexdigest()
 
 
+@pytest.mark.slow
+def test_datasets_loads_the_audiofolder(prepared):
+    import datasets
+
+    out, cache = exported(prepared, "audiofolder"), prepared.parent / "cache"
+    splits = datasets.load_dataset(str(out), cache_dir=str(cache), streaming=True)
+    assert isinstance(splits["train"].features["audio"], datasets.Audio)
+    # In Arrow's format, since datasets 5 has no other decoder of audio than torchcodec.
+    rows = {
+        name: [row for table in split.with_format("arrow") for row in table.to_pylist()]
+        for name, split in splits.items()
+    }
+    assert {name: [row["transcription"] for row in found] for name, found in rows.items()} == {
+        "train": TEXTS[:4],
+        "test": TEXTS[4:6],
+    }
+    assert [row["speaker_id"] for row in rows["train"]] == ["s0", "s1", "s0", "s1"]
+    expected = hashlib.sha256(to_int16(tone(0.25, hz=205.0)).tobytes()).hexdigest()
+    assert samples_sha256(Path(rows["test"][1]["audio"]["path"]).read_bytes()) == expected
+
+
 def test_qwen3_asr_has_absolute_paths_and_the_languages_name(prepared):
     out = exported(prepared, "qwen3_asr")
     lines = [json.loads(line) for line in (out / "train.jsonl").read_text().split("\n")[:-1]]
