@@ -2,16 +2,19 @@
 """Which files hold something of a withdrawn speaker, by what they contain."""
 
 import hashlib
+import json
 
 import pytest
+from dvc_data.hashfile.db.local import LocalHashFileDB
+from dvc_objects.fs import localfs
 
-from asr.corpora.params import Withdrawn
-from asr.corpora.raw_folder import write_files
-from asr.corpora.recording import Recording
+from asr.corpora.params import Corpus, Withdrawn
+from asr.corpora.raw_folder import FILES, Provenance, write_files, write_provenance
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
+from asr.withdrawal.removal import learn_raw_object
 from asr.withdrawal.traces import Traces
-from tests.corpus_examples import parquet
+from tests.corpus_examples import jsonl, parquet
 from tests.examples import utterance
 
 SAMPLES = {"anna": b"\1\0" * 100, "boris": b"\2\0" * 100}
@@ -23,17 +26,31 @@ CLIPS = [
 
 @pytest.fixture
 def traces(tmp_path):
-    """All that is known of anna, by a manifest and a recording."""
+    """All that is known of anna, by a manifest and a raw folder."""
     traces = Traces("xx", Withdrawn(speakers=["anna"]))
     write_manifest(tmp_path / "learned", CLIPS)
     traces.learn(tmp_path / "learned")
-    traces.learn_recordings([Recording("r<1>", "Da.", b"encoded", "r.wav")])
+    rows = [{"id": "r<1>", "audio": "r.wav", "text": "Da.", "speaker_id": "anna"}]
+    files = {"m.jsonl": jsonl(*rows), "r.wav": b"encoded"}
+    write_files(tmp_path / FILES, files.items())
+    write_provenance(
+        tmp_path, Provenance(kind="folder", origin="x", sha256=None, license="CC0-1.0", num_files=2)
+    )
+    traces.learn_raw(tmp_path, Corpus(format="jsonl", language="hr", source="home"))
     return traces
 
 
-def written(path, content):
-    path.write_bytes(content)
-    return path
+def test_a_raw_copy_that_cannot_be_read_any_more_counts_as_hers(traces, tmp_path):
+    cache = LocalHashFileDB(localfs, str(tmp_path / "cache"))
+    names = {FILES: "1" * 32, "source.json": "2" * 32}
+    for name, oid in names.items():
+        cache.add(str(tmp_path / name), localfs, oid)
+    listed = [{"relpath": name, "md5": oid} for name, oid in names.items()]
+    cache.add_bytes("3" * 32 + ".dir", json.dumps(listed).encode())
+    line = Corpus(format="stamps", language="hr", source="home")
+    traces.sounds.clear()
+    learn_raw_object(cache, "3" * 32 + ".dir", line, traces)
+    assert traces.in_file(tmp_path / FILES)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -49,6 +66,9 @@ def test_shards_and_manifests(traces, name, tmp_path):
     assert traces.in_file(folder / "00000.parquet") == (name == "anna")
 
 
+ENCODED = parquet([{"audio": {"bytes": b"encoded", "path": "x.wav"}}])
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -61,16 +81,14 @@ def test_shards_and_manifests(traces, name, tmp_path):
         (b"encoded", True),
         (b"encoded.", False),
         (b"\0\0", False),
+        (ENCODED, True),
+        (ENCODED.replace(b"encoded", b"Encoded"), False),
+        (ENCODED[:-9], True),  # damaged: nobody knows
     ],
 )
-def test_texts_and_single_files(traces, content, expected, tmp_path):
-    assert traces.in_file(written(tmp_path / "object", content)) == expected
-
-
-@pytest.mark.parametrize("content", [b"encoded", b"other"])
-def test_audio_inside_archives_and_tables(traces, content, tmp_path):
-    table = parquet([{"audio": {"bytes": content, "path": "x.wav"}}])
-    for files in ({"a.wav": content}, {"a.parquet": table}):
-        write_files(tmp_path / "files.tar", files.items())
-        assert traces.in_file(tmp_path / "files.tar") == (content == b"encoded")
-    assert traces.in_file(written(tmp_path / "table", table)) == (content == b"encoded")
+def test_single_files_and_files_in_a_tar(traces, content, expected, tmp_path):
+    (tmp_path / "object").write_bytes(content)
+    assert traces.in_file(tmp_path / "object") == expected
+    # Of tables of a source there is audio in a tar, not our ids.
+    write_files(tmp_path / "files", [("a", b"other"), ("b", content)])
+    assert traces.in_file(tmp_path / "files") == (expected and b"xx/" not in content)

@@ -8,7 +8,7 @@ prepare to list it in the rejects.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -27,14 +27,7 @@ KEPT = "recordings.jsonl"
 def is_withdrawn(
     withdrawn: Withdrawn, speaker_id: str | None, source: str, attributes: dict[str, str]
 ) -> bool:
-    """Whether an utterance with these fields is withdrawn.
-
-    Args:
-        withdrawn: of its corpus.
-        speaker_id: who speaks, if that is known.
-        source: origin and file, as in a manifest.
-        attributes: what else the source says.
-    """
+    """Whether a rule names an utterance with these fields, which are those of a manifest."""
     if speaker_id in withdrawn.speakers:
         return True
     names = [source, attributes.get("source_url", "")]
@@ -43,27 +36,33 @@ def is_withdrawn(
     return any(fnmatchcase(name, pattern) for pattern in withdrawn.sources for name in names)
 
 
-def is_named(withdrawn: Withdrawn, recording: Recording, origin: str) -> bool:
-    """Whether a rule names this recording, of a source called ``origin``."""
-    source = f"{origin}:{recording.file}"
-    return is_withdrawn(withdrawn, recording.speaker_id, source, recording.attributes)
-
-
 def hash_of_id(utterance_id: str) -> str:
     """What is written down of a withdrawn utterance: who knows its id finds it, nobody else."""
     return hashlib.sha256(utterance_id.encode()).hexdigest()
 
 
 def read_recordings(raw: Path, line: Corpus) -> Iterator[Recording]:
-    """The recordings of a raw folder, of the withdrawn ones that they are.
+    """The recordings of a raw folder that fetch wrote; of withdrawn ones, that they are.
 
     Args:
-        raw: folder that fetch wrote.
+        raw: the folder.
         line: the corpus's, in ``params.yaml``.
     """
-    if (raw / KEPT).is_file():
-        return _read_kept(raw)
-    return corpus_format(line.format).read(RawFiles(raw), line.language, line.columns)
+    files = RawFiles(raw)
+    if not (raw / KEPT).is_file():
+        yield from corpus_format(line.format).read(files, line.language, line.columns)
+        return
+    with (raw / KEPT).open(encoding="utf-8") as rows:
+        for number, text in enumerate(rows, start=1):
+            row = parse_json(text, f"{raw / KEPT}:{number}")
+            if "withdrawn" in row:
+                name = f"withdrawn-{row['withdrawn']}"
+                yield Recording(name, None, b"", name, withdrawn=True)
+            else:
+                del row["id"]
+                row["segments"] = tuple(Segment(**one) for one in row["segments"])
+                there = row["file"] in files  # not so where it could not be read
+                yield Recording(audio=files.stored(row["file"]) if there else b"", **row)
 
 
 def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenance) -> None:
@@ -72,15 +71,16 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
     Raises:
         InputError: if nothing else is left, or one file holds withdrawn recordings and others.
     """
+    gone: set[str] = set()
+    stored: set[str] = set()
     recordings = corpus_format(line.format).read(RawFiles(folder), line.language, line.columns)
     beside = folder / f".{FILES}.partial"
     with (folder / KEPT).open("w", encoding="utf-8", newline="\n") as described:
 
         def kept() -> Iterator[tuple[str, bytes]]:
-            gone: set[str] = set()
-            stored: set[str] = set()
             for one in recordings:
-                if is_named(line.withdrawn, one, provenance.origin):
+                source = f"{provenance.origin}:{one.file}"
+                if is_withdrawn(line.withdrawn, one.speaker_id, source, one.attributes):
                     gone.add(one.file)
                     row: dict[str, Any] = {"withdrawn": hash_of_id(f"{corpus}/{one.name}")}
                 else:
@@ -90,13 +90,13 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
                         stored.add(one.file)
                         yield one.file, bytes(one.audio)
                 described.write(json.dumps(row, ensure_ascii=False) + "\n")
-            if shared := sorted(gone & stored):
-                raise InputError(
-                    f"corpora.{corpus}: withdrawn: {shared[0]}: expected a file that is withdrawn "
-                    "as a whole, got one that others speak in too; cut it at the source"
-                )
 
         num_files = write_files(beside, kept())
+    if shared := sorted(gone & stored):
+        raise InputError(
+            f"corpora.{corpus}: withdrawn: {shared[0]}: expected a file that is withdrawn "
+            "as a whole, got one that others speak in too; cut it at the source"
+        )
     if not num_files:
         raise InputError(
             f"corpora.{corpus}: withdrawn: nothing is left of the corpus; take its line out of "
@@ -104,29 +104,3 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
         )
     beside.replace(folder / FILES)
     write_provenance(folder, provenance.model_copy(update={"num_files": num_files}))
-
-
-def _read_kept(raw: Path) -> Iterator[Recording]:
-    files = RawFiles(raw)
-    with (raw / KEPT).open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            place = f"{raw / KEPT}:{number}"
-            row = parse_json(line, place)
-            try:
-                if name := row.pop("withdrawn", None):
-                    name = f"withdrawn-{name}"
-                    yield Recording(name, None, b"", name, withdrawn=True)
-                    continue
-                del row["id"]
-                row["segments"] = tuple(Segment(**one) for one in row["segments"])
-                there = row["file"] in files  # not so where it could not be read
-                yield Recording(audio=files.stored(row["file"]) if there else b"", **row)
-            except (AttributeError, KeyError, TypeError) as error:
-                raise InputError(f"{place}: expected a recording, got {error!r}") from error
-
-
-def withdrawn_among(
-    raw: Path, line: Corpus, withdrawn: Withdrawn, origin: str
-) -> Iterable[Recording]:
-    """The recordings of a raw folder that a rule names."""
-    return (one for one in read_recordings(raw, line) if is_named(withdrawn, one, origin))

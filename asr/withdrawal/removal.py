@@ -1,159 +1,179 @@
-"""Where traces of withdrawn recordings lie, and how they go: workspace, scratch, cache, remotes."""
+"""A withdrawal from its request to its proof: what ``commands.remove_source`` does.
 
-import json
+The proof is ``metrics/withdrawals/<corpus>-<time>.json``. It names no utterance: they stand in it
+by their hashes. With these a later run finds the same again in a remote, when nothing else is left.
+"""
+
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Set
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from asr.audit import listening
+from dvc.repo import Repo
+from dvc.utils.serialize import modify_yaml
+
 from asr.core.errors import InputError
+from asr.core.files import read_json, sha256_of, write_json
 from asr.core.locks import dvc_tmp
-from asr.corpora.params import Corpus
-from asr.corpora.raw_folder import FILES, PROVENANCE, read_provenance
-from asr.corpora.withdrawn import KEPT, withdrawn_among
-from asr.preparation import reuse
-from asr.withdrawal.lineage import Lock, git
-from asr.withdrawal.objects import LIST, ObjectStore, objects
+from asr.core.params import PARAMS, load_corpus
+from asr.corpora.params import Corpus, Withdrawn
+from asr.corpora.raw_folder import FILES
+from asr.withdrawal.models import all_locks, git, hashes, manifests_in, models_that_saw, remember
+from asr.withdrawal.objects import LIST, files_in, listed_files, object_name
 from asr.withdrawal.traces import Traces
 
-Paths = list[Path]
+PROOFS = Path("metrics/withdrawals")
+DATA_STAGES = ["split", "licenses"]  # with what they depend on: all that is no model's
+# Of each place its file system, as fsspec has it, and all of its files.
+Places = dict[str, tuple[Any, list[str]]]
 
 
-class Objects:
-    """Objects of DVC's stores, each looked at once, however many stores have it."""
+class Withdrawal:
+    """One request in one repository, step by step."""
 
-    def __init__(self, traces: Traces, doubtful: Iterable[str] = ()) -> None:
-        """``doubtful`` are names of objects that count as if they held it."""
-        self._traces = traces
-        self._verdicts = dict.fromkeys(doubtful, True)
+    def __init__(self, repo: Repo, corpus: str, withdrawn: Withdrawn) -> None:
+        """Learn what is theirs, from the data, the cache and proofs of earlier runs.
 
-    def holding(self, store: ObjectStore, keep: Set[str] = frozenset()) -> dict[str, str]:
-        """Where the objects lie that hold any of it, by name, and the lists that name those.
-
-        Args:
-            store: all of it is looked at.
-            keep: names of objects to pass over.
+        Raises:
+            InputError: if nothing is, or the corpus is not in params.yaml.
         """
-        found = objects(store)
-        lists = {oid for oid in found if oid.endswith(LIST)}
-        held = {oid for oid in found.keys() - lists - keep if self._holds(store, oid, found[oid])}
-        for oid in lists:
-            files = {entry["md5"] for entry in json.loads(store.fs.fs.cat_file(found[oid]))}
-            # A list that stayed would vouch in a remote for what is gone.
-            if files & held:
-                held.add(oid)
-        return {oid: found[oid] for oid in sorted(held)}
+        self._repo = repo
+        self.traces = traces = Traces(corpus, withdrawn)
+        line = load_corpus(corpus, Corpus)
+        asked: dict[str, Any] = {"corpus": corpus, "withdrawn": withdrawn.model_dump()}
+        remembered: dict[str, str] = {}
+        for earlier in map(read_json, sorted(PROOFS.glob("*.json"))):
+            remembered |= earlier["manifests"]
+            if earlier | asked == earlier:
+                traces.ids |= set(earlier["sha256_of_ids"])
+                traces.sounds |= set(earlier["sha256_of_sounds"])
+        raw = Path("data/raw", corpus)
+        if raw.is_dir():
+            traces.learn_raw(raw, line)
+        locks = all_locks()
+        for oid in {hashes(lock, f"fetch@{corpus}", "outs").get(str(raw), "") for _, lock in locks}:
+            learn_raw_object(repo.cache.local, oid, line, traces)
+        for _, paths in places(repo, []).values():
+            for path in paths:
+                traces.learn(Path(path))
+        if not traces.ids:
+            raise InputError(
+                f"corpora.{corpus}: expected recordings of {withdrawn} in data/ or the cache, got "
+                "none; `dvc pull` brings data that are only in a remote"
+            )
+        self._manifests = {oid for _, lock in locks for oid in manifests_in(lock)}
+        self.proof = asked | {
+            "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+            "sha256_of_ids": sorted(traces.ids),
+            "sha256_of_sounds": sorted(traces.sounds),
+            "models": models_that_saw(locks, repo.cache.local, remembered, traces),
+            "manifests": {},
+            "removed": {},
+        }
 
-    def _holds(self, store: ObjectStore, oid: str, path: str) -> bool:
-        if oid not in self._verdicts:
-            self._verdicts[oid] = self._look(store, path)
-        return self._verdicts[oid]
+    def write_proof(self) -> Path:
+        """Write it, under the same name each time."""
+        path = PROOFS / f"{self.traces.corpus}-{self.proof['at'].replace(':', '')}.json"
+        write_json(path, self.proof)
+        return path
 
-    def _look(self, store: ObjectStore, path: str) -> bool:
-        if Path(path).is_file():
-            return self._traces.in_file(Path(path))
-        with tempfile.TemporaryDirectory() as folder:
-            store.fs.fs.get_file(path, local := str(Path(folder, "object")))
-            return self._traces.in_file(Path(local))
+    def make_data_anew(self) -> set[str]:
+        """Make the data by the rule in ``params.yaml``; returns paths and objects of all of it."""
+        self._repo.reproduce(DATA_STAGES)
+        made = self._repo.index.targets_view(DATA_STAGES, with_deps=True)
+        objects = self._repo.used_objs(DATA_STAGES, with_deps=True).values()
+        paths = files_below(Path(out.def_path) for out in made.outs)
+        return {*paths, *(one.value for of in objects for one in of)}
 
+    def remove(self, remotes: Iterable[str], keep: Set[str]) -> None:
+        """Remove it, but for files to keep, and others that no stage wrote."""
+        self.write_proof()  # so that a run that is killed here knows afterwards what was theirs
+        # These don't say of each clip whose it is, and are made anew.
+        for name in ("cache", f"prepare/{self.traces.corpus}", f"audit/{self.traces.corpus}"):
+            if (folder := dvc_tmp() / name).is_dir():
+                shutil.rmtree(folder)
+        where = places(self._repo, remotes)
+        for place, paths in holding(where, self.traces, keep | {*where["others"][1]}).items():
+            for path in paths:
+                if (oid := object_name(path)) in self._manifests and Path(path).is_file():
+                    self.proof["manifests"][oid] = remember(Path(path))
+                where[place][0].rm_file(path)
+            self.proof["removed"][place] = list(map(object_name, paths))
 
-def learn_objects(store: ObjectStore, traces: Traces) -> None:
-    """Learn from the shards and manifests among a store's objects, as a file system has them."""
-    for path in objects(store).values():
-        if not path.endswith(LIST):
-            traces.learn(Path(path))
-
-
-def learn_raw(
-    store: ObjectStore, locks: list[Lock], corpus: str, line: Corpus, traces: Traces
-) -> set[str]:
-    """Learn from each raw copy of the corpus that a cache has.
-
-    Returns:
-        Names of the objects that can't be read as the corpus's line says today, so that nobody
-        knows what they hold.
-    """
-    found = objects(store)
-    raws = {md5 for lock in locks for path, md5 in lock.all_outs().items() if path == raw(corpus)}
-    doubtful = set()
-    for md5 in sorted(raws & found.keys()):
-        files = {entry["relpath"]: entry["md5"] for entry in _list(found[md5])}
-        with tempfile.TemporaryDirectory() as folder:
-            for name in {FILES, PROVENANCE, KEPT} & files.keys():
-                if files[name] in found:
-                    Path(folder, name).symlink_to(Path(found[files[name]]).resolve())
-            if Path(folder, FILES).is_file() and Path(folder, PROVENANCE).is_file():
-                try:
-                    learn_raw_folder(Path(folder), line, traces)
-                except InputError:
-                    doubtful.add(files[FILES])
-    return doubtful
-
-
-def learn_raw_folder(folder: Path, line: Corpus, traces: Traces) -> None:
-    """Learn from a raw folder."""
-    origin = read_provenance(folder).origin
-    traces.learn_recordings(withdrawn_among(folder, line, traces.withdrawn, origin))
-
-
-def raw(corpus: str) -> str:
-    """Where fetch puts a corpus."""
-    return f"data/raw/{corpus}"
-
-
-def remove_outs(repo: Any, traces: Traces, keep: set[str]) -> list[str]:
-    """Remove the stages' outs that hold any of it from the workspace, but for those to keep."""
-    gone = []
-    for out in sorted({out.def_path for out in repo.index.outs} - keep):
-        if any(map(traces.in_file, files_below(Path(out)))):
-            shutil.rmtree(out) if Path(out).is_dir() else Path(out).unlink()
-            gone.append(out)
-    return gone
+    def check(self, remotes: Iterable[str]) -> bool:
+        """Search all of it once more; whether nothing is left."""
+        where = places(self._repo, remotes)
+        left = holding(where, self.traces)
+        self.proof["searched"] = {place: len(paths) for place, (_, paths) in where.items()}
+        self.proof["left"] = {place: list(map(object_name, held)) for place, held in left.items()}
+        self.proof["remotes_not_searched"] = sorted({*self._repo.config["remote"]} - {*remotes})
+        return not any(left.values())
 
 
-def remove_scratch(corpus: str, traces: Traces) -> list[str]:
-    """Remove what DVC's temporary folder has of it.
-
-    The shards of prepare's last run, what the audit heard and what frozen encoders said go whatever
-    they hold: none says of each clip whose it is, and all are made anew.
-    """
-    gone = []
-    folders = (
-        reuse.default_folder(corpus),
-        listening.default_folder(corpus),
-        dvc_tmp() / "cache",
-    )
-    for folder in folders:
-        if folder.is_dir():
-            shutil.rmtree(folder)
-            gone.append(str(folder))
-    for path in files_below(dvc_tmp()):
-        if traces.in_file(path):
-            path.unlink()
-            gone.append(str(path))
-    return gone
+def record(corpus: str, withdrawn: Withdrawn) -> None:
+    """Add a rule to ``params.yaml``, where it stays, as ``dvc exp run -S`` writes there."""
+    with modify_yaml(PARAMS) as params:
+        rule = params["corpora"][corpus].setdefault("withdrawn", {})
+        for key, names in withdrawn:
+            if missing := [name for name in names if name not in rule.get(key, [])]:
+                rule.setdefault(key, []).extend(missing)
 
 
-def files_in_workspace(repo: Any, but: Path | None) -> Paths:
-    """What Git tracks or would track, and DVC's outs; nothing below the folder ``but``."""
-    listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
-    found = {Path(name) for name in listed if name and Path(name).is_file()}
-    for out in repo.index.outs:
-        found |= set(files_below(Path(out.def_path)))
-    skipped = but.resolve() if but else None
-    return sorted(p for p in found if not (skipped and p.resolve().is_relative_to(skipped)))
+def learn_raw_object(cache: Any, oid: str, line: Corpus, traces: Traces) -> None:
+    """Learn from a raw copy of the corpus, if the cache has it."""
+    if not Path(cache.oid_to_path(oid)).is_file():
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for name, md5 in listed_files(cache.fs, cache.oid_to_path(oid)).items():
+            Path(folder, name).symlink_to(cache.oid_to_path(md5))
+        try:
+            traces.learn_raw(Path(folder), line)
+        except (InputError, FileNotFoundError):
+            # Nobody knows what is in a tar that can't be read as the corpus's line says today.
+            if (tar := Path(folder, FILES)).is_file():
+                traces.sounds.add(sha256_of(tar))
 
 
-def files_below(path: Path) -> Iterator[Path]:
-    """The file, or the files in the folder and below it; none where there is neither."""
-    if path.is_dir():
-        yield from (file for file in sorted(path.rglob("*")) if file.is_file())
-    elif path.is_file():
-        yield path
+def places(repo: Repo, remotes: Iterable[str]) -> Places:
+    """Where data lie. ``ours`` is what stages wrote, DVC's folder for scratch included."""
+    local = repo.cache.local.fs.fs
+    ours = files_below([*(Path(out.def_path) for out in repo.index.outs), dvc_tmp()])
+    # Those that Git ignores too, such as what a killed fetch left.
+    listed = git("ls-files", "-z", "--cached", "--others", "--", ".", ":!.dvc", ":!.venv")
+    others = sorted(one for one in {*listed.split("\0")} - {*ours} if Path(one).is_file())
+    stores = {"cache": repo.cache.local}
+    stores |= {f"remote {name}": repo.cloud.get_remote_odb(name) for name in remotes}
+    found = {name: (store.fs.fs, list(files_in(store))) for name, store in stores.items()}
+    return {"ours": (local, ours), "others": (local, others)} | found
 
 
-def _list(path: str) -> list[dict[str, str]]:
-    entries: list[dict[str, str]] = json.loads(Path(path).read_bytes())
-    return entries
+def files_below(paths: Iterable[Path]) -> list[str]:
+    """Those of the paths that are files, and all files in those that are folders."""
+    return [str(one) for path in paths for one in (path, *path.rglob("*")) if one.is_file()]
+
+
+def holding(where: Places, traces: Traces, keep: Set[str] = frozenset()) -> dict[str, list[str]]:
+    """The files of each place that hold any of it, but for those to keep; lists of them first."""
+    verdicts: dict[str, bool] = {}  # of objects too, which several stores have
+    found = {}
+    for place, (files, paths) in where.items():
+        names = {path: name for path in paths if (name := object_name(path)) not in keep}
+        lists = [path for path, name in names.items() if name != path and name.endswith(LIST)]
+        for path in names.keys() - lists:
+            if names[path] not in verdicts:
+                verdicts[names[path]] = _holds(files, path, traces)
+        held = {path: name for path, name in names.items() if verdicts.get(name)}
+        gone = {*held.values()}
+        # A list that stayed would vouch in a remote for what is gone.
+        found[place] = [p for p in lists if gone & {*listed_files(files, p).values()}] + [*held]
+    return found
+
+
+def _holds(files: Any, path: str, traces: Traces) -> bool:
+    if Path(path).is_file():
+        return traces.in_file(Path(path))
+    with tempfile.TemporaryDirectory() as folder:
+        files.get_file(path, local := str(Path(folder, "object")))
+        return traces.in_file(Path(local))

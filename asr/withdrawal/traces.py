@@ -10,19 +10,21 @@ import html
 import json
 import re
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from asr.corpora.params import Withdrawn
-from asr.corpora.recording import Recording, sha256_of_audio
-from asr.corpora.withdrawn import hash_of_id, is_withdrawn
+from asr.core.errors import InputError
+from asr.corpora.params import Corpus, Withdrawn
+from asr.corpora.raw_folder import read_provenance
+from asr.corpora.recording import sha256_of_audio
+from asr.corpora.withdrawn import hash_of_id, is_withdrawn, read_recordings
 
 _FIELDS = ["id", "corpus", "speaker_id", "source", "sha256", "attributes"]
 # What an id stands between, in JSON, a CSV and HTML; a name may hold what the others use.
-_ENDS = [re.compile(ends) for ends in ('"', ",", "[<>]")]
-_ROWS_AT_ONCE = 64
+_ENDS = ('"', ",", "[<>]")
 
 
 @dataclass
@@ -33,111 +35,106 @@ class Traces:
         corpus: its corpus.
         withdrawn: the rule.
         ids: of recordings and utterances, as ``hash_of_id`` has them.
-        samples: SHA-256 of utterances' samples, in hexadecimal.
-        files: SHA-256 of encoded recordings.
+        sounds: SHA-256, in hexadecimal, of encoded recordings and of utterances' samples.
     """
 
     corpus: str
     withdrawn: Withdrawn
     ids: set[str] = field(default_factory=set)
-    samples: set[str] = field(default_factory=set)
-    files: set[str] = field(default_factory=set)
+    sounds: set[str] = field(default_factory=set)
 
-    def learn(self, path: Path) -> None:
-        """Note the withdrawn utterances of a shard or manifest; another file has none."""
+    def learn(self, path: Path) -> bool:
+        """Note the withdrawn utterances of a shard or manifest; says whether there are any."""
+        found = False
         for row in utterance_rows(path):
-            if self._named(row):
+            fields = row["speaker_id"], row["source"], row["attributes"]
+            if row["corpus"] == self.corpus and is_withdrawn(self.withdrawn, *fields):
                 self.ids.add(hash_of_id(row["id"]))
-                self.samples.add(row["sha256"])
+                self.sounds.add(row["sha256"])
+                found = True
+        return found
 
-    def learn_recordings(self, recordings: Iterable[Recording]) -> None:
-        """Note recordings that are known to be withdrawn."""
-        for one in recordings:
-            self.ids.add(hash_of_id(f"{self.corpus}/{one.name}"))
-            if one.audio:
-                self.files.add(sha256_of_audio(one.audio).hex())
+    def learn_raw(self, folder: Path, line: Corpus) -> None:
+        """Note the withdrawn recordings of a raw folder of the corpus.
+
+        Raises:
+            InputError: if the folder can't be read as the corpus's line in params.yaml says.
+        """
+        origin = read_provenance(folder).origin
+        is_empty = True
+        for one in read_recordings(folder, line):
+            is_empty = False
+            fields = one.speaker_id, f"{origin}:{one.file}", one.attributes
+            if is_withdrawn(self.withdrawn, *fields):
+                self.ids.add(hash_of_id(f"{self.corpus}/{one.name}"))
+                if one.audio:
+                    self.sounds.add(sha256_of_audio(one.audio).hex())
+        if is_empty:  # as it is to the reader of another format
+            raise InputError(f"{folder}: expected recordings in format {line.format}, got none")
 
     def in_file(self, path: Path) -> bool:
-        """Whether a file holds any of it."""
-        kind = kind_of(path)
-        if kind == "parquet" and any(map(self._named, utterance_rows(path))):
+        """Whether a file holds any of it; of a damaged one nobody knows, so it does."""
+        if self.learn(path):
             return True
-        if kind == "text":
+        if b"\0" not in _head(path):
             with path.open(encoding="utf-8", errors="replace") as file:
                 if any(map(self._in_line, file)):
                     return True
-        return any(sha256 in self.files or sha256 in self.samples for sha256 in _hashes(path, kind))
-
-    def _named(self, row: dict[str, Any]) -> bool:
-        return row["corpus"] == self.corpus and is_withdrawn(
-            self.withdrawn, row["speaker_id"], row["source"], row["attributes"]
-        )
+        try:
+            with path.open("rb") as content:
+                return not self.sounds.isdisjoint(_hashes(content))
+        except (ValueError, tarfile.TarError):
+            return True
 
     def _in_line(self, line: str) -> bool:
-        start = f"{self.corpus}/"
-        parts = {part for ends in _ENDS for part in ends.split(line.rstrip("\r\n")) if "/" in part}
-        ids = [one for part in parts if (one := html.unescape(part)).startswith(start)]
+        if f"{self.corpus}/" not in line:
+            return False
+        parts = {html.unescape(p) for ends in _ENDS for p in re.split(ends, line.rstrip("\r\n"))}
+        ids = [part for part in parts if part.startswith(f"{self.corpus}/")]
         # An utterance that is a stretch of a recording has its id and a number.
-        return any(
-            hash_of_id(one) in self.ids for part in ids for one in (part, part.rpartition("#")[0])
-        )
-
-
-def kind_of(path: Path) -> str:
-    """parquet, tar, text or other."""
-    with path.open("rb") as file:
-        head = file.read(8192)
-    if head.startswith(b"PAR1"):
-        return "parquet"
-    if head[257:262] == b"ustar":
-        return "tar"
-    return "other" if b"\0" in head else "text"
+        ids += [part.rpartition("#")[0] for part in ids]
+        return not self.ids.isdisjoint(map(hash_of_id, ids))
 
 
 def utterance_rows(path: Path) -> Iterator[dict[str, Any]]:
     """The utterances of a shard or a manifest, without audio; none of another file."""
-    kind = kind_of(path)
-    if kind == "parquet":
-        import pyarrow.parquet as pq
+    with suppress(ValueError):  # damaged, as far as it is whole
+        if _head(path).startswith(b"PAR1"):
+            import pyarrow.parquet as pq
 
-        with pq.ParquetFile(path) as shard:
-            if set(_FIELDS) <= set(shard.schema_arrow.names):
-                for row in shard.read(columns=_FIELDS).to_pylist():
-                    yield row | {"attributes": json.loads(row["attributes"])}
-    elif kind == "text":
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for line in file:
-                if not line.startswith('{"id":') or '"sha256":' not in line:
-                    return
-                yield json.loads(line)
+            with pq.ParquetFile(path) as shard:
+                if set(_FIELDS) <= set(shard.schema_arrow.names):
+                    for row in shard.read(columns=_FIELDS).to_pylist():
+                        yield row | {"attributes": json.loads(row["attributes"])}
+        elif _head(path).startswith(b'{"id":'):
+            with path.open(encoding="utf-8") as file:
+                for row in map(json.loads, file):
+                    if not set(_FIELDS) <= row.keys():
+                        return
+                    yield row
 
 
-def _hashes(path: Path, kind: str) -> Iterator[str]:
-    """SHA-256 of the file, and of the files or cells in it."""
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        yield hashlib.file_digest(file, "sha256").hexdigest()
-    if kind == "parquet":
-        with path.open("rb") as file:
-            yield from _cell_hashes(file)
-    elif kind == "tar":
-        with tarfile.open(path) as tar:
+        return file.read(8192)
+
+
+def _hashes(file: IO[bytes]) -> Iterator[str]:
+    """SHA-256 of a file, and of the files of a tar or the cells of a Parquet table in it."""
+    yield hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    file.seek(0)
+    head = file.read(512)
+    file.seek(0)
+    if head[257:262] == b"ustar":
+        with tarfile.open(fileobj=file, mode="r:") as tar:
             for member in tar:
                 if content := tar.extractfile(member):
-                    yield hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
-                    content.seek(0)
-                    if content.read(4) == b"PAR1":
-                        content.seek(0)
-                        yield from _cell_hashes(content)
+                    yield from _hashes(content)
+    elif head.startswith(b"PAR1"):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
 
-
-def _cell_hashes(file: IO[bytes]) -> Iterator[str]:
-    """Of each cell of bytes, also in a struct such as ``{bytes, path}``."""
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(file) as table:
-        for batch in table.iter_batches(_ROWS_AT_ONCE):
-            for row in batch.to_pylist():
-                for value in row.values():
-                    for cell in value.values() if isinstance(value, dict) else (value,):
-                        if isinstance(cell, bytes) and cell:
-                            yield hashlib.sha256(cell).hexdigest()
+        for batch in pq.ParquetFile(file).iter_batches(64):
+            for column in pa.Table.from_batches([batch]).flatten().columns:  # {bytes, path} too
+                cells = (cell for cell in column.to_pylist() if isinstance(cell, bytes) and cell)
+                yield from (hashlib.sha256(cell).hexdigest() for cell in cells)
