@@ -24,15 +24,16 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.core.params import load_params
+from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams
-from asr.decoding.transcribe import token_budget, transcribe_all
+from asr.decoding.transcribe import ComputedSeconds, token_budget, transcribe_all
 from asr.devices.params import MachineParams
-from asr.families.whisper.decoding.engine import open_engine
+from asr.families.whisper.decoding import computed_seconds, open_engine
+from asr.families.whisper.decoding.params import WhisperDecodeParams
 from asr.families.whisper.tokens import text_tokens
 from asr.families.whisper.tokens.description import read_tokenizer
-from asr.features.context import read_margin
-from asr.training.params import TrainParams
+from asr.families.whisper.training.params import WhisperTrainParams
+from asr.families.whisper.window import context_s
 from benchmarks.accuracy import clip_errors, difference, wer
 from benchmarks.conversions import to_ctranslate2
 from benchmarks.corpora import Clip, read_corpus
@@ -51,20 +52,18 @@ def hear(model: Path, clips: list[Clip]) -> Heard:
     """The texts that a model has for the clips, decoded in every way."""
     params = load_params("decode", DecodeParams).model_copy(update={"num_beams": 1})
     machine = load_params("machine", MachineParams)
-    small_s = load_params("train", TrainParams).margin_s
-    engine = open_engine(model, machine, params)
+    own = load_family_params("whisper", "decode", WhisperDecodeParams)
+    small_s = load_family_params("whisper", "train", WhisperTrainParams).margin_s
+    engine = open_engine(model, machine, params, own)
     waveforms, utterances = [waveform for waveform, _ in clips], [u for _, u in clips]
     ways = {
-        "ours, dynamic": (read_margin(model, params.fallback_margin_s), params),
-        # A second try has no longer context, so there is none.
-        f"ours, clip + {small_s} s, heard once": (
-            small_s, params.model_copy(update={"fallback_margin_s": small_s})
-        ),
-        "ours, 30 s": (small_s, params.model_copy(update={"context": "full"})),
-    }  # fmt: skip
+        "ours, dynamic": computed_seconds(model, own),
+        f"ours, clip + {small_s} s, heard once": ComputedSeconds(lambda s: context_s(s, small_s)),
+        "ours, 30 s": computed_seconds(model, own.model_copy(update={"context": "full"})),
+    }
     heard: Heard = {}
-    for name, (margin_s, way) in ways.items():
-        hypotheses, _ = transcribe_all(engine, waveforms, utterances, margin_s, way)
+    for name, seconds in ways.items():
+        hypotheses, _ = transcribe_all(engine, waveforms, utterances, seconds, params)
         heard[name] = [h.text for h in hypotheses], [h.runaway for h in hypotheses]
     tokenizer = read_tokenizer(model)
     with TemporaryDirectory() as folder:

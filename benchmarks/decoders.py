@@ -14,7 +14,8 @@ import numpy as np
 from asr.decoding.params import DecodeParams
 from asr.decoding.transcribe import token_budget, transcribe_all
 from asr.devices.params import MachineParams
-from asr.features.context import context_s, read_margin
+from asr.families.whisper.decoding.params import WhisperDecodeParams
+from asr.families.whisper.window import context_s
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 from benchmarks.corpora import Clip
@@ -48,15 +49,17 @@ def _load(load: Callable[[], Decoder]) -> Work:
     return work
 
 
-def ours(model: Path, params: DecodeParams, machine: MachineParams) -> Decoder:
+def ours(
+    model: Path, params: DecodeParams, own: WhisperDecodeParams, machine: MachineParams
+) -> Decoder:
     """The transcribe stage's own decoding."""
-    from asr.families.whisper.decoding.engine import open_engine
+    from asr.families.whisper.decoding import computed_seconds, open_engine
 
-    engine = open_engine(model, machine, params)
-    margin_s = read_margin(model, params.fallback_margin_s)
+    engine = open_engine(model, machine, params, own)
+    seconds = computed_seconds(model, own)
 
     def run(waveforms: Sequence[Waveform], utterances: Sequence[Utterance]) -> list[str]:
-        hypotheses, _ = transcribe_all(engine, waveforms, utterances, margin_s, params)
+        hypotheses, _ = transcribe_all(engine, waveforms, utterances, seconds, params)
         return [hypothesis.text for hypothesis in hypotheses]
 
     return run

@@ -14,10 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from asr.core.params import load_params
+from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams
 from asr.devices.params import MachineParams
-from asr.features.context import read_margin
+from asr.families.whisper.decoding.params import WhisperDecodeParams
+from asr.families.whisper.window import read_margin
 from benchmarks.accuracy import clip_errors, difference, wer
 from benchmarks.corpora import NAMES, Clip, arguments, read_corpus
 from benchmarks.decoders import (
@@ -40,20 +41,29 @@ NUM_PARTS, SLOW_PARTS = 6, 2  # the slow do the first parts alone
 QUICK_CLIPS = {"starter": 12, "cv": 6, "long": 4}
 
 
+def our_params() -> tuple[DecodeParams, WhisperDecodeParams, MachineParams]:
+    """What ours decodes with, as it comes."""
+    return (
+        load_params("decode", DecodeParams),
+        load_family_params("whisper", "decode", WhisperDecodeParams),
+        load_params("machine", MachineParams),
+    )
+
+
 def main_entries(model: Path, folder: Path) -> dict[str, Entry]:
     """What decodes all clips: ours and faster-whisper."""
     from benchmarks.conversions import to_ctranslate2
 
-    params, machine = load_params("decode", DecodeParams), load_params("machine", MachineParams)
+    params, own, machine = our_params()
     greedy = params.model_copy(update={"num_beams": 1})
     int8 = greedy.model_copy(update={"precision": "int8"})
-    cyrillic = int8.model_copy(update={"scripts": ["Cyrillic"]})
+    cyrillic = own.model_copy(update={"scripts": ["Cyrillic"]})
     converted = to_ctranslate2(model, folder / "ctranslate2")
     theirs = partial(entry, faster_whisper, converted, num_threads=machine.num_threads)
     return {
-        "ours, float32": entry(ours, model, greedy, machine),
-        "ours, int8": entry(ours, model, int8, machine),
-        "ours, int8, Cyrillic": entry(ours, model, cyrillic, machine),
+        "ours, float32": entry(ours, model, greedy, own, machine),
+        "ours, int8": entry(ours, model, int8, own, machine),
+        "ours, int8, Cyrillic": entry(ours, model, int8, cyrillic, machine),
         FLOAT_PEER: theirs(precision="float32", num_beams=1),
         PEER: theirs(precision="int8", num_beams=1),
     }
@@ -61,12 +71,12 @@ def main_entries(model: Path, folder: Path) -> dict[str, Entry]:
 
 def beam_entries(model: Path, folder: Path) -> dict[str, Entry]:
     """Beam search, ours and all that faster-whisper does unasked; after ``main_entries``."""
-    params, machine = load_params("decode", DecodeParams), load_params("machine", MachineParams)
+    params, own, machine = our_params()
     beams = params.model_copy(update={"num_beams": BEAMS})
     stock = entry(faster_whisper, folder / "ctranslate2", "float32", BEAMS, machine.num_threads,
                   stock=True)  # fmt: skip
     return {
-        f"ours, float32, beam {BEAMS}": entry(ours, model, beams, machine),
+        f"ours, float32, beam {BEAMS}": entry(ours, model, beams, own, machine),
         f"faster-whisper, float32, beam {BEAMS}, as it comes": stock,
     }
 
@@ -75,10 +85,11 @@ def slow_entries(model: Path, folder: Path) -> dict[str, Entry]:
     """What else there is, and ours where it takes 30 s as they do; after ``main_entries``."""
     from benchmarks.conversions import FLOAT16, INT8, to_ggml, to_openai
 
-    params, machine = load_params("decode", DecodeParams), load_params("machine", MachineParams)
+    params, own, machine = our_params()
     threads = machine.num_threads
-    full = params.model_copy(update={"num_beams": 1, "context": "full"})
-    margin_s = read_margin(model, params.fallback_margin_s)
+    greedy = params.model_copy(update={"num_beams": 1})
+    full = own.model_copy(update={"context": "full"})
+    margin_s = read_margin(model, own.fallback_margin_s)
     half, int8 = (
         entry(whisper_cpp, to_ggml(model, folder / f"{kind}.bin", kind), threads, margin_s, params)
         for kind in (FLOAT16, INT8)
@@ -90,7 +101,7 @@ def slow_entries(model: Path, folder: Path) -> dict[str, Entry]:
         for precision in ("float32", "int8")
     }
     return {
-        "ours, float32, 30 s": entry(ours, model, full, machine),
+        "ours, float32, 30 s": entry(ours, model, greedy, full, machine),
         **batched,
         "openai-whisper, float32": entry(openai_whisper, to_openai(model, folder / "openai.pt"),
                                          threads),

@@ -19,15 +19,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from asr.core.params import load_params
 from asr.devices.device import use_machine
 from asr.devices.params import MachineParams
-from asr.families.whisper.model.model import Whisper, load
-from asr.families.whisper.training.tuning import make_trainable
+from asr.families.whisper.model.model import Whisper
+from asr.families.whisper.training.trainee import WhisperTrainee
 from asr.training.distributed.processes import Processes
 from asr.training.loop import Run
 from asr.training.params import TrainParams
-from asr.training.plan import plan_steps
 from benchmarks.corpora import Clip, arguments, read_corpus
 from benchmarks.measure import write_result
-from benchmarks.trainers import our_task
+from benchmarks.trainers import our_task, planned_steps
 from benchmarks.training import BASE, CLIPS_A_BATCH, MANIFEST, schedules
 
 SIZES = (512, 1024, 2048)  # of the square matrices
@@ -106,38 +105,37 @@ def watch(run: Run, whisper: Whisper, parts: Parts) -> None:
 
 
 def train(
-    whisper: Whisper, clips: Sequence[Clip], params: TrainParams, parts: Parts | None
+    trainee: WhisperTrainee, clips: Sequence[Clip], params: TrainParams, parts: Parts | None
 ) -> None:
     """Train on the clips as a run does, its steps marked in ``parts``."""
     alone = Processes(0, 1, torch.device("cpu"))
     with TemporaryDirectory() as folder:
         os.environ["DVC_ROOT"] = folder  # an encoder's cache is made anew
-        with our_task(whisper, clips, params, alone) as task:
+        with our_task(trainee, clips, params, alone) as task:
             run = Run(task, params, alone, Path(folder))
             if parts:
                 parts.mark("filling the cache")
-                watch(run, whisper, parts)
-            plan = plan_steps(task.durations_s, task.groups, task.room, params, seed=1)
-            for number, (_, batches) in enumerate(plan):
+                watch(run, trainee.whisper, parts)
+            for number, (_, batches) in enumerate(planned_steps(task, params)):
                 run.updater.step(batches, params.lr)
                 run.average(number)
 
 
 def profile(tune: str, trainer: str, corpus: str, num_clips: int, peak: float) -> dict[str, Any]:
     """Train on the clips once to warm up and to count FLOPs, and once to time the parts."""
-    params = schedules(tune, CLIPS_A_BATCH[corpus])[trainer]
-    whisper = load(BASE, torch.device("cpu"))
-    make_trainable(whisper, params)
+    schedule = schedules(tune, CLIPS_A_BATCH[corpus])[trainer]
+    params = schedule.train
+    trainee = WhisperTrainee(BASE, torch.device("cpu"), params, schedule.own)
     clips = read_corpus(corpus, MANIFEST, num_clips).clips
     with FlopCounterMode(display=False) as counter:
-        train(whisper, clips, params, None)
+        train(trainee, clips, params, None)
     parts = Parts()
-    train(whisper, clips, params, parts)
-    if not params.cache_encoder:
+    train(trainee, clips, params, parts)
+    if not schedule.own.cache_encoder:
         del parts.seconds["filling the cache"]
     seconds, heard = sum(parts.seconds.values()), len(clips) * params.num_epochs
     gflops = counter.get_total_flops() / 1e9
-    learning = (weight for weight in whisper.network.parameters() if weight.requires_grad)
+    learning = (weight for weight in trainee.network.parameters() if weight.requires_grad)
     return {
         "tune": tune,
         "trainer": trainer,

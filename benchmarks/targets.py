@@ -83,9 +83,9 @@ def _decoding(results: Results, margin_s: float) -> list[Target]:
                 continue
             shorter = MAX_DURATION_S / (result["clips"]["mean_s"] + margin_s)
             why = (
-                f"{MAX_DURATION_S:g} s are {shorter:.1f} times the mean clip and its margin, so much is "
-                "saved in the encoder; a token costs the decoder what it costs all, less what "
-                "batches save"
+                f"{MAX_DURATION_S:g} s are {shorter:.1f} times the mean clip and its margin, so "
+                "much is saved in the encoder; a token costs the decoder what it costs all, less "
+                "what batches save"
             )
             found.append(
                 _times(f"decoding, {name}, {corpus}", asked, row["times_int8"]["cpu"], why)

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,18 @@ from transformers import (
 from asr.devices.device import use_machine
 from asr.devices.params import MachineParams
 from asr.families.whisper.model.model import Whisper, load
-from asr.families.whisper.training.loss import IGNORED, SummedLoss, loss_batch, token_room
+from asr.families.whisper.training.loss import IGNORED, loss_batch
+from asr.families.whisper.training.params import WhisperTrainParams
+from asr.families.whisper.training.trainee import WhisperTrainee
 from asr.families.whisper.training.tuning import make_trainable
-from asr.features.context import FULL_S
+from asr.families.whisper.window import MAX_DURATION_S
 from asr.training.augmentation.augment import Augmentation
+from asr.training.augmentation.examples import TokenRoom
 from asr.training.collate import collator
 from asr.training.distributed.processes import Processes
 from asr.training.loop import Run
 from asr.training.params import TrainParams
-from asr.training.plan import plan_steps
+from asr.training.plan import TrainingBatch, plan_steps
 from asr.training.trainee import Task
 from asr.utterances.waveform import SAMPLE_RATE
 from benchmarks.corpora import Clip
@@ -40,14 +44,28 @@ from benchmarks.measure import Lap, timed
 from benchmarks.race import Work
 
 
-def standard(base: Path, params: TrainParams, num_threads: int) -> Work:
+@dataclass(frozen=True)
+class Schedule:
+    """What ours trains with.
+
+    Attributes:
+        train: section ``train``.
+        own: section ``whisper.train``.
+    """
+
+    train: TrainParams
+    own: WhisperTrainParams
+
+
+def standard(base: Path, schedule: Schedule, num_threads: int) -> Work:
     """The Hugging Face course's recipe: features padded to 30 s, a fixed number of clips a batch.
 
     Timed are Trainer's steps alone, not the making of the features, which it reads from memory.
     """
     torch.set_num_threads(num_threads)
+    params = schedule.train
     whisper = load(base, torch.device("cpu"))
-    make_trainable(whisper, params)
+    make_trainable(whisper, params, schedule.own)
     network: Any = whisper.network
     # Otherwise Trainer divides by the number of items of all accumulated batches, twice.
     network.accepts_loss_kwargs = False
@@ -90,7 +108,7 @@ class Features(Dataset[dict[str, Any]]):
         self.items = []
         for waveform, utterance in clips:
             features = extractor(waveform, sampling_rate=SAMPLE_RATE, return_tensors="pt")
-            batch = loss_batch(whisper, [waveform], [utterance], context_s=FULL_S)
+            batch = loss_batch(whisper, [waveform], [utterance], context_s=MAX_DURATION_S)
             self.items.append(
                 {
                     "input_features": features.input_features[0],
@@ -129,22 +147,22 @@ class StepTimer(TrainerCallback):
         self._timed.__exit__(None, None, None)
 
 
-def ours(base: Path, params: TrainParams, machine: MachineParams) -> Work:
+def ours(base: Path, schedule: Schedule, machine: MachineParams) -> Work:
     """The train stage's own steps; all that they do of a waveform is timed too.
 
-    So is the filling of the encoder's cache, where ``params`` wants one: each lap makes its own.
+    So is the filling of the encoder's cache, where ``schedule`` wants one: each lap makes its own.
     """
     alone = Processes(0, 1, use_machine(machine))
-    whisper = load(base, alone.device)
-    make_trainable(whisper, params)
+    params = schedule.train
+    trainee = WhisperTrainee(base, alone.device, params, schedule.own)
 
     def work(clips: Sequence[Clip]) -> tuple[Lap, int]:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             os.environ["DVC_ROOT"] = folder
             with timed() as filling:
-                task = stack.enter_context(our_task(whisper, clips, params, alone))
+                task = stack.enter_context(our_task(trainee, clips, params, alone))
             run = Run(task, params, alone, Path(folder))
-            steps = plan_steps(task.durations_s, task.groups, task.room, params, seed=1)
+            steps = planned_steps(task, params)
             with timed() as training:
                 for number, (_, batches) in enumerate(steps):
                     run.updater.step(batches, params.lr)
@@ -157,18 +175,31 @@ def ours(base: Path, params: TrainParams, machine: MachineParams) -> Work:
 
 @contextmanager
 def our_task(
-    whisper: Whisper, clips: Sequence[Clip], params: TrainParams, alone: Processes
+    trainee: WhisperTrainee, clips: Sequence[Clip], params: TrainParams, alone: Processes
 ) -> Iterator[Task]:
     """The clips as ``stages/train.py`` hands them to training."""
     waveforms, utterances = [w for w, _ in clips], [u for _, u in clips]
     as_it_is = Augmentation(params.augment, Path(params.augment.noise.folder))
-    with collator(whisper, "whisper", waveforms, utterances, params, as_it_is, alone) as collate:
+    with collator(trainee, waveforms, utterances, params, as_it_is, alone) as collate:
         yield Task(
-            network=whisper.network,
-            summed_loss=SummedLoss(whisper),
+            network=trainee.network,
+            summed_loss=trainee.summed_loss,
             collate=collate,
             durations_s=[utterance.duration_s for utterance in utterances],
             groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-            room=token_room(whisper, utterances),
+            room=TokenRoom(
+                [trainee.num_labels(u.text, u.language) for u in utterances],
+                trainee.max_labels,
+                MAX_DURATION_S,
+            ),
+            seconds=trainee.seconds,
             read_dev=lambda: None,  # type: ignore[arg-type, return-value]
+            long_context=trainee.long_context,
         )
+
+
+def planned_steps(task: Task, params: TrainParams) -> list[tuple[int, list[TrainingBatch]]]:
+    """Every step of the run, as ``asr.training.loop`` plans them."""
+    return plan_steps(
+        task.durations_s, task.groups, task.room, task.seconds, task.long_context, params, seed=1
+    )

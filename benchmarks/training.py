@@ -13,13 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from asr.core.params import load_params
+from asr.core.params import load_family_params, load_params
 from asr.devices.params import MachineParams
+from asr.families.whisper.training.params import WhisperTrainParams
 from asr.training.params import TrainParams
 from benchmarks.corpora import NAMES, Corpus, arguments, read_corpus
 from benchmarks.measure import ratio, write_result
 from benchmarks.race import Entry, race
-from benchmarks.trainers import ours, standard
+from benchmarks.trainers import Schedule, ours, standard
 
 BASE, MANIFEST = Path("models/base"), Path("data/manifests/train.jsonl")
 # 30 s of features for more do not fit a small GPU either; fewer of long ones, so that a round has
@@ -32,10 +33,10 @@ QUICK_CLIPS = 4
 TUNES: tuple[str, ...] = get_args(TrainParams.model_fields["tune"].annotation)
 
 
-def schedules(tune: str, batch: int) -> dict[str, TrainParams]:
-    """What ours trains with, ``batch`` clips a step: ``train`` as it comes, and with less."""
-    default = load_params("train", TrainParams)
-    default = default.model_copy(
+def schedules(tune: str, batch: int) -> dict[str, Schedule]:
+    """What ours trains with, ``batch`` clips a step: the params as they come, and with less."""
+    own = load_family_params("whisper", "train", WhisperTrainParams)
+    default = load_params("train", TrainParams).model_copy(
         update={
             "tune": tune,
             "num_epochs": 1,
@@ -47,20 +48,19 @@ def schedules(tune: str, batch: int) -> dict[str, TrainParams]:
     )
     short = default.model_copy(
         update={
-            "long_context": default.long_context.model_copy(update={"share": 0.0}),
             "join": default.join.model_copy(update={"share": 0.0}),
             "speed_change": default.speed_change.model_copy(update={"most": 0.0}),
         }
     )
-    planned = {"short": short, "default": default}
+    never_long = own.long_context.model_copy(update={"share": 0.0})
+    short_own = own.model_copy(update={"long_context": never_long})
+    planned = {"short": Schedule(short, short_own), "default": Schedule(default, own)}
     if tune == "frozen_encoder":
         silent = {"num_time_masks": 0, "num_mel_masks": 0}
-        planned["cached"] = short.model_copy(
-            update={
-                "cache_encoder": True,
-                "num_epochs": CACHED_EPOCHS,
-                "spec_augment": default.spec_augment.model_copy(update=silent),
-            }
+        masks = default.spec_augment.model_copy(update=silent)
+        planned["cached"] = Schedule(
+            short.model_copy(update={"num_epochs": CACHED_EPOCHS, "spec_augment": masks}),
+            short_own.model_copy(update={"cache_encoder": True}),
         )
     return planned
 
@@ -72,7 +72,7 @@ def compare(tune: str, corpus: Corpus, num_rounds: int) -> dict[str, Any]:
     entries: dict[str, Entry] = {
         "standard": partial(standard, BASE, planned["short"], machine.num_threads)
     }
-    entries |= {name: partial(ours, BASE, params, machine) for name, params in planned.items()}
+    entries |= {name: partial(ours, BASE, one, machine) for name, one in planned.items()}
     size = len(corpus.clips) // num_rounds
     rounds = [corpus.clips[start * size : (start + 1) * size] for start in range(num_rounds)]
     finishes = race(entries, rounds, {})
