@@ -6,8 +6,7 @@ from asr.audio.decoding import decode
 from asr.core.params import load_block, load_params
 from asr.corpora.formats import corpus_format
 from asr.corpora.recording import Recording
-from asr.families.whisper.base.base import bring_base
-from asr.families.whisper.base.params import ModelParams
+from asr.families.whisper.base import Block, bring_base
 from asr.preparation.params import PrepareParams
 from asr.preparation.screening import judge
 from asr.sources.corpus_source import bring, load_source
@@ -21,8 +20,8 @@ def write_base(folder: Path, parts: Path) -> Path:
     """Write Whisper-base as a plain transformers folder; what it is made of goes to ``parts``."""
     folder.mkdir(exist_ok=True)
     parts.mkdir(exist_ok=True)
-    block = load_block(ROOT / "conf" / "models.yaml", ("whisper", "base"), ModelParams)
-    bring_base(bring_weights(block.weights, parts), folder)
+    block = load_block(ROOT / "conf" / "models.yaml", ("whisper", "base"), Block)
+    bring_base(block, {"weights": bring_weights(block.weights, parts)}, folder)
     return folder
 
 

@@ -9,24 +9,25 @@ from asr.audit.answer_cache import NOTHING
 from asr.audit.corpus import audit_utterances
 from asr.audit.params import AuditParams
 from asr.core.params import load_params
-from asr.families.whisper.judge.judge import open_judge
+from asr.families.whisper.judge import judge_scope, open_judge
 from benchmarks.planting import plant
 from tests.examples import utterance
 from tests.starter import starter_clips, write_base
 
 ROOT = Path(__file__).parent.parent
+PARAMS = load_params("audit", AuditParams, ROOT / "params.yaml")
 NUM_CLIPS = 160
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
+def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("judge")
     return write_base(folder / "base", folder / "parts")
 
 
 @pytest.mark.slow
-def test_planted_faults_are_found(base):
-    judge = open_judge(base, "int8", num_threads=2)
+def test_planted_faults_are_found(model):
+    judge = open_judge(model, PARAMS, num_threads=2)
     clips = starter_clips("be", "bg")
     chosen = clips["be"][:: len(clips["be"]) // NUM_CLIPS][:NUM_CLIPS]
     utterances = [
@@ -36,8 +37,8 @@ def test_planted_faults_are_found(base):
     bulgarian = {one.name: one.text for one, _ in clips["bg"]}
     waveforms = [waveform for _, waveform in chosen]
     planted = plant(utterances, waveforms, bulgarian, share=0.05, seed=1)
-    params = load_params("audit", AuditParams, ROOT / "params.yaml")
-    rows = audit_utterances(judge, planted.waveforms, planted.utterances, params, 1, NOTHING)
+    scope = judge_scope(model, PARAMS)
+    rows = audit_utterances(judge, scope, planted.waveforms, planted.utterances, PARAMS, 1, NOTHING)
     flagged = {i for i, row in enumerate(rows) if row.fault}
     found, missed = flagged & planted.kinds.keys(), planted.kinds.keys() - flagged
     assert len(found) >= 0.85 * len(planted.kinds), [planted.kinds[i] for i in missed]
@@ -46,13 +47,13 @@ def test_planted_faults_are_found(base):
 
 
 @pytest.mark.slow
-def test_as_many_positions_as_mel_bins_are_no_log_mel(base):
+def test_as_many_positions_as_mel_bins_are_no_log_mel(model):
     """CTranslate2 takes encoder output of 80 positions, 1.6 s, for a log-mel of 80 bins.
 
     In float32, where a CPU's instruction set moves a fit by 0.001. It moves int8's by 5, from -12.6
     to -17.5 without VNNI; heard at 80 positions, no text fits better than -34.
     """
-    judge = open_judge(base, "float32", num_threads=2)
+    judge = open_judge(model, PARAMS.model_copy(update={"precision": "float32"}), num_threads=2)
     short = [(one, clip) for one, clip in starter_clips("be")["be"] if len(clip) < 16_000][:4]
     texts, waveforms = [[one.text] for one, _ in short], [clip for _, clip in short]
     at_trap, next_to_it, beside = (

@@ -11,8 +11,7 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from asr.audio.decoding import decode
 from asr.core.params import load_block
-from asr.families.whisper.base.base import bring_base
-from asr.families.whisper.base.params import ModelParams
+from asr.families.whisper.base import Block, bring_base
 from asr.families.whisper.runtime import to_ctranslate2
 from asr.families.whisper.runtime.ctranslate2_format import read_model
 from asr.families.whisper.runtime.ctranslate2_names import stacked_parameters
@@ -40,10 +39,10 @@ def clips() -> list[Waveform]:
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The CTranslate2 folder and the transformers folder made of it."""
-    block = load_block(Path("conf/models.yaml"), ("whisper", "base"), ModelParams)
+    block = load_block(Path("conf/models.yaml"), ("whisper", "base"), Block)
     original = bring_weights(block.weights, tmp_path_factory.mktemp("ctranslate2"))
     converted = tmp_path_factory.mktemp("transformers")
-    bring_base(original, converted)
+    bring_base(block, {"weights": original}, converted)
     return original, converted
 
 
