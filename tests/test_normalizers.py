@@ -1,9 +1,15 @@
+import json
+import random
+import sys
+from importlib.metadata import version
+from importlib.resources import files
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.core.errors import InputError
-from asr.scoring.normalizers import text_normalizer
+from asr.scoring.normalizers import english, text_normalizer
 
 SPOKEN = [
     ("be", "Аб’ект: «Вялікая чапля»!", "аб'ект вялікая чапля"),
@@ -114,10 +120,46 @@ def test_verbatim_counts_case_and_punctuation():
 
 
 def test_english_is_whispers_own_and_for_english_alone():
-    english = text_normalizer("english")
+    assert english is text_normalizer("english")
     assert english.normalize("Um, it's the colour of $20 (red)", "en") == "it is the color of $20"
     with pytest.raises(InputError, match="english is for language 'en', got 'he'"):
         english.normalize("שלום", "he")
+
+
+ENGLISH = [
+    "colour", "the", "travelled", "flyer / flier", "archaeology", "naïve", "Æsop", "Łódź", "kinda",
+    "'cause", "because", "cause", "dunno", "sorta", "won’t", "won't", "it's", "she'd gone", "y'all",
+    "I'ma", "should've", "Dr.", "St. John", "Mrs", "Sen.", "um,", "Hmm", "[laughs]", "(aside)",
+    "<unk>", "one", "oh", "two hundred and three", "twenty-first", "twenty", "second", "thirds",
+    "nineteen", "eighty four", "million", "a hundred", "and a half", "double oh seven", "triple",
+    "point", "minus", "percent", "dollars", "pounds", "cents", "euros", "$20", "£3.50", "€", "¢99",
+    "1,234.5", "10%", "3rd", "1960s", "007", "2/3", "-4", "5 million", ".", ",", "—", "…", "'", "½",
+]  # fmt: skip
+
+
+def sentences(number):
+    """Sentences of all that the English profile has a rule for, and of spellings."""
+    chance = random.Random(1)
+    folder = files("whisper_normalizer") / "normalizers"
+    spellings = json.loads((folder / "english.json").read_text(encoding="utf-8"))
+    words = [*ENGLISH * 20, *spellings, *spellings.values()]
+    for _ in range(number):
+        text = " ".join(chance.choices(words, k=chance.randint(1, 12)))
+        yield chance.choice([text, text, text.title(), text.upper(), text.replace(" ", "")])
+
+
+@pytest.mark.slow
+def test_english_is_the_same_with_openai_whisper_and_without():
+    authority, copied = english.openai_normalizer(), english.copied_normalizer()
+    expected = {text: authority(text) for text in sentences(10_000)}
+    assert [text for text in expected if copied(text) != expected[text]] == []
+    assert len(set(expected.values())) > 9_000
+
+
+def test_english_says_whose_code_it_ran():
+    name, number = english.ID.removeprefix("english-2/").rsplit("-", 1)
+    assert (name, number) == ("openai-whisper", version("openai-whisper"))
+    assert "whisper" not in sys.modules  # the package whole, which loads torch and numba
 
 
 ANY = [
