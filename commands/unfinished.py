@@ -10,6 +10,7 @@ import argparse
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from asr.core.closure import code_facts
 from asr.core.errors import InputError
@@ -38,14 +39,22 @@ def what_it_is_of(one: Unfinished) -> str:
 
 def _workspace_facts(then: Facts) -> Facts:
     """What the workspace has of the sections, files and packages that a state names."""
-    params = read_yaml(PARAMS)
+    params = {section: _section(section) for section in then["params"]}
     code = code_facts("stages.train", then["params"]["model"]["family"])
     files = {name: hashed for name in then["files"] if (hashed := _sha256(Path(name)))}
     return {
-        "params": {section: params.get(section, {}) for section in then["params"]},
+        "params": params,
         "files": files,
         "packages": {name: code[name] for name in then["packages"] if name in code},
     }
+
+
+def _section(name: str) -> Any:
+    """A section of params.yaml, ``whisper.train`` too; none where there is no such one."""
+    found = read_yaml(PARAMS)
+    for key in name.split("."):
+        found = found.get(key, {})
+    return found
 
 
 @cache

@@ -2,31 +2,35 @@
 
 from pathlib import Path
 
+from asr.audit.table import Suspect
 from asr.core.cli import run
 from asr.core.files import sha256_of, whole_file
 from asr.core.params import load_params
+from asr.core.pull import pull_missing
 from asr.report.metrics import read_metrics
 from asr.report.page import Results, render
 from asr.report.params import ReportParams
-from asr.report.suspects import find_suspects
+from asr.report.suspects import worst_suspects
 from asr.report.training_curves import training_panels
 from asr.report.worst import worst_examples
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import score_utterances
 from asr.utterances.hypothesis import read_hypotheses
+from asr.utterances.jsonl import read_jsonl
 from asr.utterances.utterance import read_manifest
 
 
 def report(
-    manifest: Path, prepared: Path, audit: Path, hypotheses: Path, metrics: Path, curves: Path,
+    manifest: Path, prepared: Path, suspects: Path, hypotheses: Path, metrics: Path, curves: Path,
     out: Path,
 ) -> None:  # fmt: skip
     """One page to look at, with scores, curves and the worst utterances to hear."""
     shown = load_params("report", ReportParams)
     params = load_params("score", ScoreParams)
     normalizers = Normalizers(params.normalizers)
-    utterances = read_manifest(manifest)
+    utterances, doubted = read_manifest(manifest), read_jsonl(suspects, Suspect)
+    pull_missing(prepared / corpus for corpus in {one.corpus for one in (*utterances, *doubted)})
     base, tuned = (
         score_utterances(utterances, read_hypotheses(path), path, normalizers, params.script)
         for path in (hypotheses / "base.jsonl", hypotheses / "tuned.jsonl")
@@ -39,9 +43,7 @@ def report(
             base=base,
             tuned=tuned,
             examples=worst_examples(base, tuned, prepared, shown.num_worst),
-            suspects=find_suspects(
-                audit, prepared, sorted(found.data["corpora"]), shown.num_suspects
-            ),
+            suspects=worst_suspects(doubted, prepared, shown.num_suspects),
             panels=training_panels(curves),
         )
     )

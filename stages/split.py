@@ -4,17 +4,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from asr.audit.table import kept_utterances
+from asr.audit.table import doubted_utterances, kept_utterances
 from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import sha256_of, write_json
 from asr.core.params import load_corpora, load_params, load_seed
+from asr.core.pull import pull_missing
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
 from asr.preparation.rejects import count_rejects
 from asr.splits.balance import balance
 from asr.splits.params import SplitParams
 from asr.splits.split import set_too_long_aside, split_utterances, write_aside
+from asr.utterances.jsonl import write_jsonl
 from asr.utterances.shards import read_utterances
 from asr.utterances.utterance import Utterance, write_manifest
 
@@ -30,17 +32,24 @@ def split(
         audit: folder of the corpora's CSVs with what each utterance was judged to be.
         model: folder of the model that is tuned, which says how long a transcript it can learn.
         manifests: folder for train.jsonl, dev.jsonl and test.jsonl, and for aside.csv, which lists
-            what would have leaked, or is too long to learn.
+            what would have leaked, or is too long to learn; and for suspects.jsonl, what the audit
+            doubts, for the report.
         metrics: JSON on how much there is of each corpus and split.
     """
     corpora = load_corpora()
+    pull_missing(
+        place
+        for name in corpora
+        for place in (prepared / name, rejects / f"{name}.csv", audit / f"{name}.csv")
+    )
     _check_folder(prepared, set(corpora))
     _check_folder(rejects, {f"{name}.csv" for name in corpora})
     _check_folder(audit, {f"{name}.csv" for name in corpora})
-    by_corpus, dropped = {}, {}
+    by_corpus, dropped, suspects = {}, {}, []
     for name in corpora:
-        prepared_ones = read_utterances(prepared / name)
-        by_corpus[name], dropped[name] = kept_utterances(audit / f"{name}.csv", prepared_ones)
+        path, prepared_ones = audit / f"{name}.csv", read_utterances(prepared / name)
+        by_corpus[name], dropped[name] = kept_utterances(path, prepared_ones)
+        suspects += doubted_utterances(path, prepared_ones)
     utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
     params = load_params("split", SplitParams)
     tokens = family_module(load_params("model", ModelParams).family, "tokens").open_tokens(model)
@@ -48,6 +57,7 @@ def split(
     for name, dealt in deal.splits.items():
         write_manifest(manifests / f"{name}.jsonl", dealt)
     write_aside(manifests / "aside.csv", deal.aside)
+    write_jsonl(manifests / "suspects.jsonl", suspects)
     counts = {name: count_rejects(rejects / f"{name}.csv") for name in corpora}
     described = {
         "corpora": {

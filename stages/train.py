@@ -8,6 +8,7 @@ from asr.core.closure import code_facts
 from asr.core.errors import InputError
 from asr.core.files import whole_folder
 from asr.core.params import load_family_params, load_params, load_seed
+from asr.core.pull import pull_missing
 from asr.devices.device import use_machine
 from asr.devices.gpu_claim import claim_gpus
 from asr.devices.params import MachineParams
@@ -41,31 +42,29 @@ def train_stage(
     operations = load_params("operations", OperationsParams)
     if machine.shard_weights and params.precision == "fp16":
         raise InputError("machine.shard_weights: expected train.precision fp32 or bf16, got fp16")
-    if machine.num_processes > 1 and not launched():
-        if machine.device in ("auto", "cuda"):
-            claim_gpus(machine.num_processes)
-        launch("stages.train", sys.argv[1:], machine.num_processes)
-        return
+    utterances, dev = read_manifest(train_manifest), read_manifest(dev_manifest)
+    if not launched():
+        pull_missing(prepared / corpus for corpus in {one.corpus for one in (*utterances, *dev)})
+        if machine.num_processes > 1:
+            if machine.device in ("auto", "cuda"):
+                claim_gpus(machine.num_processes)
+            launch("stages.train", sys.argv[1:], machine.num_processes)
+            return
     model = load_params("model", ModelParams)
     family = family_module(model.family, "training")
     own = load_family_params(model.family, "train", family.OwnParams)
     seed = load_seed()
     processes = join_processes(use_machine(machine), machine.num_processes)
-
     sections = {"train": params, f"{model.family}.train": own, "machine": machine, "model": model}
-    facts = run_facts(
-        {name: one.model_dump(mode="json") for name, one in sections.items()} | {"seed": seed},
-        # The manifests hold the hash of every clip's samples, so they stand for the audio too.
-        (train_manifest, dev_manifest, base, noise),
-        code_facts("stages.train", model.family),
-    )
+    # The manifests hold the hash of every clip's samples, so they stand for the audio too.
+    read = (train_manifest, dev_manifest, base, noise)
+    facts = run_facts(sections, seed, read, code_facts("stages.train", model.family))
 
     trainee = family.open_trainee(base, processes.device, params, own)
     layers = trainee.layers if isinstance(trainee, HasLayers) else ()
     if machine.shard_weights and not layers:
         raise InputError(f"machine.shard_weights: expected false, {model.family} can't be sharded")
-    utterances = target_texts(read_manifest(train_manifest), params.text)
-    dev = target_texts(read_manifest(dev_manifest), params.text)
+    utterances, dev = target_texts(utterances, params.text), target_texts(dev, params.text)
     waveforms = Waveforms(prepared, utterances)
     augmented = Augmentation(params.augment, noise)
     with (

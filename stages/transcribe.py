@@ -7,6 +7,7 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.files import write_json
 from asr.core.params import load_family_params, load_params
+from asr.core.pull import pull_missing
 from asr.decoding.params import DecodeParams
 from asr.decoding.transcribe import open_on_worker, transcribe_all
 from asr.devices.params import MachineParams
@@ -27,6 +28,7 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
     family = family_module(name, "decoding")
     own = load_family_params(name, "decode", family.OwnParams)
     utterances = read_manifest(manifest)
+    pull_missing(prepared / corpus for corpus in {one.corpus for one in utterances})
     waveforms = Waveforms(prepared, utterances)
     computed = family.computed_seconds(model, own)
     workers = chosen_workers()

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from asr.audit.table import Suspect
 from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import read_json, sha256_of
+from asr.utterances.jsonl import read_jsonl
 from asr.utterances.shards import read_utterances, read_waveforms
 from asr.utterances.utterance import read_manifest
 from stages.fetch import fetch
@@ -92,8 +94,8 @@ def test_a_second_run_gives_the_same_bytes():
     files = sorted(path for path in Path("data").rglob("*") if path.is_file())
     before = [sha256_of(path) for path in files]
     # two tars, two source.json, two shards, two of rejects, inventory, validation and audit; three
-    # manifests, and what the split set aside
-    assert len(files) == 18
+    # manifests, what the split set aside, and what the audit doubts
+    assert len(files) == 19
     shutil.rmtree("data")
     run_all()
     assert [sha256_of(path) for path in files] == before
@@ -111,6 +113,11 @@ def test_what_the_audit_dropped_is_in_no_manifest_and_counted():
     names = ("train", "dev", "test")
     dealt = [u.id for name in names for u in read_manifest(Path(f"data/manifests/{name}.jsonl"))]
     assert len(dealt) == 18 and not dropped & set(dealt)
+    suspects = read_jsonl(Path("data/manifests/suspects.jsonl"), Suspect)
+    assert {one.id for one in suspects} == dropped
+    assert {(one.fault, one.hypothesis, one.kept) for one in suspects} == {
+        ("no_speech", "брум-брум", False)
+    }
 
 
 @pytest.mark.usefixtures("repo")

@@ -133,6 +133,20 @@ def test_a_missing_and_a_needless_module_are_told_apart(tmp_path):
     assert closure.packages == {"regex"}
 
 
+def test_no_stage_but_split_depends_on_a_folder_above_others_outs():
+    """A removed corpus stays in it, and DVC can't pull it; split refuses strangers, and pulls."""
+    with Repo(str(ROOT)) as repo:
+        outs = {out.def_path for stage in repo.index.stages for out in stage.outs}
+        above = {str(folder) for out in outs for folder in Path(out).parents}
+        found = {
+            (stage.addressing, dep.def_path)
+            for stage in repo.index.stages
+            for dep in stage.deps
+            if dep.def_path in above
+        }
+    assert found == {("split", f"data/{name}") for name in ("prepared", "rejects", "audit")}
+
+
 def test_every_stage_says_what_it_does_in_one_sentence():
     with Repo(str(ROOT), config=NO_GIT) as repo:
         unsaid = [stage.addressing for stage in repo.index.stages if not stage.desc]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audit.table import write_audit
+from asr.audit.table import doubted_utterances, write_audit
 from asr.core.errors import InputError
 from asr.core.files import write_json
 from asr.report.chart import linear_scale
@@ -18,6 +18,7 @@ from asr.report.worst import audio_uri
 from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS
 from asr.training.state.log import write_curve
 from asr.utterances.hypothesis import Hypothesis, write_hypotheses
+from asr.utterances.jsonl import write_jsonl
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
 from asr.utterances.waveform import SAMPLE_RATE, to_int16
@@ -51,7 +52,9 @@ def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,), num_do
         for (name, text, _, _), samples in zip(clips, audio, strict=True)
     ]
     written = write_shards(shards, zip(utterances, audio, strict=True), max_bytes=1 << 20)
-    write_audit(folder / "audit" / "xx.csv", audited(written, num_dropped=num_doubted))
+    audit = folder / "audit" / "xx.csv"
+    write_audit(audit, audited(written, num_dropped=num_doubted))
+    write_jsonl(folder / "suspects.jsonl", doubted_utterances(audit, written))
     manifest = folder / "test.jsonl"
     write_manifest(manifest, written)
     for model, column in (("base", 2), ("tuned", 3)):
@@ -81,8 +84,8 @@ def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,), num_do
 
 def render(folder):
     out = folder / "report.html"
-    report(folder / "test.jsonl", folder / "prepared", folder / "audit", folder / "hypotheses",
-           folder / "metrics", folder / "curves", out)  # fmt: skip
+    report(folder / "test.jsonl", folder / "prepared", folder / "suspects.jsonl",
+           folder / "hypotheses", folder / "metrics", folder / "curves", out)  # fmt: skip
     return out.read_text(encoding="utf-8")
 
 

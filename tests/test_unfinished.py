@@ -109,7 +109,9 @@ def run_command(monkeypatch, capsys):
 
 
 def test_the_command_lists_and_removes(scratch, run_command):
-    params = {name: read_yaml(ROOT / "params.yaml")[name] for name in ("seed", "model", "train")}
+    read = read_yaml(ROOT / "params.yaml")
+    params = {name: read[name] for name in ("seed", "model", "train")}
+    params["whisper.train"] = read["whisper"]["train"]
     files = {"dvc.yaml": sha256_of(ROOT / "dvc.yaml")}
     ours = {"params": params, "files": files, "packages": {}}
     leave(scratch, "a", days=1, of=ours | {"params": params | {"seed": 7}})
@@ -145,8 +147,9 @@ def tiny_repo(tmp_path):
     repo = PipelineRepo(tmp_path)
     repo.set_params({
         "machine.device": "cpu", "machine.num_threads": 1, "train.num_epochs": 2000,
-        "train.save_every_steps": 1, "train.num_dev_utterances": 2, "train.margin_s": 0.1,
-        "train.long_context.share": 0.0, "train.join.share": 0.0, "train.speed_change.most": 0.0,
+        "train.save_every_steps": 1, "train.num_dev_utterances": 2, "train.join.share": 0.0,
+        "train.speed_change.most": 0.0, "whisper.train.margin_s": 0.1,
+        "whisper.train.long_context.share": 0.0,
     })  # fmt: skip
     write_transformers(tmp_path / "base")
     noise = np.random.default_rng(1).normal(0, 3000, (8, 8000)).astype("<i2")

@@ -67,6 +67,35 @@ def read_audit(path: Path) -> list[dict[str, str]]:
     return list(read_csv(path, _HEADER))
 
 
+class Suspect(Utterance):
+    """An utterance that the audit doubts; a line of ``data/manifests/suspects.jsonl``.
+
+    Attributes:
+        fault: see ``asr.audit.faults.Fault``.
+        hypothesis: what the judge heard.
+        kept: whether split saw it.
+    """
+
+    fault: str
+    hypothesis: str
+    kept: bool
+
+
+def doubted_utterances(path: Path, utterances: Sequence[Utterance]) -> list[Suspect]:
+    """Those with a fault, in the audit's order: the worst first."""
+    by_id = {one.id: one for one in utterances}
+    return [
+        Suspect(
+            **by_id[row["id"]].model_dump(),
+            fault=row["fault"],
+            hypothesis=row["hypothesis"],
+            kept=row["keep"] == "yes",
+        )
+        for row in read_audit(path)
+        if row["fault"]
+    ]
+
+
 def kept_utterances(
     path: Path, utterances: Sequence[Utterance]
 ) -> tuple[list[Utterance], dict[str, int]]:

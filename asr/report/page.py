@@ -6,10 +6,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from asr.audit.table import Suspect
 from asr.report import chart
 from asr.report.chart import Panel
 from asr.report.metrics import Metrics, by_length, score_rows, wer_scale
-from asr.report.suspects import Suspect
 from asr.report.word_diff import confusions, word_diff
 from asr.report.worst import Example
 from asr.scoring.score import Scored
@@ -30,7 +30,7 @@ class Results:
     base: Sequence[Scored]
     tuned: Sequence[Scored]
     examples: Sequence[Example]
-    suspects: Sequence[Suspect]
+    suspects: Sequence[tuple[Suspect, str]]  # each with its audio
     panels: Sequence[Panel]
 
 

@@ -259,7 +259,7 @@ def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except FileNotFoundError as error:
-        raise InputError(f"{path}: no such shard") from error
+        raise InputError(f"{path}: no such shard; try `dvc pull {path.parent}`") from error
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{path}: expected a whole Parquet shard, got {error}") from error
 

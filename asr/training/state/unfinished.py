@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from tqdm import tqdm
 
 from asr.core.errors import InputError
@@ -28,12 +29,13 @@ Facts = Mapping[str, Mapping[str, Any]]
 
 
 def run_facts(
-    params: Mapping[str, Any], places: Iterable[Path], code: Mapping[str, str]
+    sections: Mapping[str, BaseModel], seed: int, places: Iterable[Path], code: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
     """All that determines a run, by name.
 
     Args:
-        params: sections of ``params.yaml``, as JSON has them.
+        sections: of ``params.yaml``, by their dotted names.
+        seed: that of ``params.yaml``.
         places: files, and folders of files, that the run reads.
         code: as ``asr.core.closure.code_facts``.
     """
@@ -43,7 +45,8 @@ def run_facts(
         if name.endswith(".py"):
             files[name] = version
     packages = {name: version for name, version in code.items() if name not in files}
-    return {"params": dict(params), "files": files, "packages": packages}
+    params = {name: one.model_dump(mode="json") for name, one in sections.items()}
+    return {"params": {"seed": seed, **params}, "files": files, "packages": packages}
 
 
 def differences(now: Facts, then: Facts) -> list[str]:
