@@ -1,4 +1,5 @@
 import fcntl
+import os
 import subprocess
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from tests.pipeline_repo import PipelineRepo, copy_of_this_repository, smoke_params
+from tests.starter import write_starter
 
 # A busy machine is no fault of the code: no test is timed.
 settings.register_profile("untimed", deadline=None)
@@ -34,21 +36,34 @@ def small_disk(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory, worker_id):
-    """A repository in which `dvc repro` has run the whole pipeline, committed.
+def made_once(tmp_path_factory):
+    """Makes a folder of this name, once for all the processes that share the tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
-    The first of the processes that share the tests makes it for all.
-    """
-    folder = tmp_path_factory.getbasetemp()
-    shared = folder if worker_id == "master" else folder.parent
-    with (shared / "reproduced.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        made = shared / "reproduced.txt"
-        if not made.exists():
-            folder = tmp_path_factory.mktemp("pipeline")
-            _reproduce(folder)
-            made.write_text(str(folder))
-    return PipelineRepo(Path(made.read_text()))
+    def made(name, make):
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            done = shared / f"{name}.txt"
+            if not done.exists():
+                folder = tmp_path_factory.mktemp(name)
+                make(folder)
+                done.write_text(str(folder))
+        return Path(done.read_text())
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def reproduced(made_once):
+    """A repository in which `dvc repro` has run the whole pipeline, committed."""
+    return PipelineRepo(made_once("pipeline", _reproduce))
+
+
+@pytest.fixture(scope="session")
+def starter(made_once):
+    """A folder with recordings of the starter corpus and the base model."""
+    return made_once("starter", write_starter)
 
 
 def _reproduce(folder):

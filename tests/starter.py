@@ -1,45 +1,53 @@
 """The starter corpus and its base model, for tests on real speech."""
 
+import random
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from asr.audio.decoding import decode
 from asr.core.params import load_block, load_params
 from asr.corpora.formats import corpus_format
+from asr.corpora.raw_folder import RawFiles, write_files, write_provenance
 from asr.corpora.recording import Recording
 from asr.families.whisper.base import Block, bring_base
 from asr.preparation.params import PrepareParams
 from asr.preparation.screening import judge
-from asr.sources.corpus_source import bring, load_source
+from asr.sources.corpus_source import bring, load_source, provenance
 from asr.sources.weights import bring_weights
 from asr.utterances.waveform import Waveform
 
 ROOT = Path(__file__).parent.parent
+SOURCE = "tuxpaint_stamps"
+LANGUAGES = ("be", "bg")
 
 
-def write_base(folder: Path, parts: Path) -> Path:
-    """Write Whisper-base as a plain transformers folder; what it is made of goes to ``parts``."""
-    folder.mkdir(exist_ok=True)
-    parts.mkdir(exist_ok=True)
+def write_starter(folder: Path) -> None:
+    """Write recordings in two languages, and Whisper-base in ``base``, as it came in ``parts``."""
+    wants, source = corpus_format("stamps").wants, load_source(SOURCE)
+    files = bring(source, lambda name: any(wants(name, language) for language in LANGUAGES))
+    write_provenance(folder, provenance(source, write_files(folder / "files.tar", files)))
+    for name in ("base", "parts"):
+        (folder / name).mkdir()
     block = load_block(ROOT / "conf" / "models.yaml", ("whisper", "base"), Block)
-    bring_base(block, {"weights": bring_weights(block.weights, parts)}, folder)
-    return folder
+    weights = {"weights": bring_weights(block.weights, folder / "parts")}
+    bring_base(block, weights, folder / "base")
 
 
-def starter_clips(*languages: str) -> dict[str, list[tuple[Recording, Waveform]]]:
-    """Recordings that prepare would keep and their sound, by language."""
-    stamps = corpus_format("stamps")
-    files = dict(
-        bring(
-            load_source("tuxpaint_stamps"),
-            lambda name: any(stamps.wants(name, language) for language in languages),
-        )
-    )
+def starter_recordings(folder: Path, language: str) -> list[Recording]:
+    """All of a language, in an order that follows no subject."""
+    recordings = list(corpus_format("stamps").read(RawFiles(folder), language, {}))
+    random.Random(1).shuffle(recordings)
+    return recordings
+
+
+def starter_clips(folder: Path, language: str, number: int) -> list[tuple[Recording, Waveform]]:
+    """As many recordings that prepare would keep, and their sound."""
     params = load_params("prepare", PrepareParams, ROOT / "params.yaml")
-    clips = {}
-    for language in languages:
-        clips[language] = [
-            (one, decode(one.audio, params.max_duration_s).waveform)
-            for one in stamps.read(files, language, {})
-            if all(hasattr(outcome, "samples") for outcome in judge(one, params))
-        ]
-    return clips
+
+    def clips() -> Iterator[tuple[Recording, Waveform]]:
+        for one in starter_recordings(folder, language):
+            if all(hasattr(outcome, "samples") for outcome in judge(one, params)):
+                yield one, decode(bytes(one.audio), params.max_duration_s).waveform
+
+    return list(islice(clips(), number))

@@ -12,32 +12,25 @@ from asr.core.params import load_params
 from asr.families.whisper.judge import judge_scope, open_judge
 from benchmarks.planting import plant
 from tests.examples import utterance
-from tests.starter import starter_clips, write_base
+from tests.starter import starter_clips, starter_recordings
 
 ROOT = Path(__file__).parent.parent
 PARAMS = load_params("audit", AuditParams, ROOT / "params.yaml")
-NUM_CLIPS = 160
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("judge")
-    return write_base(folder / "base", folder / "parts")
+NUM_CLIPS = 80
 
 
 @pytest.mark.slow
-def test_planted_faults_are_found(model):
-    judge = open_judge(model, PARAMS, num_threads=2)
-    clips = starter_clips("be", "bg")
-    chosen = clips["be"][:: len(clips["be"]) // NUM_CLIPS][:NUM_CLIPS]
+def test_planted_faults_are_found(starter):
+    judge = open_judge(starter / "base", PARAMS, num_threads=2)
+    scope = judge_scope(starter / "base", PARAMS)
+    chosen = starter_clips(starter, "be", NUM_CLIPS)
     utterances = [
         utterance(one.name, text=one.text, duration_s=round(len(waveform) / 16_000, 4))
         for one, waveform in chosen
     ]
-    bulgarian = {one.name: one.text for one, _ in clips["bg"]}
+    bulgarian = {one.name: one.text for one in starter_recordings(starter, "bg")}
     waveforms = [waveform for _, waveform in chosen]
     planted = plant(utterances, waveforms, bulgarian, share=0.05, seed=1)
-    scope = judge_scope(model, PARAMS)
     rows = audit_utterances(judge, scope, planted.waveforms, planted.utterances, PARAMS, 1, NOTHING)
     flagged = {i for i, row in enumerate(rows) if row.fault}
     found, missed = flagged & planted.kinds.keys(), planted.kinds.keys() - flagged
@@ -47,18 +40,21 @@ def test_planted_faults_are_found(model):
 
 
 @pytest.mark.slow
-def test_as_many_positions_as_mel_bins_are_no_log_mel(model):
+def test_as_many_positions_as_mel_bins_are_no_log_mel(starter):
     """CTranslate2 takes encoder output of 80 positions, 1.6 s, for a log-mel of 80 bins.
 
     In float32, where a CPU's instruction set moves a fit by 0.001. It moves int8's by 5, from -12.6
-    to -17.5 without VNNI; heard at 80 positions, no text fits better than -34.
+    to -17.5 without VNNI; heard at 80 positions, no text fits better than -34. From 1.6 to 1.92 s
+    a fit moves by 1.4 of 12 at most.
     """
-    judge = open_judge(model, PARAMS.model_copy(update={"precision": "float32"}), num_threads=2)
-    short = [(one, clip) for one, clip in starter_clips("be")["be"] if len(clip) < 16_000][:4]
+    in_float32 = PARAMS.model_copy(update={"precision": "float32"})
+    judge = open_judge(starter / "base", in_float32, num_threads=2)
+    clips = starter_clips(starter, "be", NUM_CLIPS)
+    short = [(one, clip) for one, clip in clips if len(clip) < 16_000][:4]
     texts, waveforms = [[one.text] for one, _ in short], [clip for _, clip in short]
     at_trap, next_to_it, beside = (
         judge.hear(waveforms, "be", context_s, texts, [16] * 4) for context_s in (1.6, 1.62, 1.92)
     )
     assert at_trap == next_to_it  # the same 162 frames, so the same bits on any CPU
     fits = [sum(heard.log_probs[0]) for heard in beside]
-    assert [sum(heard.log_probs[0]) for heard in at_trap] == pytest.approx(fits, rel=0.1)
+    assert [sum(heard.log_probs[0]) for heard in at_trap] == pytest.approx(fits, rel=0.2)

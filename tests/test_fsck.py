@@ -6,6 +6,8 @@ from tests.pipeline_repo import ROOT, PipelineRepo
 from tests.s3_server import s3_server
 
 pytestmark = pytest.mark.slow
+PART_BYTES = 5 * 2**20  # the least that S3 takes
+WEIGHTS = b"x" * (PART_BYTES + 1)
 
 
 @pytest.fixture(scope="module")
@@ -21,14 +23,21 @@ def pushed(server, tmp_path_factory):
     (repo.folder / "shards").mkdir(parents=True)
     (repo.folder / "shards" / "a").write_bytes(b"first")
     (repo.folder / "shards" / "b").write_bytes(b"two")
-    (repo.folder / "weights").write_bytes(b"x" * 101 * 2**20)
+    (repo.folder / "weights").write_bytes(WEIGHTS)
     repo.run("git", "init", "--quiet")
     repo.run("dvc", "init", "--quiet")
     repo.run("dvc", "add", "shards", "weights")
     repo.run("dvc", "remote", "add", "--default", "storage", "s3://dvc/storage")
     repo.commit("A folder and a file")
     repo.run("dvc", "push", **server.credentials)
+    send_in_parts(server, WEIGHTS)
     return repo
+
+
+def send_in_parts(server, content):
+    """Send the largest object again as DVC sends one from 100 MB on."""
+    with server.files().open(objects(server)[-1], "wb", block_size=PART_BYTES) as file:
+        file.write(content)
 
 
 def fsck(repo, server, *words, **more):

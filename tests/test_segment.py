@@ -16,23 +16,17 @@ from asr.preparation.screening import judge
 from asr.utterances.waveform import SAMPLE_RATE
 from commands.segment import segment
 from tests.examples import wav
-from tests.starter import starter_clips, write_base
+from tests.starter import starter_clips
 
 ROOT = Path(__file__).parent.parent
 STAMPS = "usr/share/tuxpaint/stamps/"
 NUM_CLIPS = 24
 
 
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return write_base(tmp_path_factory.mktemp("base"), tmp_path_factory.mktemp("parts"))
-
-
-@pytest.fixture(scope="module")
-def clips():
+@pytest.fixture
+def clips(starter):
     """Belarusian sentences and their sound; zero-shot Whisper-base gets 0.88 of the words wrong."""
-    heard = [(one.text, waveform) for one, waveform in starter_clips("be")["be"]]
-    return heard[:: len(heard) // NUM_CLIPS][:NUM_CLIPS]
+    return [(one.text, waveform) for one, waveform in starter_clips(starter, "be", NUM_CLIPS)]
 
 
 def write_raw(folder: Path, files: dict[str, bytes]) -> RawFiles:
@@ -46,7 +40,7 @@ def write_raw(folder: Path, files: dict[str, bytes]) -> RawFiles:
 
 
 @pytest.mark.slow
-def test_a_long_recording_is_dealt_its_words(base, clips, tmp_path, monkeypatch):
+def test_a_long_recording_is_dealt_its_words(starter, clips, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "conf", "conf")
     line = "corpora:\n  talks: {format: paired, language: be, source: tuxpaint_stamps}\n"
@@ -59,7 +53,7 @@ def test_a_long_recording_is_dealt_its_words(base, clips, tmp_path, monkeypatch)
     files = {"talk.wav": wav(waveform, subtype="PCM_16"), "talk.txt": transcript.encode()}
     write_raw(Path("raw"), files)
 
-    segment("talks", Path("raw"), base, 10.0, Path("times"))
+    segment("talks", Path("raw"), starter / "base", 10.0, Path("times"))
 
     timed = Path("times/talk.json").read_bytes()
     raw = write_raw(Path("raw"), files | {"talk.json": timed})
