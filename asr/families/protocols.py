@@ -15,6 +15,8 @@ A family is a folder ``asr/families/<family>/`` of roles::
 family's own. Nobody else asks anything of ``model/`` and ``runtime/``, which may hold words alone.
 Importing a role costs milliseconds: torch and transformers are imported by its functions when they
 are called. mypy holds each family to this file where its ``__init__.py`` says so.
+
+Longer than other files, so that a new family's author reads one.
 """
 
 from collections.abc import Mapping, Sequence
