@@ -3,11 +3,11 @@
 import subprocess
 from collections import defaultdict
 from collections.abc import Mapping
-from io import StringIO
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 from asr.corpora.withdrawn import hash_of_id
 from asr.withdrawal.traces import Traces, utterance_rows
@@ -30,8 +30,10 @@ def all_locks() -> Locks:
             commits[git("cat-file", "blob", listed.split()[2])].append(line.strip())
     if Path(LOCK).is_file():
         commits[Path(LOCK).read_text(encoding="utf-8")].append("workspace")
-    yaml = YAML(typ="safe")
-    return [(lines, yaml.load(StringIO(text))["stages"]) for text, lines in commits.items()]
+    # PyYAML takes a seventh of ruamel.yaml's time: 0.6 s instead of 4.5 s for 23 locks. Only hashes
+    # and paths are looked at: it takes 1e-5, as params have it, for a string.
+    load = partial(yaml.load, Loader=yaml.CSafeLoader)
+    return [(lines, load(text)["stages"]) for text, lines in commits.items()]
 
 
 def hashes(lock: Lock, stage: str, kind: str) -> dict[str, str]:
