@@ -59,7 +59,6 @@ def train_stage(
     # The manifests hold the hash of every clip's samples, so they stand for the audio too.
     read = (train_manifest, dev_manifest, base, noise)
     facts = run_facts(sections, seed, read, code_facts("stages.train", model.family))
-
     trainee = family.open_trainee(base, processes.device, params, own)
     layers = trainee.layers if isinstance(trainee, HasLayers) else ()
     if machine.shard_weights and not layers:

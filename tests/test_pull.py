@@ -23,6 +23,7 @@ BASE = (
     'python -c "from pathlib import Path; from tests.tiny_whisper import *; '
     "Path('models').mkdir(exist_ok=True); write_transformers(Path('models/base'))\""
 )
+JUDGE = "mkdir -p models/judge && touch models/judge/none"
 LINE = "  {0}: {{format: stamps, language: {0}, source: home}}\n"
 FRESH = ("--pull", "--allow-missing", "train")
 
@@ -50,6 +51,7 @@ def trained(tmp_path_factory):
     })  # fmt: skip
     pipeline = read_yaml(repo.folder / "dvc.yaml")
     pipeline["stages"]["audit"]["do"]["cmd"] = AUDIT
+    pipeline["stages"]["judge"]["cmd"] = JUDGE
     pipeline["stages"]["base"]["cmd"] = BASE
     (repo.folder / "dvc.yaml").write_text(json.dumps(pipeline))
     (repo.folder / "dvc.lock").unlink(missing_ok=True)
