@@ -10,8 +10,8 @@ from asr.training.augmentation.examples import (
     Piece,
     TokenRoom,
     epoch_examples,
-    heard,
-    said,
+    example_utterance,
+    example_waveform,
 )
 from asr.training.params import JoinParams, SpeedChangeParams
 from tests.examples import utterance
@@ -63,7 +63,7 @@ def test_joined_clips_follow_each_other_with_silence_between():
     # 0.1 s of ones, 0.05 s of pause, 0.2 s of twos, at a speed of 1.
     waveforms = [np.full(1600, 1, np.float32), np.full(3200, 2, np.float32)]
     example = Example((Piece(0, 1.0, 0.0), Piece(1, 1.0, 0.05)), 0.35, 1)
-    waveform = heard(example, waveforms)
+    waveform = example_waveform(example, waveforms)
     assert waveform.dtype == np.float32
     assert waveform.tolist() == [1.0] * 1600 + [0.0] * 800 + [2.0] * 3200
 
@@ -71,7 +71,7 @@ def test_joined_clips_follow_each_other_with_silence_between():
 @pytest.mark.parametrize("speed", [0.88, 1.0, 1.12])
 def test_a_faster_clip_is_shorter_and_higher(speed):
     tone = np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000).astype(np.float32)
-    waveform = heard(Example((Piece(0, speed, 0.0),), 1 / speed, 1), [tone])
+    waveform = example_waveform(Example((Piece(0, speed, 0.0),), 1 / speed, 1), [tone])
     assert len(waveform) == pytest.approx(16_000 / speed, abs=1)
     spectrum = np.abs(np.fft.rfft(waveform[:8000]))
     assert spectrum.argmax() * 2 == pytest.approx(440 * speed, abs=2)
@@ -80,6 +80,6 @@ def test_a_faster_clip_is_shorter_and_higher(speed):
 def test_what_is_said_in_joined_clips_is_all_their_texts():
     utterances = [utterance("a", text="Лось. "), utterance("b", text="Воўк.")]
     example = Example((Piece(1, 1.0, 0.0), Piece(0, 1.0, 0.2)), 3.2, 1)
-    joined = said(example, utterances)
+    joined = example_utterance(example, utterances)
     assert (joined.id, joined.text) == ("xx/b+xx/a", "Воўк. Лось.")
     assert (joined.language, joined.duration_s) == ("be", 3.2)

@@ -92,6 +92,6 @@ def test_another_model_to_tune_audits_nothing_anew(toy):
 
 def test_what_a_family_cannot_do_is_refused_when_params_are_read(toy):
     toy.set_params({"train.tune": "lora"})
-    said = toy.run("dvc", "repro", "split", succeeds=False)
+    said = toy.run("dvc", "repro", "--force", "--single-item", "split", succeeds=False)
     toy.set_params({"train.tune": "full"})
     assert "params.yaml: train.tune: expected full" in said

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from asr.core.errors import InputError
-from asr.corpus_formats import corpus_format
+from asr.corpora.formats import corpus_format
 from asr.sources.corpus_source import load_source, provenance
 from tests.corpus_examples import ONE, TWO, corpora, parquet
 from tests.hub_server import COMMIT, hub_server
@@ -47,7 +47,7 @@ FETCH = """
 import json, sys
 from pydantic import TypeAdapter
 from asr.core.errors import InputError
-from asr.corpus_formats import corpus_format
+from asr.corpora.formats import corpus_format
 from asr.sources.corpus_source import Source, bring
 wants = corpus_format(sys.argv[1]).wants
 for block in json.loads(sys.argv[2]):

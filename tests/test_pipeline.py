@@ -43,7 +43,7 @@ def test_what_only_scoring_uses_reruns_only_scoring(repo):
 
 
 def test_what_only_decoding_uses_reruns_no_training(repo):
-    decoding = repo.folder / "asr" / "families" / "whisper" / "decode.py"
+    decoding = repo.folder / "asr/families/whisper/decoding/engine.py"
     decoding.write_text(decoding.read_text() + "# an edit\n")
     assert stages_to_run(repo)[0] == "transcribe@base"
     assert "train" not in stages_to_run(repo)

@@ -33,6 +33,10 @@ WITHOUT_WEIGHTS = {
             "outs": ["data/audit/${key}.csv"],
         },
     },
+    "base": {
+        "cmd": "python -c \"from tests.tiny_tokens import *; write_tokens(Path('models/base'))\"",
+        "outs": ["models/base"],
+    },
     "train": {
         "cmd": "mkdir -p models/tuned && "
         "cat data/manifests/train.jsonl params.yaml | sha256sum > models/tuned/weights",
@@ -58,7 +62,7 @@ def data_stages():
     chosen = {name: stages[name] for name in ("fetch", "prepare", "split", "licenses")}
     for stage in chosen.values():
         stage = stage.get("do", stage)
-        stage["deps"] = [path for path in stage["deps"] if path.startswith("data/")]
+        stage["deps"] = [path for path in stage["deps"] if path.startswith(("data/", "models/"))]
     return chosen
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from asr.core.errors import InputError
 from asr.core.files import sha256_of
 from asr.core.params import load_block
-from asr.families.whisper.base.params import ModelParams
+from asr.families.whisper.base import Block as WhisperBlock
 from asr.sources.weights import Folder, Hub, Package, Packages, Weights, bring_weights, join_parts
 
 MODELS = Path(__file__).parents[1] / "conf" / "models.yaml"
@@ -88,7 +88,7 @@ def test_a_package_that_is_not_there_is_one_clear_line(index, scratch):
         bring_weights(missing, scratch)
     # It names another block with the same model.
     name = re.search(r"-S model\.name=(\w+)\)$", str(e.value))[1]
-    block = load_block(MODELS, ("whisper", name), ModelParams)
+    block = load_block(MODELS, ("whisper", name), WhisperBlock)
     assert block.weights.repo == "openai/whisper-base"
 
 

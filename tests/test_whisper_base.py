@@ -6,7 +6,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from asr.core.errors import InputError
-from asr.families.whisper.base.base import bring_base
+from asr.families.whisper.base.base import write_base
 from tests.tiny_whisper import write_ctranslate2, write_transformers
 
 
@@ -29,14 +29,14 @@ FILES = {
 
 
 def test_a_transformers_folder_keeps_its_weights(folder, out):
-    bring_base(folder, out)
+    write_base(folder, out)
     assert {path.name for path in out.iterdir()} == FILES
     assert (out / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
 
 def test_a_ctranslate2_folder_becomes_the_same_files(folder, out, tmp_path):
     write_ctranslate2(folder, tmp_path / "ct2", "float32")
-    bring_base(tmp_path / "ct2", out)
+    write_base(tmp_path / "ct2", out)
     assert {path.name for path in out.iterdir()} == FILES
     assert (out / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
 
@@ -49,7 +49,7 @@ def edit(path: Path, **values: object) -> None:
 def test_another_model_is_refused(folder, out):
     edit(folder / "config.json", model_type="bert")
     with pytest.raises(InputError, match=r"model_type: expected 'whisper', got 'bert'"):
-        bring_base(folder, out)
+        write_base(folder, out)
 
 
 def test_a_missing_parameter_is_refused_by_name(folder, out):
@@ -58,23 +58,23 @@ def test_a_missing_parameter_is_refused_by_name(folder, out):
     del tensors["model.encoder.conv1.bias"]
     save_file(tensors, path, metadata={"format": "pt"})
     with pytest.raises(InputError, match=r"missing_keys \['model\.encoder\.conv1\.bias'\]"):
-        bring_base(folder, out)
+        write_base(folder, out)
 
 
 def test_truncated_weights_are_refused(folder, out):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match="transformers can't load it"):
-        bring_base(folder, out)
+        write_base(folder, out)
 
 
 def test_a_generation_config_without_languages_is_refused(folder, out):
     edit(folder / "generation_config.json", lang_to_id=None)
     with pytest.raises(InputError, match=r"generation_config\.json: .*none of \['lang_to_id'\]"):
-        bring_base(folder, out)
+        write_base(folder, out)
 
 
 def test_a_folder_without_a_model_is_refused(out, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"empty: expected model\.bin or config\.json, got \[\]"):
-        bring_base(tmp_path / "empty", out)
+        write_base(tmp_path / "empty", out)
