@@ -84,8 +84,9 @@ def copy_of_this_repository(folder: Path) -> PipelineRepo:
     here = ("--git-dir", str(folder / ".git"), "--work-tree", str(ROOT))
     listing = ("ls-files", "-z", "--others", "--exclude-standard")
     for name in filter(None, repo.run("git", "-C", str(ROOT), *here, *listing).split("\0")):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, folder / name)
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
     repo.commit("The repository as it is")
     return repo
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from asr.training.augmentation.noise import Noise, coloured_noise, mixed
 from asr.training.augmentation.reverb import in_room, room_response
 from asr.training.params import AugmentParams, TrainParams
 from asr.utterances.waveform import SAMPLE_RATE
+from tests.espeak import speak
 from tests.examples import tone, wav
 from tests.test_training import ROOT
 
@@ -98,6 +100,21 @@ def test_pitch_moves_by_semitones_and_length_stays(semitones):
     assert (heard.shape, heard.dtype) == ((16_000,), np.float32)
     # Half a second of it, 2 Hz a bin.
     assert loudest_hz(heard[4_000:12_000]) == pytest.approx(440 * 2 ** (semitones / 12), abs=3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("semitones", [-3.0, 3.0])
+def test_the_pitch_of_a_voice_moves_by_semitones(semitones):
+    import librosa
+
+    samples, rate = speak("Адзін, два, тры, чатыры, пяць.", "be")
+    voice = soxr.resample(samples.astype(np.float32) / 2**15, rate, SAMPLE_RATE)
+
+    def hertz(waveform):
+        return np.nanmedian(librosa.pyin(waveform, fmin=50, fmax=500, sr=SAMPLE_RATE)[0])
+
+    moved = 12 * np.log2(hertz(shifted(voice, semitones)) / hertz(voice))
+    assert moved == pytest.approx(semitones, abs=0.3)
 
 
 @pytest.mark.parametrize(("t60_s", "direct_db"), [(0.3, 0.0), (0.8, 6.0)])

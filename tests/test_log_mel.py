@@ -21,6 +21,17 @@ def test_short_spectrogram_is_the_start_of_the_30_s_one(num_mels):
     np.testing.assert_allclose(ours, as_usual[..., :128], atol=5e-5, rtol=0)
 
 
+@pytest.mark.slow
+def test_the_mel_filters_are_those_of_librosa():
+    import librosa  # OpenAI made Whisper's with it
+
+    clip = np.random.default_rng(1).normal(0, 0.1, 160 * 100).astype(np.float32)
+    options = {"sr": 16_000, "n_fft": 400, "hop_length": 160, "pad_mode": "reflect"}
+    power = librosa.feature.melspectrogram(y=clip, n_mels=80, **options)[:, :100]
+    expected = (np.log10(power) + 4) / 4  # noise has nothing 80 dB below its peak
+    np.testing.assert_allclose(log_mel([clip], 100, 80)[0], expected, atol=5e-6, rtol=0)
+
+
 def test_a_loud_neighbour_changes_nothing():
     quiet, loud = 0.01 * tone(0.5), tone(0.5, 1000.0)
     alone = log_mel([quiet], 64, 80)

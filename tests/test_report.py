@@ -12,6 +12,7 @@ from asr.audit.table import doubted_utterances, write_audit
 from asr.core.errors import InputError
 from asr.core.files import write_json
 from asr.report.chart import linear_scale
+from asr.report.spectrogram import gray_png, shades, spectrogram_uri
 from asr.report.training_curves import read_curve, training_panels
 from asr.report.word_diff import Confusion, Word, confusions, word_diff
 from asr.report.worst import audio_uri
@@ -124,7 +125,7 @@ def test_nothing_comes_from_outside(page):
 def test_a_transcript_is_text_and_never_markup(page):
     tags = Tags(page)
     assert len(tags.named("script")) == 1  # the page's own
-    assert tags.named("img") == []
+    assert {one["class"] for one in tags.named("img")} == {"spectrogram"}  # the page's own
     assert "<script>alert(1)</script> конь" in tags.text
     assert "alert(2)" not in page  # hypotheses are shown as they were scored
 
@@ -262,3 +263,25 @@ def test_audio_survives_at_full_scale():
     encoded = audio_uri(waveform).partition(",")[2]
     samples, _ = soundfile.read(io.BytesIO(base64.b64decode(encoded)), dtype="int16")
     assert samples.tolist() == [32767, -32768, 0]
+
+
+def test_a_tone_is_a_dark_line_at_its_place_in_the_spectrogram():
+    low, high = (shades(tone(1.0, hz=hz)) for hz in (200.0, 4_000.0))
+    assert low.shape == (80, 100)
+    assert (low.min(), low.max()) == (0, 15)
+    assert low[:, 50].argmin() > 70 > 20 > high[:, 50].argmin()  # row 0 is the highest tone
+
+
+def test_the_spectrogram_of_a_long_clip_is_no_larger():
+    noise = np.random.default_rng(1).normal(0, 0.1, 30 * SAMPLE_RATE).astype(np.float32)
+    assert shades(noise).shape[1] == 375
+    assert len(spectrogram_uri(noise)) < 25_000
+    assert len(spectrogram_uri(tone(1.4))) < 6_000
+
+
+def test_a_picture_has_its_pixels():
+    from PIL import Image
+
+    pixels = np.array([[0, 15, 7], [1, 2, 3]], np.uint8)
+    image = Image.open(io.BytesIO(gray_png(pixels)))
+    assert (image.size, np.asarray(image).tolist()) == ((3, 2), (pixels * 17).tolist())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import soundfile
 
+from asr.report.spectrogram import spectrogram_uri
 from asr.report.word_diff import Word, word_diff
 from asr.scoring.score import Scored
 from asr.utterances.shards import read_waveforms
@@ -30,6 +31,7 @@ class Example:
     utterance: Utterance
     reference: str
     audio: str
+    spectrogram: str
     base: ModelResult
     tuned: ModelResult
 
@@ -57,6 +59,7 @@ def worst_examples(
             utterance=after.utterance,
             reference=after.reference,
             audio=audio_uri(waveform),
+            spectrogram=spectrogram_uri(waveform),
             base=_heard(before),
             tuned=_heard(after),
         )
