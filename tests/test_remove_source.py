@@ -206,6 +206,7 @@ def test_where_data_cannot_be_made_anew_nothing_is_lost_unless_asked_for(repo):
     assert "failed to reproduce 'fetch@zz'" in said
     assert before and holding(cache, speaker) == before
 
+    # What is theirs is known from the cache alone: DVC has removed data/raw before it ran fetch.
     remove_source(repo, "--speaker", f"s{speaker}", "--no-repro")
     # Manifests that had to go for another speaker are remembered, if not whom they named.
     models = newest_proof(repo)["models"]
@@ -214,6 +215,10 @@ def test_where_data_cannot_be_made_anew_nothing_is_lost_unless_asked_for(repo):
 
 
 def test_what_nobody_said_is_refused_and_nothing_written(repo):
+    raw = repo.folder / "data/raw/zz"
+    raw.mkdir(parents=True, exist_ok=True)  # without its tar, as --no-repro leaves it
+    (raw / "source.json").write_text("{}")
+    (raw / "files.tar").unlink(missing_ok=True)
     before = (repo.folder / "params.yaml").read_text()
     said = remove_source(repo, "--source", "nobody/*", succeeds=False)
     assert "remove_source: corpora.zz: expected recordings of speakers=[] sources=['nob" in said

@@ -50,7 +50,7 @@ class Withdrawal:
                 traces.ids |= set(earlier["sha256_of_ids"])
                 traces.sounds |= set(earlier["sha256_of_sounds"])
         raw = Path("data/raw", corpus)
-        if raw.is_dir():
+        if (raw / FILES).is_file():
             traces.learn_raw(raw, line)
         locks = all_locks()
         for oid in {hashes(lock, f"fetch@{corpus}", "outs").get(str(raw), "") for _, lock in locks}:
