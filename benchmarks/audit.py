@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from asr.audit.answer_cache import NOTHING
 from asr.audit.corpus import audit_utterances
 from asr.audit.params import AuditParams
 from asr.audit.table import AuditRow, write_audit
 from asr.core.params import load_params
+from asr.core.result_cache import NO_CACHE
 from asr.devices.params import MachineParams
 from asr.families.whisper.judge import judge_scope, open_judge
 from asr.utterances.shards import read_utterances, read_waveforms
@@ -68,9 +68,8 @@ def main(arguments: argparse.Namespace) -> None:
     judge = open_judge(arguments.model, params, threads)
     scope = judge_scope(arguments.model, params)
     with timed() as lap:
-        rows = audit_utterances(
-            judge, scope, planted.waveforms, planted.utterances, params, arguments.seed, NOTHING
-        )
+        clips = planted.waveforms, planted.utterances
+        rows = audit_utterances(judge, scope, *clips, params, arguments.seed, NO_CACHE, "")
     if arguments.rows:
         write_audit(arguments.rows, rows)
     result = {

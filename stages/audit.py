@@ -4,7 +4,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from asr.audit.answer_cache import remembered
 from asr.audit.corpus import audit_utterances
 from asr.audit.faults import Fault, stop_if_bad, summary
 from asr.audit.listening import default_folder, judge_version, open_on_worker
@@ -13,6 +12,7 @@ from asr.audit.table import worst_first, write_audit
 from asr.core.cli import run
 from asr.core.files import write_json
 from asr.core.params import load_params, load_seed
+from asr.core.result_cache import result_cache
 from asr.devices.params import MachineParams
 from asr.families.protocols import Judge, family_module
 from asr.utterances.shards import Waveforms, read_utterances
@@ -45,8 +45,10 @@ def audit(corpus: str, judge: Path, prepared: Path, out: Path, metrics: Path) ->
         else:
             model = family.open_judge(judge, params, num_threads)
         version = judge_version(params.judge.family, judge, params.precision)
-        before = stack.enter_context(remembered(default_folder(corpus), version))
-        rows = audit_utterances(model, scope, waveforms, utterances, params, load_seed(), before)
+        cache = stack.enter_context(result_cache(default_folder(corpus)))
+        rows = audit_utterances(
+            model, scope, waveforms, utterances, params, load_seed(), cache, version
+        )
     write_audit(out, rows)
     judged = [row for row in rows if row.fit is not None or row.heard_language]
     faults = [Fault(row.fault) if row.fault else None for row in judged]

@@ -9,7 +9,7 @@ from asr.corpora.raw_folder import read_provenance
 from asr.corpora.withdrawn import read_recordings
 from asr.preparation.corpus import Corpus, Outs, prepare_corpus
 from asr.preparation.params import PrepareParams
-from asr.preparation.reuse import default_folder, last_run
+from asr.preparation.reuse import default_folder, preparation_cache
 from asr.workers.workers import chosen_workers
 
 
@@ -31,8 +31,8 @@ def prepare(
     described = Corpus(corpus, line.language, read_provenance(raw))
     params = load_params("prepare", PrepareParams)
     outs = Outs(out, rejects, inventory, validation)
-    with last_run(default_folder(corpus), params) as last:
-        prepare_corpus(described, recordings, params, outs, chosen_workers(), last)
+    with preparation_cache(default_folder(corpus), params) as cache:
+        prepare_corpus(described, recordings, params, outs, chosen_workers(), cache)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from asr.corpora.raw_folder import RawFiles, write_files, write_provenance
 from asr.corpora.recording import Recording
 from asr.families.whisper.base import Block, bring_base
 from asr.preparation.params import PrepareParams
-from asr.preparation.screening import judge
+from asr.preparation.screening import screen
 from asr.sources.corpus_source import bring, load_source, provenance
 from asr.sources.weights import bring_weights
 from asr.utterances.waveform import Waveform
@@ -47,7 +47,7 @@ def starter_clips(folder: Path, language: str, number: int) -> list[tuple[Record
 
     def clips() -> Iterator[tuple[Recording, Waveform]]:
         for one in starter_recordings(folder, language):
-            if all(hasattr(outcome, "samples") for outcome in judge(one, params)):
+            if all(hasattr(outcome, "samples") for outcome in screen(one, params)):
                 yield one, decode(bytes(one.audio), params.max_duration_s).waveform
 
     return list(islice(clips(), number))

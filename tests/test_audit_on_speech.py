@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from asr.audit.answer_cache import NOTHING
 from asr.audit.corpus import audit_utterances
 from asr.audit.params import AuditParams
 from asr.core.params import load_params
+from asr.core.result_cache import NO_CACHE
 from asr.families.whisper.judge import judge_scope, open_judge
 from benchmarks.planting import plant
 from tests.examples import utterance
@@ -31,7 +31,9 @@ def test_planted_faults_are_found(starter):
     bulgarian = {one.name: one.text for one in starter_recordings(starter, "bg")}
     waveforms = [waveform for _, waveform in chosen]
     planted = plant(utterances, waveforms, bulgarian, share=0.05, seed=1)
-    rows = audit_utterances(judge, scope, planted.waveforms, planted.utterances, PARAMS, 1, NOTHING)
+    rows = audit_utterances(
+        judge, scope, planted.waveforms, planted.utterances, PARAMS, 1, NO_CACHE, ""
+    )
     flagged = {i for i, row in enumerate(rows) if row.fault}
     found, missed = flagged & planted.kinds.keys(), planted.kinds.keys() - flagged
     assert len(found) >= 0.85 * len(planted.kinds), [planted.kinds[i] for i in missed]

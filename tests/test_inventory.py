@@ -10,7 +10,7 @@ import pytest
 from asr.corpora.recording import Recording, Segment
 from asr.preparation.corpus import Outs, prepare_corpus
 from asr.preparation.inventory import COLUMNS
-from asr.preparation.reuse import last_run
+from asr.preparation.reuse import preparation_cache
 from asr.workers.workers import Workers
 from tests import bad_audio
 from tests.examples import tone, wav
@@ -38,7 +38,7 @@ def written(tmp_path_factory):
     """Inventory's rows by name, and the report."""
     folder = tmp_path_factory.mktemp("written")
     outs = Outs(*(folder / name for name in ("shards", "rejects.csv", "all.csv", "sum.json")))
-    with last_run(folder / "last", PARAMS) as last:
+    with preparation_cache(folder / "last", PARAMS) as last:
         prepare_corpus(CORPUS, RECORDINGS, PARAMS, outs, Workers("serial"), last)
     with outs.inventory.open(encoding="utf-8", newline="") as file:
         rows = {row["id"].removeprefix("xx/"): row for row in csv.DictReader(file)}
@@ -115,7 +115,7 @@ def test_a_second_run_that_decodes_nothing_writes_the_same(tmp_path):
     for turn in ("first", "second"):
         names = ("shards", "rejects.csv", "all.csv", "sum.json")
         outs = Outs(*(tmp_path / turn / name for name in names))
-        with last_run(tmp_path / "last", PARAMS) as last:
+        with preparation_cache(tmp_path / "last", PARAMS) as last:
             heard = [one for one in RECORDINGS if last.outcomes(one) is None]
             assert len(heard) == (len(RECORDINGS) if turn == "first" else 0)
             prepare_corpus(CORPUS, RECORDINGS, PARAMS, outs, Workers("serial"), last)

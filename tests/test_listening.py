@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from asr.audit.answer_cache import NOTHING, remembered
 from asr.audit.corpus import audit_utterances, end_drop_db
 from asr.audit.listening import other_clips
 from asr.audit.text_language import language_gap
+from asr.core.result_cache import FILE, NO_CACHE, result_cache
 from asr.families.whisper.judge import judge_scope, open_judge
 from tests.examples import tone, utterance
 from tests.test_faults import PARAMS as DEFAULTS
@@ -67,7 +67,7 @@ def test_who_comes_in_changes_few_choices_of_the_others():
 
 @pytest.fixture
 def audit(judge, scope, tmp_path, monkeypatch):
-    """Audit with what lies in ``tmp_path/before``: the rows, and how many clips were heard."""
+    """Audit with what lies in ``tmp_path/cache``: the rows, and how many clips were heard."""
     hear = judge.hear
 
     def run(utterances=UTTERANCES, waveforms=WAVEFORMS, version="tiny", stop_after=None):
@@ -79,9 +79,9 @@ def audit(judge, scope, tmp_path, monkeypatch):
             num_heard.append(len(clips))
             return hear(clips, *asked)
 
-        with monkeypatch.context() as patched, remembered(tmp_path / "before", version) as before:
+        with monkeypatch.context() as patched, result_cache(tmp_path / "cache") as cache:
             patched.setattr(judge, "hear", counted)
-            rows = audit_utterances(judge, scope, waveforms, utterances, PARAMS, 1, before)
+            rows = audit_utterances(judge, scope, waveforms, utterances, PARAMS, 1, cache, version)
         return rows, sum(num_heard)
 
     return run
@@ -100,7 +100,7 @@ def test_what_comes_in_is_heard_and_little_else(audit, judge, scope):
     sounds = [tone(one.duration_s, hz=200.0 + n) for n, one in enumerate(many)]
     audit(many[:-1], sounds[:-1])
     rows, num_heard = audit(many, sounds)
-    assert rows == audit_utterances(judge, scope, sounds, many, PARAMS, 1, NOTHING)
+    assert rows == audit_utterances(judge, scope, sounds, many, PARAMS, 1, NO_CACHE, "")
     assert num_heard <= 16  # of 84
     assert audit(many, sounds) == (rows, 0)
 
@@ -113,28 +113,24 @@ def test_a_stopped_audit_goes_on_where_it_was(audit):
     assert audit() == (rows, 0)
 
 
-def test_a_changed_answer_is_not_believed(audit, tmp_path, capsys):
+def test_a_changed_result_is_computed_again(audit, tmp_path):
     rows, _ = audit()
-    file = tmp_path / "before" / "answers.sqlite"
-    with sqlite3.connect(file) as answers:
-        answers.execute("UPDATE answers SET answer = replace(answer, 'language', 'Language') "
+    with sqlite3.connect(tmp_path / "cache" / FILE) as results:
+        results.execute("UPDATE results SET result = replace(result, 'language', 'Language') "
                         "WHERE rowid = 2")  # fmt: skip
     assert audit() == (rows, 3)  # the second batch
-    file.write_bytes(file.read_bytes()[:5000])
-    assert audit() == (rows, 5)
-    assert "damaged" in capsys.readouterr().err
 
 
-def test_beside_another_audit_of_the_corpus_nothing_is_known(audit, tmp_path):
+def test_an_audit_beside_another_has_no_cache(audit, tmp_path):
     rows, _ = audit()
-    with remembered(tmp_path / "before", "tiny"):
+    with result_cache(tmp_path / "cache"):
         assert audit() == (rows, 5)
 
 
 def test_a_transcript_beyond_the_decoder_stops_nothing(judge, scope):
     long = utterance("long", text="слова " * 400, duration_s=0.3)
     utterances = [long, *UTTERANCES[1:3]]
-    rows = audit_utterances(judge, scope, WAVEFORMS[:3], utterances, PARAMS, 1, NOTHING)
+    rows = audit_utterances(judge, scope, WAVEFORMS[:3], utterances, PARAMS, 1, NO_CACHE, "")
     assert [row.id for row in rows] == [one.id for one in utterances]
     assert all(row.fit is not None for row in rows)
 
@@ -144,8 +140,8 @@ def test_a_language_without_a_token_and_a_clip_beyond_the_window_are_not_judged(
     long = utterance("long", duration_s=31.0)
     utterances = [UTTERANCES[0], inuktitut, *UTTERANCES[1:3], long]
     clips = [WAVEFORMS[0], tone(0.3), *WAVEFORMS[1:3], tone(31.0)]
-    rows = audit_utterances(judge, scope, clips, utterances, PARAMS, 1, NOTHING)
-    alone = audit_utterances(judge, scope, WAVEFORMS[:3], UTTERANCES[:3], PARAMS, 1, NOTHING)
+    rows = audit_utterances(judge, scope, clips, utterances, PARAMS, 1, NO_CACHE, "")
+    alone = audit_utterances(judge, scope, WAVEFORMS[:3], UTTERANCES[:3], PARAMS, 1, NO_CACHE, "")
     assert [rows[0], *rows[2:4]] == alone
     for row in (rows[1], rows[4]):
         assert (row.keep, row.fault, row.fit, row.hypothesis) == ("yes", "", None, "")

@@ -8,7 +8,7 @@ import numpy as np
 from asr.alignment.long_recordings import timed_segments
 from asr.corpora.recording import Recording, Segment
 from asr.corpora.timed_text import read_timed_json
-from asr.preparation.screening import judge
+from asr.preparation.screening import screen
 from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone, wav
 from tests.test_preparation import PARAMS
@@ -47,7 +47,7 @@ def test_what_is_written_is_cut_by_prepare_and_the_unsure_rejected():
     segments = timed_segments(SPEECH, TRANSCRIPT, listen, 1.9, PARAMS.silence)
     assert [one.text for one in segments] == list(WORDS)
     segments = (replace(segments[0], confidence=0.2), *segments[1:])
-    outcomes = judge(
+    outcomes = screen(
         Recording("talk", TRANSCRIPT, wav(SPEECH), "talk.wav", segments=segments), PARAMS
     )
     assert outcomes[0].reason == "alignment_failed"

@@ -11,7 +11,7 @@ from asr.corpora.recording import Recording, Segment
 from asr.preparation.corpus import Corpus, Outs, prepare_corpus
 from asr.preparation.params import PrepareParams, Repairs
 from asr.preparation.rejects import count_rejects
-from asr.preparation.reuse import last_run
+from asr.preparation.reuse import preparation_cache
 from asr.utterances.shards import read_utterances
 from asr.workers.workers import Workers
 from tests import bad_audio
@@ -56,7 +56,7 @@ def prepare(tmp_path):
     def run(recordings, **params):
         out, rejects = tmp_path / "prepared" / "xx", tmp_path / "rejects" / "xx.csv"
         changed = PARAMS.model_copy(update=params)
-        with last_run(tmp_path / "last", changed) as last:
+        with preparation_cache(tmp_path / "last", changed) as last:
             outs = Outs(out, rejects, tmp_path / "inventory.csv", tmp_path / "validation.json")
             prepare_corpus(CORPUS, recordings, changed, outs, Workers("serial"), last)
         rows = list(csv.DictReader(rejects.open(encoding="utf-8")))
@@ -212,7 +212,7 @@ def test_a_quick_look_takes_n_in_spite_of_rejects(prepare):
 
 
 def test_recordings_are_read_one_at_a_time(prepare):
-    """Not all audio is in memory: by the time the last is asked for, the first was judged."""
+    """Not all audio is in memory: by the time the last is asked for, the first was screened."""
     alive = []
 
     def stream():
@@ -232,7 +232,7 @@ def test_a_full_disk_is_one_message_and_leaves_nothing(small_disk, tmp_path):
     with pytest.raises(InputError, match=r"disk/xx: can't be written: .*No space left on device"):
         beside = (tmp_path / name for name in ("xx.csv", "inventory.csv", "validation.json"))
         outs, workers = Outs(small_disk / "xx", *beside), Workers("serial")
-        with last_run(tmp_path / "last", PARAMS) as last:
+        with preparation_cache(tmp_path / "last", PARAMS) as last:
             prepare_corpus(CORPUS, recordings, PARAMS, outs, workers, last)
     assert list(small_disk.iterdir()) == []
 
@@ -261,7 +261,9 @@ def test_bad_audio_is_rejected_with_its_reason_and_nothing_else_is_touched(
     assert {name: reason for name, (reason, _) in rejects.items() if reason not in BAD[make]} == {}
     assert rejects.keys() == bad.keys() and all(detail for _, detail in rejects.values())
     written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    written = {name for name in written if not name.startswith("last/")}  # that is last_run's
+    written = {
+        name for name in written if not name.startswith("last/")
+    }  # that is preparation_cache's
     assert written == {
         "prepared/xx/00000.parquet",
         "rejects/xx.csv",

@@ -12,7 +12,7 @@ PREPARE = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from asr.preparation.reuse import last_run
+from asr.preparation.reuse import preparation_cache
 from asr.workers.workers import Workers
 from asr.preparation.corpus import Outs, prepare_corpus
 from asr.corpora.recording import Recording
@@ -33,7 +33,7 @@ def recordings():
 
 params = PARAMS.model_copy(update={"shard_mb": 64})
 for _ in range(2):  # the second time from what the first one kept
-    with last_run(folder / "last", params) as last:
+    with preparation_cache(folder / "last", params) as last:
         names = ("xx", "rejects.csv", "inventory.csv", "validation.json")
         outs = Outs(*(folder / name for name in names))
         prepare_corpus(CORPUS, recordings(), params, outs, Workers("serial"), last)

@@ -1,6 +1,5 @@
 # python -m pytest tests/test_raw_folder.py
 import pickle
-import tarfile
 
 import pytest
 
@@ -61,18 +60,6 @@ def test_a_damaged_table_of_contents_is_refused(raw):
         InputError, match=r"files\.tar: expected contents of \d+ bytes with SHA-256"
     ):
         RawFiles(raw)
-
-
-def test_an_older_tar_has_no_table_and_is_read(raw):
-    with (
-        tarfile.open(raw / FILES) as newer,
-        tarfile.open(raw / "older.tar", "w", format=tarfile.PAX_FORMAT) as older,
-    ):
-        for member in newer.getmembers()[:-1]:
-            older.addfile(member, newer.extractfile(member))
-    (raw / "older.tar").replace(raw / FILES)
-    files = RawFiles(raw)
-    assert files.stored("b/ž.ogg") == files["b/ž.ogg"] == b"sound" and len(files) == 3
 
 
 def test_the_name_of_the_table_is_taken(tmp_path):

@@ -7,10 +7,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from asr.audit.answer_cache import NOTHING
 from asr.audit.listening import hear_corpus
 from asr.audit.listening import open_on_worker as open_judge_on_worker
 from asr.core.errors import InputError
+from asr.core.result_cache import NO_CACHE
 from asr.decoding.transcribe import ComputedSeconds, transcribe_all
 from asr.decoding.transcribe import open_on_worker as open_engine_on_worker
 from asr.devices.params import MachineParams
@@ -18,16 +18,16 @@ from asr.families.whisper.decoding import open_engine
 from asr.families.whisper.judge import judge_scope, open_judge
 from asr.families.whisper.window import context_s
 from asr.preparation.corpus import Outs, prepare_corpus
-from asr.preparation.reuse import last_run
+from asr.preparation.reuse import preparation_cache
 from asr.workers.ray_cluster import ray_cluster
 from asr.workers.ray_models import ray_models
 from asr.workers.workers import Workers
 from tests.examples import utterance
-from tests.test_last_run import RECORDINGS
 from tests.test_listening import PARAMS as AUDIT
 from tests.test_listening import UTTERANCES, WAVEFORMS
 from tests.test_parallel import halve, mapped
 from tests.test_preparation import CORPUS, PARAMS
+from tests.test_reuse import RECORDINGS
 from tests.test_transcribe import own, params
 from tests.tiny_whisper import write_transformers
 
@@ -57,7 +57,7 @@ def test_prepared_bytes_are_those_of_one_process(tmp_path):
     written = []
     for workers in (Workers("serial"), RAY, Workers("processes", 3)):
         folder = tmp_path / workers.kind
-        with last_run(folder / "last", PARAMS) as last:
+        with preparation_cache(folder / "last", PARAMS) as last:
             names = ("out", "rejects.csv", "inventory.csv", "validation.json")
             outs = Outs(*(folder / name for name in names))
             prepare_corpus(CORPUS, RECORDINGS, PARAMS, outs, workers, last)
@@ -88,11 +88,11 @@ def test_verdicts_are_those_of_one_machine(tmp_path):
     audit = AUDIT.model_copy(update={"precision": "float32"})
     scope = judge_scope(tmp_path / "tiny", audit)
     here = open_judge(tmp_path / "tiny", audit, 1)
-    expected = hear_corpus(here, scope, WAVEFORMS, UTTERANCES, audit, 1, NOTHING)
+    expected = hear_corpus(here, scope, WAVEFORMS, UTTERANCES, audit, 1, NO_CACHE, "")
     open_one = partial(open_judge_on_worker, audit)
     with ray_models(open_one, tmp_path / "tiny", 2, may_use_gpus=False) as judge:
         assert judge.num_workers == 2
-        assert hear_corpus(judge, scope, WAVEFORMS, UTTERANCES, audit, 1, NOTHING) == expected
+        assert hear_corpus(judge, scope, WAVEFORMS, UTTERANCES, audit, 1, NO_CACHE, "") == expected
 
 
 def test_a_model_that_cannot_be_opened_is_told(tmp_path):

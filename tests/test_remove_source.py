@@ -11,9 +11,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from asr.audit.answer_cache import remembered
 from asr.core.files import read_json
 from asr.core.params import read_yaml
+from asr.core.result_cache import result_cache
 from asr.utterances.utterance import read_manifest
 from tests.corpus_examples import jsonl
 from tests.examples import tone, wav
@@ -134,12 +134,12 @@ def holding(folder, speaker):
 def test_a_speaker_is_gone_and_stays_gone(repo):
     speaker = learned_speaker(repo)
     remote = Path(repo.run("dvc", "remote", "list").split()[1])
-    with remembered(repo.folder / ".dvc/tmp/audit/zz", "judge") as answers:
-        answers.keep("what the audit asked", {"hypotheses": WORDS})
+    with result_cache(repo.folder / ".dvc/tmp/audit/zz") as results:
+        results.put("a batch of the audit", {"hypotheses": WORDS})
     (killed_pull := repo.folder / ".dvc/cache/files/md5/ab/half.tmp").parent.mkdir(exist_ok=True)
     killed_pull.write_bytes((repo.folder / "data/raw/zz/files.tar").read_bytes()[:-9999])
     before = holding(repo.folder, speaker)
-    audited = ".dvc/tmp/audit/zz/answers.sqlite"
+    audited = ".dvc/tmp/audit/zz/results.sqlite"
     assert {"hypotheses.jsonl", "data/raw/zz/files.tar", audited} <= set(before)
     assert len(before) > 10
     assert holding(remote, speaker)

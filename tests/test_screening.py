@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from asr.corpora.recording import Recording, Segment
-from asr.preparation.screening import Failed, judge
+from asr.preparation.screening import Failed, screen
 from asr.utterances.waveform import SAMPLE_RATE, from_int16
 from tests import bad_audio
 from tests.examples import tone, wav
@@ -24,7 +24,7 @@ def hz(samples: bytes) -> int:
 
 def test_each_timed_segment_is_an_utterance():
     segments = [Segment(0.0, 1.0, "Адзін."), Segment(1.0, 3.0, ""), Segment(4.0, None, "Пяць.")]
-    first, last = judge(recording(wav(SECONDS), None, segments), PARAMS)
+    first, last = screen(recording(wav(SECONDS), None, segments), PARAMS)
     assert (first.name, first.text, first.duration_s) == ("talk#0", "Адзін.", 1.0)
     assert (last.name, last.text, last.duration_s) == ("talk#2", "Пяць.", 1.0)
     assert (hz(first.samples), hz(last.samples)) == (100, 500)
@@ -52,27 +52,27 @@ def test_each_timed_segment_is_an_utterance():
 )
 def test_a_segment_that_cannot_be_has_its_reason(segment, reason, detail):
     good = Segment(3.0, 4.0, "Добра.")
-    bad, kept = judge(recording(wav(SECONDS), None, [segment, good]), PARAMS)
+    bad, kept = screen(recording(wav(SECONDS), None, [segment, good]), PARAMS)
     assert (bad.name, bad.reason) == ("talk#0", reason)
     assert bad.detail.startswith(detail)
     assert hz(kept.samples) == 400
 
 
 def test_a_last_line_may_outlast_its_recording_by_a_rounding():
-    (kept,) = judge(recording(wav(SECONDS), None, [Segment(4.0, 5.4, "Пяць.")]), PARAMS)
+    (kept,) = screen(recording(wav(SECONDS), None, [Segment(4.0, 5.4, "Пяць.")]), PARAMS)
     assert kept.duration_s == 1.0
 
 
 def test_a_long_recording_without_times_is_not_cut_off():
-    (failed,) = judge(recording(wav(SECONDS)), PARAMS)
+    (failed,) = screen(recording(wav(SECONDS)), PARAMS)
     assert failed.reason == "too_long_without_timestamps"
     assert failed.detail == "5.0 s, of which the model hears 2 s"
-    (failed,) = judge(recording(wav(tone(10.1)), None, [Segment(0, 1, "А.")]), PARAMS)
+    (failed,) = screen(recording(wav(tone(10.1)), None, [Segment(0, 1, "А.")]), PARAMS)
     assert (failed.reason, failed.detail) == ("too_long", "more than 10 s")
 
 
 def test_segments_that_say_nothing_are_no_transcript():
-    (failed,) = judge(
+    (failed,) = screen(
         recording(wav(SECONDS), "Тэкст.", [Segment(0, 1, ""), Segment(1, 2, "♪")]), PARAMS
     )
     assert isinstance(failed, Failed) and failed.reason == "no_transcript"
@@ -82,18 +82,18 @@ def test_segments_that_say_nothing_are_no_transcript():
 def test_what_was_trimmed_is_in_the_attributes():
     silence = np.zeros(SAMPLE_RATE // 2, np.float32)
     audio = wav(np.concatenate([silence, tone(0.5), silence]))
-    (whole,) = judge(recording(audio), PARAMS)
+    (whole,) = screen(recording(audio), PARAMS)
     assert (whole.duration_s, whole.attributes) == (1.5, {})
     trim = PARAMS.silence.model_copy(update={"trim": True})
-    (trimmed,) = judge(recording(audio), PARAMS.model_copy(update={"silence": trim}))
+    (trimmed,) = screen(recording(audio), PARAMS.model_copy(update={"silence": trim}))
     assert trimmed.duration_s == pytest.approx(0.7, abs=0.011)  # the tone and 0.1 s on each side
     assert trimmed.attributes == {"trimmed_start_s": "0.400", "trimmed_end_s": "0.400"}
     assert trimmed.facts["duration_s"] == 1.5
 
 
 def test_an_offset_is_removed_and_noted():
-    (clean,) = judge(recording(wav(tone(0.5))), PARAMS)
-    (moved,) = judge(recording(wav(tone(0.5) + np.float32(0.25))), PARAMS)
+    (clean,) = screen(recording(wav(tone(0.5))), PARAMS)
+    (moved,) = screen(recording(wav(tone(0.5) + np.float32(0.25))), PARAMS)
     assert clean.attributes == {} and moved.attributes == {"dc_offset": "0.2500"}
     samples = [np.frombuffer(one.samples, "<i2").astype(int) for one in (clean, moved)]
     assert np.abs(samples[0] - samples[1]).max() <= 1
@@ -102,7 +102,7 @@ def test_an_offset_is_removed_and_noted():
 def test_facts_are_of_the_file():
     stereo = np.stack([tone(1.0, rate=44_100)] * 2, axis=1)
     stereo[22_050:] = 0
-    (one,) = judge(recording(bad_audio.encode(stereo, 44_100, "FLAC")), PARAMS)
+    (one,) = screen(recording(bad_audio.encode(stereo, 44_100, "FLAC")), PARAMS)
     silence_share = one.facts.pop("silence_share")
     assert silence_share == pytest.approx(0.5, abs=0.02)
     assert one.facts == {

@@ -12,7 +12,7 @@ from asr.core.params import load_params
 from asr.corpora.formats import corpus_format
 from asr.corpora.raw_folder import Provenance, RawFiles, write_files, write_provenance
 from asr.preparation.params import PrepareParams
-from asr.preparation.screening import judge
+from asr.preparation.screening import screen
 from asr.utterances.waveform import SAMPLE_RATE
 from commands.segment import segment
 from tests.examples import wav
@@ -59,7 +59,7 @@ def test_a_long_recording_is_dealt_its_words(starter, clips, tmp_path, monkeypat
     raw = write_raw(Path("raw"), files | {"talk.json": timed})
     (recording,) = corpus_format("paired").read(raw, "be", {})
     assert " ".join(one.text for one in recording.segments) == " ".join(transcript.split())
-    outcomes = judge(recording, load_params("prepare", PrepareParams))
+    outcomes = screen(recording, load_params("prepare", PrepareParams))
     passed = [one for one in outcomes if hasattr(one, "samples")]
     assert len(passed) >= len(outcomes) / 2
     for one in passed:

@@ -12,7 +12,7 @@ from asr.corpora.withdrawn import drop_withdrawn, hash_of_id, is_withdrawn, read
 from asr.preparation.corpus import Corpus as Described
 from asr.preparation.corpus import Outs, prepare_corpus
 from asr.preparation.rejects import count_rejects
-from asr.preparation.reuse import last_run
+from asr.preparation.reuse import preparation_cache
 from asr.utterances.shards import read_utterances
 from asr.workers.workers import Workers
 from tests.corpus_examples import ONE, TWO, corpora, jsonl
@@ -83,7 +83,7 @@ def test_patterns_are_of_the_file_the_whole_source_or_the_address(pattern, expec
 def test_prepare_lists_the_withdrawn_by_a_hash_alone(tmp_path):
     line = fetched(tmp_path, corpora(FIRST, SECOND)["jsonl"], "jsonl", speakers=["s1"])
     outs = Outs(*(tmp_path / name for name in ("out", "rejects.csv", "all.csv", "sum.json")))
-    with last_run(tmp_path / "last", PARAMS) as last:
+    with preparation_cache(tmp_path / "last", PARAMS) as last:
         described = Described("xx", "hr", PROVENANCE)
         recordings = read_recordings(tmp_path, line)
         prepare_corpus(described, recordings, PARAMS, outs, Workers("serial"), last)

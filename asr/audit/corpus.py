@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from asr.audit.answer_cache import Remembered
 from asr.audit.faults import Measures, Verdict, gains, verdicts
 from asr.audit.listening import Contrast, hear_corpus
 from asr.audit.params import AuditParams
 from asr.audit.table import AuditRow
 from asr.audit.text_language import language_gap
+from asr.core.result_cache import ResultCache
 from asr.families.protocols import Judge, JudgeScope
 from asr.text.error_rate import char_errors
 from asr.text.sentence import sentence_key
@@ -30,7 +30,8 @@ def audit_utterances(
     utterances: Sequence[Utterance],
     params: AuditParams,
     seed: int,
-    before: Remembered,
+    cache: ResultCache,
+    version: str,
 ) -> list[AuditRow]:
     """Listen to each utterance and judge it.
 
@@ -43,7 +44,8 @@ def audit_utterances(
         utterances: the same clips.
         params: section ``audit``.
         seed: of what is drawn.
-        before: what the judge said in runs before.
+        cache: what the judge computed in earlier runs.
+        version: see ``judge_version``.
 
     Returns:
         One row an utterance, in order.
@@ -52,7 +54,8 @@ def audit_utterances(
     if missing := len(utterances) - len(judged):
         tqdm.write(f"audit: {missing} of {len(utterances)} utterances are not judged, and kept")
     clips = [utterances[i] for i in judged]
-    contrasts = hear_corpus(judge, scope, Chosen(waveforms, judged), clips, params, seed, before)
+    chosen = Chosen(waveforms, judged)
+    contrasts = hear_corpus(judge, scope, chosen, clips, params, seed, cache, version)
     measures = [
         _measure(utterances[i], contrast, waveforms[i])
         for i, contrast in zip(judged, contrasts, strict=True)

@@ -19,13 +19,13 @@ from typing import Any
 from rapidfuzz.fuzz import ratio
 from tqdm import tqdm
 
-from asr.audit.answer_cache import Remembered
 from asr.audit.batches import stable_batches
 from asr.audit.params import AuditParams
 from asr.core.closure import code_version
 from asr.core.files import fingerprint
 from asr.core.hashing import drawn
 from asr.core.locks import dvc_tmp
+from asr.core.result_cache import ResultCache
 from asr.families.protocols import Judge, JudgeScope, family_module
 from asr.features.batching import Batch
 from asr.text.sentence import sentence_key
@@ -95,7 +95,8 @@ def hear_corpus(
     utterances: Sequence[Utterance],
     params: AuditParams,
     seed: int,
-    before: Remembered,
+    cache: ResultCache,
+    version: str,
 ) -> list[Contrast]:
     """Let the judge hear every utterance, and every transcript with the audio of others too.
 
@@ -109,7 +110,8 @@ def hear_corpus(
             decoder has room for.
         params: section ``audit``.
         seed: of the choice of others.
-        before: what the judge said in runs before, by batch.
+        cache: results of earlier runs, by batch.
+        version: see ``judge_version``.
 
     Returns:
         One contrast an utterance, in order; the same for any number of workers.
@@ -130,8 +132,8 @@ def hear_corpus(
             [max(LEAST_BUDGET, round(u.duration_s * TOKENS_PER_S)) for u in chosen],
         ]
 
-    def question(batch: Batch) -> list[Any]:
-        return [[utterances[i].sha256 for i in batch.indices], *asked(batch)]
+    def inputs_of(batch: Batch) -> list[Any]:
+        return [version, [utterances[i].sha256 for i in batch.indices], *asked(batch)]
 
     def hear(batch: Batch) -> list[Heard]:
         return judge.hear([waveforms[i] for i in batch.indices], *asked(batch))
@@ -139,23 +141,23 @@ def hear_corpus(
     heard: dict[int, Heard] = {}
     unheard: dict[Batch, Any] = {}  # with what is asked of it
     for batch in _batches(utterances, scope, params):
-        if answer := before.recall(asking := question(batch)):
+        if answer := cache.get(inputs := inputs_of(batch)):
             heard.update(zip(batch.indices, (Heard(**one) for one in answer), strict=True))
         else:
-            unheard[batch] = asking
+            unheard[batch] = inputs
     with (
         tqdm(
             total=len(utterances), initial=len(heard), unit="clip", desc="audit", disable=None
         ) as progress,
         ThreadPoolExecutor(judge.num_workers) as workers,
     ):
-        for (batch, asking), results in zip(
+        for (batch, inputs), results in zip(
             unheard.items(), workers.map(hear, unheard), strict=True
         ):
-            before.keep(asking, [asdict(one) for one in results])
+            cache.put(inputs, [asdict(one) for one in results])
             heard.update(zip(batch.indices, results, strict=True))
             progress.update(len(results))
-    before.forget_others()
+    cache.prune()
     contrasts = []
     for i, clips in enumerate(others):
         rows = [heard[clip].log_probs[texts_of[clip].index(i)] for clip in clips]

@@ -1,8 +1,8 @@
-"""A corpus as its source has it: files by name, untouched, in one tar; provenance beside it.
+"""The raw folder of a corpus: the source's files, unchanged, in one tar, and ``source.json``.
 
 The tar ends with a table of contents that has each file's SHA-256 (``asr/corpora/tar_index.py``).
-Reading a file checks its bytes against that hash. Code that asks for the hash alone trusts it
-unread, as DVC trusts the hash of the whole folder.
+Reading a file checks its bytes against that hash. The cache of `prepare` takes the hash from the
+table without reading the file, as DVC takes the hash of the whole folder from its lock.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ from asr.core.errors import InputError, faults
 from asr.core.files import read_json, write_json
 from asr.core.schema import Schema
 from asr.corpora.recording import Files, Stored
-from asr.corpora.tar_index import NAME, Contents, forget_members, read_contents
+from asr.corpora.tar_index import NAME, Contents, free_members, read_contents
 
 FILES = "files.tar"
 PROVENANCE = "source.json"
 
 
 def stored(files: Files, name: str) -> bytes | Stored:
-    """A recording's bytes, unread if ``files`` can tell their hash."""
+    """A recording's bytes: unread if ``files`` is a ``RawFiles``, which has their hash."""
     return files.stored(name) if isinstance(files, RawFiles) else files[name]
 
 
@@ -80,7 +80,7 @@ def write_files(path: Path, files: Iterable[tuple[str, bytes]]) -> int:
             header = tarfile.TarInfo(name)
             header.size = len(content)
             tar.addfile(header, io.BytesIO(content))
-            forget_members(tar)
+            free_members(tar)
             contents.add(name, tar.offset - _in_blocks(len(content)), content)
         contents.write(tar)
     return len(seen)
@@ -115,14 +115,10 @@ class RawFiles:
         self._path = folder / FILES
         self._file = self._path.open("rb")
         self._reading = threading.Lock()
-        try:
-            places = read_contents(self._file, str(self._path))
-        except tarfile.TarError as error:
-            raise InputError(f"{self._path}: expected a whole tar, got {error}") from error
-        self._places = dict(sorted(places.items()))
-        # A tar that was cut between two files reads as a shorter tar without complaint.
-        if len(places) != (expected := read_provenance(folder).num_files):
-            raise InputError(f"{self._path}: expected {expected} files, got {len(places)}")
+        self._places = dict(sorted(read_contents(self._file, str(self._path)).items()))
+        # The tar of another corpus, or of another run.
+        if (num := len(self._places)) != (expected := read_provenance(folder).num_files):
+            raise InputError(f"{self._path}: expected {expected} files, got {num}")
 
     def __getitem__(self, name: str) -> bytes:
         offset, size, sha256 = self._places[name]
@@ -131,17 +127,17 @@ class RawFiles:
             content = self._file.read(size)
         if len(content) != size:
             raise InputError(f"{self._path}: {name}: expected {size} bytes, got {len(content)}")
-        if sha256 and (got := hashlib.sha256(content).digest()) != sha256:
+        if (got := hashlib.sha256(content).digest()) != sha256:
             raise InputError(
                 f"{self._path}: {name}: expected SHA-256 {sha256.hex()}, got {got.hex()}; "
                 "was it changed since fetch wrote it?"
             )
         return content
 
-    def stored(self, name: str) -> bytes | Stored:
-        """As the mapping, but unread if the table of contents has the file's hash."""
+    def stored(self, name: str) -> Stored:
+        """A file's bytes, unread, with their hash."""
         _, size, sha256 = self._places[name]
-        return Stored(self, name, size, sha256) if sha256 else self[name]
+        return Stored(self, name, size, sha256)
 
     def open(self, name: str) -> BinaryIO:
         """A file to read in parts: a large one need not fit into memory. Close it after use."""

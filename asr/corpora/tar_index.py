@@ -1,8 +1,8 @@
-"""The table of contents that ends a raw folder's tar, as a zip file has one.
+"""The table of contents at the end of a raw folder's tar, as a zip file has one.
 
-It names each file before it: place, size and SHA-256, by which whoever knows a file already need
-not read it. It is the tar's last file, CSV; its own last line has the table's SHA-256 and size, so
-that it is found from the tar's end and never believed if damaged. An older tar has none.
+It is the tar's last file: a CSV with the offset, size and SHA-256 of each file before it. So a
+reader can seek to any file, and a cache can look a file up by its hash without reading it. The last
+line has the SHA-256 and size of the table: the table is found from the tar's end, and checked.
 """
 
 import csv
@@ -20,35 +20,35 @@ _MAX_END = 1 << 14  # bytes: the last line, and the zeros that fill a tar's last
 
 
 class Place(NamedTuple):
-    """Where a file lies in the tar, and what it is.
+    """A file's line in the table.
 
     Attributes:
-        offset: in bytes.
+        offset: of its content in the tar, in bytes.
         size: in bytes.
-        sha256: None where no table says it.
+        sha256: of its content.
     """
 
     offset: int
     size: int
-    sha256: bytes | None
+    sha256: bytes
 
 
 class Contents:
-    """A table to be written, on disk until the tar's end: there may be a million files."""
+    """The table of a tar that is being written; on disk, since there may be a million files."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        """``file`` is an empty temporary one."""
+        """Collect lines in ``file``, an empty temporary file."""
         self._file = file
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
         self._rows = csv.writer(self._text, lineterminator="\n")
 
     def add(self, name: str, offset: int, content: bytes) -> None:
-        """Note a file that was written."""
+        """Add a file that was written."""
         sha256 = hashlib.sha256(content).hexdigest()
         self._rows.writerow((name, offset, len(content), sha256))
 
     def write(self, tar: tarfile.TarFile) -> None:
-        """Add the table to a tar as its last file."""
+        """Write the table to a tar as its last file."""
         self._text.flush()
         size = self._file.tell()
         self._file.seek(0)
@@ -61,21 +61,23 @@ class Contents:
 
 
 def read_contents(file: BinaryIO, name: str) -> dict[str, Place]:
-    """The places of a tar's files by name.
+    """Read the table of a tar.
 
     Args:
         file: the tar.
-        name: its, for messages.
+        name: of the tar, for messages.
+
+    Returns:
+        The places of its files by name.
 
     Raises:
-        InputError: if the table is damaged.
-        tarfile.TarError: if there is none, and the tar is damaged.
+        InputError: if there is no table at the tar's end, or it is damaged.
     """
     end = file.seek(0, io.SEEK_END)
     file.seek(max(0, end - _MAX_END))
     start_of_tail = file.tell()
     if not (found := _LAST_LINE.search(file.read())):
-        return _scanned(file)
+        raise InputError(f"{name}: expected a table of contents at its end: is it cut off?")
     expected, size = found[1].decode(), int(found[2])
     start = start_of_tail + found.start() - size
     file.seek(max(0, start))
@@ -91,17 +93,6 @@ def read_contents(file: BinaryIO, name: str) -> dict[str, Place]:
     }
 
 
-def _scanned(file: BinaryIO) -> dict[str, Place]:
-    """The places of a tar without a table."""
-    places = {}
-    file.seek(0)
-    with tarfile.open(fileobj=file, mode="r:") as tar:
-        while member := tar.next():
-            forget_members(tar)
-            places[member.name] = Place(member.offset_data, member.size, None)
-    return places
-
-
-def forget_members(tar: tarfile.TarFile) -> None:
-    """Tarfile keeps a kilobyte of each file that it read or wrote."""
+def free_members(tar: tarfile.TarFile) -> None:
+    """Free what tarfile holds of each file that it wrote: a kilobyte."""
     tar.members = []  # type: ignore[attr-defined]

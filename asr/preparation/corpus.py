@@ -1,14 +1,14 @@
-"""From a corpus's recordings to utterances worth learning from, and the others with their reasons.
+"""Prepare a corpus: screen each recording, reject repeated ones, write shards.
 
-Each recording is screened by itself (``asr/preparation/screening.py``), on every core. What needs
-to know the others is decided here. A recording that comes twice with one sentence is kept once. One
-that comes with different sentences is rejected each time: at most one is right, nothing says which.
-That is decided last, so that a text much too long for its recording contradicts nothing: Greek
-files the names of letters under the letter and under a sentence on sign language, and keeps the
-letter.
+Workers screen recordings one by one (``asr/preparation/screening.py``). What depends on other
+recordings is decided here. A recording that comes twice with one sentence is used once. A recording
+that comes with different sentences is rejected each time: at most one of them is right, and nothing
+says which. This is decided last, so that a text much too long for its recording contradicts
+nothing: the Greek corpus has recordings of letter names both under the letter and under a sentence
+on sign language, and the letter is to stay.
 
-What passed waits on disk until all of it was heard, since the second of two contradictory
-recordings may come last; in memory are a few hundred bytes an utterance.
+The second of two contradictory recordings may come last. So what passed is spooled to disk until
+the whole corpus is screened; a few hundred bytes an utterance are in memory.
 """
 
 import hashlib
@@ -30,9 +30,9 @@ from asr.corpora.recording import Recording
 from asr.preparation.inventory import Inventory
 from asr.preparation.params import PrepareParams
 from asr.preparation.rejects import Reason, Reject, write_rejects
-from asr.preparation.reuse import LastRun, link_or_copy
-from asr.preparation.screening import Failed, Passed, judge
-from asr.preparation.spool import Heard, Waiting
+from asr.preparation.reuse import PreparationCache, link_or_copy
+from asr.preparation.screening import Failed, Passed, screen
+from asr.preparation.spool import Spool, Spooled
 from asr.utterances.shards import partition, shard_name, write_shard
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE
@@ -53,7 +53,7 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Outs:
-    """Where a corpus goes.
+    """The files that `prepare` writes for a corpus.
 
     Attributes:
         shards: folder.
@@ -74,15 +74,15 @@ def prepare_corpus(
     params: PrepareParams,
     outs: Outs,
     workers: Workers,
-    last: LastRun,
+    cache: PreparationCache,
 ) -> None:
-    """Write all that ``outs`` names.
+    """Screen the recordings and write all ``outs``.
 
-    What is written does not depend on ``workers``, nor on what ``last`` knows.
+    Neither ``workers`` nor the content of ``cache`` changes what is written.
 
     Raises:
-        InputError: if there is no recording, or none passes, or more than
-            ``params.max_rejected_share`` don't; all but the shards is written all the same.
+        InputError: if there is no recording, or none passes, or a larger share than
+            ``params.max_rejected_share`` fails. All but the shards are written first.
     """
     if params.max_utterances:
         recordings = _few(recordings, params.max_utterances)
@@ -92,43 +92,42 @@ def prepare_corpus(
         tempfile.TemporaryFile(dir=folder) as file,
         tempfile.TemporaryFile("w+", dir=folder, encoding="utf-8", newline="") as rows,
     ):
-        waiting, inventory = Waiting(file, last), Inventory(corpus.name, rows)
-        heard, rejects = _hear(corpus, recordings, params, workers, waiting, inventory)
-        kept, repeated = _settle(heard, waiting)
+        spool, inventory = Spool(file, cache), Inventory(corpus.name, rows)
+        passed, rejects = _screened(corpus, recordings, params, workers, cache, spool, inventory)
+        unique, repeated = _without_repeats(passed, spool)
         rejects += repeated
         write_rejects(outs.rejects, rejects)
-        inventory.write(outs.inventory, (clip.id for clip in kept), repeated)
-        inventory.write_validation(outs.validation, map(_duration_s, kept), rejects)
-        _check_losses(corpus.name, len(kept), rejects, params, outs.rejects)
-        _write(kept, waiting, last, beside, params.shard_mb * MIB)
-    if not params.max_utterances:  # a quick look must not make the whole be decoded again
-        written = {clip.recording for clip in kept}
-        last.done(clip.recording for clip in heard if clip.recording not in written)
+        inventory.write(outs.inventory, (clip.id for clip in unique), repeated)
+        inventory.write_validation(outs.validation, map(_duration_s, unique), rejects)
+        _check_losses(corpus.name, len(unique), rejects, params, outs.rejects)
+        _write_shards(unique, spool, cache, beside, params.shard_mb * MIB)
+    if not params.max_utterances:  # or the next run would decode the rest again
+        cache.prune()
 
 
-def _write(
-    kept: list[Heard], waiting: Waiting, last: LastRun, folder: Path, max_bytes: int
+def _write_shards(
+    clips: list[Spooled], spool: Spool, cache: PreparationCache, folder: Path, max_bytes: int
 ) -> None:
-    """Write the shards, or link those that the last run wrote with the same rows."""
-    shards = partition(kept, max_bytes, lambda clip: (clip.id, clip.samples_size))
-    for number, clips in enumerate(shards):
+    """Write each shard, or link the cached one that has the same rows."""
+    shards = partition(clips, max_bytes, lambda clip: (clip.id, clip.samples_size))
+    for number, rows in enumerate(shards):
         path = folder / shard_name(number)
-        name = last.shard_of(waiting.row(clip) for clip in clips)
-        if same := last.shard(name):
+        key = cache.shard_key(map(spool.row, rows))
+        if same := cache.shard(key):
             link_or_copy(same, path)
         else:
-            write_shard(path, ((waiting.utterance(c), waiting.samples(c)) for c in clips))
-        last.keep_shard(name, path, (clip.recording for clip in clips))
+            write_shard(path, ((spool.utterance(row), spool.samples(row)) for row in rows))
+        cache.put_shard(key, path)
 
 
-def _duration_s(clip: Heard) -> float:
+def _duration_s(clip: Spooled) -> float:
     return clip.samples_size / (2 * SAMPLE_RATE)
 
 
 def _few(recordings: Iterable[Recording], max_utterances: int) -> list[Recording]:
-    """Recordings enough for a quick look: spread over the corpus, the same ones each time.
+    """Choose recordings for a quick look: by hash, so spread over the corpus and always the same.
 
-    Twice as many as asked for, since some will be rejected.
+    Twice as many as the utterances asked for, since some will be rejected.
     """
 
     def spread(recording: Recording) -> str:
@@ -137,33 +136,33 @@ def _few(recordings: Iterable[Recording], max_utterances: int) -> list[Recording
     return heapq.nsmallest(2 * max_utterances, recordings, key=spread)
 
 
-def _hear(
+def _screened(
     corpus: Corpus,
     recordings: Iterable[Recording],
     params: PrepareParams,
     workers: Workers,
-    waiting: Waiting,
+    cache: PreparationCache,
+    spool: Spool,
     inventory: Inventory,
-) -> tuple[list[Heard], list[Reject]]:
-    """Decode and judge each recording by itself; what passes goes to the end of ``waiting``."""
-    heard: list[Heard] = []
+) -> tuple[list[Spooled], list[Reject]]:
+    """Screen each recording and append what passes to ``spool``."""
+    passed: list[Spooled] = []
     rejects: list[Reject] = []
-    seen: set[str] = set()
-    last = waiting.last
-    judged = ordered_map(
-        partial(judge, params=params),
+    names: set[str] = set()
+    screened = ordered_map(
+        partial(screen, params=params),
         recordings,
         workers,
         name=lambda recording: recording.file,
         size=lambda recording: len(recording.audio),
-        known=last.outcomes,
+        known=cache.outcomes,
     )
-    # Closed at once where the loop ends early, so that no worker outlives it.
-    with closing(judged):
+    # Closed as soon as the loop ends early, or workers would go on.
+    with closing(screened):
         for recording, outcomes in tqdm(
-            judged, desc=f"prepare {corpus.name}", unit=" recordings", disable=None
+            screened, desc=f"prepare {corpus.name}", unit=" recordings", disable=None
         ):
-            last.keep(recording, outcomes)
+            cache.put(recording, outcomes)
             inventory.add(
                 recording,
                 outcomes,
@@ -171,37 +170,37 @@ def _hear(
                 recording.license or corpus.provenance.license,
             )
             for outcome in outcomes:
-                if outcome.name in seen:
+                if outcome.name in names:
                     raise InputError(f"{recording.file}: name {outcome.name!r} appears twice")
-                seen.add(outcome.name)
+                names.add(outcome.name)
                 if isinstance(outcome, Failed):
                     rejects.append(_reject(corpus, recording, outcome))
                 else:
                     utterance = _utterance(corpus, recording, outcome)
-                    heard.append(waiting.add(utterance, recording.file, outcome.samples))
-            if params.max_utterances and len(heard) >= params.max_utterances:
-                del heard[params.max_utterances :]
+                    passed.append(spool.add(utterance, recording.file, outcome.samples))
+            if params.max_utterances and len(passed) >= params.max_utterances:
+                del passed[params.max_utterances :]
                 break
-    if not seen:
+    if not names:
         raise InputError(f"corpora.{corpus.name}: expected recordings, got none")
-    return heard, rejects
+    return passed, rejects
 
 
-def _utterance(corpus: Corpus, recording: Recording, passed: Passed) -> Utterance:
-    """What was heard, with what the source and the corpus say of it."""
+def _utterance(corpus: Corpus, recording: Recording, outcome: Passed) -> Utterance:
+    """Join what screening found with what the source and the corpus say."""
     return Utterance(
-        id=f"{corpus.name}/{passed.name}",
+        id=f"{corpus.name}/{outcome.name}",
         corpus=corpus.name,
-        text=passed.text,
-        duration_s=passed.duration_s,
+        text=outcome.text,
+        duration_s=outcome.duration_s,
         language=recording.language or corpus.language,
         speaker_id=recording.speaker_id,
-        # Segments of one recording are one voice in one room: no two splits may have them.
+        # Segments of one recording share its voice and room, so they must stay in one split.
         session_id=recording.session_id or (recording.file if recording.segments else None),
         license=recording.license or corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
-        sha256=passed.sha256,
-        attributes=recording.attributes | passed.attributes,
+        sha256=outcome.sha256,
+        attributes=recording.attributes | outcome.attributes,
         shard="",
         row=0,
     )
@@ -218,17 +217,17 @@ def _reject(corpus: Corpus, recording: Recording, failed: Failed) -> Reject:
     )
 
 
-def _settle(heard: list[Heard], waiting: Waiting) -> tuple[list[Heard], list[Reject]]:
-    """Keep one of each recording, or none where its sentences differ; the order stays."""
-    first_of: dict[bytes, Heard] = {}
-    contrary_of: dict[bytes, Heard] = {}  # the first whose sentence is not the first one's
-    for clip in heard:
+def _without_repeats(passed: list[Spooled], spool: Spool) -> tuple[list[Spooled], list[Reject]]:
+    """Use each recording once, or never if its sentences differ; the order stays."""
+    first_of: dict[bytes, Spooled] = {}
+    contrary_of: dict[bytes, Spooled] = {}  # the first that has another sentence
+    for clip in passed:
         first = first_of.setdefault(clip.recording, clip)
         if clip.sentence != first.sentence:
             contrary_of.setdefault(clip.recording, clip)
-    kept: list[Heard] = []
+    unique: list[Spooled] = []
     rejects: list[Reject] = []
-    for clip in heard:
+    for clip in passed:
         first, contrary = first_of[clip.recording], contrary_of.get(clip.recording)
         if contrary:
             reason = Reason.CONTRADICTORY_TRANSCRIPT
@@ -236,30 +235,30 @@ def _settle(heard: list[Heard], waiting: Waiting) -> tuple[list[Heard], list[Rej
         elif clip is not first:
             reason, other = Reason.DUPLICATE, first
         else:
-            kept.append(clip)
+            unique.append(clip)
             continue
-        one = waiting.utterance(clip)
-        detail = f"same recording as {other.id}: {waiting.utterance(other).text}"
-        rejects.append(Reject(one.id, reason, detail, one.duration_s, one.text, waiting.file(clip)))
-    return kept, rejects
+        one = spool.utterance(clip)
+        detail = f"same recording as {other.id}: {spool.utterance(other).text}"
+        rejects.append(Reject(one.id, reason, detail, one.duration_s, one.text, spool.file(clip)))
+    return unique, rejects
 
 
 def _check_losses(
-    name: str, num_kept: int, rejects: list[Reject], params: PrepareParams, rejects_csv: Path
+    name: str, num_passed: int, rejects: list[Reject], params: PrepareParams, rejects_csv: Path
 ) -> None:
-    """Stop for a corpus that is mostly bad: something is wrong with it, or with how it is read.
+    """Stop if too many recordings fail: the corpus is broken, or its format is another.
 
-    Duplicates don't count, since nothing is lost with them, nor does what was withdrawn; and a
-    quick look sees too few for a share to mean anything.
+    Duplicates and withdrawn recordings don't count as lost. A quick look has too few recordings for
+    a share to mean anything.
     """
     counts = Counter(reject.reason for reject in rejects)
     num_lost = len(rejects) - counts[Reason.DUPLICATE] - counts[Reason.WITHDRAWN]
-    share = num_lost / (num_kept + num_lost)
-    if num_kept and (params.max_utterances or share <= params.max_rejected_share):
+    share = num_lost / (num_passed + num_lost)
+    if num_passed and (params.max_utterances or share <= params.max_rejected_share):
         return
     reasons = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
     raise InputError(
-        f"corpora.{name}: {num_lost} of {num_kept + num_lost} recordings are unusable, a share of "
-        f"{share:.3f}, where prepare.max_rejected_share is {params.max_rejected_share} "
+        f"corpora.{name}: {num_lost} of {num_passed + num_lost} recordings are unusable, a share "
+        f"of {share:.3f}, where prepare.max_rejected_share is {params.max_rejected_share} "
         f"({reasons}); see {rejects_csv}"
     )

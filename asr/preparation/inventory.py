@@ -1,8 +1,7 @@
-"""What a corpus holds, file by file in a CSV, and summed up in a validation report.
+"""The inventory of a corpus: a CSV with a line for each recording, and a report that sums it up.
 
-The CSV has a line for each recording, kept or not. The report says how much there is and how good
-it sounds: hours by reason, rates and channels, clipping, silence, durations, and whether texts are
-written in their language's letters.
+The report (``data/validation/<corpus>.json``) counts hours by reject reason, sample rates,
+channels, clipping, silence, durations, and texts that are not in the letters of their language.
 """
 
 import csv
@@ -41,14 +40,14 @@ COLUMNS = (
 )
 _FACTS = COLUMNS[3:9]
 _EDGES_S = (0.3, 1, 2, 5, 10, 20, 30, 60, 120, 300, 900)  # between the histogram's bars
-_CLIPPED_SHARE = 0.001  # of samples: from there on distortion is heard
+_CLIPPED_SHARE = 0.001  # of samples: from there on people hear the distortion
 
 
 class Inventory:
-    """A corpus's recordings as they are heard; on disk, since there may be a million."""
+    """A corpus's recordings as they are screened; on disk, since there may be a million."""
 
     def __init__(self, corpus: str, file: IO[str]) -> None:
-        """Start an empty one.
+        """Start an empty inventory.
 
         Args:
             corpus: its name.
@@ -64,11 +63,11 @@ class Inventory:
     def add(
         self, recording: Recording, outcomes: list[Outcome], language: str, license: str
     ) -> None:
-        """Note a recording and what came of it.
+        """Add a recording and its outcomes.
 
         Args:
             recording: as the source has it.
-            outcomes: of ``judge``.
+            outcomes: of ``screen``.
             language: of the recording.
             license: of the recording.
         """
@@ -91,7 +90,7 @@ class Inventory:
                 recording.speaker_id or "",
                 license,
                 recording.attributes.get("source_url", ""),
-                "\n".join(passed),  # until it is known which of them are kept
+                "\n".join(passed),  # replaced by their number, once repeated ones are rejected
                 " ".join(sorted({outcome.reason for outcome in failed})),
                 "",
             ]

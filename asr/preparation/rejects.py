@@ -1,4 +1,4 @@
-"""Rejects: recordings that can't be learned from, each with its reason, in a CSV to look at."""
+"""Rejects: recordings that can't be learned from, each with its reason, in a CSV."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from asr.core.errors import InputError
 
 
 class Reason(StrEnum):
-    """Why a recording is rejected, in the order in which it is looked at."""
+    """Why a recording is rejected, in the order in which screening checks."""
 
     WITHDRAWN = "withdrawn"  # by its speaker or source: neither audio nor text is kept
     UNREADABLE = "unreadable"  # the source names it, but its file is missing or is no such file

@@ -1,7 +1,7 @@
-"""Repairs of a transcript that was damaged on its way, or says what nobody said.
+"""Repairs of transcripts: a wrong encoding, and annotations such as «[laughs]».
 
-They come before everything else, for training and test alike; what only one of them wants otherwise
-is asr/training/target_text.py's, or a normalizer's.
+They come before everything else and hold for training and test alike. Changes for training alone
+are in ``asr/training/target_text.py``, changes for scoring alone in the normalizers.
 """
 
 from ftfy import fix_encoding
@@ -11,9 +11,13 @@ from asr.text.cleaning import without_annotations
 
 
 def repaired(text: str, repairs: Repairs) -> tuple[str, list[str]]:
-    """The text after the repairs that are asked for, and the names of those that changed it."""
+    """Apply the repairs that the params ask for.
+
+    Returns:
+        The text, and the names of the repairs that changed it.
+    """
     changed = []
-    # «Å¡to» is «što»: UTF-8 that was read as something else. Sound text stays, curly quotes too.
+    # «Å¡to» is «što»: UTF-8 that was decoded as Windows-1252. Text without fault stays as it is.
     for name, wanted, repair in (
         ("encoding", repairs.encoding, fix_encoding),
         ("annotations", repairs.annotations, without_annotations),

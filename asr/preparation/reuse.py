@@ -1,236 +1,183 @@
-"""What the last run of prepare heard in a corpus, so that the next one decodes only what is new.
+"""The cache of `prepare`: a later run decodes only the recordings that are new or changed.
 
-DVC knows a stage's outs as a whole: one clip more and all are made again. Here lie the pieces. In
-``.dvc/tmp/prepare/<corpus>`` there is an index, a SQLite file, with each recording's outcomes under
-a hash of everything that determines them: its bytes, what the source says of it, the params, and
-the code (``asr/core/closure.py``). Beside it lie the shards that were written, as hard links that
-take no room. A shard in which nothing changed is linked back, without being read. It holds one run
-a corpus, the last whole one, so it grows no more than the corpus.
+In ``.dvc/tmp/prepare/<corpus>`` lie the outcomes of each recording (``asr/core/result_cache.py``)
+and, as hard links that take no room, the shards that the last run wrote. An outcome is stored under
+a hash of all that determines it: the recording's bytes, what the source says of it, the params and
+the code (``asr/core/closure.py``). Samples are read from the shards; an outcome whose samples are
+in none of them counts as missing. A shard whose rows are the same is linked, without being read.
 
-Nothing is believed unchecked: the index is named by the SHA-256 of its file, and lists that of each
-shard. As DVC does, it takes a shard for unchanged whose size, inode and time of change are those
-that it had when it was hashed; another is hashed again. What fails the check is decoded again. A
-killed run changes nothing: the index is written beside its place and renamed, after the shards it
-names.
+A shard counts as unchanged if its size, inode and time of change are those that it had when it was
+hashed, as with DVC; otherwise it is hashed again, and not used if the hash differs.
 """
 
 import hashlib
-import json
 import os
 import shutil
-import sqlite3
-import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
+import numpy as np
 
 from asr.core.closure import code_version
 from asr.core.errors import InputError
 from asr.core.files import sha256_of
-from asr.core.locks import LOCK, alone, dvc_tmp
+from asr.core.locks import dvc_tmp
+from asr.core.result_cache import ResultCache, result_cache
 from asr.corpora.recording import Recording, sha256_of_audio
 from asr.preparation.params import PrepareParams
 from asr.preparation.rejects import Reason
-from asr.preparation.screening import Failed, Kept, Outcome, Passed
-from asr.utterances.shards import ShardAudio
+from asr.preparation.screening import Failed, Outcome, Passed, StoredSamples
+from asr.utterances.shards import ShardAudio, read_sha256s
 
-# What a run needs besides outcomes; they don't change what is heard.
-_NOT_HEARD = {"max_rejected_share", "max_utterances", "shard_mb"}
-_SAID = [field.name for field in fields(Recording) if field.name != "audio"]
-_TOLD = {
+# Params of the whole run, which change no outcome.
+_NOT_OF_OUTCOMES = {"max_rejected_share", "max_utterances", "shard_mb"}
+_SOURCE_FIELDS = [field.name for field in fields(Recording) if field.name != "audio"]
+_OUTCOME_FIELDS = {
     kind: [field.name for field in fields(kind) if field.name != "samples"]
     for kind in (Passed, Failed)
 }
-_PARTIAL = ".index.partial"
-# Homeless are samples that passed and lie in no shard, since another sentence contradicts theirs.
-_TABLES = """
-CREATE TABLE recordings (key BLOB, outcomes TEXT);
-CREATE TABLE samples (sha256 BLOB, shard TEXT, row INT);
-CREATE TABLE homeless (sha256 BLOB);
-CREATE TABLE shards (name TEXT, sha256 TEXT, size INT, inode INT, mtime_ns INT);
-"""
-_LOOKUPS = """
-CREATE INDEX recording ON recordings (key);
-CREATE INDEX sample ON samples (sha256);
-"""
 
 
 @contextmanager
-def last_run(folder: Path, params: PrepareParams) -> Iterator["LastRun"]:
-    """What lies in ``folder``, for this process alone.
-
-    Where another has it, nothing is known and nothing is kept.
-    """
-    with alone(folder) as held:
-        run = LastRun(folder if held else None, params)
-        try:
-            yield run
-        finally:
-            run.close()
+def preparation_cache(folder: Path, params: PrepareParams) -> Iterator["PreparationCache"]:
+    """The cache in ``folder``, locked; empty while another process has the lock."""
+    with result_cache(folder) as results:
+        yield PreparationCache(folder, results, params)
 
 
 def default_folder(corpus: str) -> Path:
-    """Where a corpus's last run lies: in the repository, but outside of what Git and DVC own."""
+    """A corpus's cache: in the repository, but outside of what Git and DVC own."""
     return dvc_tmp() / "prepare" / corpus
 
 
-class LastRun:
-    """See above; the methods that ask, and those that tell the next run."""
+class PreparationCache:
+    """Outcomes by recording, and shards by their rows."""
 
-    def __init__(self, folder: Path | None, params: PrepareParams) -> None:
-        self._folder = folder
-        heard_with = params.model_dump_json(exclude=_NOT_HEARD)
-        self._version = f"{code_version('asr.preparation.screening')} {heard_with}".encode()
+    def __init__(self, folder: Path, results: ResultCache, params: PrepareParams) -> None:
+        self._folder, self._results = folder, results
+        chosen = params.model_dump_json(exclude=_NOT_OF_OUTCOMES)
+        self._version = f"{code_version('asr.preparation.screening')} {chosen}".encode()
         self._writer = code_version("asr.utterances.shards").encode()
-        self._old: sqlite3.Connection | None = None
-        self._new: sqlite3.Connection | None = None
-        self._sha256s: dict[str, str] = {}  # of the files of whole shards, by name
-        self._lost: set[bytes] = set()  # samples that were heard, and are in no whole shard
-        self._in_order: Iterator[tuple[bytes, str]] = iter(())
-        self._ahead: tuple[bytes, str] | None = None  # the next of it
-        self._audio: tuple[str, ShardAudio] | None = None
-        # By name, of recordings on their way: key, and what the index says of it
-        self._asked: dict[str, tuple[bytes, str | None]] = {}
-        if folder:
-            if path := _whole_index(folder):
-                self._old = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-                self._check_shards(folder, self._old)
-            (folder / _PARTIAL).unlink(missing_ok=True)
-            self._new = sqlite3.connect(folder / _PARTIAL, isolation_level=None)
-            # It is renamed when whole: a journal would guard what a kill may as well take.
-            self._new.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _TABLES)
-            self._new.execute("BEGIN")
+        self._missing: dict[str, str] = {}  # key by name of recordings without a stored outcome
+        self._written: set[str] = set()  # names of shards of this run
+        self._shards = [path for path in sorted(folder.glob("*.parquet")) if self._is_whole(path)]
+        self._samples = SampleIndex(self._shards)
+        self._open: tuple[int, ShardAudio] | None = None
 
     def outcomes(self, recording: Recording) -> list[Outcome] | None:
-        """What was heard in a recording, samples by their size; None if that is not known."""
+        """The stored outcomes of a recording, with samples by their size; None if there are none.
+
+        Also None if the samples of one of them are in no shard.
+        """
         key = self._key(recording)
-        text = self._told(key)
-        outcomes = [_outcome(*told) for told in from_json(text)] if text else None
-        if outcomes and self._lost and any(map(self._is_lost, outcomes)):
-            outcomes = None
-        self._asked[recording.name] = key, text if outcomes else None
+        rows = self._results.get(key)
+        outcomes = [_outcome(*row) for row in rows] if rows else None
+        if not outcomes or any(map(self._lacks_samples, outcomes)):
+            self._missing[recording.name] = key
+            return None
         return outcomes
 
     def samples(self, sha256: bytes) -> bytes:
-        """Int16 samples that lie in a shard of the last run, by their hash."""
-        if not self._old:
-            raise InputError(f"{sha256.hex()}: no last run is held")
-        query = "SELECT shard, row FROM samples WHERE sha256 = ?"
-        shard, row = self._old.execute(query, (sha256,)).fetchone()
-        if not self._audio or self._audio[0] != shard:
-            self._audio = shard, ShardAudio(self._path(shard))
-        return self._audio[1][row]
+        """Samples by their SHA-256, int16: those of a stored outcome.
 
-    def shard(self, name: str) -> Path | None:
-        """The shard of this name, if it is there and whole."""
-        return self._path(name) if name in self._sha256s else None
+        Raises:
+            InputError: if the shard was changed while `prepare` ran.
+        """
+        number, row = self._samples.place(sha256) or (0, 0)
+        if not self._open or self._open[0] != number:
+            self._open = number, ShardAudio(self._shards[number])
+        samples = self._open[1][row]
+        if hashlib.sha256(samples).digest() != sha256:
+            path = self._shards[number]
+            raise InputError(f"{path}: row {row}: expected samples with SHA-256 {sha256.hex()}")
+        return samples
 
-    def shard_of(self, rows: Iterable[bytes]) -> str:
-        """The name of the shard that has these rows, audio by its hash, and no others."""
+    def shard_key(self, rows: Iterable[bytes]) -> str:
+        """The name under which a shard with these rows is stored; of audio they have the hash."""
         digest = hashlib.sha256(self._writer)
         for row in rows:
             digest.update(len(row).to_bytes(8, "big") + row)
         return digest.hexdigest()
 
-    def keep(self, recording: Recording, outcomes: list[Outcome]) -> None:
-        """Tell the next run what was heard in a recording."""
-        key, text = self._asked.pop(recording.name, (b"", None))
-        if self._new:
-            text = text or json.dumps(list(map(_told, outcomes)), ensure_ascii=False)
-            row = key or self._key(recording), text
-            self._new.execute("INSERT INTO recordings VALUES (?, ?)", row)
+    def shard(self, key: str) -> Path | None:
+        """The stored shard of this key, if there is one."""
+        path = self._path(key)
+        return path if path in self._shards else None
 
-    def keep_shard(self, name: str, path: Path, rows: Iterable[bytes]) -> None:
-        """Tell the next run of a shard.
+    def put(self, recording: Recording, outcomes: list[Outcome]) -> None:
+        """Store a recording's outcomes, unless they are stored."""
+        if key := self._missing.pop(recording.name, None):
+            self._results.put(key, list(map(_row, outcomes)))
 
-        Args:
-            name: of ``shard_of``.
-            path: where it was written.
-            rows: each row's hash of samples.
-        """
-        if not (self._new and self._folder):
+    def put_shard(self, key: str, path: Path) -> None:
+        """Store a shard that was written to ``path``, unless it is stored."""
+        if not self._results.is_open:
             return
-        kept = self._path(name)
-        if name not in self._sha256s:
-            kept.unlink(missing_ok=True)
-            link_or_copy(path, kept)
-        places = [(sha256, name, row) for row, sha256 in enumerate(rows)]
-        self._new.executemany("INSERT INTO samples VALUES (?, ?, ?)", places)
-        shard = name, self._sha256s.get(name) or sha256_of(kept), *_stamp(kept)
-        self._new.execute("INSERT INTO shards VALUES (?, ?, ?, ?, ?)", shard)
+        stored = self._path(key)
+        self._written.add(stored.name)
+        if not self.shard(key):
+            stored.unlink(missing_ok=True)
+            link_or_copy(path, stored)
+            self._results.put(stored.name, [sha256_of(stored), *_stamp(stored)])
 
-    def done(self, homeless: Iterable[bytes]) -> None:
-        """The next run may believe all that it was told; what this one did not use is removed.
-
-        Args:
-            homeless: hashes of samples that passed and are in no shard.
-        """
-        if not (self._new and self._folder):
+    def prune(self) -> None:
+        """Delete all that this run did not use; after a whole run."""
+        if not self._results.is_open:
             return
-        rows = ((sha256,) for sha256 in homeless)
-        self._new.executemany("INSERT INTO homeless VALUES (?)", rows)
-        used = {f"{name}.parquet" for (name,) in self._new.execute("SELECT name FROM shards")}
-        self._new.execute("COMMIT")
-        self._new.executescript(_LOOKUPS)
-        self.close()
-        partial = self._folder / _PARTIAL
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        index = partial.replace(self._folder / f"{sha256_of(partial)}.sqlite")
-        for path in self._folder.iterdir():
-            if path.name not in used | {index.name, LOCK}:
+        for path in self._folder.glob("*.parquet"):
+            if path.name not in self._written:
                 path.unlink()
+                self._results.drop(path.name)
+        self._results.prune()
 
-    def close(self) -> None:
-        """Let go of the files."""
-        for connection in (self._old, self._new):
-            if connection:
-                connection.close()
-        self._old = self._new = None
+    def _is_whole(self, shard: Path) -> bool:
+        expected, *stamp = self._results.get(shard.name) or [""]
+        if stamp == _stamp(shard):
+            return True
+        if sha256_of(shard) != expected:
+            return False
+        self._results.put(shard.name, [expected, *_stamp(shard)])
+        return True
 
-    def _check_shards(self, folder: Path, index: sqlite3.Connection) -> None:
-        for name, sha256, *stamp in index.execute("SELECT * FROM shards"):
-            path = self._path(name)
-            if path.is_file() and (_stamp(path) == tuple(stamp) or sha256_of(path) == sha256):
-                self._sha256s[name] = sha256
-        self._lost.update(sha256 for (sha256,) in index.execute("SELECT sha256 FROM homeless"))
-        for (name,) in index.execute("SELECT name FROM shards"):
-            if name not in self._sha256s:
-                query = "SELECT sha256 FROM samples WHERE shard = ?"
-                self._lost.update(sha256 for (sha256,) in index.execute(query, (name,)))
+    def _lacks_samples(self, outcome: Outcome) -> bool:
+        if not isinstance(outcome, Passed):
+            return False
+        return self._samples.place(bytes.fromhex(outcome.sha256)) is None
 
-    def _is_lost(self, outcome: Outcome) -> bool:
-        return isinstance(outcome, Passed) and bytes.fromhex(outcome.sha256) in self._lost
-
-    def _told(self, key: bytes) -> str | None:
-        """What the index says under a key. Most come in its order: a lookup takes longer."""
-        if not self._old:
-            return None
-        if self._ahead is None or self._ahead[0] != key:
-            query = "SELECT rowid FROM recordings WHERE key = ?"
-            if not (found := self._old.execute(query, (key,)).fetchone()):
-                return None
-            query = "SELECT key, outcomes FROM recordings WHERE rowid >= ? ORDER BY rowid"
-            self._in_order = self._old.execute(query, found)
-            self._ahead = next(self._in_order)
-        text = self._ahead[1]
-        self._ahead = next(self._in_order, None)
-        return text
-
-    def _key(self, recording: Recording) -> bytes:
+    def _key(self, recording: Recording) -> str:
         digest = hashlib.sha256(self._version)
-        digest.update(repr([getattr(recording, name) for name in _SAID]).encode())
+        digest.update(repr([getattr(recording, name) for name in _SOURCE_FIELDS]).encode())
         digest.update(sha256_of_audio(recording.audio))
-        return digest.digest()
+        return digest.hexdigest()
 
-    def _path(self, name: str) -> Path:
-        if not self._folder:
-            raise InputError(f"{name}: no last run is held")
-        return self._folder / f"{name}.parquet"
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.parquet"
+
+
+class SampleIndex:
+    """Where samples lie in shards, by the first 64 bits of their SHA-256: 16 bytes a clip."""
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        """Read the hashes of all rows, but no audio."""
+        hashes, places = [np.empty(0, np.uint64)], [np.empty((0, 2), np.uint32)]
+        for number, shard in enumerate(shards):
+            first = [int(one[:16], 16) for one in read_sha256s(shard)]
+            hashes.append(np.array(first, np.uint64))
+            places.append(np.array([(number, row) for row in range(len(first))], np.uint32))
+        order = np.argsort(found := np.concatenate(hashes))
+        self._hashes, self._places = found[order], np.concatenate(places)[order]
+
+    def place(self, sha256: bytes) -> tuple[int, int] | None:
+        """The number of the shard and the row, None if the samples are in no shard."""
+        wanted = np.uint64(int.from_bytes(sha256[:8], "big"))
+        at = int(np.searchsorted(self._hashes, wanted))
+        if at == len(self._hashes) or self._hashes[at] != wanted:
+            return None
+        shard, row = self._places[at].tolist()
+        return shard, row
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -241,31 +188,22 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _whole_index(folder: Path) -> Path | None:
-    """The index; where a kill left two, either will do."""
-    for path in folder.glob("*.sqlite"):
-        if sha256_of(path) == path.stem:
-            return path
-        print(f"{path}: damaged; what it holds is decoded anew", file=sys.stderr)
-    return None
-
-
-def _stamp(path: Path) -> tuple[int, int, int]:
-    """What tells an unchanged file without reading it."""
+def _stamp(path: Path) -> list[int]:
+    """By which an unchanged file is recognised without reading it."""
     stat = path.stat()
-    return stat.st_size, stat.st_ino, stat.st_mtime_ns
+    return [stat.st_size, stat.st_ino, stat.st_mtime_ns]
 
 
-def _told(outcome: Outcome) -> tuple[dict[str, Any], int | None]:
-    """An outcome for JSON: what it says, and the size of its samples if it passed."""
-    values = {name: getattr(outcome, name) for name in _TOLD[type(outcome)]}
+def _row(outcome: Outcome) -> tuple[dict[str, Any], int | None]:
+    """An outcome for JSON, and the size of its samples in bytes if it passed."""
+    values = {name: getattr(outcome, name) for name in _OUTCOME_FIELDS[type(outcome)]}
     if isinstance(outcome, Failed):
         return values, None
     samples = outcome.samples
-    return values, samples.size if isinstance(samples, Kept) else len(samples)
+    return values, samples.size if isinstance(samples, StoredSamples) else len(samples)
 
 
 def _outcome(values: dict[str, Any], size: int | None) -> Outcome:
     if size is None:
         return Failed(**values | {"reason": Reason(values["reason"])})
-    return Passed(**values, samples=Kept(size))
+    return Passed(**values, samples=StoredSamples(size))

@@ -1,10 +1,10 @@
-"""What is heard in one recording: utterances worth learning from, or the reasons against them.
+"""Screening: a recording becomes utterances worth learning from, or rejects with their reasons.
 
-A recording is judged by itself, from nothing but its bytes, what its source says of it and the
-params, so that recordings can be judged in any place and order, and a verdict can be kept. What
-needs the others too, such as duplicates, is ``asr/preparation/corpus.py``'s.
+A recording is screened by itself, from its bytes, what its source says of it and the params alone.
+So recordings can be screened on any worker in any order, and outcomes can be stored. What depends
+on other recordings, such as duplicates, is decided in ``asr/preparation/corpus.py``.
 
-This module stays light: it is imported by every worker process.
+Every worker process imports this module, so it imports little.
 """
 
 import hashlib
@@ -48,8 +48,8 @@ class Facts(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """Samples that were heard before, and lie in a shard of the last run, found by their hash.
+class StoredSamples:
+    """Stands for samples that are in a shard of the cache, where their SHA-256 finds them.
 
     Attributes:
         size: of the samples, in bytes.
@@ -60,22 +60,22 @@ class Kept:
 
 @dataclass(frozen=True)
 class Passed:
-    """An utterance that was found good.
+    """An utterance worth learning from.
 
     Attributes:
-        name: unique in its corpus; the recording's, or made of it where one holds several.
-        text: raw transcript.
+        name: unique in its corpus: the recording's, or with a number where it has segments.
+        text: transcript after repairs.
         duration_s: of the samples, in seconds.
-        samples: int16, little endian, mono, 16 kHz; or ``Kept``, which ``judge`` never says.
+        samples: int16, little endian, mono, 16 kHz. ``screen`` never returns ``StoredSamples``.
         sha256: of ``samples``, in hexadecimal.
-        attributes: what was found, besides what the source says.
+        attributes: what screening found, besides what the source says.
         facts: of the recording's whole file.
     """
 
     name: str
     text: str
     duration_s: float
-    samples: bytes | Kept
+    samples: bytes | StoredSamples
     sha256: str
     attributes: dict[str, str] = field(default_factory=dict)
     facts: Facts | None = None
@@ -99,10 +99,12 @@ class Failed:
 Outcome = Passed | Failed
 
 
-def judge(recording: Recording, params: PrepareParams) -> list[Outcome]:
-    """The utterances of one recording, in their order, each passed or failed; at least one.
+def screen(recording: Recording, params: PrepareParams) -> list[Outcome]:
+    """Screen one recording.
 
-    Pure: equal arguments give equal outcomes, in whatever process.
+    Returns:
+        Its utterances in order, each passed or failed, at least one. Equal arguments give equal
+        outcomes, in every process.
     """
     name, text = recording.name, recording.text
     if recording.withdrawn:
@@ -112,20 +114,20 @@ def judge(recording: Recording, params: PrepareParams) -> list[Outcome]:
     try:
         decoded = decode(bytes(recording.audio), params.max_input_s)
     except UndecodableError as error:
-        if not _says_something(recording):
+        if not _has_words(recording):
             return [_wordless(name, text, None)]
         reason = Reason.TOO_LONG if isinstance(error, TooLongError) else Reason.UNDECODABLE
         return [Failed(name, reason, str(error), None, text)]
     facts = _facts(decoded, params)
-    if not _says_something(recording):
+    if not _has_words(recording):
         return [_wordless(name, text, facts)]
     return [
-        _judge(stretch, decoded.waveform, facts, params)
+        _screen_stretch(stretch, decoded.waveform, facts, params)
         for stretch in stretches(recording, len(decoded.waveform), params)
     ]
 
 
-def _says_something(recording: Recording) -> bool:
+def _has_words(recording: Recording) -> bool:
     texts = [segment.text for segment in recording.segments] or [recording.text or ""]
     return any(sentence_key(text) for text in texts)
 
@@ -146,8 +148,10 @@ def _facts(decoded: Decoded, params: PrepareParams) -> Facts:
     )
 
 
-def _judge(stretch: Stretch, waveform: Waveform, facts: Facts, params: PrepareParams) -> Outcome:
-    """One utterance, cleaned as the params say."""
+def _screen_stretch(
+    stretch: Stretch, waveform: Waveform, facts: Facts, params: PrepareParams
+) -> Outcome:
+    """Screen one stretch of a recording: clean it as the params say, then check it."""
     name, raw = stretch.name, stretch.text or ""
     if not sentence_key(raw):
         return _wordless(name, stretch.text, facts)
@@ -163,7 +167,7 @@ def _judge(stretch: Stretch, waveform: Waveform, facts: Facts, params: PreparePa
         return Failed(name, *fault, duration_s, raw, facts)
     if stretch.end - stretch.start < len(waveform):
         attributes["start_s"] = f"{stretch.start / SAMPLE_RATE:.3f}"
-    # Kept, and counted: the model has to guess whether "25" is to be written so.
+    # StoredSamples, and counted: the model has to guess whether "25" is to be written so.
     if has_digits(text):
         attributes["spelling"] = "digits"
     if repairs:
@@ -174,20 +178,20 @@ def _judge(stretch: Stretch, waveform: Waveform, facts: Facts, params: PreparePa
 
 
 def _cleaned(waveform: Waveform, params: PrepareParams) -> tuple[Waveform, float, dict[str, str]]:
-    """A waveform about zero and, where asked for, without silence around it.
+    """Remove a DC offset and, if the params say so, the silence at both ends.
 
     Returns:
         The waveform, its peak in dBFS, and what was done, for the utterance's attributes.
     """
     done: dict[str, str] = {}
-    heard = waveform
+    measured = waveform
     mean = float(np.mean(waveform, dtype=np.float64))
     if abs(mean) > params.max_dc_offset:
         waveform = waveform - np.float32(mean)
         done["dc_offset"] = f"{mean:.4f}"
-        # Where a constant is all there is, its beginning and end are no sound.
-        heard = waveform[_EDGE_SAMPLES:-_EDGE_SAMPLES]
-    peak = peak_dbfs(heard) if len(heard) else -np.inf
+        # A file that holds a constant alone rings at its ends, which is no sound.
+        measured = waveform[_EDGE_SAMPLES:-_EDGE_SAMPLES]
+    peak = peak_dbfs(measured) if len(measured) else -np.inf
     if params.silence.trim:
         start, end = sounding(waveform, params.silence)
         if end - start < len(waveform):
@@ -200,7 +204,7 @@ def _cleaned(waveform: Waveform, params: PrepareParams) -> tuple[Waveform, float
 def _fault(
     text: str, duration_s: float, peak: float, params: PrepareParams
 ) -> tuple[Reason, str] | None:
-    """The first measure that is out of range, with its number."""
+    """The first limit that a clip violates, with the measured value; None if it violates none."""
     if duration_s < params.min_duration_s:
         return Reason.TOO_SHORT, f"{duration_s} s"
     if duration_s > params.max_duration_s:

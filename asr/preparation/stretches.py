@@ -1,7 +1,7 @@
-"""The stretches of a recording that become utterances: all of it, or its timed segments.
+"""The stretches of a recording that become utterances: the whole of it, or its timed segments.
 
-A recording that is longer than the model hears is never cut off: its transcript would go on where
-the audio does not.
+A recording without times that is longer than ``prepare.max_duration_s`` is rejected, not cut off:
+its transcript would go on after the audio ends.
 """
 
 from collections.abc import Iterator
@@ -12,19 +12,19 @@ from asr.preparation.params import PrepareParams
 from asr.preparation.rejects import Reason
 from asr.utterances.waveform import SAMPLE_RATE
 
-_SLACK_S = 0.5  # by which the last line of a subtitle may outlast its recording: people round
+_SLACK_S = 0.5  # the last line of a subtitle may end so much after its recording: people round
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """What is to become an utterance.
+    """A part of a recording that is to become an utterance.
 
     Attributes:
         name: of the utterance in its corpus.
         text: raw transcript.
         start: first sample, in the decoded recording.
-        end: the sample behind the last.
-        fault: why it can't become one, and the detail; None as a rule.
+        end: one past the last sample.
+        fault: reject reason and detail if its times or its alignment are wrong, else None.
     """
 
     name: str
@@ -40,9 +40,9 @@ class Stretch:
 
 
 def stretches(recording: Recording, num_samples: int, params: PrepareParams) -> Iterator[Stretch]:
-    """A recording's stretches, in the order of its segments.
+    """Yield a recording's stretches, in the order of its segments.
 
-    A segment without text is nobody's speech and no utterance.
+    A segment without text is skipped: nobody speaks there.
 
     Args:
         recording: with a transcript or segments.

@@ -146,6 +146,13 @@ def read_utterances(folder: Path) -> list[Utterance]:
     return utterances
 
 
+def read_sha256s(path: Path) -> list[str]:
+    """The SHA-256 of each row's samples, in hexadecimal."""
+    with _open(path) as shard:
+        hashes: list[str] = shard.read(columns=["sha256"]).column("sha256").to_pylist()
+        return hashes
+
+
 class Waveforms:
     """The waveforms of given utterances, a sequence in their order.
 

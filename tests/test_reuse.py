@@ -1,8 +1,9 @@
-# python -m pytest tests/test_last_run.py
-"""What is known of the last run is never wrong, and is known."""
+# python -m pytest tests/test_reuse.py
+"""What prepare takes from its cache is never wrong, and it decodes nothing twice."""
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr.core.result_cache import FILE as FILE_OF_RESULTS
 from asr.corpora.raw_folder import FILES, RawFiles, stored, write_files, write_provenance
 from asr.corpora.recording import Recording
 from asr.preparation.corpus import Outs, prepare_corpus
-from asr.preparation.reuse import last_run
+from asr.preparation.reuse import preparation_cache
 from asr.workers.workers import Workers
 from tests.examples import wav
 from tests.test_preparation import CORPUS, PARAMS
@@ -41,51 +43,51 @@ RECORDINGS = [
 def prepare(tmp_path):
     """Prepare, and return what was written: by file name its bytes, and the rejects."""
 
-    def run(recordings, folder="last", **params):
+    def run(recordings, folder="cache", **params):
         out, rejects = tmp_path / "out", tmp_path / "rejects.csv"
         changed = PARAMS.model_copy(update=params)
-        with last_run(tmp_path / folder, changed) as last:
+        with preparation_cache(tmp_path / folder, changed) as cache:
             outs = Outs(out, rejects, tmp_path / "inventory.csv", tmp_path / "validation.json")
-            prepare_corpus(CORPUS, recordings, changed, outs, Workers("serial"), last)
+            prepare_corpus(CORPUS, recordings, changed, outs, Workers("serial"), cache)
         files = {path.name: path.read_bytes() for path in sorted(out.iterdir())}
         return files, rejects.read_text()
 
     return run
 
 
-def known(folder, recordings, **params):
+def cached(folder, recordings, **params):
     """The names of the recordings that need no decoding."""
-    with last_run(folder, PARAMS.model_copy(update=params)) as last:
-        return [one.name for one in recordings if last.outcomes(one) is not None]
+    with preparation_cache(folder, PARAMS.model_copy(update=params)) as cache:
+        return [one.name for one in recordings if cache.outcomes(one) is not None]
 
 
 def test_a_second_run_decodes_nothing_and_writes_the_same(prepare, tmp_path):
-    assert known(tmp_path / "last", RECORDINGS) == []
+    assert cached(tmp_path / "cache", RECORDINGS) == []
     first = prepare(RECORDINGS)
     assert len(first[0]) > 1
-    assert known(tmp_path / "last", RECORDINGS) == [one.name for one in RECORDINGS]
+    assert cached(tmp_path / "cache", RECORDINGS) == [one.name for one in RECORDINGS]
     assert prepare(RECORDINGS) == first
-    kept = {path.stat().st_ino for path in (tmp_path / "last").glob("*.parquet")}
+    kept = {path.stat().st_ino for path in (tmp_path / "cache").glob("*.parquet")}
     assert {path.stat().st_ino for path in (tmp_path / "out").iterdir()} == kept  # no room taken
 
 
 def test_what_comes_in_is_all_that_is_decoded(prepare, tmp_path):
     prepare(RECORDINGS)
     more = [*RECORDINGS[:10], *(recording(number) for number in range(200, 210)), *RECORDINGS[10:]]
-    assert len(known(tmp_path / "last", more)) == len(RECORDINGS)
+    assert len(cached(tmp_path / "cache", more)) == len(RECORDINGS)
     assert prepare(more) == prepare(more, "from scratch")
     fewer = RECORDINGS[:3] + RECORDINGS[30:]
     assert prepare(fewer) == prepare(fewer, "from scratch, too")
 
 
-def test_what_is_known_is_found_in_any_order(prepare, tmp_path):
+def test_outcomes_are_found_in_any_order(prepare, tmp_path):
     prepare(RECORDINGS)
     for others in (RECORDINGS[::-1], RECORDINGS[7:] + RECORDINGS[:7], [*RECORDINGS[::3]] * 2):
-        assert known(tmp_path / "last", others) == [one.name for one in others]
+        assert cached(tmp_path / "cache", others) == [one.name for one in others]
     assert prepare(RECORDINGS[::-1]) == prepare(RECORDINGS[::-1], "from scratch")
 
 
-def test_a_file_whose_hash_is_known_is_not_read(prepare, tmp_path, monkeypatch):
+def test_a_cached_file_is_not_read(prepare, tmp_path, monkeypatch):
     read = []
     get = RawFiles.__getitem__
     monkeypatch.setattr(
@@ -108,85 +110,76 @@ def test_a_file_whose_hash_is_known_is_not_read(prepare, tmp_path, monkeypatch):
     assert read == ["r200.wav", more[9].file]
 
 
-def test_another_text_sound_or_limit_is_another_question(prepare, tmp_path):
+def test_another_text_audio_or_limit_is_another_key(prepare, tmp_path):
     prepare(RECORDINGS)
     first, second = RECORDINGS[:2]
     asked = [replace(first, text="Іншае."), replace(first, audio=second.audio), second]
-    assert known(tmp_path / "last", asked) == [second.name]
-    assert known(tmp_path / "last", RECORDINGS, max_chars_per_s=24.0) == []
+    assert cached(tmp_path / "cache", asked) == [second.name]
+    assert cached(tmp_path / "cache", RECORDINGS, max_chars_per_s=24.0) == []
     unheard = {"max_rejected_share": 0.5, "shard_mb": 2, "max_utterances": 3}
-    assert len(known(tmp_path / "last", RECORDINGS, **unheard)) == len(RECORDINGS)
+    assert len(cached(tmp_path / "cache", RECORDINGS, **unheard)) == len(RECORDINGS)
 
 
 def test_a_flipped_byte_is_decoded_again(prepare, tmp_path):
     first = prepare(RECORDINGS)
-    shard = min((tmp_path / "last").glob("*.parquet"))
+    shard = min((tmp_path / "cache").glob("*.parquet"))
     content = bytearray(shard.read_bytes())
     content[len(content) // 2] ^= 1
     shard.unlink()  # or the flip would be in the prepared data too
     shard.write_bytes(content)
-    assert 0 < len(known(tmp_path / "last", RECORDINGS)) < len(RECORDINGS)
+    assert 0 < len(cached(tmp_path / "cache", RECORDINGS)) < len(RECORDINGS)
     assert prepare(RECORDINGS) == first
-    assert len(known(tmp_path / "last", RECORDINGS)) == len(RECORDINGS)
+    assert len(cached(tmp_path / "cache", RECORDINGS)) == len(RECORDINGS)
 
 
-def test_a_damaged_index_is_never_believed(prepare, tmp_path):
+def test_a_damaged_file_is_replaced(prepare, tmp_path):
     recordings = RECORDINGS[:20]
     first = prepare(recordings)
-    (index,) = (tmp_path / "last").glob("*.sqlite")
-    whole = index.read_bytes()
-    flipped = bytearray(whole)
-    flipped[len(whole) // 2] ^= 0x10
-    for damaged in (flipped, b"", whole[:100], whole + b"\0"):
-        index.write_bytes(damaged)
-        assert known(tmp_path / "last", recordings) == []
+    file = tmp_path / "cache" / FILE_OF_RESULTS
+    whole = file.read_bytes()
+    for damaged in (b"", whole[:100], whole[:5000]):
+        file.write_bytes(damaged)
+        assert cached(tmp_path / "cache", recordings) == []
     assert prepare(recordings) == first
-    assert not index.exists()
-    assert len(known(tmp_path / "last", recordings)) == len(recordings)
+    assert len(cached(tmp_path / "cache", recordings)) == len(recordings)
 
 
-def test_of_two_whole_indices_either_will_do(prepare, tmp_path):
-    """A kill after the new one has its name, and before the old one is removed, leaves both."""
-    prepare(RECORDINGS[:20])
-    (index,) = (tmp_path / "last").glob("*.sqlite")
-    content, shards = index.read_bytes(), list((tmp_path / "last").glob("*.parquet"))
-    for shard in shards:
-        os.link(shard, tmp_path / shard.name)
+def test_a_changed_outcome_is_decoded_again(prepare, tmp_path):
     first = prepare(RECORDINGS)
-    index.write_bytes(content)
-    for shard in shards:
-        (tmp_path / shard.name).replace(shard)
+    with sqlite3.connect(tmp_path / "cache" / FILE_OF_RESULTS) as rows:
+        rows.execute("UPDATE results SET result = replace(result, 'r007', 'r008')")
+    names = [one.name for one in RECORDINGS if one.name != "r007"]
+    assert cached(tmp_path / "cache", RECORDINGS) == names
     assert prepare(RECORDINGS) == first
-    assert len(list((tmp_path / "last").glob("*.sqlite"))) == 1
 
 
 def test_a_shard_of_another_time_is_hashed_again(prepare, tmp_path):
     prepare(RECORDINGS)
-    shard = min((tmp_path / "last").glob("*.parquet"))
+    shard = min((tmp_path / "cache").glob("*.parquet"))
     os.utime(shard)
-    assert len(known(tmp_path / "last", RECORDINGS)) == len(RECORDINGS)
+    assert len(cached(tmp_path / "cache", RECORDINGS)) == len(RECORDINGS)
     with shard.open("r+b") as file:  # the same inode and size
         file.seek(1000)
         file.write(b"damaged")
-    assert 0 < len(known(tmp_path / "last", RECORDINGS)) < len(RECORDINGS)
+    assert 0 < len(cached(tmp_path / "cache", RECORDINGS)) < len(RECORDINGS)
 
 
-def test_what_is_contradicted_lies_in_no_shard_and_is_decoded_again(prepare, tmp_path):
+def test_a_contradicted_recording_is_in_no_shard_and_is_decoded_again(prepare, tmp_path):
     contrary = replace(recording(3), name="contrary", text="Іншае.")
     first = prepare([*RECORDINGS, contrary])
-    heard = {one.name for one in RECORDINGS} - {"r003", "same"}
-    assert set(known(tmp_path / "last", [*RECORDINGS, contrary])) == heard
+    stored = {one.name for one in RECORDINGS} - {"r003", "same"}
+    assert set(cached(tmp_path / "cache", [*RECORDINGS, contrary])) == stored
     assert prepare([*RECORDINGS, contrary]) == first
     assert prepare(RECORDINGS) == prepare(RECORDINGS, "from scratch")
 
 
 def test_a_lost_shard_is_decoded_again(prepare, tmp_path):
     first = prepare(RECORDINGS)
-    min((tmp_path / "last").glob("*.parquet")).unlink()
+    min((tmp_path / "cache").glob("*.parquet")).unlink()
     assert prepare(RECORDINGS) == first
 
 
-def test_a_run_that_fails_and_a_quick_look_forget_nothing(prepare, tmp_path):
+def test_a_killed_run_and_a_quick_look_delete_nothing(prepare, tmp_path):
     prepare(RECORDINGS)
 
     def interrupted():
@@ -196,26 +189,26 @@ def test_a_run_that_fails_and_a_quick_look_forget_nothing(prepare, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         prepare(interrupted())
     prepare(RECORDINGS, max_utterances=3)
-    assert len(known(tmp_path / "last", RECORDINGS)) == len(RECORDINGS)
+    assert len(cached(tmp_path / "cache", RECORDINGS)) == len(RECORDINGS)
 
 
-def test_only_the_last_run_is_kept(prepare, tmp_path):
+def test_only_the_last_run_is_stored(prepare, tmp_path):
     prepare(RECORDINGS)
     files, _ = prepare(RECORDINGS[30:])
-    kept = list((tmp_path / "last").glob("*.parquet"))
+    kept = list((tmp_path / "cache").glob("*.parquet"))
     assert sorted(path.read_bytes() for path in kept) == sorted(files.values())
-    assert known(tmp_path / "last", RECORDINGS[:30]) == []
+    assert cached(tmp_path / "cache", RECORDINGS[:30]) == []
 
 
-def test_a_run_beside_another_neither_knows_nor_keeps(prepare, tmp_path):
+def test_a_run_beside_another_has_no_cache(prepare, tmp_path):
     first = prepare(RECORDINGS)
-    with last_run(tmp_path / "last", PARAMS):
-        assert known(tmp_path / "last", RECORDINGS) == []
+    with preparation_cache(tmp_path / "cache", PARAMS):
+        assert cached(tmp_path / "cache", RECORDINGS) == []
         assert prepare(RECORDINGS) == first
-    assert len(known(tmp_path / "last", RECORDINGS)) == len(RECORDINGS)
+    assert len(cached(tmp_path / "cache", RECORDINGS)) == len(RECORDINGS)
 
 
-def test_an_edit_to_what_judging_imports_is_another_version(tmp_path):
+def test_an_edit_to_what_screening_imports_is_another_version(tmp_path):
     shutil.copytree(ROOT / "asr", tmp_path / "asr", ignore=shutil.ignore_patterns("__pycache__"))
 
     def version():

@@ -1,0 +1,142 @@
+"""The results of long work, stored by what they were computed from: one SQLite file a corpus.
+
+DVC stores a stage's outs as a whole: one clip more, and the stage computes all of them again. So
+`prepare` and `audit` store what they compute piece by piece, outside of what Git and DVC own. Each
+result is committed by itself, so a killed run resumes where it was. ``prune`` deletes what a whole
+run did not use, so the file grows no more than the corpus.
+
+Each row has the SHA-256 of its key and result, and a row that fails the check counts as missing. A
+file that SQLite finds damaged is replaced by an empty one.
+"""
+
+import hashlib
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from asr.core.errors import InputError
+from asr.core.locks import alone
+
+FILE = "results.sqlite"
+
+
+@contextmanager
+def result_cache(folder: Path) -> Iterator["ResultCache"]:
+    """The cache in ``folder``, which is made and locked; empty while another process has the lock.
+
+    Raises:
+        InputError: from ``put``, if the disk is full.
+    """
+    with alone(folder) as locked:
+        cache = ResultCache(folder / FILE if locked else None)
+        try:
+            yield cache
+        finally:
+            cache.close()
+
+
+class ResultCache:
+    """Results by their inputs; both are JSON values."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the file; without a path, ``get`` finds nothing and ``put`` stores nothing."""
+        self._path = path
+        self._rows = _open(path) if path else None
+        self._used: set[int] = set()  # row ids
+
+    @property
+    def is_open(self) -> bool:
+        """Whether results are found and stored."""
+        return self._rows is not None
+
+    def get(self, inputs: Any) -> Any | None:
+        """The result that was computed from ``inputs``, None if there is none."""
+        if not self._rows:
+            return None
+        key = _key(inputs)
+        query = "SELECT rowid, result, sha256 FROM results WHERE key = ?"
+        row, result, sha256 = self._rows.execute(query, (key,)).fetchone() or (0, "", b"")
+        if sha256 != _sha256(key, result):
+            return None
+        self._used.add(row)
+        return json.loads(result)
+
+    def put(self, inputs: Any, result: Any) -> None:
+        """Store the result that was computed from ``inputs``.
+
+        Raises:
+            InputError: if the disk is full.
+        """
+        if not self._rows:
+            return
+        key, text = _key(inputs), json.dumps(result, ensure_ascii=False)
+        row = key, text, _sha256(key, text)
+        try:
+            written = self._rows.execute("INSERT OR REPLACE INTO results VALUES (?, ?, ?)", row)
+        except sqlite3.OperationalError as error:
+            raise InputError(f"{self._path}: can't be written: {error}") from error
+        self._used.add(written.lastrowid or 0)
+
+    def drop(self, inputs: Any) -> None:
+        """Delete one result, if it is there."""
+        if self._rows:
+            self._rows.execute("DELETE FROM results WHERE key = ?", (_key(inputs),))
+
+    def prune(self) -> None:
+        """Delete every result that this object neither found nor stored."""
+        if not self._rows:
+            return
+        rows = [row for (row,) in self._rows.execute("SELECT rowid FROM results")]
+        unused = ((row,) for row in rows if row not in self._used)
+        self._rows.execute("BEGIN")
+        self._rows.executemany("DELETE FROM results WHERE rowid = ?", unused)
+        self._rows.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file; ``get`` then finds nothing."""
+        if self._rows:
+            self._rows.close()
+        self._rows = None
+
+
+NO_CACHE = ResultCache(None)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    rows = _connect(path)
+    if not _is_whole(rows):
+        rows.close()
+        print(f"{path}: damaged; what it had is computed again", file=sys.stderr)
+        for file in path.parent.glob(f"{path.name}*"):  # with the journal that a kill left
+            file.unlink()
+        rows = _connect(path)
+    # Without waiting for the disk: a power cut may damage the file, and the checks find that. With
+    # a write-ahead log a commit takes 27 µs instead of 108 (rows of 600 bytes).
+    rows.execute("PRAGMA synchronous=OFF")
+    rows.execute("PRAGMA journal_mode=WAL")
+    rows.execute("CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, result TEXT, sha256)")
+    return rows
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None)  # each statement is a transaction
+
+
+def _is_whole(rows: sqlite3.Connection) -> bool:
+    try:
+        return bool(rows.execute("PRAGMA quick_check").fetchone() == ("ok",))
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _key(inputs: Any) -> bytes:
+    text = json.dumps(inputs, ensure_ascii=False, sort_keys=True)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _sha256(key: bytes, result: str) -> bytes:
+    return hashlib.sha256(key + result.encode()).digest()
