@@ -63,13 +63,13 @@ def main(arguments: argparse.Namespace) -> None:
         SHARE,
         arguments.seed,
     )
-    params = load_params("audit", AuditParams)
+    params = load_params("audit", AuditParams).model_copy(update={"seed": arguments.seed})
     threads = load_params("machine", MachineParams).num_threads
     judge = open_judge(arguments.model, params, threads)
     scope = judge_scope(arguments.model, params)
     with timed() as lap:
         clips = planted.waveforms, planted.utterances
-        rows = audit_utterances(judge, scope, *clips, params, arguments.seed, NO_CACHE, "")
+        rows = audit_utterances(judge, scope, *clips, params, NO_CACHE, "")
     if arguments.rows:
         write_audit(arguments.rows, rows)
     result = {

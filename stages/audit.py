@@ -11,7 +11,7 @@ from asr.audit.params import AuditParams
 from asr.audit.table import worst_first, write_audit
 from asr.core.cli import run
 from asr.core.files import write_json
-from asr.core.params import load_params, load_seed
+from asr.core.params import load_params
 from asr.core.result_cache import result_cache
 from asr.devices.params import MachineParams
 from asr.families.protocols import Judge, family_module
@@ -46,9 +46,7 @@ def audit(corpus: str, judge: Path, prepared: Path, out: Path, metrics: Path) ->
             model = family.open_judge(judge, params, num_threads)
         version = judge_version(params.judge.family, judge, params.precision)
         cache = stack.enter_context(result_cache(default_folder(corpus)))
-        rows = audit_utterances(
-            model, scope, waveforms, utterances, params, load_seed(), cache, version
-        )
+        rows = audit_utterances(model, scope, waveforms, utterances, params, cache, version)
     write_audit(out, rows)
     judged = [row for row in rows if row.fit is not None or row.heard_language]
     faults = [Fault(row.fault) if row.fault else None for row in judged]

@@ -8,7 +8,7 @@ from asr.audit.table import doubted_utterances, kept_utterances
 from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import sha256_of, write_json
-from asr.core.params import load_corpora, load_params, load_seed
+from asr.core.params import load_corpora, load_params
 from asr.core.pull import pull_missing
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
@@ -53,7 +53,7 @@ def split(
     utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
     params = load_params("split", SplitParams)
     tokens = family_module(load_params("model", ModelParams).family, "tokens").open_tokens(model)
-    deal = set_too_long_aside(split_utterances(utterances, params, load_seed()), tokens)
+    deal = set_too_long_aside(split_utterances(utterances, params), tokens)
     for name, dealt in deal.splits.items():
         write_manifest(manifests / f"{name}.jsonl", dealt)
     write_aside(manifests / "aside.csv", deal.aside)

@@ -32,7 +32,7 @@ def test_planted_faults_are_found(starter):
     waveforms = [waveform for _, waveform in chosen]
     planted = plant(utterances, waveforms, bulgarian, share=0.05, seed=1)
     rows = audit_utterances(
-        judge, scope, planted.waveforms, planted.utterances, PARAMS, 1, NO_CACHE, ""
+        judge, scope, planted.waveforms, planted.utterances, PARAMS, NO_CACHE, ""
     )
     flagged = {i for i, row in enumerate(rows) if row.fault}
     found, missed = flagged & planted.kinds.keys(), planted.kinds.keys() - flagged

@@ -119,6 +119,13 @@ def test_no_stage_but_the_report_hangs_on_how_things_are_shown_or_shared_out(roo
     assert stages == ({"report"} if room == "asr/report" else set())
 
 
+def test_another_seed_trains_anew_on_the_same_splits():
+    with Repo(str(ROOT), config=NO_GIT) as repo:
+        seeded = {stage.addressing for stage in repo.index.stages for dep in stage.params
+                  if "seed" in dep.params}  # fmt: skip
+    assert seeded == {"train", "compare"}
+
+
 def test_a_missing_and_a_needless_module_are_told_apart(tmp_path):
     (tmp_path / "asr").mkdir()
     (tmp_path / "asr" / "__init__.py").write_text('"""Only words."""\n')

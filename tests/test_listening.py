@@ -81,7 +81,7 @@ def audit(judge, scope, tmp_path, monkeypatch):
 
         with monkeypatch.context() as patched, result_cache(tmp_path / "cache") as cache:
             patched.setattr(judge, "hear", counted)
-            rows = audit_utterances(judge, scope, waveforms, utterances, PARAMS, 1, cache, version)
+            rows = audit_utterances(judge, scope, waveforms, utterances, PARAMS, cache, version)
         return rows, sum(num_heard)
 
     return run
@@ -100,7 +100,7 @@ def test_what_comes_in_is_heard_and_little_else(audit, judge, scope):
     sounds = [tone(one.duration_s, hz=200.0 + n) for n, one in enumerate(many)]
     audit(many[:-1], sounds[:-1])
     rows, num_heard = audit(many, sounds)
-    assert rows == audit_utterances(judge, scope, sounds, many, PARAMS, 1, NO_CACHE, "")
+    assert rows == audit_utterances(judge, scope, sounds, many, PARAMS, NO_CACHE, "")
     assert num_heard <= 16  # of 84
     assert audit(many, sounds) == (rows, 0)
 
@@ -130,7 +130,7 @@ def test_an_audit_beside_another_has_no_cache(audit, tmp_path):
 def test_a_transcript_beyond_the_decoder_stops_nothing(judge, scope):
     long = utterance("long", text="слова " * 400, duration_s=0.3)
     utterances = [long, *UTTERANCES[1:3]]
-    rows = audit_utterances(judge, scope, WAVEFORMS[:3], utterances, PARAMS, 1, NO_CACHE, "")
+    rows = audit_utterances(judge, scope, WAVEFORMS[:3], utterances, PARAMS, NO_CACHE, "")
     assert [row.id for row in rows] == [one.id for one in utterances]
     assert all(row.fit is not None for row in rows)
 
@@ -140,8 +140,8 @@ def test_a_language_without_a_token_and_a_clip_beyond_the_window_are_not_judged(
     long = utterance("long", duration_s=31.0)
     utterances = [UTTERANCES[0], inuktitut, *UTTERANCES[1:3], long]
     clips = [WAVEFORMS[0], tone(0.3), *WAVEFORMS[1:3], tone(31.0)]
-    rows = audit_utterances(judge, scope, clips, utterances, PARAMS, 1, NO_CACHE, "")
-    alone = audit_utterances(judge, scope, WAVEFORMS[:3], UTTERANCES[:3], PARAMS, 1, NO_CACHE, "")
+    rows = audit_utterances(judge, scope, clips, utterances, PARAMS, NO_CACHE, "")
+    alone = audit_utterances(judge, scope, WAVEFORMS[:3], UTTERANCES[:3], PARAMS, NO_CACHE, "")
     assert [rows[0], *rows[2:4]] == alone
     for row in (rows[1], rows[4]):
         assert (row.keep, row.fault, row.fit, row.hypothesis) == ("yes", "", None, "")

@@ -88,11 +88,11 @@ def test_verdicts_are_those_of_one_machine(tmp_path):
     audit = AUDIT.model_copy(update={"precision": "float32"})
     scope = judge_scope(tmp_path / "tiny", audit)
     here = open_judge(tmp_path / "tiny", audit, 1)
-    expected = hear_corpus(here, scope, WAVEFORMS, UTTERANCES, audit, 1, NO_CACHE, "")
+    expected = hear_corpus(here, scope, WAVEFORMS, UTTERANCES, audit, NO_CACHE, "")
     open_one = partial(open_judge_on_worker, audit)
     with ray_models(open_one, tmp_path / "tiny", 2, may_use_gpus=False) as judge:
         assert judge.num_workers == 2
-        assert hear_corpus(judge, scope, WAVEFORMS, UTTERANCES, audit, 1, NO_CACHE, "") == expected
+        assert hear_corpus(judge, scope, WAVEFORMS, UTTERANCES, audit, NO_CACHE, "") == expected
 
 
 def test_a_model_that_cannot_be_opened_is_told(tmp_path):

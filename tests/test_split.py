@@ -22,6 +22,7 @@ from tests.examples import utterance
 from tests.tiny_tokens import write_tokens
 
 PARAMS = SplitParams(
+    seed=1,
     dev_share=0.1,
     test_share=0.2,
     given="keep",
@@ -99,14 +100,14 @@ def test_nearly_the_same_sentence_gives_way():
 
 def test_a_speaker_is_dealt_whole():
     utterances = [utterance(str(n), speaker_id=f"s{n % 50}") for n in range(500)]
-    homes = split_of(split_utterances(utterances, PARAMS, seed=1))
+    homes = split_of(split_utterances(utterances, PARAMS))
     for speaker in range(50):
         assert len({homes[f"xx/{n}"] for n in range(speaker, 500, 50)}) == 1
 
 
 def test_every_corpus_gets_about_its_shares():
     utterances = [utterance(str(n)) for n in range(1000)]
-    deal = split_utterances(utterances, PARAMS, seed=1)
+    deal = split_utterances(utterances, PARAMS)
     counts = {split: len(dealt) for split, dealt in deal.splits.items()}
     assert counts["dev"] == pytest.approx(100, abs=30)
     assert counts["test"] == pytest.approx(200, abs=40)
@@ -119,8 +120,8 @@ def test_new_data_moves_nobody():
     new = [
         utterance(f"new {n}", text=f"Sentence {n}.", speaker_id=f"s{n}") for n in range(200, 400)
     ]
-    before = split_of(split_utterances(old, PARAMS, seed=1))
-    deal = split_utterances(old + new, PARAMS, seed=1)
+    before = split_of(split_utterances(old, PARAMS))
+    deal = split_utterances(old + new, PARAMS)
     after = split_of(deal)
     set_aside = {leak.utterance.id for leak in deal.aside}
     assert set_aside
@@ -133,7 +134,7 @@ def test_new_data_moves_nobody():
 @pytest.mark.parametrize("count", [3, 4, 5, 6])
 def test_the_smallest_corpora_fill_every_split(count):
     for seed in range(20):
-        deal = split_utterances([utterance(str(n)) for n in range(count)], PARAMS, seed)
+        deal = split_utterances([utterance(str(n)) for n in range(count)], params(seed=seed))
         assert all(deal.splits.values())
 
 
@@ -144,7 +145,7 @@ def test_every_stratum_is_in_every_split():
         for n in range(6)
     ]
     for seed in range(20):
-        deal = split_utterances(utterances, params(stratify_by="age_bucket"), seed)
+        deal = split_utterances(utterances, params(stratify_by="age_bucket", seed=seed))
         for split in SPLITS:
             ages = {one.attributes["age_bucket"] for one in deal.splits[split]}
             assert ages == {"3-4", "5-7"}
@@ -153,22 +154,22 @@ def test_every_stratum_is_in_every_split():
 def test_too_few_speakers_are_told_by_corpus_and_split():
     utterances = [utterance(str(n), speaker_id=f"s{n % 2}") for n in range(10)]
     with pytest.raises(InputError, match=r"no utterance for xx: \w+; .*three speakers.*'xx': 10"):
-        split_utterances(utterances, PARAMS, seed=1)
+        split_utterances(utterances, PARAMS)
 
 
 def test_the_order_given_is_kept_and_another_seed_deals_otherwise():
     utterances = [utterance(str(n)) for n in range(50)]
-    one, two = (split_utterances(utterances, PARAMS, seed) for seed in (1, 2))
+    one, two = (split_utterances(utterances, params(seed=seed)) for seed in (1, 2))
     train = one.splits["train"]
     assert [u.id for u in train] == [u.id for u in utterances if u in train]
     assert one.splits["test"] != two.splits["test"]
-    assert one == split_utterances(utterances, PARAMS, seed=1)
+    assert one == split_utterances(utterances, PARAMS)
 
 
 def test_given_splits_are_kept_and_a_missing_dev_is_dealt_from_train():
     utterances = [given_split(f"a{n}", "train") for n in range(40)]
     utterances += [given_split(f"b{n}", "test") for n in range(5)]
-    homes = split_of(split_utterances(utterances, PARAMS, seed=1))
+    homes = split_of(split_utterances(utterances, PARAMS))
     assert all(homes[f"xx/b{n}"] == "test" for n in range(5))
     assert {homes[f"xx/a{n}"] for n in range(40)} == {"train", "dev"}
 
@@ -177,16 +178,16 @@ def test_a_leak_in_given_splits_stops_and_names_the_pair():
     utterances = [given_split("a", "train", text="Павук."), given_split("b", "test", text="Павук!")]
     message = r"1 leaks.*train xx/a and test xx/b share sentence 'Павук\.'"
     with pytest.raises(InputError, match=message):
-        split_utterances(utterances, PARAMS, seed=1)
+        split_utterances(utterances, PARAMS)
     others = [utterance(str(n)) for n in range(20)]
-    deal = split_utterances(utterances + others, params(given="ignore"), seed=1)
+    deal = split_utterances(utterances + others, params(given="ignore"))
     homes = split_of(deal)
     assert homes["xx/a"] == homes["xx/b"]  # one sentence, dealt whole
 
 
 def test_a_given_split_by_another_name_is_told():
     with pytest.raises(InputError, match=r"xx/a: split: expected .*'train'.*, got 'valid'"):
-        split_utterances([given_split("a", "valid")], PARAMS, seed=1)
+        split_utterances([given_split("a", "valid")], PARAMS)
 
 
 @st.composite
@@ -210,7 +211,7 @@ def corpora(draw):
 @given(utterances=corpora(), seed=st.integers(0, 99))
 def test_nothing_leaks_and_nothing_is_lost_whatever_the_data(utterances, seed):
     try:
-        deal = split_utterances(utterances, PARAMS, seed)
+        deal = split_utterances(utterances, params(seed=seed))
     except InputError as error:
         assert re.search("needs at least three speakers", str(error))
         return

@@ -29,7 +29,6 @@ def audit_utterances(
     waveforms: Clips,
     utterances: Sequence[Utterance],
     params: AuditParams,
-    seed: int,
     cache: ResultCache,
     version: str,
 ) -> list[AuditRow]:
@@ -43,7 +42,6 @@ def audit_utterances(
         waveforms: one a clip, float32, mono, 16 kHz.
         utterances: the same clips.
         params: section ``audit``.
-        seed: of what is drawn.
         cache: what the judge computed in earlier runs.
         version: see ``judge_version``.
 
@@ -55,7 +53,7 @@ def audit_utterances(
         tqdm.write(f"audit: {missing} of {len(utterances)} utterances are not judged, and kept")
     clips = [utterances[i] for i in judged]
     chosen = Chosen(waveforms, judged)
-    contrasts = hear_corpus(judge, scope, chosen, clips, params, seed, cache, version)
+    contrasts = hear_corpus(judge, scope, chosen, clips, params, cache, version)
     measures = [
         _measure(utterances[i], contrast, waveforms[i])
         for i, contrast in zip(judged, contrasts, strict=True)

@@ -94,7 +94,6 @@ def hear_corpus(
     waveforms: Clips,
     utterances: Sequence[Utterance],
     params: AuditParams,
-    seed: int,
     cache: ResultCache,
     version: str,
 ) -> list[Contrast]:
@@ -109,14 +108,13 @@ def hear_corpus(
         utterances: the same clips, all of which it takes; of a transcript the judge reads what its
             decoder has room for.
         params: section ``audit``.
-        seed: of the choice of others.
         cache: results of earlier runs, by batch.
         version: see ``judge_version``.
 
     Returns:
         One contrast an utterance, in order; the same for any number of workers.
     """
-    others = other_clips(utterances, params.num_others, seed)
+    others = other_clips(utterances, params.num_others, params.seed)
     texts_of: list[list[int]] = [[i] for i in range(len(utterances))]  # by clip, own text first
     for text, clips in enumerate(others):
         for clip in clips:

@@ -10,6 +10,7 @@ from asr.core.schema import Schema
 class SplitParams(Schema):
     """Section ``split``."""
 
+    seed: int = Field(ge=0)
     dev_share: float = Field(gt=0, lt=0.5)
     test_share: float = Field(gt=0, lt=0.5)
     given: Literal["keep", "ignore"]

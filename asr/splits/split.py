@@ -74,7 +74,7 @@ class Deal:
     aside: list[Aside]
 
 
-def split_utterances(utterances: Sequence[Utterance], params: SplitParams, seed: int) -> Deal:
+def split_utterances(utterances: Sequence[Utterance], params: SplitParams) -> Deal:
     """Deal utterances to train, dev and test.
 
     Raises:
@@ -83,14 +83,14 @@ def split_utterances(utterances: Sequence[Utterance], params: SplitParams, seed:
     """
     if params.given == "keep":
         _check_given(utterances, params)
-    homes = _homes(utterances, params, seed)
+    homes = _homes(utterances, params)
     dealt = {split: [one for one in utterances if homes[one.id] == split] for split in SPLITS}
     deal = set_leaks_aside(dealt, params)
     _check_filled(deal, utterances)
     return deal
 
 
-def _homes(utterances: Sequence[Utterance], params: SplitParams, seed: int) -> dict[str, str]:
+def _homes(utterances: Sequence[Utterance], params: SplitParams) -> dict[str, str]:
     """The split of each utterance, by its id."""
     keep = params.given == "keep"
     given = {
@@ -111,7 +111,7 @@ def _homes(utterances: Sequence[Utterance], params: SplitParams, seed: int) -> d
             free[one.corpus, stratum][_unit(one, params)].append(one)
     for (corpus, _), units in free.items():
         missing = {split for split in ("dev", "test") if (corpus, split) not in has_given}
-        for unit, split in _dealt(units, missing, params, seed).items():
+        for unit, split in _dealt(units, missing, params).items():
             homes |= dict.fromkeys((one.id for one in units[unit]), split)
     return homes
 
@@ -125,15 +125,13 @@ def _unit(utterance: Utterance, params: SplitParams) -> Trait:
     return "sentence", utterance.language, sentence_key(utterance.text)
 
 
-def _dealt(
-    units: Iterable[Trait], missing: set[str], params: SplitParams, seed: int
-) -> dict[Trait, str]:
+def _dealt(units: Iterable[Trait], missing: set[str], params: SplitParams) -> dict[Trait, str]:
     """The split of each unit of one stratum of one corpus.
 
     A split that got none takes the unit first in line from where most are: the only case in which
     a unit may move when more come.
     """
-    place = {unit: _place(unit, seed) for unit in units}
+    place = {unit: _place(unit, params.seed) for unit in units}
     borders = [("test", params.test_share), ("dev", params.test_share + params.dev_share)]
     homes = {
         unit: next((split for split, end in borders if at < end and split in missing), "train")
