@@ -1,12 +1,12 @@
 # make repro   set up, run the pipeline, print the scores
 # make test    set up, add what tests need, lint, types, tests
 # make bench   set up, add other tools, measure speed against them (an hour of two quiet cores)
-# make bench-quick   the same on a few clips, to see that it runs; keeps no result
+# make bench-quick   the same on a few clips, to see that it runs; writes no result
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
-# Compiling all that is installed takes longer than compiling what is imported when it is.
+# --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
 .PHONY: setup repro test lint bench bench-quick
@@ -32,7 +32,7 @@ repro: setup
 	dvc repro
 	python -m commands.scores
 
-# Two processes share two cores: a thread that waits must not spin.
+# Two test processes share two cores, so OpenMP threads that wait must not spin.
 test: lint
 	OMP_WAIT_POLICY=passive pytest --numprocesses 2 --dist worksteal
 
