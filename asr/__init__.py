@@ -1,1 +1,1 @@
-"""The nouns that stages and commands share."""
+"""The library that stages and commands share."""

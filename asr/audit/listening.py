@@ -23,7 +23,7 @@ from asr.audit.batches import stable_batches
 from asr.audit.params import AuditParams
 from asr.core.closure import code_version
 from asr.core.files import fingerprint
-from asr.core.hashing import drawn
+from asr.core.hashing import hash64
 from asr.core.locks import dvc_tmp
 from asr.core.result_cache import ResultCache
 from asr.families.protocols import Judge, JudgeScope, family_module
@@ -171,7 +171,7 @@ def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> 
     drew, so that an utterance which comes into a corpus changes few of the others' choices.
     """
     keys = [sentence_key(utterance.text) for utterance in utterances]
-    draws = [drawn(f"{seed} {utterance.id}") for utterance in utterances]
+    draws = [hash64(f"{seed} {utterance.id}") for utterance in utterances]
     order = sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id))
     chosen: list[list[int]] = [[] for _ in keys]
     for place, i in enumerate(order):

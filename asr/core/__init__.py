@@ -1,1 +1,1 @@
-"""What every room stands on: params, schemas, files, errors, locks, hashes."""
+"""Used by all other packages of asr/: params, schemas, files, errors, locks, hashes."""

@@ -1,7 +1,7 @@
-"""Modules that params choose: the one place where a module is found by its name.
+"""Import a module that ``params.yaml`` names, such as a model family or a corpus format.
 
-Imported when it is asked for, so that a stage depends on what was chosen alone: an edit to one
-family's decoding reruns no training, an edit to one corpus format fetches no other corpus anew.
+The import runs only when the module is needed, so a stage depends only on the chosen module: an
+edit to a family's decoding reruns no training, an edit to one corpus format no fetch of another.
 """
 
 import importlib
@@ -13,16 +13,16 @@ from asr.core.errors import InputError
 ROOT = Path(__file__).parents[2]
 
 
-def module_by_name(package: str, name: str, asked_by: str) -> ModuleType:
-    """The module ``name`` of ``package``.
+def module_by_name(package: str, name: str, key: str) -> ModuleType:
+    """Import the module ``name`` of ``package``.
 
     Args:
-        package: as ``asr.corpus_formats``; the import closure reads it where it stands.
-        name: of a file or a folder in it.
-        asked_by: the key of params.yaml that holds the name, for the message.
+        package: such as ``asr.corpus_formats``; a literal in the call, for ``asr.core.closure``.
+        name: of a file or a folder in the package.
+        key: of params.yaml that holds the name, for the message.
 
     Raises:
-        InputError: if there is none, with those that there are.
+        InputError: if there is no such module, with a list of those that exist.
     """
     folder = ROOT / package.replace(".", "/")
     known = sorted(
@@ -31,5 +31,5 @@ def module_by_name(package: str, name: str, asked_by: str) -> ModuleType:
         if path.name[0] not in "._" and (path.suffix == ".py" or path.is_dir())
     )
     if name not in known:
-        raise InputError(f"{asked_by}: no {name!r} in {package}, there are {known}")
+        raise InputError(f"{key}: no {name!r} in {package}, there are {known}")
     return importlib.import_module(f"{package}.{name}")

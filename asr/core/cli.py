@@ -1,4 +1,4 @@
-"""How a stage or command reads its command line and ends."""
+"""The command line of stages and commands: options, errors, exit status."""
 
 import argparse
 import inspect
@@ -8,19 +8,19 @@ from collections.abc import Callable
 from asr.core.errors import InputError
 
 
-def run(verb: Callable[..., None]) -> None:
-    """Call ``verb`` with one required ``--option`` per parameter, and exit with its success.
+def run(main: Callable[..., None]) -> None:
+    """Call ``main`` with one required ``--option`` per parameter.
 
-    A parameter's annotation turns the option's text into its value: ``path: Path`` reads
-    ``--path data/x``. What the user or the machine got wrong ends in one line on stderr and exit
-    status 1.
+    A parameter's annotation converts the option's text: ``path: Path`` reads ``--path data/x``.
+    ``InputError`` and ``OSError`` become one line on stderr and exit status 1; a bug keeps its
+    traceback.
     """
-    parser = argparse.ArgumentParser(description=inspect.getdoc(verb))
-    for name, parameter in inspect.signature(verb, eval_str=True).parameters.items():
+    parser = argparse.ArgumentParser(description=inspect.getdoc(main))
+    for name, parameter in inspect.signature(main, eval_str=True).parameters.items():
         option = "--" + name.replace("_", "-")
         parser.add_argument(option, type=parameter.annotation, required=True)
     arguments = vars(parser.parse_args())
     try:
-        verb(**arguments)
+        main(**arguments)
     except (InputError, OSError) as error:
-        sys.exit(f"{verb.__name__}: {error}")
+        sys.exit(f"{main.__name__}: {error}")

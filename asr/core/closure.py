@@ -1,8 +1,8 @@
 """The import closure of a module: every file of this repository that it imports, and the packages.
 
-DVC does not follow imports. So a test holds the deps in ``dvc.yaml`` to this closure, and what is
-kept in smaller pieces than a stage's outs (screened recordings, a judge's answers, an unfinished
-training) is kept under a hash of it.
+DVC does not follow imports. So a test compares the deps in ``dvc.yaml`` with this closure. Caches
+finer than a stage's outs (screened recordings, audit results, unfinished training) use its hash as
+a part of their key.
 """
 
 import ast
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
-# By package: the names that params choose in it, of modules found by name at run time.
+# The modules that ``params.yaml`` chooses at run time, by package.
 Chosen = Mapping[str, Sequence[str]]
 
 
@@ -36,18 +36,18 @@ class Closure:
 def import_closure(module: str, chosen: Chosen | None = None, root: Path = ROOT) -> Closure:
     """Follow the imports of ``module``, those inside functions too.
 
-    What stands under ``if TYPE_CHECKING:`` is never run, so it is not followed. A package whose
-    ``__init__.py`` holds nothing but words is no file of the closure.
+    Imports under ``if TYPE_CHECKING:`` never run, so they are not followed. An ``__init__.py`` that
+    contains only a docstring is left out.
 
     Args:
-        module: as ``stages.train``.
-        chosen: what params choose, such as ``{"asr.families": ["whisper"]}``.
+        module: such as ``stages.train``.
+        chosen: modules that params choose, such as ``{"asr.families": ["whisper"]}``.
         root: the repository.
     """
     closure = Closure()
-    waiting, seen = [module], set[str]()
-    while waiting:
-        name = waiting.pop()
+    queue, seen = [module], set[str]()
+    while queue:
+        name = queue.pop()
         if name in seen:
             continue
         seen.add(name)
@@ -57,10 +57,10 @@ def import_closure(module: str, chosen: Chosen | None = None, root: Path = ROOT)
                 closure.packages.add(package)
             continue
         if parent := name.rpartition(".")[0]:
-            waiting.append(parent)  # its __init__.py runs before the module does
-        if (file := file_of(name, root)) and _does_something(root / file):
+            queue.append(parent)  # Python runs the package's __init__.py before the module
+        if (file := file_of(name, root)) and _has_code(root / file):
             closure.files.add(file)
-            waiting += imported_names(root / file, chosen or {})
+            queue += imported_names(root / file, chosen or {})
     return closure
 
 
@@ -72,9 +72,9 @@ def code_version(module: str, *families: str) -> str:
 
 
 def code_facts(module: str, *families: str) -> dict[str, str]:
-    """What ``module`` with ``families`` runs: SHA-256 by file, version by package.
+    """The code that ``module`` with ``families`` runs: SHA-256 by file, version by package.
 
-    Python's version is one of them, since a library's behaviour may hang on it.
+    Python's version is included, because a library's behaviour may depend on it.
     """
     closure = import_closure(module, {"asr.families": families})
     facts = {"python": sys.version, **{name: _version(name) for name in closure.packages}}
@@ -84,7 +84,7 @@ def code_facts(module: str, *families: str) -> dict[str, str]:
 
 
 def file_of(name: str, root: Path) -> str | None:
-    """A module's file; None for what only looks like a module, such as a function in one."""
+    """The file of a module; None if the name is no module, such as a function's."""
     place = Path(*name.split("."))
     for path in (place.with_suffix(".py"), place / "__init__.py"):
         if (root / path).is_file():
@@ -94,7 +94,7 @@ def file_of(name: str, root: Path) -> str | None:
 
 @cache
 def _statements(file: Path) -> list[ast.stmt]:
-    """What a file does: all but its docstring and what only type checkers read."""
+    """The top-level statements of a file, without docstring and ``TYPE_CHECKING`` blocks."""
     return [
         node
         for node in ast.parse(file.read_bytes()).body
@@ -104,12 +104,12 @@ def _statements(file: Path) -> list[ast.stmt]:
     ]
 
 
-def _does_something(file: Path) -> bool:
+def _has_code(file: Path) -> bool:
     return bool(_statements(file))
 
 
 def imported_names(file: Path, chosen: Chosen) -> Iterator[str]:
-    """What a file imports, also inside functions: modules, and what may be one or a name in one."""
+    """Modules that a file imports, also in functions, and names that may be modules or not."""
     for statement in _statements(file):
         for node in ast.walk(statement):
             if isinstance(node, ast.Import):
@@ -137,6 +137,6 @@ def _version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
-        # A distribution is now and then named otherwise than what it holds; looking takes 0.2 s.
+        # A few distributions have another name than their package; this search takes 0.2 s.
         distributions = sorted(set(metadata.packages_distributions().get(package, [])))
         return " ".join(f"{name} {metadata.version(name)}" for name in distributions)

@@ -1,4 +1,4 @@
-"""Tables as CSV: UTF-8, a header, lines that end in a line feed, whole or not there."""
+"""CSV tables: UTF-8, a header, lines that end in a line feed, written atomically."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,10 +19,10 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Each row of a table, values as written.
+    """Yield each row of a table by column, all values as text.
 
     Raises:
-        InputError: if the file has other columns.
+        InputError: if the file has other columns, with both lists.
     """
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.DictReader(file)

@@ -1,4 +1,4 @@
-"""What a user can mend, told apart from what is a fault of ours."""
+"""Errors that a user can fix, as distinct from bugs in this repository."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,20 +7,20 @@ from pydantic import ValidationError
 
 
 class InputError(Exception):
-    """Something given to us can't be used.
+    """Input, params or the machine are not as a stage needs them.
 
     The message names the file, utterance or key, what was expected and what was found.
-    A stage prints it as one line and exits with 1; any other exception keeps its traceback.
+    A stage prints it as one line and exits with 1; other exceptions but OSError keep a traceback.
     """
 
 
 @contextmanager
 def needs(requirements: str, what: str) -> Iterator[None]:
-    """Around the import of a package that only some uses need.
+    """Guard the import of an optional package.
 
     Args:
-        requirements: the file of ``requirements/`` that installs it, without its ending.
-        what: needs it, as the user asked for it.
+        requirements: the file of ``requirements/`` that lists it, without ``.txt``.
+        what: the key, option or command that needs it, for the message.
 
     Raises:
         InputError: if it is not installed, with the command that installs it.
@@ -34,11 +34,11 @@ def needs(requirements: str, what: str) -> Iterator[None]:
 
 
 def faults(error: ValidationError, *keys: str) -> list[str]:
-    """A schema's complaints, one ``key: what was expected, got what`` each.
+    """The errors of a schema, each as ``key: what was expected, got what``.
 
     Args:
-        error: as pydantic raises it.
-        keys: where the checked value itself stood, such as its section.
+        error: from pydantic.
+        keys: keys that lead to the checked value, such as its section.
     """
     return [
         f"{'.'.join(map(str, (*keys, *fault['loc']))) or 'the line'}: {fault['msg']}, "

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then renamed into it."""
+"""Atomic writes: a file or folder is written under a temporary name, then renamed."""
 
 import errno
 import hashlib
@@ -21,7 +21,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with _naming(path):
+        with _disk_full_error(path):
             beside.touch()
             mode = beside.stat().st_mode
             beside.unlink()
@@ -40,13 +40,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:
-        with _naming(path):
+        with _disk_full_error(path):
             yield beside
             for file in beside.rglob("*"):
                 if file.is_file():
                     _finish(file, beside.stat().st_mode)
-            # A folder can't be renamed over a full one. DVC removes a stage's outs before it runs,
-            # so there is nothing to lose but what an earlier run by hand left.
+            # A folder can't replace one that is not empty. DVC removes a stage's outs before it
+            # runs, so this removes only what an earlier run by hand left.
             shutil.rmtree(path, ignore_errors=True)
             beside.replace(path)
     finally:
@@ -54,22 +54,22 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Say what was being written when the disk is full; the system's error names no file."""
+def _disk_full_error(path: Path) -> Iterator[None]:
+    """Add ``path`` to the error of a full disk; the system's error names no file."""
     try:
         yield
     except Exception as error:
-        # By its words: safetensors and Arrow wrap the system's error in one of their own.
+        # Compare messages: safetensors and Arrow wrap the system's error in one of their own.
         if any(os.strerror(code) in str(error) for code in DISK_IS_FULL):
             raise InputError(f"{path}: can't be written: {error}") from error
         raise
 
 
 def _finish(path: Path, mode: int) -> None:
-    """Force ``path``'s bytes to disk, so that a rename never outlives the content it names.
+    """Sync ``path`` to disk, so that after a crash the renamed file is never empty.
 
-    And give it the right to be read that is in ``mode``: safetensors 0.8 leaves files with 0600,
-    whatever the umask. No right to write, since a file may be a link to DVC's cache.
+    Also add the read permissions of ``mode``: safetensors 0.8 leaves files with 0600 under any
+    umask. Not those to write, because a file may be a link to DVC's cache.
     """
     path.chmod(path.stat().st_mode | mode & 0o444)
     with path.open("rb") as file:
@@ -77,14 +77,18 @@ def _finish(path: Path, mode: int) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` for people and ``git diff``: sorted keys, two spaces, a closing newline."""
+    """Write readable JSON: sorted keys, an indent of two spaces, a newline at the end."""
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
     with whole_file(path) as beside:
         beside.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON; a damaged file is an ``InputError`` that names it."""
+    """Read JSON.
+
+    Raises:
+        InputError: if the file is no JSON, with its path.
+    """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -98,7 +102,7 @@ def sha256_of(path: Path) -> str:
 
 
 def fingerprint(facts: Mapping[str, Any], files: Iterable[Path]) -> str:
-    """A key that is equal only if ``facts`` and the bytes of all ``files`` are."""
+    """A hash of ``facts`` and of the paths and bytes of ``files``: 20 hexadecimal digits."""
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for file in sorted(files):
         digest.update(f"{file} {sha256_of(file)}\n".encode())

@@ -1,8 +1,8 @@
-"""A draw that hangs on a name alone: the same on any machine, in any order, beside any others."""
+"""A pseudo-random number that depends only on a name: equal on any machine and in any order."""
 
 import hashlib
 
 
-def drawn(name: str) -> int:
-    """64 bits, as good as random."""
+def hash64(name: str) -> int:
+    """The 64-bit BLAKE2b hash of a name, as an integer from 0 to 2**64 - 1."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")

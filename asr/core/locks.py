@@ -1,4 +1,4 @@
-"""Locked folders, and the one under which they lie: outside of what Git and DVC own."""
+"""Folder locks, and DVC's folder for temporary files, where those folders lie."""
 
 import fcntl
 import os
@@ -12,22 +12,23 @@ LOCK = "lock"  # the name of a file in the folder
 
 
 @contextmanager
-def alone(folder: Path, patience_s: float = 0.0) -> Iterator[bool]:
-    """Make the folder; says whether this process holds it, until the block or the process ends.
+def lock_folder(folder: Path, patience_s: float = 0.0) -> Iterator[bool]:
+    """Create and lock a folder until the block or the process ends.
 
-    Where another holds it, such as an experiment beside this one, this one waits ``patience_s``.
+    Yields:
+        Whether this process has the lock; False if another still had it after ``patience_s``.
     """
     deadline = time.monotonic() + patience_s
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             lock = (folder / LOCK).open("a")
-        except FileNotFoundError:  # another removed the folder in between
+        except FileNotFoundError:  # another process removed the folder after mkdir
             continue
         with lock:
             held = _locked(lock)
             if held and not _is_at(lock, folder / LOCK):
-                continue
+                continue  # locked a file that another process removed in the meantime
             if not held and time.monotonic() < deadline:
                 time.sleep(0.02)
                 continue
@@ -36,7 +37,7 @@ def alone(folder: Path, patience_s: float = 0.0) -> Iterator[bool]:
 
 
 def is_held(folder: Path) -> bool:
-    """Whether some process holds the folder, this one included."""
+    """Whether any process has locked the folder, this one included."""
     try:
         with (folder / LOCK).open() as lock:
             return not _locked(lock)
@@ -45,11 +46,9 @@ def is_held(folder: Path) -> bool:
 
 
 def dvc_tmp() -> Path:
-    """DVC's folder for what is no stage's out: caches, logs, unfinished runs.
-
-    The queue's copies of the repository share one.
-    """
-    # A queue worker runs in a copy; DVC names the original.
+    """DVC's temporary folder, for files that are no stage's out: caches, logs, unfinished runs."""
+    # A queue worker runs in a copy of the repository, and DVC_ROOT names the original. So all
+    # experiments share one folder.
     return Path(os.environ.get("DVC_ROOT", ".")) / ".dvc" / "tmp"
 
 

@@ -1,11 +1,11 @@
-"""params.yaml and conf/: read once, checked whole, no default hidden in Python.
+"""Read and check params.yaml and conf/; Python code has no defaults for their values.
 
-Each section of ``params.yaml`` has its schema in the room that uses it, a class in ``params.py``. A
-stage imports the schema of the sections it uses, so an edit to the schema of training doesn't rerun
-preparation; the others are found by name here, only to check the whole file before anything runs.
+The schema of each section of ``params.yaml`` is a class in ``params.py`` of the package that uses
+it. A stage imports the schemas of its own sections, so an edit to training's schema doesn't rerun
+preparation. This module finds the others by name, only to check the whole file before a stage runs.
 
-What one model family alone understands has a section of the family's name, with ``train`` and
-``decode`` in it; only the chosen family's must be there.
+Values of one model family are in a section of the family's name, with ``train`` and ``decode`` in
+it. Only the chosen family's section is required.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from ruamel.yaml.error import YAMLError
 from asr.core.errors import InputError, faults
 
 PARAMS = Path("params.yaml")
-# By section: the module and the name of its schema.
+# The module and class of each section's schema.
 SCHEMAS = {
     "seed": ("asr.core.params", "Seed"),
     "machine": ("asr.devices.params", "MachineParams"),
@@ -36,7 +36,7 @@ SCHEMAS = {
 }
 
 FAMILIES = Path(__file__).parents[1] / "families"
-OWN_SECTIONS = {"train": "training", "decode": "decoding"}  # and the role that has the schema
+OWN_SECTIONS = {"train": "training", "decode": "decoding"}  # the family's module with the schema
 
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 
@@ -44,7 +44,11 @@ Section = TypeVar("Section", bound=BaseModel)
 
 
 def read_yaml(path: Path) -> Any:
-    """Read YAML 1.2: ``1e-5`` is a number and ``no`` is Norwegian, as PyYAML has them not."""
+    """Read YAML 1.2: ``1e-5`` is a number and ``no`` a string, unlike in PyYAML's YAML 1.1.
+
+    Raises:
+        InputError: if the file can't be read or is no YAML.
+    """
     try:
         return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     except (OSError, YAMLError) as error:
@@ -63,7 +67,7 @@ def load_params(section: str, schema: type[Section], path: Path = PARAMS) -> Sec
 def load_family_params(
     family: str, section: str, schema: type[Section], path: Path = PARAMS
 ) -> Section:
-    """Section ``<family>.<section>``: what of ``train`` or ``decode`` one family alone understands.
+    """Return section ``<family>.<section>``, such as ``whisper.train``.
 
     Raises:
         InputError: as ``load_params``.
@@ -72,7 +76,7 @@ def load_family_params(
 
 
 def load_seed(path: Path = PARAMS) -> int:
-    """The one seed that every random choice is derived from."""
+    """The seed from which every random choice is derived."""
     seed: int = _checked(path)["seed"]
     return seed
 
@@ -83,7 +87,11 @@ def load_corpora(path: Path = PARAMS) -> list[str]:
 
 
 def load_corpus(name: str, schema: type[Section], path: Path = PARAMS) -> Section:
-    """The line of ``params.yaml`` on one corpus."""
+    """The entry of one corpus in ``params.yaml``.
+
+    Raises:
+        InputError: as ``load_params``, or if there is no such corpus.
+    """
     corpora = _checked(path)["corpora"]
     if name not in corpora:
         raise InputError(f"{path}: corpora.{name}: no such corpus, there are {sorted(corpora)}")
@@ -94,7 +102,7 @@ def load_block(path: Path, keys: tuple[str, ...], schema: type[Section] | TypeAd
     """The block under ``keys`` of a file in ``conf/``, checked against ``schema``.
 
     Raises:
-        InputError: naming the file and the key that is missing or at fault.
+        InputError: with the file and the key that is missing or wrong.
     """
     block = read_yaml(path)
     for depth, key in enumerate(keys, start=1):
@@ -136,7 +144,7 @@ def _checked(path: Path) -> dict[str, Any]:
 
 
 def _faults_of_family(family: str, content: Any, checked: dict[str, Any]) -> list[str]:
-    """Faults of the section of a family's own; ``checked`` gets what is sound."""
+    """Faults of a family's section; valid subsections are added to ``checked``."""
     if not isinstance(content, dict) or content.keys() != OWN_SECTIONS.keys():
         return [f"{family}: expected sections {list(OWN_SECTIONS)}, got {content!r:.80}"]
     found = []
@@ -152,7 +160,7 @@ def _faults_of_family(family: str, content: Any, checked: dict[str, Any]) -> lis
 def _faults_of_model(
     checked: dict[str, Any], families: set[str], content: dict[str, Any]
 ) -> list[str]:
-    """What doesn't go together with the family that is tuned."""
+    """Values that contradict the chosen family."""
     family = checked["model"].family
     if family not in families:
         return [f"model.family: no family {family!r}, there are {sorted(families)}"]

@@ -1,8 +1,7 @@
-"""Other stages' outs that this machine lacks, brought by DVC.
+"""Pull outs of other stages that this machine lacks.
 
-``dvc repro --pull`` brings what a stage's deps list. No list in ``dvc.yaml`` can name the corpora
-that a manifest holds, and DVC can't bring their parent folder, which is no out. So a stage asks for
-each corpus.
+``dvc repro --pull`` pulls a stage's deps. But ``dvc.yaml`` can't list the corpora that a manifest
+refers to, and DVC can't pull their parent folder, which is no out. So a stage pulls each corpus.
 """
 
 import os
@@ -16,12 +15,12 @@ from asr.core.errors import InputError
 
 
 def pull_missing(outs: Iterable[Path]) -> None:
-    """Bring those of ``outs`` that are not there, by ``dvc pull``, which prints what it does.
+    """Run ``dvc pull`` for those of ``outs`` that are missing.
 
-    Only for a stage that DVC runs: whoever runs one by hand gets the error of the missing file.
+    Does nothing in a stage that is run by hand, without DVC: its error names the missing file.
 
     Raises:
-        InputError: if one can't be brought.
+        InputError: if one is still missing afterwards.
     """
     missing = sorted({str(out) for out in outs if not out.exists()})
     if not missing or "DVC_STAGE" not in os.environ:

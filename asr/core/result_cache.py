@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.core.locks import alone
+from asr.core.locks import lock_folder
 
 FILE = "results.sqlite"
 
@@ -31,7 +31,7 @@ def result_cache(folder: Path) -> Iterator["ResultCache"]:
     Raises:
         InputError: from ``put``, if the disk is full.
     """
-    with alone(folder) as locked:
+    with lock_folder(folder) as locked:
         cache = ResultCache(folder / FILE if locked else None)
         try:
             yield cache

@@ -1,9 +1,9 @@
-"""What the schema of every section of ``params.yaml`` has in common: no default, no other key."""
+"""The base class of all params schemas: unknown keys are errors, and no key has a default."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Schema(BaseModel):
-    """Unknown keys and wrong types are errors; ranges are the subclass's."""
+    """Rejects unknown keys and wrong types; subclasses declare fields and ranges."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from asr.core.errors import InputError
-from asr.core.hashing import drawn
+from asr.core.hashing import hash64
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform, from_int16
 
@@ -109,7 +109,7 @@ def partition(
         utterance_id, size = measure(clip)
         if shard and (
             filled + size > max_bytes
-            or (4 * filled > 3 * max_bytes and drawn(utterance_id) / 2**64 < 16 * size / max_bytes)
+            or (4 * filled > 3 * max_bytes and hash64(utterance_id) / 2**64 < 16 * size / max_bytes)
         ):
             yield shard
             shard, filled = [], 0

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from asr.core.errors import InputError
 from asr.core.files import read_json, sha256_of, write_json
-from asr.core.locks import alone, is_held
+from asr.core.locks import is_held, lock_folder
 from asr.training.state.scratch import newest_step, remove_state
 
 FACTS = "facts.json"
@@ -128,7 +128,7 @@ def keep_newest(scratch: Path, most_gb: float) -> None:
 
 def remove(one: Unfinished) -> bool:
     """Remove a state; false if a process holds it."""
-    with alone(one.folder) as held:
+    with lock_folder(one.folder) as held:
         if held:
             remove_state(one.folder)
         return held
