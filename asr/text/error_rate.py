@@ -1,7 +1,7 @@
 """Word and character error rates, pooled: errors of all utterances over words of all references.
 
-Alignment is jiwer's. A reference without words is not left out: whatever is heard in it counts as
-insertions, so a model that talks in silence pays for it.
+jiwer aligns. A reference without words counts too: all words of its hypothesis are insertions, so
+hallucinations in silence raise the rate.
 """
 
 from collections.abc import Iterable
@@ -17,9 +17,9 @@ class ErrorCounts:
 
     Attributes:
         num_reference: words, or characters, of the references.
-        substitutions: heard as another.
-        deletions: not heard.
-        insertions: heard, not said.
+        substitutions: of them, replaced in the hypothesis.
+        deletions: of them, missing from the hypothesis.
+        insertions: words, or characters, that only the hypothesis has.
     """
 
     num_reference: int = 0
@@ -29,14 +29,14 @@ class ErrorCounts:
 
     @property
     def num_errors(self) -> int:
-        """All three kinds."""
+        """Substitutions, deletions and insertions."""
         return self.substitutions + self.deletions + self.insertions
 
     @property
     def rate(self) -> float | None:
-        """Errors a reference word, as a fraction; above 1 if more is heard than said.
+        """Errors per reference word or character; many insertions can take it above 1.
 
-        None where there is no reference to divide by.
+        None if the references are empty.
         """
         return self.num_errors / self.num_reference if self.num_reference else None
 
@@ -50,17 +50,17 @@ class ErrorCounts:
 
 
 def word_errors(reference: str, hypothesis: str) -> ErrorCounts:
-    """Count the errors between two normalized texts, words being what spaces part."""
+    """Count the word errors between two normalized texts; words are split at spaces."""
     return _counts(jiwer.process_words(reference, hypothesis), len(reference.split()))
 
 
 def char_errors(reference: str, hypothesis: str) -> ErrorCounts:
-    """Count the errors in characters, the spaces between words included."""
+    """Count the character errors between two normalized texts, spaces included."""
     return _counts(jiwer.process_characters(reference, hypothesis), len(reference))
 
 
 def pooled(counts: Iterable[ErrorCounts]) -> ErrorCounts:
-    """The sum."""
+    """The sum over utterances: its ``rate`` is the pooled WER or CER."""
     return sum(counts, ErrorCounts())
 
 

@@ -1,8 +1,7 @@
-"""In which languages a text could be written, by its letters alone.
+"""Find the languages that a text could be in by its letters.
 
-No model, and no knowledge of words: a Bulgarian sentence may well be spelled with letters that
-Russian has too. But a text in another script than its corpus's language, or with letters which that
-language lacks, is a mistake worth seeing, and that is all this is for.
+This knows no words: a Bulgarian sentence may well have only letters that Russian has too. It
+finds texts in the wrong script and texts with letters that the corpus's language doesn't have.
 """
 
 import unicodedata
@@ -10,7 +9,7 @@ import unicodedata
 _CYRILLIC = "абвгдежзклмнопрстуфхцчш"
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
 
-# Lower-case letters by ISO 639 code; those that only foreign names need are left out.
+# Lower-case letters by ISO 639 code, without letters that occur only in foreign names.
 ALPHABETS = {
     "be": _CYRILLIC + "ёійўыьэюя",
     "bg": _CYRILLIC + "ийщъьюя",
@@ -46,16 +45,16 @@ _LANGUAGES_OF = {  # by letter
 
 
 def languages_by_letters(text: str) -> list[str]:
-    """The languages of ``ALPHABETS`` that have most of a text's letters, in order.
+    """The languages of ``ALPHABETS`` that cover the most letters of a text, sorted by code.
 
-    Empty where there is no letter, or none has as many as nine in ten.
+    Empty if the text has no letters, or no language covers 90 % of them.
     """
-    # Composed, since й is one letter; marks alone, as Hebrew's vowel points, are none.
+    # NFC, because й is one letter. Marks on their own, such as Hebrew points, are no letters.
     composed = unicodedata.normalize("NFC", text).lower()
     different = [c for c in set(composed) if c.isalpha()]
     if not different:
         return []
-    # As a rule some languages have them all, which is seen sooner than how many each has.
+    # Usually some languages have all the letters; this check is faster than counting.
     if having_all := frozenset.intersection(*(_LANGUAGES_OF.get(c, _NONE) for c in different)):
         return sorted(having_all)
     letters = [c for c in composed if c.isalpha()]
@@ -70,5 +69,5 @@ def languages_by_letters(text: str) -> list[str]:
 
 
 def fits_language(language: str, by_letters: list[str]) -> bool:
-    """Whether ``language`` is among those of ``languages_by_letters``, or not in the table."""
+    """Whether ``by_letters`` has ``language``; true for a language without an alphabet here."""
     return language not in ALPHABETS or language in by_letters

@@ -1,9 +1,9 @@
-"""Bosnian, Croatian and Serbian are written in two scripts: one text in the other of them.
+"""Convert Bosnian, Croatian and Serbian text between the Latin and the Cyrillic script.
 
-Letters are cyrtranslit's. It writes «LJUBAV» and «ЉУБАВ» with letters of both cases, and takes
-every «nj», «lj» and «dž» for one letter; both are put right here. Words in which they are two are
-known by their stems, checked against Debian's hunspell-sr 7.5.0: of its 194 658 words all come back
-from Latin but for four misspellings («понједељак») and those it has in both ways («коњунктив»).
+cyrtranslit maps the letters. It makes two mistakes, which this module corrects: it mixes cases in
+«LJUBAV» and «ЉУБАВ», and takes every «nj», «lj» and «dž» for one letter. A list of stems finds the
+words with two letters. Checked with the 194 658 words of Debian's hunspell-sr 7.5.0: all survive a
+round trip but four misspellings («понједељак») and words listed in both forms («коњунктив»).
 """
 
 import re
@@ -29,19 +29,19 @@ _TWO_LETTERS = re.compile(
 )
 _APART = "\u2060"  # word joiner: no letter, so cyrtranslit leaves it where it is
 _LATIN_WORD = re.compile(r"[^\W\d_]+(?:\u2060[^\W\d_]+)*")
-_FOREIGN = re.compile("[qwxy]", re.IGNORECASE)  # «web» can be told, «Facebook» can't
+_FOREIGN = re.compile("[qwxy]", re.IGNORECASE)  # finds «web», but not «Facebook»
 _CYRILLIC_DIGRAPH = re.compile("[ЉЊЏ]")
 
 
 def in_script(text: str, language: str, script: Script) -> str:
-    """The text in a script; as it is where its language is no Bosnian, Croatian or Serbian.
+    """Convert a Bosnian, Croatian or Serbian text to a script; return any other unchanged.
 
-    Letters that the other script lacks stay, as does each word with q, w, x or y.
+    Letters without a counterpart in the script stay, and so do words with q, w, x or y.
 
     Args:
         text: any Unicode.
         language: ISO 639 code.
-        script: the one to write in.
+        script: to convert to; ``as_is`` returns the text unchanged.
     """
     if language not in LANGUAGES or script == "as_is":
         return text
@@ -50,7 +50,7 @@ def in_script(text: str, language: str, script: Script) -> str:
 
 def _latin(text: str) -> str:
     def digraph(match: re.Match[str]) -> str:
-        # «ЉУБАВ» is «LJUBAV», «Љубав» is «Ljubav»; alone it is as in a name's initial.
+        # «ЉУБАВ» is «LJUBAV», «Љубав» is «Ljubav»; a single «Љ», such as an initial, is «Lj».
         before, after = text[: match.start()][-1:], text[match.end() :][:1]
         pair = str(to_latin(match[0], "sr"))
         return (
@@ -64,7 +64,7 @@ def _cyrillic(text: str) -> str:
     def word(match: re.Match[str]) -> str:
         if _FOREIGN.search(match[0]):
             return match[0].replace(_APART, "")
-        # cyrtranslit knows «Lj» and «lj» alone.
+        # cyrtranslit converts «Lj» and «lj», but not «LJ».
         paired = re.sub("[LN]J|DŽ", lambda pair: pair[0].capitalize(), match[0])
         return str(to_cyrillic(paired, "sr")).replace(_APART, "")
 

@@ -1,4 +1,4 @@
-"""What a sentence is, when two transcripts are asked whether they are the same one."""
+"""Compare transcripts: whether two have the same sentence, and whether one has digits."""
 
 import re
 import unicodedata
@@ -8,10 +8,10 @@ _WRITTEN_NOT_SPOKEN = {"Nd", "Nl", "No", "Sc"}  # digits, other numbers, currenc
 
 
 def sentence_key(text: str) -> str:
-    """The words alone: no case, no punctuation, no difference between ways to encode a letter.
+    """Casefolded words in NFKC without punctuation; equal keys mean the same sentence.
 
-    Not a normalizer for scores: it may fold more than a score should, since here a false match only
-    keeps two utterances together. Empty for a text without letter or digit.
+    Not a normalizer for scores: it folds more than a score should, because here a false match only
+    keeps two utterances in one split. Empty for a text without letters and digits.
     """
     return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
 

@@ -1,1 +1,1 @@
-"""What stages hand on to each other: utterances, waveforms, shards, hypotheses."""
+"""The data that stages pass to each other: utterances, waveforms, shards, hypotheses."""

@@ -1,4 +1,4 @@
-"""Hypotheses: what a model heard, one JSONL line an utterance."""
+"""Hypotheses: a model's transcripts, one JSONL line an utterance."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,14 +10,14 @@ from asr.utterances.jsonl import read_jsonl, write_jsonl
 
 
 class Hypothesis(BaseModel):
-    """What a model heard in one utterance.
+    """A model's transcript of one utterance.
 
     Attributes:
         id: the utterance's.
         text: decoded text, before any normalizer.
         num_tokens: tokens decoded, the end token included.
         mean_log_prob: mean natural log-probability of those tokens.
-        runaway: whether the token budget ran out before the end token, as it does in a loop.
+        runaway: whether decoding used up the token budget without an end token, as in a loop.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -33,7 +33,7 @@ def read_hypotheses(path: Path) -> dict[str, Hypothesis]:
     """Read hypotheses by utterance id.
 
     Raises:
-        InputError: naming file, line and key, or the id that appears twice.
+        InputError: with file, line and key, or with an id that appears twice.
     """
     by_id: dict[str, Hypothesis] = {}
     for line, hypothesis in enumerate(read_jsonl(path, Hypothesis), start=1):

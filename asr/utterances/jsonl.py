@@ -1,4 +1,4 @@
-"""JSON Lines with a schema: checked when read, whole when written."""
+"""JSON Lines with a schema: checked when read, written atomically."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +13,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_jsonl(path: Path, schema: type[Model]) -> list[Model]:
-    """Read one ``schema`` a line.
+    """Read a file with one object of ``schema`` on each line.
 
     Raises:
         InputError: for the first bad line, naming file, line, key, expected and got.
@@ -28,7 +28,7 @@ def read_jsonl(path: Path, schema: type[Model]) -> list[Model]:
 
 
 def write_jsonl(path: Path, rows: Iterable[BaseModel]) -> None:
-    """Write one row a line, keys in the schema's order, letters unescaped."""
+    """Write one row a line: keys in the schema's order, non-ASCII letters as they are."""
     with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(row.model_dump_json() + "\n")

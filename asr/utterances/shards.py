@@ -9,8 +9,8 @@ Measured on 917 Bulgarian starter clips (mean 1.4 s), one core, read whole, best
     bytes split, zstd 3  0.089                 66
     FLAC                 0.256                 54
 
-A GPU that trains on 13 000 clips a second asks for one in 0.077 ms: zstd keeps up on a single core,
-FLAC would need four and saves a third.
+A GPU that trains on 13 000 clips a second needs one every 0.077 ms. One core decompresses zstd that
+fast; FLAC would need four cores and save a third of the space.
 """
 
 import hashlib
@@ -33,11 +33,11 @@ from asr.core.hashing import hash64
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform, from_int16
 
-ROWS_PER_GROUP = 64  # read and decompressed together: at most 60 MB of audio, 3 MB as a rule
-_PLACE = {"shard", "row"}  # where a row lies is not written in it
+ROWS_PER_GROUP = 64  # a reader decompresses a group at once: at most 60 MB of audio, usually 3 MB
+_PLACE = {"shard", "row"}  # not columns of a shard: readers derive them from the file and the row
 _TYPES = {"duration_s": pa.float64(), "audio": pa.binary()}
 _COLUMNS = [name for name in Utterance.model_fields if name not in _PLACE]
-# Attributes are JSON: every Parquet reader knows strings, few agree on maps.
+# Attributes are JSON strings, because Parquet readers differ in how they read maps.
 _SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in [*_COLUMNS, "audio"]])
 
 Clip = TypeVar("Clip")
@@ -46,17 +46,17 @@ Clip = TypeVar("Clip")
 def write_shards(
     folder: Path, clips: Iterable[tuple[Utterance, bytes]], max_bytes: int
 ) -> list[Utterance]:
-    """Write clips as they come to ``00000.parquet``, ``00001.parquet`` … in ``folder``.
+    """Write clips in their order to ``00000.parquet``, ``00001.parquet`` … in ``folder``.
 
-    Equal clips give equal bytes, as long as pyarrow's version is the same.
+    Equal clips give equal bytes with the same version of pyarrow.
 
     Args:
         folder: exists, and is empty.
         clips: an utterance, whose ``shard`` and ``row`` are ignored, and its int16 samples.
-        max_bytes: of samples in one shard; only a single longer clip exceeds it.
+        max_bytes: of samples in one shard; only a shard of a single longer clip exceeds it.
 
     Returns:
-        The utterances, each with its place.
+        The utterances, with ``shard`` and ``row`` set.
     """
     written: list[Utterance] = []
     shards = partition(clips, max_bytes, lambda clip: (clip[0].id, len(clip[1])))
@@ -74,7 +74,7 @@ def shard_name(number: int) -> str:
 
 
 def write_shard(path: Path, clips: Iterable[tuple[Utterance, bytes]]) -> None:
-    """Write clips to one shard as they come, few of them in memory; see ``write_shards``."""
+    """Write clips to one shard, ``ROWS_PER_GROUP`` of them in memory; see ``write_shards``."""
     clips = iter(clips)
     with pq.ParquetWriter(
         path,
@@ -91,15 +91,15 @@ def write_shard(path: Path, clips: Iterable[tuple[Utterance, bytes]]) -> None:
 def partition(
     clips: Iterable[Clip], max_bytes: int, measure: Callable[[Clip], tuple[str, int]]
 ) -> Iterator[list[Clip]]:
-    """Clips by shard, in their order.
+    """Cut clips into lists, one for each shard, in their order.
 
-    Where a shard ends depends on the ids near its end, not on how many clips came before: a clip
-    that comes into a corpus changes the shard it falls into and few after it, so that the others
-    need no writing, storing or sending again. A shard that is three quarters full ends before a
-    clip whose hash says so, on average one in each sixteenth of a shard.
+    The ids near the end of a shard decide where it ends, not the number of clips before. So a new
+    clip changes its own shard and few after it, and DVC stores and uploads no others again. Once a
+    shard is three quarters full, it ends before the first clip with a low hash; there is one in
+    each sixteenth of a shard on average.
 
     Args:
-        clips: as they come.
+        clips: in their order.
         max_bytes: as ``write_shards``.
         measure: a clip's id, and its size in bytes.
     """
@@ -126,7 +126,7 @@ def _row(utterance: Utterance, audio: bytes) -> dict[str, Any]:
 
 
 def read_utterances(folder: Path) -> list[Utterance]:
-    """The utterances of a corpus's prepared folder, in its order, without their audio.
+    """Read the utterances of a corpus's prepared folder, in its order, without audio.
 
     Raises:
         InputError: if there is no shard, or one is damaged.
@@ -154,21 +154,21 @@ def read_sha256s(path: Path) -> list[str]:
 
 
 class Waveforms:
-    """The waveforms of given utterances, a sequence in their order.
+    """The waveforms of given utterances, by index, in constant memory.
 
-    Held as int16, 115 MB an hour, in a file without a name that goes with this object: memory stays
-    as it is however many there are, and what the system has room for it keeps at hand. A clip is
-    read in microseconds and turned to float32 when asked for.
+    An unnamed temporary file holds them as int16, 115 MB an hour, and is deleted with this object.
+    The system caches as much of it as fits into memory. A clip is read and converted to float32 on
+    access, in microseconds.
     """
 
     def __init__(self, prepared: Path, utterances: Sequence[Utterance]) -> None:
-        """Read each shard that is needed once.
+        """Copy the utterances' audio to the temporary file; each shard is read once.
 
-        The file lies with the shards, where there is room: ``/tmp`` may be memory.
+        The file is in ``prepared``, because ``/tmp`` may be in memory.
 
         Args:
             prepared: the folder of the prepared folders, ``data/prepared``.
-            utterances: with their places, from a manifest.
+            utterances: from a manifest, with ``shard`` and ``row``.
 
         Raises:
             InputError: if a shard is missing or damaged, or a row is not the utterance's audio.
@@ -187,13 +187,13 @@ class Waveforms:
 
     def __getitem__(self, index: int) -> Waveform:
         start, size = self._spans[index]
-        # Not mapped into memory: a disk that fills up would kill the process, and pages that the
-        # system may take back at any time would count as ours.
+        # Not mapped into memory: a full disk would then kill the process (SIGBUS), and the system
+        # would count cached pages as this process's memory.
         return _waveform(os.pread(self._file.fileno(), size, start))
 
 
 def read_waveforms(prepared: Path, utterances: Sequence[Utterance]) -> list[Waveform]:
-    """The waveforms of given utterances, all in memory at once; else as ``Waveforms``."""
+    """Read the waveforms of given utterances into memory; arguments and errors of ``Waveforms``."""
     waveforms: list[Waveform] = [np.empty(0, np.float32)] * len(utterances)
     for indices, audio in _audio_of(prepared, utterances):
         for index in indices:
@@ -202,7 +202,7 @@ def read_waveforms(prepared: Path, utterances: Sequence[Utterance]) -> list[Wave
 
 
 def _audio_of(prepared: Path, utterances: Sequence[Utterance]) -> Iterator[tuple[list[int], bytes]]:
-    """Samples shard by shard, each with the places of the utterances that have them."""
+    """Yield samples shard by shard, with the indices of the utterances that they belong to."""
     places: dict[Path, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, utterance in enumerate(utterances):
         places[prepared / utterance.corpus / utterance.shard][utterance.row].append(index)
@@ -221,7 +221,7 @@ def _waveform(audio: bytes) -> Waveform:
 
 
 class ShardAudio:
-    """The samples of one shard's rows; rows in order are read a group at a time."""
+    """The samples of one shard by row; the last row group read stays in memory."""
 
     def __init__(self, path: Path) -> None:
         """Open a shard.
@@ -272,7 +272,7 @@ def _open(path: Path) -> pq.ParquetFile:
 
 
 def _check(path: Path, utterance: Utterance, audio: bytes) -> None:
-    """A manifest and shards of different runs must never meet unnoticed; 0.02 ms a clip."""
+    """Raise if the manifest and the shard come from different runs; takes 0.02 ms a clip."""
     if (got := hashlib.sha256(audio).hexdigest()) != utterance.sha256:
         raise InputError(
             f"{path}: row {utterance.row}: expected the audio of {utterance.id!r} with SHA-256 "

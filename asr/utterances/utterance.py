@@ -1,4 +1,4 @@
-"""An utterance: one transcribed stretch of speech, and where its audio lies."""
+"""An utterance: one transcribed stretch of speech, and the place of its audio."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,23 +10,23 @@ from asr.utterances.jsonl import read_jsonl, write_jsonl
 
 
 class Utterance(BaseModel):
-    """One line of a manifest. The schema of every utterance in this repository.
+    """One line of a manifest, and the schema of every utterance in this repository.
 
     Attributes:
         id: ``<corpus>/<name>``, unique over all corpora and stable between runs.
         corpus: the corpus's key in ``params.yaml``.
-        text: the transcript as the source has it, but for repairs; before any normalizer.
+        text: the source's transcript, after repairs and before any normalizer.
         duration_s: length of the prepared audio, in seconds.
-        language: ISO 639 code, as the model's tokenizer knows it.
-        speaker_id: who speaks, or None where the source doesn't say.
-        session_id: the sitting it was recorded in, or None where the source doesn't say.
+        language: ISO 639 code, as in the model's tokenizer.
+        speaker_id: None if the source has none.
+        session_id: of the recording session; None if the source has none.
         license: SPDX identifier of the source's license.
         source: where the recording came from: package, archive or address, and the file in it.
         sha256: of the prepared audio's samples (int16, little endian), in hexadecimal.
-        attributes: whatever else the source says, such as ``age_bucket``; if prepare made repairs,
-            which (``repairs``) and what the source had (``raw_text``).
+        attributes: other fields of the source, such as ``age_bucket``; after repairs, their names
+            (``repairs``) and the source's transcript (``raw_text``).
         shard: file name of the Parquet shard, relative to the corpus's prepared folder.
-        row: row in that shard.
+        row: in that shard, from 0.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -50,7 +50,7 @@ def read_manifest(path: Path) -> list[Utterance]:
     """Read every utterance of a manifest, in its order.
 
     Raises:
-        InputError: naming file, line, key, expected and got; also for an id that appears twice.
+        InputError: with file, line, key, expected and got; also for an id that appears twice.
     """
     utterances = read_jsonl(path, Utterance)
     seen: set[str] = set()
