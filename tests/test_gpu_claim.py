@@ -54,7 +54,7 @@ def test_each_process_has_a_gpu_of_its_own_and_the_third_waits_for_a_death(two_g
         seen = {process.stdout.readline().strip(): process for process in (first, second)}
         assert set(seen) == {"GPU-a", "GPU-b"}
         third = stack.enter_context(claiming(tmp_path))
-        assert third.stderr.readline() == "waiting for 1 of 2 GPUs, they are taken\n"
+        assert third.stderr.readline() == "waiting for 1 of 2 GPUs: all in use\n"
         seen["GPU-b"].send_signal(signal.SIGKILL)
         assert third.stdout.readline() == "GPU-b\n"
 

@@ -68,7 +68,7 @@ def test_what_is_known_is_not_computed(workers):
 
 
 def test_the_work_is_done_in_other_processes_once_patience_ends():
-    patient = Workers("processes", 2, patience_s=0.05)
+    patient = Workers("processes", 2, serial_s=0.05)
     pids = [pid for _, pid in mapped(slow_pid, range(40), patient)]
     assert pids[0] == os.getpid() != pids[-1]
     assert pids.count(os.getpid()) <= 5  # of at least 10 ms each
@@ -162,5 +162,5 @@ def test_a_wrong_choice_names_the_variable(monkeypatch, text):
 
 def test_without_a_choice_cores_are_used_after_a_second(monkeypatch):
     monkeypatch.delenv("MOTHERTONGUE_WORKERS", raising=False)
-    assert chosen_workers() == Workers("processes", num_cores(), patience_s=1.0)
+    assert chosen_workers() == Workers("processes", num_cores(), serial_s=1.0)
     assert 1 <= num_cores() <= os.cpu_count()

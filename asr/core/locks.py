@@ -12,13 +12,13 @@ LOCK = "lock"  # the name of a file in the folder
 
 
 @contextmanager
-def lock_folder(folder: Path, patience_s: float = 0.0) -> Iterator[bool]:
+def lock_folder(folder: Path, timeout_s: float = 0.0) -> Iterator[bool]:
     """Create and lock a folder until the block or the process ends.
 
     Yields:
-        Whether this process has the lock; False if another still had it after ``patience_s``.
+        Whether this process has the lock; False if another still had it after ``timeout_s``.
     """
-    deadline = time.monotonic() + patience_s
+    deadline = time.monotonic() + timeout_s
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:

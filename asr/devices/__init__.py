@@ -1,1 +1,1 @@
-"""CPU, GPU or MPS: which one, and whose turn it is."""
+"""The device to compute on (CPU, GPU or MPS), and one GPU for each process."""

@@ -1,4 +1,4 @@
-"""The machine that tensors live on."""
+"""Choose the torch device and set torch up for it."""
 
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 def use_machine(params: MachineParams) -> "torch.device":
-    """Set torch up as ``machine`` in params.yaml says, and return the device.
+    """Set torch up for section ``machine`` of params.yaml, and return the device.
 
-    On the CPU it is told to repeat itself bit by bit: the gradient of Whisper's positions is added
-    up from all clips of a batch at once, and threads that race there change the last bits.
+    On the CPU torch uses deterministic algorithms. Without them, threads add up the gradient of
+    Whisper's positions over a batch in varying order, which changes the last bits.
 
-    A GPU is this process's alone until it ends; if others have them all, this waits.
+    A GPU is locked until this process ends; if all are locked, this waits.
 
     Raises:
-        InputError: if a device is named that is not there.
+        InputError: if the machine does not have the device.
     """
     import torch  # 210 MB and seconds, which decoding on a CPU does without
 
@@ -37,19 +37,19 @@ def use_machine(params: MachineParams) -> "torch.device":
     if name not in names:
         raise InputError(f"machine.device: {name} is not on this machine, {names} are")
     torch.use_deterministic_algorithms(name == "cpu")
-    # Fills what is about to be overwritten, against code that reads what it never wrote: 3 % of a
-    # training step for the same bits.
+    # Otherwise torch fills new tensors, to catch reads of uninitialized memory. That takes 3 % of a
+    # training step and changes no result.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return torch.device(name)
 
 
 def device_name(machine: MachineParams) -> str:
-    """``cuda``, ``mps`` or ``cpu``, as ``machine.device`` says.
+    """The device of ``machine.device``: ``cuda``, ``mps`` or ``cpu``.
 
-    torch takes 210 MB and seconds to import, so one built for CPUs alone is not asked.
+    A torch built only for CPUs is not imported, because that takes 210 MB and seconds.
 
     Raises:
-        InputError: if a device is named that is not there.
+        InputError: if the machine does not have the device.
     """
     if machine.device == "cpu" or (machine.device == "auto" and version("torch").endswith("+cpu")):
         return "cpu"

@@ -1,8 +1,8 @@
-"""A GPU of its own for each process; a process waits while all of them are locked.
+"""Lock a GPU for each process; a process waits while all GPUs are locked.
 
 DVC's queue runs ``-j N`` experiments at once and assigns no GPUs. So a process locks a file for its
-GPU, in the machine's own folder for temporary files; the kernel frees the lock however the process
-ends. Must be called before CUDA is, which reads ``CUDA_VISIBLE_DEVICES`` once.
+GPU in the machine's temporary folder; the kernel releases the lock whenever the process ends.
+Call this before CUDA starts, because CUDA reads ``CUDA_VISIBLE_DEVICES`` only once.
 """
 
 import fcntl
@@ -24,15 +24,18 @@ _held: dict[str, int] = {}  # file descriptors of locks, by GPU, for the life of
 
 
 def claim_gpus(count: int = 1, folder: Path | None = None) -> list[str]:
-    """Lock ``count`` GPUs for the life of this process and let CUDA see no other.
+    """Lock ``count`` GPUs for the life of this process and hide all others from CUDA.
 
-    All or none at a time, so that two that want two never wait for each other. Waits until so many
-    are free. Does nothing where there is no GPU, nor in a process that a launcher such as torchrun
-    started: the launcher's GPUs are its. A second call returns what the first one got.
+    Waits until ``count`` GPUs are free, and locks all of them or none: two processes that need two
+    each can't deadlock. Does nothing without a GPU, or in a process that a launcher such as
+    torchrun started, because the launcher assigns GPUs. Later calls return the same GPUs.
 
     Args:
         count: of GPUs.
-        folder: where lock files lie; the machine's temporary folder unless a test has its own.
+        folder: of the lock files; the machine's temporary folder except in tests.
+
+    Returns:
+        UUIDs of the locked GPUs.
 
     Raises:
         InputError: if the machine, or ``CUDA_VISIBLE_DEVICES``, has fewer than ``count``.
@@ -45,11 +48,11 @@ def claim_gpus(count: int = 1, folder: Path | None = None) -> list[str]:
     if len(ids) < count:
         raise InputError(f"expected {count} GPUs, got {len(ids)}: {', '.join(ids)}")
     folder = folder or Path(tempfile.gettempdir())
-    told = False
+    printed = False
     while not (locks := _locked(ids, count, folder)):
-        if not told:
-            print(f"waiting for {count} of {len(ids)} GPUs, they are taken", file=sys.stderr)
-            told = True
+        if not printed:
+            print(f"waiting for {count} of {len(ids)} GPUs: all in use", file=sys.stderr)
+            printed = True
         time.sleep(POLL_S)
     _held.update(locks)
     os.environ[VISIBLE] = ",".join(locks)
@@ -57,9 +60,9 @@ def claim_gpus(count: int = 1, folder: Path | None = None) -> list[str]:
 
 
 def visible_gpus(environment: MutableMapping[str, str]) -> list[str]:
-    """UUIDs of the machine's GPUs, of those alone that ``CUDA_VISIBLE_DEVICES`` names if it is set.
+    """UUIDs of the machine's GPUs; only those in ``CUDA_VISIBLE_DEVICES`` if that is set.
 
-    A name there that is no GPU's index, such as a slice's UUID, is taken as it is.
+    An entry there that is no GPU's index, such as the UUID of a MIG slice, is returned unchanged.
     """
     if shutil.which("nvidia-smi") is None:
         return []
@@ -78,7 +81,7 @@ def _locked(ids: list[str], count: int, folder: Path) -> dict[str, int]:
     """Locks on ``count`` of the GPUs; on none if fewer are free."""
     locks: dict[str, int] = {}
     turn = _opened(folder / "mothertongue-gpus.lock")
-    # One looks at a time, or two that want two could each find one taken for ever.
+    # One process tries at a time. Otherwise two that need two could each lock one and fail forever.
     fcntl.flock(turn, fcntl.LOCK_EX)
     for gpu in ids:
         if len(locks) == count:
@@ -99,7 +102,7 @@ def _locked(ids: list[str], count: int, folder: Path) -> dict[str, int]:
 
 
 def _opened(path: Path) -> int:
-    """A descriptor to lock by; reading is enough, for the file may be another user's."""
+    """A file descriptor to lock; opened for reading, because another user may own the file."""
     try:
         return os.open(path, os.O_RDONLY)
     except FileNotFoundError:

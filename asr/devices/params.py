@@ -1,4 +1,4 @@
-"""What a stage may use of the machine it runs on."""
+"""Params of the machine: device, threads, processes."""
 
 from typing import Literal, Self
 
@@ -16,7 +16,7 @@ class MachineParams(Schema):
     shard_weights: bool
 
     @model_validator(mode="after")
-    def _several_share(self) -> Self:
+    def _several_processes(self) -> Self:
         if self.shard_weights and self.num_processes == 1:
             raise ValueError("shard_weights: expected num_processes above 1, got 1")
         return self

@@ -1,13 +1,13 @@
-"""Trackers of training curves: the log of JSON lines, and by name those of accelerate.
+"""Trackers of training curves: the log of JSON lines, and accelerate's trackers by name.
 
-accelerate hands a package its rows; here is the place and the name of a run, so that what resumes
-it goes on in it. Training finds this room by name: a tracker can't change what a stage writes, so
-no stage depends on it.
+accelerate passes values to a tracker's package. This module sets the folder and the id of a run, so
+that a resumed run appends to the same curves. Training imports it by name: a tracker can't change
+what a stage writes, so no stage depends on it.
 
-A package's own environment variables win over what is set here. Those of W&B must be looked at,
-since it lets an argument win: ``WANDB_PROJECT``, ``WANDB_RUN_ID``, ``WANDB_DIR`` and so on.
-Trackio's and DVCLive's (``TRACKIO_DIR``, ``TRACKIO_SPACE_ID``, ``DVC_STUDIO_TOKEN`` …) set nothing
-that is set here, and TensorBoard has none.
+A package's own environment variables override the values set here. For W&B this module must do that
+(``WANDB_PROJECT``, ``WANDB_RUN_ID``, ``WANDB_DIR`` …), because W&B itself prefers arguments. Those
+of Trackio and DVCLive (``TRACKIO_DIR``, ``TRACKIO_SPACE_ID``, ``DVC_STUDIO_TOKEN`` …) concern other
+values, and TensorBoard has none.
 """
 
 import json
@@ -24,13 +24,13 @@ PROJECT = "mothertongue"
 
 
 class Tracker(Protocol):
-    """Where a run's numbers go while it lasts."""
+    """A logger of one run's values."""
 
     def log(self, values: dict[str, Any], step: int | None = None) -> None:
-        """Take numbers and words by name, after ``step``."""
+        """Log numbers and strings by name, as of ``step``."""
 
     def finish(self) -> None:
-        """End."""
+        """Close the tracker."""
 
 
 def open_tracker(
@@ -39,25 +39,25 @@ def open_tracker(
     """Open a tracker.
 
     Args:
-        name: ``jsonl``, or as in ``operations.trackers``.
-        folder: where it may write.
-        run_id: equal for a run and what resumes it.
-        config: all that the run was set to, as JSON.
-        on_cpu: whether training computes there.
+        name: ``jsonl``, or one of ``operations.trackers``.
+        folder: for its files.
+        run_id: the same for a run and its resumption.
+        config: the run's params, as JSON values.
+        on_cpu: whether training runs on the CPU.
 
     Raises:
-        InputError: if its package is missing, or it can't start, as without a key to its server.
+        InputError: if its package is missing, or it can't start, such as without an API key.
     """
     if name == "jsonl":
         return JsonLines(folder / f"{run_id}.jsonl", run_id, config)
     place = f"params.yaml: operations.trackers: {name}"
     try:
         with needs("trackers", place):
-            # Trackio writes into what it is given.
+            # A copy, because Trackio modifies its config.
             return _start(name, folder, run_id, dict(config), on_cpu)
     except InputError:
         raise
-    except Exception as error:  # each has errors of its own
+    except Exception as error:  # each package raises errors of its own
         raise InputError(f"{place} can't start: {error}") from error
 
 
@@ -65,12 +65,12 @@ def _start(name: str, folder: Path, run_id: str, config: dict[str, Any], on_cpu:
     from accelerate import PartialState
     from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
-    # Trackers ask accelerate which process they are in. Whoever asks first chooses the device of
-    # all that accelerate does in this process, so it is told before.
+    # Trackers create accelerate's PartialState to learn their rank. The first PartialState sets
+    # accelerate's device for the whole process, so create it here with the right one.
     PartialState(cpu=on_cpu)
     arguments: dict[str, dict[str, Any]] = {
         "tensorboard": {"run_name": run_id, "logging_dir": folder / "tensorboard"},
-        # The experiment is DVC's own; a report or a dvc.yaml of DVCLive's would be beside it.
+        # DVC itself saves the experiment; DVCLive must not add one, a report or a dvc.yaml.
         "dvclive": {"dir": str(folder / "dvclive" / run_id), "resume": True, "report": None,
                     "save_dvc_exp": False, "dvcyaml": None},
         "trackio": {"run_name": PROJECT, "name": run_id, "config": config, "resume": "allow",
@@ -79,8 +79,8 @@ def _start(name: str, folder: Path, run_id: str, config: dict[str, Any], on_cpu:
     }  # fmt: skip
     tracker = LOGGER_TYPE_TO_CLASS[name](**arguments[name])
     tracker.start()
-    # accelerate's own way to log the configuration adds a value to Trackio's and W&B's, and fails
-    # on the sections of ours in TensorBoard, which shows indented text as it stands.
+    # accelerate's own method would add a value to the config in Trackio and W&B, and fails on our
+    # nested sections in TensorBoard, which shows indented text as preformatted.
     if name == "tensorboard":
         text = json.dumps(config, ensure_ascii=False, indent=2)
         tracker.log({"config": textwrap.indent(text, "    ")})
@@ -90,14 +90,14 @@ def _start(name: str, folder: Path, run_id: str, config: dict[str, Any], on_cpu:
 
 
 def _wandb_settings(folder: Path, run_id: str) -> dict[str, Any]:
-    """Ours, but for those that a variable sets."""
+    """Our settings, without those that an environment variable sets."""
     ours = {
         "project": PROJECT,
         "run_id": run_id,
         "resume": "allow",
         "root_dir": str(folder),
         "quiet": True,
-        # Its server need not have this machine's code and output.
+        # Do not upload this machine's code and console output.
         "save_code": False,
         "console": "off",
     }

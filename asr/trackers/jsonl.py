@@ -1,4 +1,4 @@
-"""The log that is always there: one JSON object a line, appended, whole after each step."""
+"""The log of every run: one JSON object a line, appended and complete after each step."""
 
 import json
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from typing import Any
 
 
 class JsonLines:
-    """Lines with ``timestamp``, ``request_id`` and ``stage`` beside what they say.
+    """A log file; each line has ``timestamp``, ``request_id`` and ``stage`` beside its values.
 
-    The first line, and that of each resume, is the configuration.
+    The first line, and the first after each resumption, is the configuration.
     """
 
     def __init__(self, path: Path, run_id: str, config: Mapping[str, Any]) -> None:
@@ -19,17 +19,17 @@ class JsonLines:
         self.log({"event": "start", "config": config})
 
     def log(self, values: dict[str, Any], step: int | None = None) -> None:
-        """Append one line; opened anew each time, so that a log that was moved away starts anew."""
+        """Append one line; opens the file each time, so that log rotation works."""
         line = {
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "request_id": self.run_id,
             "stage": self.run_id.partition("-")[0],
             "step": step,
-            "gpu_utilization": None,  # where there is no GPU; trackers have no such curve then
+            "gpu_utilization": None,  # every line has the key, also without a GPU
             **values,
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def finish(self) -> None:
-        """Nothing: each line is whole."""
+        """Do nothing: the file is closed after each line."""

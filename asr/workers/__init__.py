@@ -1,1 +1,1 @@
-"""Work shared out to other processes or to a Ray cluster; never training."""
+"""Parallel work in other processes or on a Ray cluster; training does not use this."""

@@ -1,9 +1,9 @@
-"""A map whose work may be done elsewhere: results in the items' order, memory bounded.
+"""A parallel map in bounded memory: results in the items' order, by processes or Ray.
 
-The processes are those of ``concurrent.futures``, since a pool of ``multiprocessing`` waits for
-ever for a worker that was killed. Before Python 3.14 the executor's own ``map`` takes all items
-before it gives a result, and a corpus is larger than memory: so it is not used. What else is here:
-tasks of several items, the name of the item at fault, and workers that end with their parent.
+Processes are those of ``concurrent.futures``: a pool of ``multiprocessing`` waits forever for a
+killed worker. Before Python 3.14 the executor's own ``map`` reads all items before it yields a
+result, and a corpus may be larger than memory, so this module does not use it. It also puts several
+items into a task, adds the item's name to errors, and ends workers when their parent ends.
 """
 
 import multiprocessing
@@ -24,16 +24,17 @@ from typing import Any, TypeVar
 from asr.core.errors import InputError
 from asr.workers.workers import VARIABLE, Workers
 
-# A task is a few items: handed over one by one, each costs the parent 0.15 ms more, and 16 cores
-# would wait for it. It is fewer where they are large.
+# A task has several items: single items cost the parent 0.15 ms more each, and 16 cores would wait
+# for it. A task of large items has fewer.
 MAX_TASK_ITEMS = 16
 MAX_TASK_BYTES = 1 << 20
-TASKS_A_WORKER = 3  # in flight: one at work, one waiting for it, one whose results are taken
+TASKS_A_WORKER = 3  # in flight: one running, one queued, one whose results are being read
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Task = list[tuple[Item, Result | None]]  # the result where it is known
-Submit = Callable[[list[tuple[str, Any]]], Callable[[], list[Any]]]  # names and items; the wait
+Task = list[tuple[Item, Result | None]]  # None if the result must be computed
+# Takes names and items of a task; returns a function that waits for the results.
+Submit = Callable[[list[tuple[str, Any]]], Callable[[], list[Any]]]
 
 
 def ordered_map(
@@ -44,25 +45,25 @@ def ordered_map(
     size: Callable[[Item], int],
     known: Callable[[Item], Result | None],
 ) -> Generator[tuple[Item, Result], None, None]:
-    """Each item and the function's result for it, in the items' order.
+    """Yield each item with the function's result, in the items' order.
 
-    Items are taken from their source no faster than results are taken from here.
+    Items are read no faster than the caller reads results.
 
     Args:
         function: can be pickled, and so can items and results.
         items: may be more than fit into memory.
-        workers: where the function is called.
-        name: an item's, for messages.
-        size: an item's, in bytes.
-        known: an item's result, where it need not be computed.
+        workers: that call the function.
+        name: returns an item's name, for messages.
+        size: returns an item's size, in bytes.
+        known: returns an item's result if it is cached, else None.
 
     Raises:
-        InputError: as the function raised it, the item's name before it; or because a worker died.
-        Exception: as the function raised it, the item's name in a note.
+        InputError: of the function, with the item's name in front; or because a worker died.
+        Exception: any other of the function, with the item's name in a note.
     """
     pairs = ((item, known(item)) for item in items)
     spent_s = 0.0
-    while workers.kind == "serial" or spent_s < workers.patience_s:
+    while workers.kind == "serial" or spent_s < workers.serial_s:
         try:
             item, result = next(pairs)
         except StopIteration:
@@ -97,25 +98,25 @@ def _windowed(
     name: Callable[[Item], str],
 ) -> Iterator[tuple[Item, Result]]:
     """Keep ``max_tasks`` in flight."""
-    flying: deque[tuple[Task[Item, Result], Callable[[], list[Any]]]] = deque()
+    in_flight: deque[tuple[Task[Item, Result], Callable[[], list[Any]]]] = deque()
     try:
         for task in tasks:
-            flying.append((task, submit([(name(i), i) for i, known in task if known is None])))
-            if len(flying) > max_tasks:
-                yield from _landed(*flying[0])
-                flying.popleft()
-        while flying:
-            yield from _landed(*flying[0])
-            flying.popleft()
+            in_flight.append((task, submit([(name(i), i) for i, known in task if known is None])))
+            if len(in_flight) > max_tasks:
+                yield from _results(*in_flight[0])
+                in_flight.popleft()
+        while in_flight:
+            yield from _results(*in_flight[0])
+            in_flight.popleft()
     except BrokenProcessPool as error:
-        names = [name(item) for task, _ in flying for item, known in task if known is None]
+        names = [name(item) for task, _ in in_flight for item, known in task if known is None]
         raise InputError(
             f"a worker process died at one of {' … '.join(names[:1] + names[-1:])}: was it killed, "
             f"or out of memory? {VARIABLE}=serial works in one process and shows at which"
         ) from error
 
 
-def _landed(
+def _results(
     task: Task[Item, Result], take: Callable[[], list[Result]]
 ) -> Iterator[tuple[Item, Result]]:
     results = iter(take())
@@ -124,7 +125,7 @@ def _landed(
 
 
 def _work(function: Callable[[Any], Any], named: list[tuple[str, Any]]) -> list[Any]:
-    """What a worker does with a task's items."""
+    """In a worker: call the function for each item of a task."""
     results = []
     for name, item in named:
         try:
@@ -141,28 +142,28 @@ def _work(function: Callable[[Any], Any], named: list[tuple[str, Any]]) -> list[
 def _pool(
     workers: Workers, work: Callable[[list[tuple[str, Any]]], list[Any]]
 ) -> Iterator[tuple[Submit, int]]:
-    """Workers for the time of the block, and how many there are."""
+    """Start workers for the block; yield a function to submit tasks, and the worker count."""
     if workers.kind == "ray":
         from asr.workers.ray_cluster import ray_tasks
 
         with ray_tasks(work, workers.num) as tasks:
             yield tasks
         return
-    # Forking this process itself would copy locks that its threads hold. A server that imported
-    # once what they all need starts each in milliseconds; where there is none, they import anew.
+    # A fork of this process would copy locks that its threads hold. A fork server imports all
+    # modules once and then starts a worker in milliseconds; with spawn, each worker imports them.
     method = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
     context = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload(sorted(m for m in sys.modules if m.startswith("asr.")))
-    pool = ProcessPoolExecutor(workers.num, context, initializer=_begin)
+    pool = ProcessPoolExecutor(workers.num, context, initializer=_start_worker)
     try:
         yield lambda named: pool.submit(work, named).result, workers.num
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _begin() -> None:
-    """In a worker: leave Ctrl-C to the parent, and end when the parent does, even by SIGKILL."""
+def _start_worker() -> None:
+    """In a worker: ignore Ctrl-C, which the parent handles, and exit when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is None:

@@ -1,7 +1,7 @@
-"""Work handed to a Ray cluster: the one that RAY_ADDRESS names, or one started here for the while.
+"""Run work on a Ray cluster: that of RAY_ADDRESS, or a temporary one on this machine.
 
-What workers import of this repository travels with the work; Python and the packages of
-``requirements/ray.txt`` must be on every node, in the same versions.
+Ray sends the code of asr/ to the nodes. Each node must have the same versions of Python and of the
+packages in ``requirements.txt`` and ``requirements/ray.txt``.
 """
 
 import logging
@@ -15,18 +15,18 @@ import asr
 from asr.core.errors import InputError, needs
 from asr.workers.workers import VARIABLE, num_cores
 
-os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when ray is imported: it must not phone home
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # no usage reports; ray reads this when imported
 
 
 @contextmanager
 def ray_cluster(num: int) -> Iterator[tuple[int, int]]:
-    """Connect for the time of the block; in another such block, use its connection.
+    """Connect for the time of the block; a nested block uses the same connection.
 
     Args:
-        num: cores that a cluster started here has; 0 is all.
+        num: cores of a cluster started here; 0 is all.
 
     Yields:
-        How many cores and GPUs the cluster has.
+        The cluster's number of cores and of GPUs.
 
     Raises:
         InputError: if Ray is not installed, or the cluster can't be reached.
@@ -48,7 +48,7 @@ def _connect(num: int) -> None:
     import ray
 
     address = os.environ.get("RAY_ADDRESS")
-    # Ray counts the machine's cores, whatever share of them a container has.
+    # Ray counts all of the machine's cores, even in a container that may use fewer.
     options: dict[str, Any] = {} if address else {"num_cpus": num or num_cores()}
     try:
         ray.init(
@@ -66,9 +66,10 @@ def _connect(num: int) -> None:
 def ray_tasks(
     work: Callable[[Any], Any], num: int
 ) -> Iterator[tuple[Callable[[Any], Callable[[], Any]], int]]:
-    """A function that hands a task to the cluster and returns how to wait for its results.
+    """Yield a function that submits a task and returns another to wait for its results.
 
-    A worker that dies is replaced and its task done again, three times at most.
+    Also yield the number of workers. Ray replaces a worker that dies and retries its task, at most
+    three times.
     """
     with ray_cluster(num) as (all_cores, _):
         import ray
@@ -84,7 +85,7 @@ def ray_tasks(
 
 
 def work_of(work: Callable[[Any], Any], task: Any) -> Any:
-    """Ray hands functions over by name; this one calls what it is given."""
+    """Call ``work``; Ray sends module functions by name, and ``work`` may be a partial."""
     return work(task)
 
 

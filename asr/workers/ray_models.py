@@ -1,4 +1,4 @@
-"""Models in the workers of a Ray cluster, one each, asked by whoever has a batch."""
+"""One model in each worker of a Ray cluster, with its methods called from this process."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from typing import Any
 
 from asr.workers.ray_cluster import ray_cluster, ray_result
 
-Open = Callable[[Path, bool], Any]  # a model from its folder, on a GPU or on one core
+Open = Callable[[Path, bool], Any]  # takes a model's folder and whether to use a GPU, else one core
 
 
-class Holder:
-    """In a worker: a model, whose methods are called from elsewhere."""
+class ModelActor:
+    """A Ray actor that holds a model, so that another process can call the model's methods."""
 
     def __init__(self, files: Mapping[str, bytes], open_model: Open, on_gpu: bool) -> None:
         with TemporaryDirectory() as folder:
@@ -21,19 +21,19 @@ class Holder:
                 Path(folder, name).write_bytes(content)
             self._model = open_model(Path(folder), on_gpu)
 
-    def ask(self, method: str, *words: Any) -> Any:
+    def call(self, method: str, *words: Any) -> Any:
         """Call a method of the model."""
         return getattr(self._model, method)(*words)
 
 
 class RayModels:
-    """Models in workers, as if they were one: each call goes to one that is free.
+    """Models in workers behind the interface of one model; each call goes to a free worker.
 
-    Batches are made as ever, so that each is computed as one machine alone would.
+    The caller makes the same batches as on one machine, so the results are the same.
 
     Attributes:
-        num_workers: calls that they take at a time.
-        device: ``cuda`` where each has a GPU, else ``cpu``.
+        num_workers: the number of calls that can run at once.
+        device: ``cuda`` if each worker has a GPU, else ``cpu``.
     """
 
     def __init__(self, actors: list[Any], on_gpu: bool) -> None:
@@ -43,32 +43,32 @@ class RayModels:
             self._free.put(actor)
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        """A method of the model's, which waits for its answer.
+        """Return a function that calls the model's method in a free worker and waits for it.
 
-        The method raises ``InputError`` if the worker died too often, else what the model raised.
+        It raises what the model raises, and ``InputError`` if the worker died too often.
         """
 
-        def ask(*words: Any) -> Any:
+        def call(*words: Any) -> Any:
             actor = self._free.get()
             try:
-                return ray_result(actor.ask.remote(method, *words))
+                return ray_result(actor.call.remote(method, *words))
             finally:
                 self._free.put(actor)
 
-        return ask
+        return call
 
 
 @contextmanager
 def ray_models(
     open_model: Open, folder: Path, num: int, *, may_use_gpus: bool
 ) -> Iterator[RayModels]:
-    """Models for the time of the block; their files travel to the cluster.
+    """Open models in workers for the time of the block; Ray sends the model's files to them.
 
     Args:
         open_model: called in each worker.
         folder: a plain transformers folder.
-        num: of workers; 0 is one a GPU if the cluster has any to use, else one a core.
-        may_use_gpus: whether the model runs on one.
+        num: of workers; 0 is one for each GPU if the model may use them, else one for each core.
+        may_use_gpus: whether the model can run on a GPU.
 
     Raises:
         InputError: if Ray is not installed, or the cluster can't be reached.
@@ -78,7 +78,7 @@ def ray_models(
 
         on_gpu = may_use_gpus and num_gpus > 0
         files = ray.put({path.name: path.read_bytes() for path in folder.iterdir()})
-        actor: Any = ray.remote(num_cpus=int(not on_gpu), num_gpus=int(on_gpu))(Holder)
+        actor: Any = ray.remote(num_cpus=int(not on_gpu), num_gpus=int(on_gpu))(ModelActor)
         wanted = num or (num_gpus if on_gpu else num_cores)
         actors = [actor.remote(files, open_model, on_gpu) for _ in range(wanted)]
         yield RayModels(actors, on_gpu)

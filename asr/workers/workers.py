@@ -1,16 +1,16 @@
-"""Where work that can be shared out is done.
+"""Choose the workers of parallel stages by the environment variable MOTHERTONGUE_WORKERS.
 
-That is no hyperparameter: it changes when results come, never which. So it is not in
-``params.yaml``, where a run on more cores would be another run to DVC and make every stage stale
-that lists it, but in the environment, which DVC hands on to stages and queue workers:
+Workers change when results come, but not which, so they are no hyperparameter. In ``params.yaml`` a
+change of their number would make stages stale. DVC passes the environment to stages and to queue
+workers:
 
-    MOTHERTONGUE_WORKERS                each core of this machine, once there was work for a second
-    MOTHERTONGUE_WORKERS=serial         this process alone
-    MOTHERTONGUE_WORKERS=processes:4    so many processes on this machine
-    MOTHERTONGUE_WORKERS=ray            the Ray cluster that RAY_ADDRESS names, else a local one
+    MOTHERTONGUE_WORKERS unset          a process for each core, after 1 s of work in this process
+    MOTHERTONGUE_WORKERS=serial         only this process
+    MOTHERTONGUE_WORKERS=processes:4    4 processes on this machine
+    MOTHERTONGUE_WORKERS=ray            the Ray cluster of RAY_ADDRESS, else a local one; or ray:4
 
-``prepare`` heeds them all; ``audit`` and ``transcribe``, whose models use the cores by themselves,
-only ``ray``.
+``prepare`` uses all of them. ``audit`` and ``transcribe`` use only ``ray``, because their models
+use all cores anyway.
 """
 
 import os
@@ -21,33 +21,33 @@ from pathlib import Path
 from asr.core.errors import InputError
 
 VARIABLE = "MOTHERTONGUE_WORKERS"
-PATIENCE_S = 1.0  # processes take half a second to start: less work than this is done sooner here
+SERIAL_S = 1.0  # processes take half a second to start, so less work than this is faster without
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Where work is done.
+    """The kind and number of workers.
 
     Attributes:
         kind: serial, processes or ray.
-        num: how many at a time; of ``ray`` 0 is as many as the cluster has cores.
-        patience_s: seconds of work done in this process before others are asked.
+        num: of workers; 0 with ``ray`` is one for each core of the cluster.
+        serial_s: seconds of work in this process before workers start.
     """
 
     kind: str
     num: int = 1
-    patience_s: float = 0.0
+    serial_s: float = 0.0
 
 
 def chosen_workers() -> Workers:
-    """The workers that the environment asks for.
+    """Read the environment variable.
 
     Raises:
-        InputError: naming the variable, what it may say and what it says.
+        InputError: with the variable, the allowed values and the value that it has.
     """
     text = os.environ.get(VARIABLE, "")
     if not text:
-        return Workers("processes", num_cores(), PATIENCE_S)
+        return Workers("processes", num_cores(), SERIAL_S)
     found = re.fullmatch(r"(serial)|(processes|ray)(?::([1-9][0-9]*))?", text)
     if not found:
         expected = "serial, processes, ray, or one of the last two and a count as in processes:4"
@@ -59,13 +59,13 @@ def chosen_workers() -> Workers:
 
 
 def num_cores() -> int:
-    """The cores that this process may use, at least one: a container may have fewer than exist."""
+    """The number of cores that this process may use, at least 1; a container may limit them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(cores or 1, _cgroup_cores()))
 
 
 def _cgroup_cores() -> int:
-    """What control groups grant (version 2, where Docker and Kubernetes write their limits)."""
+    """The limit of the control group (version 2, as Docker and Kubernetes set it)."""
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
         return round(int(quota) / int(period))

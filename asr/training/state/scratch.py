@@ -31,7 +31,7 @@ def scratch_folder(stage: str, key: str, *, owned: bool = True) -> Iterator[Path
         yield folder
         return
     # A process that lists the states locks each for an instant, a run its own for hours.
-    with lock_folder(folder, patience_s=1.0) as held:
+    with lock_folder(folder, timeout_s=1.0) as held:
         if not held:
             raise InputError(f"{folder}: another process is running this very {stage}")
         for partial in folder.glob(".*.partial"):
