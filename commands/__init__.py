@@ -1,1 +1,1 @@
-"""The verbs that people run."""
+"""The scripts that people run by hand."""

@@ -1,7 +1,7 @@
-"""Write prepared utterances as other tools train from them.
+"""Export prepared utterances to the formats of other tools.
 
-``python -m commands.export_data --format nemo --out exported`` takes train, dev and test;
-``--manifest`` takes others. Formats: Qwen3-ASR's WAV and JSONL, NeMo's manifest, a Hugging Face
+``python -m commands.export_data --format nemo --out exported`` exports train, dev and test;
+``--manifest`` chooses others. Formats: Qwen3-ASR's WAV and JSONL, NeMo's manifest, a Hugging Face
 audiofolder, DrivenData's JSONL.
 """
 
@@ -18,7 +18,7 @@ MANIFESTS = [Path("data/manifests") / f"{split}.jsonl" for split in ("train", "d
 
 
 def export_data(form: str, manifests: list[Path], prepared: Path, out: Path) -> None:
-    """Write each manifest's utterances below ``out``, as the split that the manifest is named by.
+    """Write each manifest's utterances below ``out``; the split's name is the manifest's.
 
     Raises:
         InputError: if a manifest or its audio can't be read, or ``out`` is not empty.
@@ -37,8 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--format", choices=sorted(FORMS), required=True)
     parser.add_argument("--out", type=Path, required=True, help="a folder that is new or empty")
-    parser.add_argument("--manifest", type=Path, action="append", help="may be given several times")
-    parser.add_argument("--prepared", type=Path, help=f"where the audio lies: {PREPARED}")
+    default = "repeatable; train, dev and test if unset"
+    parser.add_argument("--manifest", type=Path, action="append", help=default)
+    parser.add_argument("--prepared", type=Path, help=f"folder of the shards; {PREPARED} if unset")
     given = parser.parse_args()
     try:
         export_data(

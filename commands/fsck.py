@@ -1,12 +1,12 @@
-"""Find damage in DVC's cache and remote, which DVC itself passes on without a word.
+"""Find damaged files in DVC's cache and remote; DVC itself does not report them.
 
-    python -m commands.fsck             # name what is damaged; exit status 1 if there is any
-    python -m commands.fsck --repair    # and remove it: dvc pull, then dvc push, bring it anew
+    python -m commands.fsck             # list damaged objects; exit status 1 if there are any
+    python -m commands.fsck --repair    # also remove them; dvc pull and dvc push then replace them
 
-DVC takes an object that is there for whole: one that was damaged in a remote is never sent again,
-and a folder's list (``.dir``) vouches for all files that it names. So what is damaged is removed,
-and with it each list that names it. Objects that were sent in one part are checked by what S3 says
-of them, larger ones are read.
+DVC assumes that an existing object is whole: it never uploads a damaged one again, and if a
+folder's list (``.dir``) exists, it assumes that all listed files do. So --repair removes damaged
+objects and each list that names one. For objects uploaded in one part, the MD5 that S3 reports is
+compared; larger ones are read.
 """
 
 import argparse
@@ -21,13 +21,13 @@ from dvc_data.hashfile.hash import file_md5
 from asr.withdrawal.objects import LIST, files_in, listed_files, object_name
 
 
-def find_faults(store: Any, lists_vouch: bool) -> dict[str, str]:
-    """Objects whose bytes have not the hash in their name, by path: what is wrong with each.
+def find_faults(store: Any, check_lists: bool) -> dict[str, str]:
+    """Objects whose bytes don't match the hash in their name: a description of each, by path.
 
     Args:
-        store: DVC's object database; all of it is looked at.
-        lists_vouch: whether a list that names a damaged or missing file is a fault too: in a remote
-            it hides the lack; in a cache, where DVC looks at each file, it doesn't.
+        store: DVC's object database; all of it is checked.
+        check_lists: whether a list that names a damaged or missing file is a fault too. In a remote
+            DVC trusts the list; in a cache it checks each file.
     """
     known = {path: md5 for path, md5 in files_in(store).items() if object_name(path) != path}
     faults = {}
@@ -37,7 +37,7 @@ def find_faults(store: Any, lists_vouch: bool) -> dict[str, str]:
             faults[path] = f"expected MD5 {expected}, got {got}"
     whole = {object_name(path): path for path in known.keys() - faults.keys()}
     for oid, path in whole.items():
-        if lists_vouch and oid.endswith(LIST):
+        if check_lists and oid.endswith(LIST):
             names = listed_files(store.fs, path)
             if bad := sorted(name for name, md5 in names.items() if md5 not in whole):
                 faults[path] = f"names {len(bad)} files damaged or missing, first {bad[0]}"
@@ -45,9 +45,9 @@ def find_faults(store: Any, lists_vouch: bool) -> dict[str, str]:
 
 
 def check(place: str, store: Any, repair: bool) -> int:
-    """Name the faults of one store, remove them if asked to, and return how many stay."""
-    faults = find_faults(store, lists_vouch=place == "remote")
-    # Lists go first: one that stayed would vouch for what is gone.
+    """Print the faults of one store, with ``repair`` remove them, and return how many are left."""
+    faults = find_faults(store, check_lists=place == "remote")
+    # Lists first: DVC would trust one that is left if this command is interrupted.
     for path in sorted(faults, key=lambda path: (not path.endswith(LIST), path)):
         print(f"{place}: {path}: {faults[path]}")
         if repair:
@@ -61,8 +61,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--repair", action="store_true", help="remove what is damaged")
-    parser.add_argument("--remote", help="its name; the default remote unless given")
+    parser.add_argument("--repair", action="store_true", help="remove damaged objects")
+    parser.add_argument("--remote", help="name of the remote; DVC's default remote if unset")
     arguments = parser.parse_args()
     try:
         with Repo() as repo:

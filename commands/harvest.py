@@ -1,10 +1,10 @@
-"""Fetch recordings from the web that have an allowed license, each with where it is from.
+"""Fetch recordings with an allowed license from the web, each with its provenance.
 
-``python -m commands.harvest --block talks --out harvested/talks`` fetches what the block ``talks``
-of ``conf/harvests.yaml`` names, by yt-dlp: pages, feeds, playlists, files. A second run fetches
-only what is new. The folder is a source of kind ``folder`` for a corpus of format ``paired``:
-subtitles become timed segments. What was refused for its license, or failed, is in ``harvest.csv``
-there.
+``python -m commands.harvest --block talks --out harvested/talks`` runs yt-dlp on the addresses of
+block ``talks`` of ``conf/harvests.yaml``: pages, feeds, playlists, files. A second run fetches only
+new recordings. The folder is a source of kind ``folder`` for a corpus of format ``paired``:
+subtitles become timed segments. The folder's ``harvest.csv`` lists recordings that were rejected
+for their license or failed.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from asr.core.params import load_block
 
 
 def harvest(block: str, out: Path) -> None:
-    """Fetch recordings from the web that have an allowed license, each with where it is from.
+    """Fetch recordings with an allowed license from the web, each with its provenance.
 
     Args:
         block: of ``conf/harvests.yaml``.
@@ -28,7 +28,7 @@ def harvest(block: str, out: Path) -> None:
         harvester.run()
     finally:
         counts = ", ".join(f"{num} {result}" for result, num in harvester.results.items())
-        print(f"{counts}; {out / LOG} says more")
+        print(f"{counts}; details are in {out / LOG}")
 
 
 if __name__ == "__main__":

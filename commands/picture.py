@@ -1,4 +1,4 @@
-"""Draw zero-shot beside tuned, as README shows them.
+"""Draw README's chart of zero-shot and tuned WER.
 
 ``python -m commands.picture --metrics metrics --out docs/scores.svg``
 """

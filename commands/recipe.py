@@ -1,8 +1,8 @@
 """Run a named list of overrides as an ordinary DVC experiment: ``python -m commands.recipe smoke``.
 
-A recipe is a file in ``recipes/``: dotted keys of params.yaml and their values. The ``dvc exp run``
-that it stands for is printed, so that it can be copied and changed. It runs in a copy of the
-repository (``--temp``): the workspace, its params and its scores stay as they are.
+A recipe is a file in ``recipes/``: dotted keys of params.yaml and their values. This prints the
+``dvc exp run`` command, so that you can copy and change it, and runs it in a copy of the repository
+(``--temp``): the workspace, its params and its scores don't change.
 """
 
 import argparse
@@ -18,7 +18,7 @@ RECIPES = Path("recipes")
 
 
 def command(name: str, extra: list[str]) -> list[str]:
-    """The ``dvc exp run`` that a recipe stands for, with ``extra`` arguments of dvc's behind it.
+    """The ``dvc exp run`` command of a recipe, followed by ``extra`` arguments for dvc.
 
     Raises:
         InputError: if there is no such recipe, or it is not a mapping of keys to values.

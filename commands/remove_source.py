@@ -1,15 +1,15 @@
-"""Withdraw a speaker or a source, so that nothing of theirs stays here or comes back.
+"""Remove a withdrawn speaker or source from all data, and leave them out of later fetches.
 
     python -m commands.remove_source --corpus be --speaker s1
     python -m commands.remove_source --corpus be --source 'https://example.org/talks/*'
-    python -m commands.remove_source --corpus be --speaker s1 --dry-run   # only say what is theirs
+    python -m commands.remove_source --corpus be --speaker s1 --dry-run   # list, change nothing
 
-A source is a pattern as the shell has it, of a recording's file or its source_url. The rule is
-written into params.yaml, data are made anew without what it names, and every object that holds
-some of it goes from the workspace and DVC's cache, also those of old commits, and from the remotes
-named with --remote. Models that saw it are listed, not removed. What was done, and what a search
-afterwards found, is in metrics/withdrawals/. Exit status 1 if anything is left; where the data
-can't be made anew, nothing is removed.
+A source is a shell pattern for a recording's file or its source_url. The command writes the rule
+into params.yaml and makes the data again without the withdrawn recordings. Then it removes every
+object that holds some of them from the workspace, from DVC's cache, old commits included, and from
+each --remote. It lists models that were trained on them, but doesn't remove those. It writes to
+metrics/withdrawals/ what it did and what a search afterwards found. The exit status is 1 if
+anything is left. If the data can't be made again, nothing is removed.
 """
 
 import argparse
@@ -31,7 +31,8 @@ def remove_source(given: argparse.Namespace) -> int:
         withdrawal = Withdrawal(repo, given.corpus, withdrawn)
         print(f"{len(withdrawal.traces.ids)} recordings and utterances of corpus {given.corpus}")
         for model in withdrawal.proof["models"]:
-            saw = "saw some of it" if model["saw"] else "may have seen it: its manifests are gone"
+            sure = "was trained on some of them"
+            saw = sure if model["saw"] else "may have been: its manifests are not in the cache"
             print(f"{model['path']} {model['md5']} ({', '.join(model['commits'])}) {saw}")
         rule = ", ".join(f"{key}: {names}" for key, names in withdrawn if names)
         again = f'dvc exp run -S "+corpora.{given.corpus}.withdrawn={{{rule}}}"'
@@ -47,8 +48,8 @@ def remove_source(given: argparse.Namespace) -> int:
     proof = withdrawal.write_proof()
     print(f"Proof: {proof}; commit it with params.yaml and dvc.lock, then: dvc repro")
     if not is_gone:
-        print("Left in new data is what others there have too: withdraw them as well")
-        print("Left in other files: remove them yourself, and run this again")
+        print("What is left in new data also belongs to others there: withdraw those as well")
+        print("What is left in other files: remove it yourself, then run this again")
     return 0 if is_gone else 1
 
 
@@ -57,11 +58,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--corpus", required=True, help="its line in params.yaml")
-    parser.add_argument("--speaker", action="append", default=[], help="an id; may come again")
-    parser.add_argument("--source", action="append", default=[], help="a pattern; may come again")
-    parser.add_argument("--remote", action="append", default=[], help="whose objects go too")
-    parser.add_argument("--no-repro", action="store_true", help="remove, but make no data anew")
+    parser.add_argument("--corpus", required=True, help="its key in params.yaml")
+    parser.add_argument("--speaker", action="append", default=[], help="speaker id; repeatable")
+    parser.add_argument("--source", action="append", default=[], help="pattern; repeatable")
+    parser.add_argument("--remote", action="append", default=[], help="DVC remote; repeatable")
+    parser.add_argument("--no-repro", action="store_true", help="remove without making data again")
     parser.add_argument("--dry-run", action="store_true", help="change nothing")
     try:
         return remove_source(parser.parse_args())

@@ -1,4 +1,4 @@
-"""Print the score table and where the report lies: ``python -m commands.scores [--markdown]``."""
+"""Print the score table and the report's path: ``python -m commands.scores [--markdown]``."""
 
 import argparse
 import sys
@@ -13,7 +13,7 @@ HEADER = ("test set", "WER zero-shot", "WER tuned", "difference", "verdict", "CE
 
 
 def score_rows(metrics: Path) -> list[tuple[str, ...]]:
-    """A row a group: overall, then each corpus; languages repeat corpora and stay in the report."""
+    """One row for all utterances and one a corpus; the report also has the groups by language."""
     comparison = read_json(metrics / "compare.json")
     rows = []
     for name, group in comparison["groups"].items():
@@ -34,20 +34,20 @@ def score_rows(metrics: Path) -> list[tuple[str, ...]]:
 
 
 def speed_line(metrics: Path) -> str:
-    """How fast each model was decoded."""
+    """A sentence with the decoding speed of each model (RTFx)."""
     speeds = {name: read_json(metrics / "speed" / f"{name}.json") for name in ("base", "tuned")}
     parts = [f"{name} {speed['rtfx']:.0f} × real time" for name, speed in speeds.items()]
     return f"Decoding on {speeds['tuned']['device']}: {', '.join(parts)}."
 
 
 def markdown_table(metrics: Path) -> str:
-    """The table of README."""
+    """The score table in Markdown, for README."""
     rows = [HEADER, tuple("---" for _ in HEADER), *score_rows(metrics)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def text_table(metrics: Path) -> str:
-    """The table of a terminal, columns aligned."""
+    """The score table for a terminal, with aligned columns."""
     rows = [HEADER, *score_rows(metrics)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
@@ -65,7 +65,7 @@ def _with_interval(rate: float | None, interval: dict[str, Any]) -> str:
 def main() -> None:
     """Print what the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--markdown", action="store_true", help="README's table alone")
+    parser.add_argument("--markdown", action="store_true", help="print only README's table")
     try:
         if parser.parse_args().markdown:
             print(markdown_table(METRICS))

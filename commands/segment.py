@@ -1,10 +1,11 @@
-"""Give times to a corpus's long recordings: ``python -m commands.segment --corpus talks …``.
+"""Find segment times for long recordings: ``python -m commands.segment --corpus talks …``.
 
-prepare rejects a recording that is longer than the model hears and has a transcript without times
-(``too_long_without_timestamps``). This writes the times: the recording is cut at its pauses, the
-model writes down roughly what it hears in each piece, and the transcript's words are dealt out by
-that. One JSON a recording, to be looked at and put beside it (format ``paired``); prepare then cuts
-there, and rejects segments whose confidence is below ``prepare.min_alignment_confidence``.
+prepare rejects a recording that is longer than the model's window and has a transcript without
+times (``too_long_without_timestamps``). This command finds them: it cuts the recording at pauses,
+transcribes each piece, and assigns the transcript's words to the pieces by these hypotheses. It
+writes one JSON a recording; check it and put it beside the recording (format ``paired``). prepare
+then cuts at these times, and rejects segments whose confidence is below
+``prepare.min_alignment_confidence``.
 
     python -m commands.segment --corpus talks --raw data/raw/talks --model models/base \\
         --max-piece-s 20 --out times/talks
@@ -35,11 +36,11 @@ from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 
 def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) -> None:
-    """Write times for a corpus's long recordings that have a transcript without.
+    """Write segment times for a corpus's long recordings that have none.
 
     Args:
-        corpus: its line in ``params.yaml``.
-        raw: folder that fetch wrote.
+        corpus: its key in ``params.yaml``.
+        raw: folder that the stage ``fetch`` wrote.
         model: a plain transformers folder, such as ``models/base``.
         max_piece_s: length of the longest segment, in seconds; 10 to 30.
         out: folder for the JSON files.
@@ -49,7 +50,7 @@ def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) 
     transcribe = _transcriber(model, line.language)
     num_sure = num = 0
     for recording in read_recordings(raw, line):
-        if (waveform := _untimed(recording, params)) is None:
+        if (waveform := _long_waveform(recording, params)) is None:
             continue
         text = recording.text or ""
         segments = timed_segments(waveform, text, transcribe, max_piece_s, params.silence)
@@ -58,12 +59,12 @@ def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) 
         confidences = [one.confidence or 0.0 for one in segments if one.text]
         sure = sum(c >= params.min_alignment_confidence for c in confidences)
         num_sure, num = num_sure + sure, num + len(confidences)
-        print(f"{path}: {sure} of {len(confidences)} segments are sure")
-    print(f"{num_sure} of {num} segments are sure; prepare rejects the others as alignment_failed")
+        print(f"{path}: {sure} of {len(confidences)} segments are reliable")
+    print(f"{num_sure} of {num} are reliable; prepare rejects the others as alignment_failed")
 
 
-def _untimed(recording: Recording, params: PrepareParams) -> Waveform | None:
-    """The waveform of a recording that needs times, None of another."""
+def _long_waveform(recording: Recording, params: PrepareParams) -> Waveform | None:
+    """The waveform of a recording that is too long and has no times; None for any other."""
     if recording.segments or recording.fault or not recording.text:
         return None
     try:
@@ -75,7 +76,7 @@ def _untimed(recording: Recording, params: PrepareParams) -> Waveform | None:
 
 
 def _transcriber(model: Path, language: str) -> Transcribe:
-    """What the model hears in pieces of one language."""
+    """Load the model; return a function that transcribes pieces of one language."""
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
     name = load_params("model", ModelParams).family
@@ -93,7 +94,7 @@ def _transcriber(model: Path, language: str) -> Transcribe:
 
 
 def _clip(number: int, piece: Waveform, language: str) -> Utterance:
-    """A piece as an utterance, of which the decoder asks for no more than length and language."""
+    """A piece as an utterance; the decoder reads only its duration and language."""
     return Utterance(
         id=f"piece/{number}", corpus="piece", text="?", duration_s=len(piece) / SAMPLE_RATE,
         language=language, speaker_id=None, session_id=None, license="?", source="?",

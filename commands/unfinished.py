@@ -1,7 +1,7 @@
-"""Trainings that were killed, and whether the same command would go on from them.
+"""List killed trainings, and whether ``dvc repro`` would resume them.
 
     python -m commands.unfinished             # step, size, age, and what differs from the workspace
-    python -m commands.unfinished --remove    # remove all that no process holds; or name some
+    python -m commands.unfinished --remove    # remove all, or those named, that are not locked
 
 Training itself removes the oldest beyond ``operations.keep_unfinished_gb``.
 """
@@ -27,18 +27,18 @@ from asr.training.state.unfinished import (
 )
 
 
-def what_it_is_of(one: Unfinished) -> str:
-    """Whether a process holds it, or the workspace would go on from it, or what differs."""
+def status(one: Unfinished) -> str:
+    """Whether a process has locked the state, ``dvc repro`` resumes it, or else what differs."""
     if is_held(one.folder):
-        return "a process holds it"
+        return "locked by a process"
     if one.facts is None:
-        return "died before it began"
+        return "killed before it started"
     names = differences(_workspace_facts(one.facts), one.facts)
-    return f"differs in {listed(names)}" if names else "`dvc repro` goes on from it"
+    return f"differs in {listed(names)}" if names else "`dvc repro` resumes it"
 
 
 def _workspace_facts(then: Facts) -> Facts:
-    """What the workspace has of the sections, files and packages that a state names."""
+    """The workspace's values of the sections, files and packages that a state lists."""
     params = {section: _section(section) for section in then["params"]}
     code = code_facts("stages.train", then["params"]["model"]["family"])
     files = {name: hashed for name in then["files"] if (hashed := _sha256(Path(name)))}
@@ -50,7 +50,7 @@ def _workspace_facts(then: Facts) -> Facts:
 
 
 def _section(name: str) -> Any:
-    """A section of params.yaml, ``whisper.train`` too; none where there is no such one."""
+    """A section of params.yaml, such as ``whisper.train``; empty if it does not exist."""
     found = read_yaml(PARAMS)
     for key in name.split("."):
         found = found.get(key, {})
@@ -63,21 +63,22 @@ def _sha256(path: Path) -> str | None:
 
 
 def main() -> int:
-    """List what there is, or remove what the arguments name."""
+    """List unfinished trainings, or remove them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--remove", nargs="*", metavar="NAME", help="all, unless some are named")
+    parser.add_argument("--remove", nargs="*", metavar="NAME", help="remove these; all if none")
     names = parser.parse_args().remove
     states = unfinished_trainings(dvc_tmp() / "scratch")
     try:
         if unknown := set(names or ()) - {one.folder.name for one in states}:
-            raise InputError(f"no unfinished training {sorted(unknown)}")
+            known = [one.folder.name for one in states]
+            raise InputError(f"no unfinished training {sorted(unknown)}, there are {known}")
         for one in states:
             if names is None:
-                print(f"{one}: {what_it_is_of(one)}")
+                print(f"{one}: {status(one)}")
             elif not names or one.folder.name in names:
-                print(f"{'removed' if remove(one) else 'kept, a process holds it:'} {one}")
+                print(f"{'removed' if remove(one) else 'kept, locked by a process:'} {one}")
     except (InputError, OSError) as error:
         sys.exit(f"unfinished: {error}")
     if not states:

@@ -1,1 +1,1 @@
-"""The verbs that DVC runs: one script a stage."""
+"""The scripts that DVC runs, one for each stage."""

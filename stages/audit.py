@@ -1,4 +1,4 @@
-"""Judge every utterance of a corpus by a model that did not train on it."""
+"""Check every transcript of a corpus with a model that was not trained on it."""
 
 from contextlib import ExitStack
 from functools import partial
@@ -21,14 +21,17 @@ from asr.workers.workers import chosen_workers
 
 
 def audit(corpus: str, judge: Path, prepared: Path, out: Path, metrics: Path) -> None:
-    """Judge every utterance of a corpus by a model that did not train on it.
+    """Check every transcript of a corpus with a model that was not trained on it.
 
     Args:
-        corpus: its line in ``params.yaml``.
-        judge: folder of the model that judges.
-        prepared: folder of the corpora's prepared folders.
+        corpus: its key in ``params.yaml``.
+        judge: folder of the model that checks.
+        prepared: ``data/prepared``, with one folder a corpus.
         out: CSV of all utterances with their measures and faults, worst first.
-        metrics: JSON with counts by fault and what follows from them.
+        metrics: JSON with counts by fault and the verdict on the corpus.
+
+    Raises:
+        InputError: if the share of faulty utterances is above ``audit.stop_share``.
     """
     params = load_params("audit", AuditParams)
     num_threads = load_params("machine", MachineParams).num_threads

@@ -1,4 +1,4 @@
-"""Bring a pretrained model as a plain folder: the one that is tuned, or the one that judges."""
+"""Fetch a pretrained model as a plain folder: the base model to tune, or the audit's judge."""
 
 import tempfile
 from pathlib import Path
@@ -15,11 +15,11 @@ MODELS = Path("conf/models.yaml")
 
 
 def base(section: str, out: Path) -> None:
-    """Bring a model that params.yaml chooses from where conf/models.yaml has it.
+    """Fetch the model that params.yaml chooses from its source in conf/models.yaml.
 
     Args:
-        section: of ``params.yaml`` that names the model: ``model`` or ``audit.judge``.
-        out: folder for it.
+        section: of ``params.yaml`` that chooses the model: ``model`` or ``audit.judge``.
+        out: folder for the model.
     """
     if section == "audit.judge":
         model = load_params("audit", AuditParams).judge
@@ -27,7 +27,7 @@ def base(section: str, out: Path) -> None:
         model = load_params(section, ModelParams)
     family = family_module(model.family, "base")
     block = load_block(MODELS, (model.family, model.name), family.Block)
-    # Beside out rather than in /tmp, which may be memory: weights take gigabytes.
+    # Not in /tmp, which may be in memory: weights take gigabytes.
     with whole_folder(out) as folder, tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         weights = {}
         for name, kind in weights_of(block).items():

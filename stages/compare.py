@@ -1,4 +1,4 @@
-"""Say by how much the tuned model is better, and how sure that is."""
+"""Compute how much better the tuned model is, with confidence intervals."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +17,14 @@ from asr.utterances.utterance import read_manifest
 
 
 def compare(manifest: Path, base: Path, tuned: Path, out: Path) -> None:
-    """Say by how much the tuned model is better, and how sure that is."""
+    """Compare the error rates of the base and the tuned model on the test set.
+
+    Args:
+        manifest: of the test set.
+        base: hypotheses of the base model.
+        tuned: hypotheses of the tuned model.
+        out: JSON with rates, differences and intervals, overall and by corpus and language.
+    """
     params = load_params("score", ScoreParams)
     normalizers = Normalizers(params.normalizers)
     utterances = read_manifest(manifest)
@@ -43,7 +50,7 @@ def compare(manifest: Path, base: Path, tuned: Path, out: Path) -> None:
 def _difference(
     before: list[Scored], after: list[Scored], params: ScoreParams, seed: int
 ) -> dict[str, Any]:
-    """Rates, their intervals and the verdict, in words and in characters."""
+    """WER and CER of both models, their difference, the intervals and the verdict of one group."""
     blocks, kind = blocks_of([one.utterance for one in before])
 
     def rates(first: list[ErrorCounts], second: list[ErrorCounts]) -> dict[str, Any]:

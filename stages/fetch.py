@@ -1,4 +1,4 @@
-"""Bring a corpus's files, untouched, from where its source has them."""
+"""Fetch a corpus's files, unchanged, from its source."""
 
 from pathlib import Path
 
@@ -14,11 +14,14 @@ from asr.sources.corpus_source import bring, load_source, provenance
 
 
 def fetch(corpus: str, out: Path) -> None:
-    """Bring a corpus's files, untouched, from where its source has them.
+    """Fetch a corpus's files, unchanged, from its source.
 
     Args:
-        corpus: its line in ``params.yaml``, which names a block of ``conf/sources.yaml``.
+        corpus: its key in ``params.yaml``; its entry names a block of ``conf/sources.yaml``.
         out: folder for ``files.tar`` and ``source.json``.
+
+    Raises:
+        InputError: if the source has no file that the corpus's format needs.
     """
     params = load_corpus(corpus, Corpus)
     source = load_source(params.source)
@@ -28,8 +31,8 @@ def fetch(corpus: str, out: Path) -> None:
         num_files = write_files(beside / FILES, files)
         if num_files == 0:
             raise InputError(
-                f"corpora.{corpus}: {params.source} holds no file that format {params.format} "
-                f"wants for language {params.language!r}"
+                f"corpora.{corpus}: expected files for format {params.format} and language "
+                f"{params.language!r}, got none from {params.source}"
             )
         described = provenance(source, num_files)
         write_provenance(beside, described)

@@ -1,4 +1,4 @@
-"""List under which licenses, and from where, the data was had."""
+"""List the licenses and sources of the data."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from asr.utterances.utterance import read_manifest
 
 
 def licenses(train: Path, dev: Path, test: Path, out: Path) -> None:
-    """List under which licenses, and from where, the data was had.
+    """List the licenses and sources of the data.
 
     Args:
-        train: manifest.
-        dev: manifest.
-        test: manifest.
+        train: manifest of the training set.
+        dev: manifest of the dev set.
+        test: manifest of the test set.
         out: Markdown page.
     """
     utterances = [one for path in (train, dev, test) for one in read_manifest(path)]

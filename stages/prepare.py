@@ -1,4 +1,4 @@
-"""Decode a corpus to 16 kHz mono Parquet shards, rejecting what can't be learned from."""
+"""Decode a corpus to 16 kHz mono Parquet shards and reject unusable recordings."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from asr.workers.workers import chosen_workers
 def prepare(
     corpus: str, raw: Path, out: Path, rejects: Path, inventory: Path, validation: Path
 ) -> None:
-    """Decode a corpus to 16 kHz mono Parquet shards, rejecting what can't be learned from.
+    """Decode a corpus to 16 kHz mono Parquet shards and reject unusable recordings.
 
     Args:
-        corpus: its line in ``params.yaml``.
-        raw: folder that fetch wrote.
+        corpus: its key in ``params.yaml``.
+        raw: folder that the stage ``fetch`` wrote.
         out: folder for the shards.
-        rejects: CSV of the recordings that were rejected, each with its reason.
+        rejects: CSV of the rejected recordings, each with its reason.
         inventory: CSV of all recordings.
-        validation: JSON, the inventory summed up.
+        validation: JSON with a summary of the inventory.
     """
     line = load_corpus(corpus, CorpusParams)
     recordings = read_recordings(raw, line)

@@ -1,4 +1,4 @@
-"""One page to look at, with scores, curves and the worst utterances to hear."""
+"""Write one HTML page with scores, curves and the worst utterances with audio."""
 
 from pathlib import Path
 
@@ -25,7 +25,17 @@ def report(
     manifest: Path, prepared: Path, suspects: Path, hypotheses: Path, metrics: Path, curves: Path,
     out: Path,
 ) -> None:  # fmt: skip
-    """One page to look at, with scores, curves and the worst utterances to hear."""
+    """Write one HTML page with scores, curves and the worst utterances with audio.
+
+    Args:
+        manifest: of the test set.
+        prepared: ``data/prepared``, with one folder a corpus.
+        suspects: JSONL of the utterances that the audit flagged.
+        hypotheses: folder with ``base.jsonl`` and ``tuned.jsonl``.
+        metrics: folder with the JSON files of split, score and compare.
+        curves: folder with ``train.csv`` and ``dev.csv``.
+        out: HTML page.
+    """
     shown = load_params("report", ReportParams)
     params = load_params("score", ScoreParams)
     normalizers = Normalizers(params.normalizers)

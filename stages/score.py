@@ -1,4 +1,4 @@
-"""Count the errors of a model's hypotheses, and its speed."""
+"""Compute WER and CER of a model's hypotheses, and copy its decoding speed to metrics."""
 
 from pathlib import Path
 
@@ -13,7 +13,15 @@ from asr.utterances.utterance import read_manifest
 
 
 def score(manifest: Path, hypotheses: Path, timing: Path, out: Path, speed: Path) -> None:
-    """Count the errors of a model's hypotheses, and its speed."""
+    """Compute WER and CER of a model's hypotheses, overall and by corpus and language.
+
+    Args:
+        manifest: of the test set.
+        hypotheses: JSONL that the stage ``transcribe`` wrote.
+        timing: JSON that it wrote beside them.
+        out: JSON with the scores.
+        speed: JSON with a copy of ``timing``.
+    """
     params = load_params("score", ScoreParams)
     normalizers = Normalizers(params.normalizers)
     utterances = read_manifest(manifest)
@@ -30,7 +38,7 @@ def score(manifest: Path, hypotheses: Path, timing: Path, out: Path, speed: Path
             "empty_references": empty_references(scored),
         },
     )
-    # Apart from the scores: no two runs take the same time.
+    # In a file of its own, because it differs in every run and the scores don't.
     write_json(speed, read_json(timing))
 
 

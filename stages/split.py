@@ -1,4 +1,4 @@
-"""Deal utterances to train, dev and test so that nothing leaks between them."""
+"""Assign utterances to train, dev and test so that nothing leaks between them."""
 
 from collections import Counter
 from pathlib import Path
@@ -24,17 +24,17 @@ from asr.utterances.utterance import Utterance, write_manifest
 def split(
     prepared: Path, rejects: Path, audit: Path, model: Path, manifests: Path, metrics: Path
 ) -> None:
-    """Deal utterances to train, dev and test so that nothing leaks between them.
+    """Assign utterances to train, dev and test so that nothing leaks between them.
 
     Args:
-        prepared: folder of the corpora's prepared folders.
-        rejects: folder of the corpora's CSVs.
-        audit: folder of the corpora's CSVs with what each utterance was judged to be.
-        model: folder of the model that is tuned, which says how long a transcript it can learn.
-        manifests: folder for train.jsonl, dev.jsonl and test.jsonl, and for aside.csv, which lists
-            what would have leaked, or is too long to learn; and for suspects.jsonl, what the audit
-            doubts, for the report.
-        metrics: JSON on how much there is of each corpus and split.
+        prepared: folder with one folder of shards a corpus.
+        rejects: folder with one CSV a corpus, from the stage ``prepare``.
+        audit: folder with one CSV a corpus, from the stage ``audit``.
+        model: folder of the base model; its tokenizer limits the length of transcripts.
+        manifests: folder for train.jsonl, dev.jsonl and test.jsonl; for aside.csv, with utterances
+            that would leak or are too long to train on; and for suspects.jsonl, with utterances
+            that the audit flagged, for the report.
+        metrics: JSON with the size of each corpus and split.
     """
     corpora = load_corpora()
     pull_missing(
@@ -70,14 +70,14 @@ def split(
 
 
 def _check_folder(folder: Path, expected: set[str]) -> None:
-    """All that lies in the folder enters DVC's hash, so nothing of another day may stay there."""
+    """Raise for missing or unknown files, because DVC hashes all that is in the folder."""
     found = {path.name for path in folder.glob("*") if path.name != ".gitignore"}
     if missing := sorted(expected - found):
         raise InputError(f"{folder}: expected {sorted(expected)}, missing {missing}")
-    if strange := sorted(found - expected):
+    if unknown := sorted(found - expected):
         raise InputError(
-            f"{folder}: {strange} belong to no corpus of params.yaml; remove them: "
-            f"rm -r {' '.join(str(folder / name) for name in strange)}"
+            f"{folder}: {unknown} belong to no corpus of params.yaml; remove them: "
+            f"rm -r {' '.join(str(folder / name) for name in unknown)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Tune the base model on train and keep the weights that read dev best."""
+"""Tune the base model on train and keep the weights with the best WER on dev."""
 
 import sys
 from pathlib import Path
@@ -36,7 +36,7 @@ def train_stage(
     base: Path, prepared: Path, train_manifest: Path, dev_manifest: Path, noise: Path,
     out: Path, curves: Path,
 ) -> None:  # fmt: skip
-    """Tune the base model on train and keep the weights that read dev best."""
+    """Tune the base model on train and keep the weights with the best WER on dev."""
     params = load_params("train", TrainParams)
     machine = load_params("machine", MachineParams)
     operations = load_params("operations", OperationsParams)
@@ -56,9 +56,9 @@ def train_stage(
     seed = load_seed()
     processes = join_processes(use_machine(machine), machine.num_processes)
     sections = {"train": params, f"{model.family}.train": own, "machine": machine, "model": model}
-    # The manifests hold the hash of every clip's samples, so they stand for the audio too.
-    read = (train_manifest, dev_manifest, base, noise)
-    facts = run_facts(sections, seed, read, code_facts("stages.train", model.family))
+    # Not the shards: the manifests hold the hash of every clip's samples.
+    inputs = (train_manifest, dev_manifest, base, noise)
+    facts = run_facts(sections, seed, inputs, code_facts("stages.train", model.family))
     trainee = family.open_trainee(base, processes.device, params, own)
     layers = trainee.layers if isinstance(trainee, HasLayers) else ()
     if machine.shard_weights and not layers:

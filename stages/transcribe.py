@@ -21,7 +21,15 @@ from asr.workers.workers import chosen_workers
 
 
 def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: Path) -> None:
-    """Transcribe the test set with a model."""
+    """Transcribe the test set with a model.
+
+    Args:
+        model: a plain transformers folder.
+        prepared: ``data/prepared``, with one folder a corpus.
+        manifest: of the test set.
+        out: JSONL with the hypotheses.
+        timing: JSON with seconds, RTFx and the device.
+    """
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
     name = load_params("model", ModelParams).family

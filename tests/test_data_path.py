@@ -148,7 +148,7 @@ def test_a_language_the_source_lacks_is_told():
     params.write_text(params.read_text().replace("language: bg", "language: fi"))
     shutil.rmtree("home")
     Path("home").mkdir()
-    message = "corpora.bg: home holds no file that format stamps wants for language 'fi'"
+    message = "corpora.bg: expected files for format stamps and language 'fi', got none from home"
     with pytest.raises(InputError, match=message):
         fetch("bg", Path("data/raw/bg"))
     assert not Path("data/raw/bg").exists()

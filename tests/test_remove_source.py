@@ -147,7 +147,7 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
 
     # Only a look.
     said = remove_source(repo, "--speaker", f"s{speaker}", "--dry-run")
-    assert "/faster, workspace) saw some of it" in said
+    assert "/faster, workspace) was trained on some of them" in said
     assert holding(repo.folder, speaker) == before
 
     # Data are fetched anew from the source, which still has him.
@@ -186,7 +186,7 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
 
 def test_what_somebody_else_has_too_is_said_to_be_left(repo):
     said = remove_source(repo, "--speaker", f"s{TWIN}", succeeds=False)
-    assert "is what others there have too: withdraw them as well" in said
+    assert "also belongs to others there: withdraw those as well" in said
     left = newest_proof(repo)["left"]["ours"]
     assert {"data/raw/zz/files.tar", "data/prepared/zz/00000.parquet"} <= set(left)
     # What the data need stays whole.

@@ -118,13 +118,13 @@ def test_the_command_lists_and_removes(scratch, run_command):
     leave(scratch, "b", days=2, of=ours)
     with scratch_folder("train", "c"):
         held, other, same = run_command()
-        assert held.startswith("train-c (no step") and held.endswith("old): a process holds it")
+        assert held.startswith("train-c (no step") and held.endswith("old): locked by a process")
         assert other == "train-a (step 5, 0.00 GB, 24 hours old): differs in seed (7, now 1)"
-        assert same == "train-b (step 5, 0.00 GB, 2 days old): `dvc repro` goes on from it"
+        assert same == "train-b (step 5, 0.00 GB, 2 days old): `dvc repro` resumes it"
         (removed,) = run_command("--remove", "train-b")
         assert removed.startswith("removed train-b (step 5")
         held, removed = run_command("--remove")
-        assert held.startswith("kept, a process holds it: train-c")
+        assert held.startswith("kept, locked by a process: train-c")
         assert removed.startswith("removed train-a")
     assert run_command() == ["no unfinished training"]
     with pytest.raises(SystemExit, match=r"no unfinished training \['train-x'\]"):
