@@ -9,7 +9,7 @@ from asr.core.files import whole_folder
 from asr.core.params import load_block, load_params
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
-from asr.sources.weights import bring_weights, weights_of
+from asr.sources.weights import fetch_weights, weights_of
 
 MODELS = Path("conf/models.yaml")
 
@@ -32,7 +32,7 @@ def base(section: str, out: Path) -> None:
         weights = {}
         for name, kind in weights_of(block).items():
             Path(scratch, name).mkdir()
-            weights[name] = bring_weights(kind, Path(scratch, name))
+            weights[name] = fetch_weights(kind, Path(scratch, name))
         family.bring_base(block, weights, folder)
 
 

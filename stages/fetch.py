@@ -10,7 +10,7 @@ from asr.corpora.formats import corpus_format
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES, write_files, write_provenance
 from asr.corpora.withdrawn import drop_withdrawn
-from asr.sources.corpus_source import bring, load_source, provenance
+from asr.sources.corpus_source import fetch_files, load_source, provenance
 
 
 def fetch(corpus: str, out: Path) -> None:
@@ -27,7 +27,7 @@ def fetch(corpus: str, out: Path) -> None:
     source = load_source(params.source)
     wants = corpus_format(params.format).wants
     with whole_folder(out) as beside:
-        files = bring(source, lambda name: wants(name, params.language))
+        files = fetch_files(source, lambda name: wants(name, params.language))
         num_files = write_files(beside / FILES, files)
         if num_files == 0:
             raise InputError(

@@ -13,8 +13,8 @@ from asr.corpora.recording import Recording
 from asr.families.whisper.base import Block, bring_base
 from asr.preparation.params import PrepareParams
 from asr.preparation.screening import screen
-from asr.sources.corpus_source import bring, load_source, provenance
-from asr.sources.weights import bring_weights
+from asr.sources.corpus_source import fetch_files, load_source, provenance
+from asr.sources.weights import fetch_weights
 from asr.utterances.waveform import Waveform
 
 ROOT = Path(__file__).parent.parent
@@ -25,12 +25,12 @@ LANGUAGES = ("be", "bg")
 def write_starter(folder: Path) -> None:
     """Write recordings in two languages, and Whisper-base in ``base``, as it came in ``parts``."""
     wants, source = corpus_format("stamps").wants, load_source(SOURCE)
-    files = bring(source, lambda name: any(wants(name, language) for language in LANGUAGES))
+    files = fetch_files(source, lambda name: any(wants(name, language) for language in LANGUAGES))
     write_provenance(folder, provenance(source, write_files(folder / "files.tar", files)))
     for name in ("base", "parts"):
         (folder / name).mkdir()
     block = load_block(ROOT / "conf" / "models.yaml", ("whisper", "base"), Block)
-    weights = {"weights": bring_weights(block.weights, folder / "parts")}
+    weights = {"weights": fetch_weights(block.weights, folder / "parts")}
     bring_base(block, weights, folder / "base")
 
 

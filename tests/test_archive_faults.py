@@ -111,7 +111,7 @@ def bomb(packer, num_mib=6):
 
 @pytest.mark.parametrize("packer", ["gz", "bz2", "xz", "zst", "zip"])
 def test_bombs(refused, packer):
-    refused(bomb(packer), f"expected at most {LIMIT} bytes unpacked, 100 times its size")
+    refused(bomb(packer), f"expected at most {LIMIT} bytes unpacked from")
 
 
 def test_a_bomb_between_unwanted_files_is_refused_too(tmp_path):

@@ -14,7 +14,7 @@ import soundfile
 from asr.core.errors import InputError
 from asr.corpora.formats import corpus_format
 from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
-from asr.sources.corpus_source import bring
+from asr.sources.corpus_source import fetch_files
 from asr.sources.folder import Source
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
@@ -62,7 +62,7 @@ def samples_sha256(content):
 def test_what_was_exported_is_read_again_the_same(prepared, form, tmp_path):
     out = exported(prepared, form)
     reader = corpus_format(READERS[form])
-    files = list(bring(Source(kind="folder", path=str(out), license="MIT"),
+    files = list(fetch_files(Source(kind="folder", path=str(out), license="MIT"),
                        lambda name: reader.wants(name, "he")))  # fmt: skip
     write_files(tmp_path / FILES, files)
     write_provenance(tmp_path, Provenance(

@@ -48,12 +48,13 @@ import json, sys
 from pydantic import TypeAdapter
 from asr.core.errors import InputError
 from asr.corpora.formats import corpus_format
-from asr.sources.corpus_source import Source, bring
+from asr.sources.corpus_source import Source, fetch_files
 wants = corpus_format(sys.argv[1]).wants
 for block in json.loads(sys.argv[2]):
     source = TypeAdapter(Source).validate_python(block)
     try:
-        brought = {k: v.decode("latin1") for k, v in bring(source, lambda name: wants(name, "hr"))}
+        files = fetch_files(source, lambda name: wants(name, "hr"))
+        brought = {name: content.decode("latin1") for name, content in files}
     except InputError as error:
         brought = str(error)
     print(json.dumps(brought))

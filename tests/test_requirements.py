@@ -13,7 +13,7 @@ from asr.audio.decoding import decode
 from asr.core.by_name import ROOT
 from asr.core.closure import import_closure
 from asr.core.errors import InputError, needs
-from asr.sources.corpus_source import bring
+from asr.sources.corpus_source import fetch_files
 from asr.sources.datasets import Source as Datasets
 from asr.sources.sql import Source as Sql
 from asr.trackers import open_tracker
@@ -76,7 +76,7 @@ def cluster():
 def rows(monkeypatch):
     monkeypatch.setenv("CLIPS_DSN", "postgresql://somewhere")
     source = Sql(kind="sql", dsn_env="CLIPS_DSN", query="select 1", license="CC0-1.0")
-    return next(bring(source, lambda name: True))
+    return next(fetch_files(source, lambda name: True))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def rows(monkeypatch):
     [
         ("av", "audio", lambda _: decode(b"\0\0\0\x20ftypM4A ", 30.0), "mov audio"),
         ("ray", "ray", lambda _: cluster(), "MOTHERTONGUE_WORKERS=ray"),
-        ("datasets", "datasets", lambda _: next(bring(CLIPS, bool)), "me/clips: kind datasets"),
+        ("datasets", "datasets", lambda _: next(fetch_files(CLIPS, bool)), "clips: kind datasets"),
         ("psycopg", "sql", rows, r"\$CLIPS_DSN: PostgreSQL"),
         *((name, "trackers", lambda _, name=name: open_tracker(name, Path(), "k", {}, on_cpu=True),
            rf"params\.yaml: operations\.trackers: {name}") for name in TRACKERS),

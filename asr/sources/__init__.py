@@ -1,1 +1,1 @@
-"""Where files come from: a corpus's recordings, a model's weights."""
+"""Sources: fetch a corpus's files or a model's weights, wherever they are stored."""

@@ -21,8 +21,8 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """The wanted files of the archive, in its order, which its SHA-256 fixes."""
+def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of the wanted files, in the archive's own order."""
     path = Path(source.path).expanduser()
     if not path.is_file():
         raise InputError(f"{source.path}: expected an archive, got no such file")

@@ -15,20 +15,20 @@ from asr.core.errors import InputError
 
 Wants = Callable[[str], bool]
 
-# A bomb unpacks to thousands of times its size, a corpus to a few: sound hardly shrinks.
+# A zip bomb unpacks to thousands of times its size; audio compresses by a small factor only.
 MAX_RATIO = 100
-MAX_SMALL_BYTES = 64 << 20  # what even the smallest archive may unpack to: digital silence, zeros
+MAX_SMALL_BYTES = 64 << 20  # always allowed, since digital silence exceeds MAX_RATIO
 
 AR = b"!<arch>\n"
-# What the libraries raise at an archive that was cut or damaged.
-_BROKEN = (
+# The exceptions that the libraries raise for a truncated or damaged archive.
+_ARCHIVE_ERRORS = (
     EOFError,
     OSError,
     ValueError,
     lzma.LZMAError,
     tarfile.TarError,
     zipfile.BadZipFile,
-    NotImplementedError,  # zipfile's, at a compression that it does not know
+    NotImplementedError,  # zipfile raises it for an unsupported compression method
     RuntimeError,
     struct.error,
     zlib.error,
@@ -36,55 +36,55 @@ _BROKEN = (
 
 
 def read_archive(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """The files of an archive that are wanted, name and content, in the archive's order.
+    """Yield (name, content) of the wanted files, in the archive's order.
 
-    The format is told by the content, not the file's name. Only one file is held in memory.
+    The content determines the format, not the file's name. Only one file is in memory at a time.
 
     Raises:
-        InputError: if the archive is no archive, not whole, a bomb, or holds a wanted name that
-            leaves its folder, or a link in a wanted file's place.
+        InputError: if the file is not an archive, is truncated, damaged or a zip bomb, or if a
+            wanted member is a link or encrypted, or has a path that leaves the archive's folder.
     """
     try:
         if zipfile.is_zipfile(path):
             yield from _read_zip(path, wants)
         else:
             yield from _read_tar(path, wants)
-    except _BROKEN as error:
+    except _ARCHIVE_ERRORS as error:
         raise InputError(f"{path}: expected a whole archive, got {error}") from error
 
 
 def _read_zip(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
-        # What is unpacked is never more than what a member's header says.
+        # zipfile unpacks no more of a member than its header declares, so the headers suffice.
         _check_size(sum(member.file_size for member in archive.infolist()), path)
         for member in archive.infolist():
-            name = _name(member.filename)
+            name = _without_dot_slash(member.filename)
             if member.is_dir() or not wants(name):
                 continue
             if member.external_attr >> 16 & 0o170000 == 0o120000 or member.flag_bits & 1:
                 raise InputError(f"{path}: {name}: expected a file, got a link or encrypted file")
-            yield _inside(name, path), archive.read(member)
+            yield _checked_path(name, path), archive.read(member)
 
 
 def _read_tar(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    with _Bounded(_tar_stream(path), path) as stream:
+    with _SizeLimited(_tar_stream(path), path) as stream:
         with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|") as archive:
             for member in archive:
-                name = _name(member.name)
+                name = _without_dot_slash(member.name)
                 if member.isdir() or not wants(name):
                     continue
                 file = archive.extractfile(member) if member.isreg() else None
                 if file is None:
                     raise InputError(f"{path}: {name}: expected a file, got a link or device")
-                yield _inside(name, path), file.read()
-        # tarfile takes a stream that ends between two files for a whole one; the decompressor
-        # knows better, once it is asked for the end.
+                yield _checked_path(name, path), file.read()
+        # tarfile accepts a stream that was cut between two files. The decompressor raises an error
+        # only when the end of the compressed data is read.
         while stream.read(1 << 20):
             pass
 
 
 def _tar_stream(path: Path) -> Any:
-    """The tar in ``path``, a binary file that is decompressed as it is read."""
+    """Open the tar, or the data.tar of a .deb, as a stream that decompresses while it is read."""
     import pyarrow
 
     with path.open("rb") as file:
@@ -103,13 +103,13 @@ def _tar_stream(path: Path) -> Any:
     if magic.startswith(b"\x28\xb5\x2f\xfd"):
         return pyarrow.CompressedInputStream(section, "zstd")  # not in Python before 3.14
     if size % tarfile.BLOCKSIZE:
-        # tarfile would take the files before the cut for all there are.
+        # tarfile would read the files before the cut and report no error.
         raise tarfile.TarError(f"{size} bytes, not a multiple of {tarfile.BLOCKSIZE}")
     return section
 
 
-class _Bounded:
-    """A decompressed stream that ends in an error where a bomb goes on."""
+class _SizeLimited:
+    """A decompressed stream that raises ``InputError`` when it exceeds the size limit."""
 
     def __init__(self, stream: Any, path: Path) -> None:
         self._stream, self._path, self._num_bytes = stream, path, 0
@@ -128,19 +128,19 @@ class _Bounded:
 
 
 def _check_size(num_bytes: int, path: Path) -> None:
-    """Stop before the memory or the disk is full of what an archive unpacks to."""
+    """Raise ``InputError`` if an archive unpacks to more bytes than its size allows."""
     limit = max(MAX_SMALL_BYTES, MAX_RATIO * path.stat().st_size)
     if num_bytes > limit:
         raise InputError(
-            f"{path}: expected at most {limit} bytes unpacked, {MAX_RATIO} times its size, got more"
+            f"{path}: expected at most {limit} bytes unpacked from {path.stat().st_size}, got more"
         )
 
 
 def _deb_data(path: Path, file: BinaryIO) -> tuple[int, int]:
-    """Start and size of data.tar.* in a .deb, which is an ar archive: see deb(5) and ar(5).
+    """Return offset and size, in bytes, of data.tar.* in a .deb: see deb(5) and ar(5).
 
-    Each member has a header of 60 bytes, name in the first 16 and size in bytes 48 to 58, and
-    starts at an even place.
+    A .deb is an ar archive. Each member starts at an even offset with a header of 60 bytes: the
+    name is in bytes 0 to 15, the size in bytes 48 to 57.
     """
     while len(header := file.read(60)) == 60:
         name, size, start = header[:16].decode().strip(" /"), int(header[48:58]), file.tell()
@@ -152,13 +152,13 @@ def _deb_data(path: Path, file: BinaryIO) -> tuple[int, int]:
     raise EOFError("a .deb without data.tar")
 
 
-def _name(name: str) -> str:
-    """The name without the ``./`` that tar puts in front."""
+def _without_dot_slash(name: str) -> str:
+    """Remove the ``./`` with which many tar files start their names."""
     return name.removeprefix("./")
 
 
-def _inside(name: str, path: Path) -> str:
-    """``name``, if it stays in the folder an archive would be unpacked to."""
+def _checked_path(name: str, path: Path) -> str:
+    """Return ``name``; raise ``InputError`` if it points outside the archive's folder."""
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name.replace("\\", "/")).parts:
         raise InputError(
             f"{path}: {name}: expected a path inside the archive, got one that leaves it"

@@ -1,12 +1,13 @@
-"""Sources: where a corpus's files come from. One file a kind, each with its block's schema.
+"""The sources of a corpus's files: one module for each ``kind`` in ``conf/sources.yaml``.
 
-A kind's module offers::
+Each module defines::
 
     class Source(Schema)
-        the block of ``conf/sources.yaml``, with its ``kind`` as a literal and its ``license``.
+        the schema of a block; ``kind`` is a literal that names the module.
 
-    bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]
-        the wanted files, name and content, in an order that is always the same.
+    fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]
+        yields (name, content) of the wanted files, always in the same order, so that the raw
+        folder's hash does not change between runs.
 """
 
 from collections.abc import Iterator
@@ -38,37 +39,37 @@ def load_source(name: str, path: Path = CONF) -> Source:
     """The block ``name`` of ``conf/sources.yaml``, checked.
 
     Raises:
-        InputError: naming the file and the key that is missing or at fault.
+        InputError: if a key is missing or invalid; the message names file and key.
     """
     source: Source = load_block(path, (name,), TypeAdapter(Source))
     return source
 
 
-def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """The files of ``source`` that are wanted, name and content.
+def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of the files of ``source`` that ``wants`` accepts.
 
     Raises:
-        InputError: if they can't be had, or are not what the block says; with what to do about it.
+        InputError: if the files are unavailable or have another hash than the block declares.
     """
     match source:
         case debian.Source():
-            return debian.bring(source, wants)
+            return debian.fetch_files(source, wants)
         case folder.Source():
-            return folder.bring(source, wants)
+            return folder.fetch_files(source, wants)
         case archive.Source():
-            return archive.bring(source, wants)
+            return archive.fetch_files(source, wants)
         case https.Source():
-            return https.bring(source, wants)
+            return https.fetch_files(source, wants)
         case hub.Source():
-            return hub.bring(source, wants)
+            return hub.fetch_files(source, wants)
         case datasets.Source():
-            return datasets.bring(source, wants)
+            return datasets.fetch_files(source, wants)
         case sql.Source():
-            return sql.bring(source, wants)
+            return sql.fetch_files(source, wants)
 
 
 def provenance(source: Source, num_files: int) -> Provenance:
-    """What is written down of a source."""
+    """Return the provenance of a source, which fetch writes to ``source.json``."""
     sha256: str | None
     match source:
         case debian.Source():
@@ -85,7 +86,7 @@ def provenance(source: Source, num_files: int) -> Provenance:
             whole = "/".join(filter(None, (source.repo, source.config)))
             origin, sha256 = f"{whole}@{source.revision}", None
         case sql.Source():
-            # Never the address: it holds a password.
+            # The connection string is not stored, because it holds a password.
             origin, sha256 = f"query of ${source.dsn_env}", None
     return Provenance(
         kind=source.kind, origin=origin, sha256=sha256, license=source.license, num_files=num_files

@@ -1,8 +1,8 @@
-"""A data set of the Hugging Face hub, by name, configuration and split, as ``datasets`` reads it.
+"""Rows of a data set on the Hugging Face hub, streamed by the library ``datasets``.
 
-Kind ``hub`` brings files, so their names must be known. This one brings rows, whichever files hold
-them: ``rows.jsonl`` with the audio beside it, for the format ``jsonl``. Rows are streamed. Audio
-stays encoded as it is, so ``datasets`` needs no torchcodec.
+Kind ``hub`` downloads files, whose names you must know. Kind ``datasets`` reads rows, whichever
+files hold them. It writes each row's audio, still encoded, so torchcodec is not needed, and one
+``rows.jsonl`` for the format ``jsonl``.
 """
 
 import json
@@ -21,9 +21,8 @@ from asr.sources.sql import ROWS
 class Source(Schema):
     """Block of ``conf/sources.yaml``.
 
-    ``config`` is left out where a data set has only one. ``revision`` is a commit, since a branch
-    is another data set tomorrow. A token for closed data sets comes from the environment
-    (``HF_TOKEN``) or ``hf auth login``.
+    Omit ``config`` if the data set has only one. ``revision`` must be a commit, because a branch
+    can change. Gated data sets need a token: set ``HF_TOKEN`` or run ``hf auth login``.
     """
 
     kind: Literal["datasets"]
@@ -34,11 +33,11 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """Each row's audio in the order of splits and rows, then ``rows.jsonl``.
+def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """Yield each row's audio in the order of splits and rows, then ``rows.jsonl``.
 
     Raises:
-        InputError: if the data set can't be had, or has no such configuration, split or audio.
+        InputError: if the data set is unavailable, or has no such configuration, split or audio.
     """
     with needs("datasets", f"{source.repo}: kind datasets"):
         import datasets
@@ -56,9 +55,9 @@ def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
     ) as error:
         why = " ".join(str(error.__cause__ or error).split())
         raise InputError(
-            f"{source.repo}@{source.revision}: could not be read from the hub: {why:.300} (is "
-            "there a network? is the data set closed: HF_TOKEN? a copy on this machine serves too, "
-            "as kind folder)"
+            f"{source.repo}@{source.revision}: could not be read from the hub: {why:.300} (check "
+            "the network; a gated data set needs HF_TOKEN; a local copy can be read with kind "
+            "folder)"
         ) from error
 
 
@@ -66,8 +65,8 @@ def _files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
     from datasets import load_dataset_builder
 
     data_set = load_dataset_builder(source.repo, source.config, revision=source.revision)
-    # Rows of a folder of files import torchcodec, even with Audio(decode=False), unless they stay
-    # in Arrow's format and no threads are there to decode them (datasets 5.2).
+    # In datasets 5.2 an audiofolder imports torchcodec even with Audio(decode=False). It does not
+    # if rows stay in Arrow format and decode_num_threads is 0.
     data_set.config.decode_num_threads = 0
     lines = []
     for split in source.splits:
@@ -75,9 +74,9 @@ def _files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
         column = _audio_column(rows.features or {}, source)
         for number, table in enumerate(rows.with_format("arrow")):
             (row,) = table.to_pylist()
-            name = f"{split}/{number:06}.audio"  # decoders look at the content
+            name = f"{split}/{number:06}.audio"  # asr.audio detects the format by content
             audio = _content(row[column])
-            if audio is not None and wants(name):  # none: the reader says so in the rejects
+            if audio is not None and wants(name):  # prepare rejects a row without audio
                 yield name, audio
             described = {k: _plain(v, rows.features[k]) for k, v in row.items() if k != column}
             lines.append(json.dumps({column: name} | described, ensure_ascii=False, default=str))
@@ -86,7 +85,7 @@ def _files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
 
 
 def _audio_column(features: dict[str, Any], source: Source) -> str:
-    """The one column of audio; in tables that ``datasets`` did not write, of ``{bytes, path}``."""
+    """Return the only ``Audio`` column or, if there is none, the only ``{bytes, path}`` column."""
     from datasets import Audio
 
     columns = [k for k, kind in features.items() if isinstance(kind, Audio)] or [
@@ -95,13 +94,13 @@ def _audio_column(features: dict[str, Any], source: Source) -> str:
     if len(columns) != 1:
         raise InputError(
             f"{source.repo}@{source.revision}: expected one column of audio, got {columns} among "
-            f"{sorted(features)}; kind hub brings the files as they are"
+            f"{sorted(features)}; to fetch the files themselves, use kind hub"
         )
     return columns[0]
 
 
 def _content(audio: Any) -> bytes | None:
-    """The encoded bytes, from the row itself or the file that it names."""
+    """Return the encoded audio, from the row or the file that it names; None if it has neither."""
     import fsspec
 
     if audio is None or (audio["bytes"] is None and audio["path"] is None):
@@ -113,7 +112,7 @@ def _content(audio: Any) -> bytes | None:
 
 
 def _plain(value: Any, kind: Any) -> Any:
-    """A value as JSON can hold it; a class by its name, pictures and other bytes left out."""
+    """Convert a value for JSON: a class label to its name; bytes and non-finite numbers to None."""
     from datasets import ClassLabel
 
     if isinstance(kind, ClassLabel):

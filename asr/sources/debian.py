@@ -1,4 +1,4 @@
-"""A Debian package, brought by apt as this machine has it set up, and unpacked without root."""
+"""A Debian package. apt downloads it from the configured mirrors; no root rights are needed."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from asr.sources.downloads import download
 
 
 class Source(Schema):
-    """Block of ``conf/sources.yaml``; ``sha256`` of the .deb, as ``apt-cache show`` prints it."""
+    """Block of ``conf/sources.yaml``; ``apt-cache show`` prints the ``sha256`` of the .deb."""
 
     kind: Literal["debian"]
     package: str = Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")
@@ -24,8 +24,8 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """The wanted files of the package, in its order; downloaded once a machine."""
+def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of the wanted files, in the package's order; caches the download."""
     name = f"{source.package}_{source.version}.deb"
     package = download(name, source.sha256, lambda folder: _apt_download(source, folder))
     yield from read_archive(package, wants)
@@ -37,33 +37,33 @@ def _apt_download(source: Source, folder: Path) -> Path:
         done = _apt("apt-get", "-qq", "download", wanted, folder=folder)
     except FileNotFoundError as error:
         raise InputError(
-            f"{wanted}: a source of kind debian needs apt-get, which this machine has not; "
-            "conf/sources.yaml also takes kind folder, archive or https"
+            f"{wanted}: a source of kind debian needs apt-get, which is not installed here; "
+            "use kind folder, archive or https in conf/sources.yaml"
         ) from error
     if done.returncode == 0 and (packages := list(folder.glob("*.deb"))):
         return packages[0]
     raise InputError(f"{wanted}: {_reason(source, done.stderr)}")
 
 
-def _reason(source: Source, complaint: str) -> str:
-    """What apt's complaint means, and what to do about it."""
-    if "Unable to locate package" in complaint:
-        return "apt has no list that holds this package; run `sudo apt-get update` and try again"
-    if "was not found" in complaint:
+def _reason(source: Source, stderr: str) -> str:
+    """Translate apt's error output into a cause and a remedy."""
+    if "Unable to locate package" in stderr:
+        return "apt's lists do not contain this package; run `sudo apt-get update` and try again"
+    if "was not found" in stderr:
         known = _apt("apt-cache", "madison", source.package, folder=Path.cwd()).stdout
         versions = sorted({line.split("|")[1].strip() for line in known.splitlines()})
         return (
             f"expected this version, got {versions} from apt; run `sudo apt-get update`, or pin one"
             f" of them in conf/sources.yaml with the SHA256 of `apt-cache show {source.package}`"
         )
-    lines = [line for line in complaint.splitlines() if line.startswith("E:")]
+    lines = [line for line in stderr.splitlines() if line.startswith("E:")]
     return (
-        f"apt could not download it: {' '.join(lines) or complaint.strip()} "
-        "(is there a network? are the lists old: `sudo apt-get update`?)"
+        f"apt could not download it: {' '.join(lines) or stderr.strip()} "
+        "(check the network; if apt's lists are old, run `sudo apt-get update`)"
     )
 
 
 def _apt(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    # Messages are looked at, so they must be in English.
+    # _reason searches the messages for English phrases.
     environment = {**os.environ, "LC_ALL": "C"}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Downloads: brought once a machine, known by their SHA-256, checked at every use."""
+"""A download cache that all clones share; its key is the SHA-256, which each use checks."""
 
 import os
 import shutil
@@ -11,34 +11,34 @@ from asr.core.files import sha256_of
 
 
 def downloads_folder() -> Path:
-    """Where downloads are kept: outside the repository, for every clone and experiment."""
+    """Return the cache folder. It is outside the repository, so clones and experiments share it."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "mothertongue" / "downloads"
 
 
-def download(name: str, sha256: str, bring: Callable[[Path], Path]) -> Path:
-    """Return a file with the SHA-256 asked for, bringing it only if it is not here yet.
+def download(name: str, sha256: str, fetch: Callable[[Path], Path]) -> Path:
+    """Return the path of a file in the cache; download it if it is missing or damaged.
 
     Args:
-        name: what messages call it, and part of its file name.
-        sha256: of the whole file, in hexadecimal.
-        bring: downloads into the folder it is given and returns the file's path; it raises
-            ``InputError`` or ``OSError`` with a message of its own where it can't.
+        name: the file's name in the cache and in messages.
+        sha256: expected hash of the whole file, in hexadecimal.
+        fetch: downloads into the folder that it is given and returns the file's path. Its own
+            ``InputError`` or ``OSError`` passes through.
 
     Raises:
-        InputError: if what came has another hash; the message holds both.
+        InputError: if the download has another hash; the message holds both.
     """
-    kept = downloads_folder() / sha256 / name
-    if kept.is_file() and sha256_of(kept) == sha256:
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    # On the same file system as its place, so that the rename at the end is atomic.
+    cached = downloads_folder() / sha256 / name
+    if cached.is_file() and sha256_of(cached) == sha256:
+        return cached
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    # A rename is atomic only within one file system, so the temporary folder is in the cache.
     folder = Path(tempfile.mkdtemp(dir=downloads_folder()))
     try:
-        brought = bring(folder)
-        if (got := sha256_of(brought)) != sha256:
+        downloaded = fetch(folder)
+        if (got := sha256_of(downloaded)) != sha256:
             raise InputError(f"{name}: expected SHA-256 {sha256}, got {got}")
-        brought.replace(kept)
+        downloaded.replace(cached)
     finally:
         shutil.rmtree(folder)
-    return kept
+    return cached

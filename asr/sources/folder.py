@@ -19,8 +19,8 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """The wanted files below the folder, named by their path in it, in the order of names."""
+def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """Yield (path relative to the folder, content) of the wanted files, sorted by path."""
     root = Path(source.path).expanduser()
     if not root.is_dir():
         raise InputError(f"{source.path}: expected a folder, got none")

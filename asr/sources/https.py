@@ -1,4 +1,4 @@
-"""An archive behind an address."""
+"""An archive at an https URL."""
 
 import shutil
 import urllib.request
@@ -15,11 +15,11 @@ from asr.core.schema import Schema
 from asr.sources.archives import Wants, read_archive
 from asr.sources.downloads import download
 
-SILENCE_S = 60.0  # a server that sends nothing for so long is taken for gone
+TIMEOUT_S = 60.0  # without a byte from the server
 
 
 class Source(Schema):
-    """Block of ``conf/sources.yaml``. Unencrypted http is for a server on this machine alone."""
+    """Block of ``conf/sources.yaml``. Unencrypted http is allowed for localhost only."""
 
     kind: Literal["https"]
     url: str = Field(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])[^\s]+$")
@@ -27,15 +27,15 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """The wanted files of the archive, in its order; downloaded once a machine."""
+def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of the wanted files, in the archive's order; caches the download."""
     name = PurePosixPath(urlsplit(source.url).path).name or "archive"
 
     def get(folder: Path) -> Path:
         path = folder / name
         try:
             with (
-                urllib.request.urlopen(source.url, timeout=SILENCE_S) as response,
+                urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as response,
                 path.open("wb") as file,
             ):
                 shutil.copyfileobj(response, file)

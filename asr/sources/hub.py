@@ -15,9 +15,9 @@ from asr.sources.archives import Wants
 class Source(Schema):
     """Block of ``conf/sources.yaml``.
 
-    ``revision`` is a commit, since a branch is another data set tomorrow; ``allow`` are the hub's
-    patterns of the files to bring, such as ``data/train-*.parquet``. A token for closed data sets
-    comes from the environment (``HF_TOKEN``) or ``hf auth login``.
+    ``revision`` must be a commit, because a branch can change. ``allow`` lists patterns of the
+    files to download, such as ``data/train-*.parquet``. Gated data sets need a token: set
+    ``HF_TOKEN`` or run ``hf auth login``.
     """
 
     kind: Literal["hub"]
@@ -27,10 +27,10 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """The wanted files in the order of names; downloaded once a machine, into the hub's cache."""
+def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of the wanted files, sorted by name; the hub's cache holds them."""
     snapshot = folder.Source(kind="folder", path=str(_snapshot(source)), license=source.license)
-    yield from folder.bring(snapshot, wants)
+    yield from folder.fetch_files(snapshot, wants)
 
 
 def _snapshot(source: Source) -> Path:
@@ -50,7 +50,7 @@ def _snapshot(source: Source) -> Path:
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
         why = str(error.__cause__ or error).strip().partition("\n")[0]
         raise InputError(
-            f"{source.repo}@{source.revision}: could not be brought from the hub: {why:.300} (is "
-            "there a network? is the data set closed: HF_TOKEN? a copy on this machine serves too, "
-            "as kind folder)"
+            f"{source.repo}@{source.revision}: could not be downloaded from the hub: {why:.300} "
+            "(check the network; a gated data set needs HF_TOKEN; a local copy can be read with "
+            "kind folder)"
         ) from error

