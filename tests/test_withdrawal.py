@@ -103,5 +103,5 @@ def test_a_file_that_others_speak_in_is_refused(tmp_path):
 
 
 def test_nothing_left_is_refused(tmp_path):
-    with pytest.raises(InputError, match="nothing is left of the corpus; take its line out"):
+    with pytest.raises(InputError, match="recordings to remain, got none; remove the corpus"):
         fetched(tmp_path, corpora(FIRST, SECOND)["jsonl"], "jsonl", sources=["*"])

@@ -1,1 +1,1 @@
-"""A corpus as its source has it: recordings, and the tables and files that name them."""
+"""Read a corpus in its source's own layout: recordings and the tables that describe them."""

@@ -1,16 +1,16 @@
-"""Corpus formats, files of ``asr/corpus_formats/`` found by name in this one place.
+"""Import a corpus format from ``asr/corpus_formats/`` by its name in ``params.yaml``.
 
 A format is a module with two functions::
 
     wants(name: str, language: str) -> bool
-        whether the file ``name`` of the source belongs to this corpus: fetch keeps no other.
+        whether the corpus needs the source's file ``name``. fetch drops all other files.
 
     read(files: Files, language: str, columns: Columns) -> Iterator[Recording]
-        the recordings among the files, in a fixed order. What one recording lacks is its
-        ``fault``, and ends in the rejects; what can't be understood is an ``InputError`` that
-        names file, line and key. Nothing else may come out, whatever the files hold.
+        yields the recordings in a fixed order. A recording that can't be used has a ``fault``,
+        and prepare rejects it. A table that can't be parsed raises an ``InputError`` that names
+        file, line and key. No input may raise another exception.
 
-A new format is one file there and one test.
+To add a format, add one module and one test.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from asr.corpora.recording import Files, Recording
 
 
 class CorpusFormat(Protocol):
-    """What a module of ``asr.corpus_formats`` offers."""
+    """The functions that each module of ``asr.corpus_formats`` defines."""
 
     def wants(self, name: str, language: str) -> bool:
         """Whether the corpus needs the file ``name``."""

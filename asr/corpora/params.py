@@ -1,4 +1,4 @@
-"""The corpora: one line each."""
+"""Schema of section ``corpora`` in ``params.yaml``."""
 
 from typing import Annotated
 
@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from asr.core.schema import Schema
 
-# What a table of transcripts may say of a recording, by our names.
+# Our names of the columns that a table of transcripts may have.
 Column = Annotated[
     str,
     StringConstraints(
@@ -16,12 +16,12 @@ Column = Annotated[
 
 
 class Withdrawn(Schema):
-    """Recordings of a corpus that may not be used any more; ``commands.remove_source`` writes it.
+    """Rule for recordings that may no longer be used; ``commands.remove_source`` writes it.
 
     Attributes:
-        speakers: their ids.
-        sources: patterns as the shell has them, of a recording's file in the source, of that with
-            the source before it as in a manifest, or of its ``source_url``.
+        speakers: ids of speakers.
+        sources: shell patterns. They match a recording's file name in the source, its ``source``
+            in a manifest (``<origin>:<file>``), or its ``source_url``.
     """
 
     speakers: list[Annotated[str, StringConstraints(min_length=1)]] = Field([])
@@ -35,9 +35,9 @@ class Corpus(Schema):
         format: the reader, a file in ``asr/corpus_formats/``.
         language: ISO 639 code of what is spoken.
         source: where the files come from, a block in ``conf/sources.yaml``.
-        columns: what the corpus calls a column, where that is not one of the usual names; formats
-            that have no columns take none.
-        withdrawn: what may not be used any more; none as a rule.
+        columns: from our name of a column to the corpus's, if that is not one of ``USUAL_NAMES``.
+            Formats with fixed columns take none.
+        withdrawn: recordings that may no longer be used; usually empty.
     """
 
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

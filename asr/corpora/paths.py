@@ -1,4 +1,4 @@
-"""Files of a corpus: which are audio, which one a manifest means, and what a text file says."""
+"""Paths in a corpus: detect audio files, resolve a manifest's paths, decode text files."""
 
 import re
 from collections import defaultdict
@@ -23,7 +23,7 @@ _DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def is_audio(name: str) -> bool:
-    """Whether a file is a recording by its ending; what a Mac leaves beside it, ``._a.wav``, isn't.
+    """Whether a file name has an audio ending; False for macOS metadata such as ``._a.wav``.
 
     >>> is_audio("a/b.FLAC"), is_audio("a/._b.flac")
     (True, False)
@@ -32,7 +32,7 @@ def is_audio(name: str) -> bool:
 
 
 def is_visible(name: str) -> bool:
-    """Whether no part of the path is hidden."""
+    """Whether no part of the path starts with a dot or is macOS's ``__MACOSX``."""
     path = f"/{name}/"
     return "/." not in path and "/__MACOSX/" not in path
 
@@ -42,36 +42,36 @@ def stem(name: str) -> str:
     return str(PurePosixPath(name).with_suffix("")) if "." in name.rpartition("/")[2] else name
 
 
-@lru_cache(1024)  # of a corpus's few folders and tables, asked for each of its recordings
-def given_split(subset: str) -> str | None:
-    """train, dev or test, if that is what a corpus means by its name for a subset.
+@lru_cache(1024)  # called for every recording, with the few names of folders and tables
+def canonical_split(subset: str) -> str | None:
+    """Map a corpus's name of a subset to train, dev or test; None if it is none of them.
 
-    >>> [given_split(name) for name in ("validation", "train-clean-100", "test-00001", "invited")]
+    >>> [canonical_split(name) for name in ("validation", "train-clean-100", "test-01", "invited")]
     ['dev', 'train', 'test', None]
     """
     return _SPLITS.get(re.split(r"[^a-z]", subset.lower(), maxsplit=1)[0])
 
 
 def split_of_path(name: str) -> str | None:
-    """The outermost folder of a path that is called like a split."""
-    return next((folder for folder in name.split("/")[:-1] if given_split(folder)), None)
+    """The name of the outermost folder that means a split, None if there is none."""
+    return next((folder for folder in name.split("/")[:-1] if canonical_split(folder)), None)
 
 
 def read_text(files: Files, name: str) -> str:
     """The text of a UTF-8 file, with or without a byte order mark.
 
     Raises:
-        InputError: naming the file and the line of the first byte that is not UTF-8, or is null.
+        InputError: if a byte is null or not UTF-8; names the file and the line.
     """
     return decode_text(files[name], name)
 
 
 def decode_text(content: bytes, name: str) -> str:
-    """As ``read_text``, of bytes that are here already."""
+    """Like ``read_text``, for bytes in memory."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        # error.start counts from behind the byte order mark, error.object starts there too.
+        # Both error.start and error.object exclude the byte order mark.
         line = error.object.count(b"\n", 0, error.start) + 1
         byte = error.object[error.start]
         raise InputError(f"{name}:{line}: expected UTF-8, got the byte 0x{byte:02x}") from error
@@ -82,7 +82,7 @@ def decode_text(content: bytes, name: str) -> str:
 
 
 class AudioFiles:
-    """Finds the recording that a manifest means, wherever it lies among the files."""
+    """Resolves a manifest's audio path to a file of the corpus."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -95,19 +95,19 @@ class AudioFiles:
                 self._folders.add(folder)
 
     def find(self, path: str, beside: str, place: str) -> tuple[str, str | None]:
-        """The file that ``path`` means, and what is wrong with it, None as a rule.
+        """Return the file's name, and an error message if there is no such file, else None.
 
-        A path is relative to its manifest's folder, or to the source's. A corpus whose audio is
-        dealt to several folders may name one that isn't there, as ``audio/a.flac`` for
-        ``part_1/audio/a.flac`` or ``part_1/a.flac``: it is found if there is only one such file.
+        A path is relative to the manifest's folder or to the source's root. Some corpora move
+        files to folders that the manifest omits: ``audio/a.flac`` may be
+        ``part_1/audio/a.flac`` or ``part_1/a.flac``. A unique match counts as the file.
 
         Args:
-            path: as the manifest has it.
+            path: value in the manifest.
             beside: name of the manifest.
             place: manifest, line and key, for messages.
 
         Raises:
-            InputError: if the path is absolute, leaves the source's folder, or is no path.
+            InputError: if the path is empty, absolute, a URL, or leaves the source's folder.
         """
         path = safe_path(path, place)
         folder = beside.rpartition("/")[0]
@@ -125,7 +125,7 @@ class AudioFiles:
         return path, f"{place}: expected one file {path!r} in the source, got {got}"
 
     def _has_folder(self, named: str, manifest_folder: str) -> bool:
-        """Whether the folder is there: then another's file of the same name is another's."""
+        """Whether the named folder exists; then a file of that name elsewhere is another clip."""
         return bool(named) and not self._folders.isdisjoint(
             {named, f"{manifest_folder}/{named}" if manifest_folder else named}
         )
@@ -139,10 +139,10 @@ class AudioFiles:
 
 
 def safe_path(path: str, place: str) -> str:
-    """A manifest's path, if it stays in its folder; ``./`` and Windows' backslashes are mended.
+    """Normalize a manifest's path: drop ``./`` and replace backslashes by slashes.
 
     Raises:
-        InputError: naming ``place``, what was expected and the path.
+        InputError: if the path is empty, absolute, a URL, or leaves its folder; names ``place``.
     """
     if _ADDRESS.match(path):
         raise InputError(f"{place}: expected a path, got the address {path!r:.120}")

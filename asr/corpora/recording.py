@@ -1,4 +1,4 @@
-"""A recording and what its source says of it, as every corpus format finds them."""
+"""A recording with its metadata: the result of every corpus format."""
 
 import hashlib
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Files(Protocol):
-    """What a corpus format reads: a ``RawFiles``, or in tests a dict."""
+    """The files that a corpus format reads: a ``RawFiles``, or a dict in tests."""
 
     def __getitem__(self, name: str, /) -> bytes:
         """The bytes of the file ``name``."""
@@ -25,7 +25,7 @@ class Stored:
     __slots__ = ("_files", "_name", "_size", "sha256")
 
     def __init__(self, files: Files, name: str, size: int, sha256: bytes) -> None:
-        """``sha256`` is of the bytes, which need not be read for it."""
+        """``sha256`` is the hash of the bytes, from the tar's table of contents."""
         self._files, self._name, self._size, self.sha256 = files, name, size, sha256
 
     def __bytes__(self) -> bytes:
@@ -35,25 +35,25 @@ class Stored:
         return self._size
 
     def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
-        """For another process, which may have no such tar, it is bytes."""
+        """Pickle the bytes, since another process may not have the tar."""
         return bytes, (bytes(self),)
 
 
 def sha256_of_audio(audio: bytes | Stored) -> bytes:
-    """The hash of a recording's bytes."""
+    """SHA-256 of a recording's encoded bytes; of a ``Stored`` without reading them."""
     return audio.sha256 if isinstance(audio, Stored) else hashlib.sha256(audio).digest()
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A timed stretch of a recording, as a subtitle or a karaoke line has it.
+    """A timed stretch of a recording, such as a subtitle or a karaoke line.
 
     Attributes:
         start_s: where it begins, in seconds from the recording's beginning.
         end_s: where it ends, or None for the recording's own end: the last line of an LRC file.
         text: raw transcript of what is said there; empty where nobody speaks.
-        confidence: 0 to 1, that the text is this stretch's, where a machine dealt it; None where
-            the source gives the times.
+        confidence: 0 to 1, that ``text`` is spoken in this stretch, if ``asr.alignment`` assigned
+            it; None if the source gives the times.
     """
 
     start_s: float
@@ -64,23 +64,22 @@ class Segment:
 
 @dataclass(frozen=True)
 class Recording:
-    """What a corpus format finds: a recording, and what the source says of it.
+    """A recording, and its metadata in the source.
 
     Attributes:
         name: unique in its corpus; the utterance's id is ``<corpus>/<name>``.
         text: raw transcript, or None where the source has none.
         audio: encoded bytes, as the file holds them; none where there is a ``fault``.
         file: name of that file in the source.
-        speaker_id: who speaks, if the source says.
-        session_id: the sitting, if the source says.
-        attributes: whatever else the source says.
-        language: ISO 639 code of this recording, None for its corpus's.
-        license: of this recording, None for its source's.
-        fault: why it can't be used although the source names it, such as a file that is missing;
-            None as a rule.
-        segments: timed stretches, each of which becomes an utterance ``<corpus>/<name>#<number>``;
-            where there are any, ``text`` is not looked at. Empty where the source gives no times.
-        withdrawn: it may not be used any more; then there is neither audio nor text.
+        speaker_id: None if the source gives none.
+        session_id: None if the source gives none.
+        attributes: all other columns of the source.
+        language: ISO 639 code of this recording; None means the corpus's.
+        license: of this recording; None means the source's.
+        fault: why the recording can't be used, such as a missing file; usually None.
+        segments: timed stretches, each of which becomes an utterance ``<corpus>/<name>#<number>``.
+            If there are any, prepare ignores ``text``. Empty if the source gives no times.
+        withdrawn: the recording may no longer be used and has neither audio nor text.
     """
 
     name: str

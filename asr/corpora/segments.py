@@ -1,6 +1,6 @@
-"""Utterances that are stretches of one file, brought together to the recordings they are cut from.
+"""Group utterances that are stretches of one audio file into one recording with segments.
 
-A file of an hour is then decoded once rather than once for each of its thousand utterances.
+Prepare then decodes a file of an hour once, not once for each of its thousand utterances.
 """
 
 from collections import Counter, defaultdict
@@ -10,19 +10,22 @@ from dataclasses import replace
 from asr.core.errors import InputError
 from asr.corpora.paths import AudioFiles, stem
 from asr.corpora.recording import Recording
-from asr.corpora.timed_text import whole_text
+from asr.corpora.timed_text import joined_text
 
 
-def brought_together(found: Iterable[Recording], audio: AudioFiles) -> Iterator[Recording]:
-    """Recordings with their audio, in the order in which each is first met.
+def group_by_file(found: Iterable[Recording], audio: AudioFiles) -> Iterator[Recording]:
+    """Yield recordings with their audio, in the order of their first utterances.
 
-    What has no segment stays as it is. Segments of one file come together if they have the speaker,
-    session, language, license and split in common. Such a recording is named by its file, with
-    ``~2``, ``~3`` … for a second and third speaker in it, and keeps the attributes that all share.
+    Segments of one file form one recording if speaker, session, language, license and split are
+    equal. Its name is the file's, with ``~2``, ``~3`` … for further recordings of the file; its
+    attributes are those that all segments share. A recording without segments stays unchanged.
 
     Args:
-        found: with one segment or none each, and without audio.
-        audio: where it is found.
+        found: recordings without audio, each with at most one segment.
+        audio: the corpus's audio files.
+
+    Raises:
+        InputError: if a file is used both whole and in segments.
     """
     groups: dict[Hashable, list[Recording]] = defaultdict(list)
     for one in found:
@@ -47,12 +50,12 @@ def brought_together(found: Iterable[Recording], audio: AudioFiles) -> Iterator[
 
 
 def _joined(group: list[Recording]) -> Recording:
-    """One recording of several segments: all of them in the order of time."""
+    """Merge recordings of one segment each; sort the segments by start time."""
     segments = sorted(
         (segment for one in group for segment in one.segments), key=lambda one: one.start_s
     )
     shared = dict(group[0].attributes)
     for one in group:
         shared = {k: v for k, v in shared.items() if one.attributes.get(k) == v}
-    text = whole_text(segments) or None
+    text = joined_text(segments) or None
     return replace(group[0], text=text, segments=tuple(segments), attributes=shared)

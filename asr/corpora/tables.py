@@ -1,6 +1,6 @@
-"""Tables that corpora come with: CSV, TSV, JSON Lines or a JSON list; one row a recording.
+"""Read a corpus's tables: CSV, TSV, JSON Lines or a JSON list, one row for each recording.
 
-A fault names file, line and key. A byte order mark and Windows' line ends are no faults.
+Errors name file, line and key. A byte order mark and Windows line endings are accepted.
 """
 
 import csv
@@ -18,7 +18,7 @@ from asr.corpora.paths import decode_text
 from asr.corpora.recording import Files
 
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".json", ".jsonl.gz")
-MAX_UNPACKED_BYTES = 1 << 30  # of a compressed table; a million lines with word times are half
+MAX_UNPACKED_BYTES = 1 << 30  # of a .gz table; a million lines with word times take half of it
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Row:
     Attributes:
         file: the table's name in the source.
         place: file and line, for messages.
-        values: by column; of CSV and TSV all are text.
+        values: by column; all are strings if the table is CSV or TSV.
     """
 
     file: str
@@ -37,10 +37,10 @@ class Row:
 
 
 def read_rows(files: Files, name: str) -> Iterator[Row]:
-    """The rows of a table, in its order; the format is told by the name's ending.
+    """Yield the rows of a table: CSV or TSV by its ending, else a JSON list or lines by content.
 
     Raises:
-        InputError: naming file, line, and key where there is one.
+        InputError: if the table is damaged or not in its format; names file and line.
     """
     content = gunzip(files[name], name) if name.endswith(".gz") else files[name]
     plain = name.removesuffix(".gz")
@@ -55,7 +55,7 @@ def read_rows(files: Files, name: str) -> Iterator[Row]:
 
 
 def gunzip(content: bytes, name: str) -> bytes:
-    """What a .gz holds.
+    """Decompress a .gz.
 
     Raises:
         InputError: if it is damaged, or unpacks to more than ``MAX_UNPACKED_BYTES``.
@@ -71,10 +71,10 @@ def gunzip(content: bytes, name: str) -> bytes:
 
 
 def parse_json(text: str, place: str) -> Any:
-    """JSON as its standard has it: no NaN, no key twice, text that can be written as UTF-8.
+    """Parse strict JSON: no NaN, no repeated key, no text that UTF-8 can't encode.
 
     Raises:
-        InputError: naming ``place`` and what was found.
+        InputError: if the JSON is invalid; names ``place`` and the fault.
     """
     try:
         value = _JSON.decode(text)
@@ -82,7 +82,7 @@ def parse_json(text: str, place: str) -> Any:
         raise InputError(f"{place}: expected JSON, got it nested too deep") from error
     except ValueError as error:
         raise InputError(f"{place}: expected JSON, got {str(error)[:160]}") from error
-    # Looking at each text takes longer than parsing; what can't be stored is escaped, or seen here.
+    # Checking all strings takes longer than parsing. Only these texts can hold a bad character.
     if "\\u" in text or _UNSTORABLE.search(text):
         _check_texts(value, place)
     return value
@@ -105,7 +105,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _check_texts(value: Any, place: str) -> None:
-    """Null bytes and halves of a letter can be written in JSON and nowhere after it."""
+    """Raise ``InputError`` for null bytes and lone surrogates, which JSON can escape."""
     waiting = [(place, value)]
     while waiting:
         where, value = waiting.pop()
@@ -119,10 +119,10 @@ def _check_texts(value: Any, place: str) -> None:
 
 
 def check_text(value: str, where: str) -> None:
-    """Refuse text that can't be stored.
+    """Check that a string can be written as text in UTF-8.
 
     Raises:
-        InputError: naming where it stands.
+        InputError: if it holds a null byte or a lone surrogate; names ``where``.
     """
     if "\0" in value:
         raise InputError(f"{where}: expected text, got a null byte in {value!r:.80}")
@@ -151,7 +151,7 @@ def _row(name: str, place: str, values: Any) -> Row:
 
 def _read_csv(content: bytes, name: str) -> Iterator[Row]:
     text = decode_text(content, name)
-    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # the module's is for all readers
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # global, so never lower it
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
     try:
@@ -168,7 +168,7 @@ def _read_csv(content: bytes, name: str) -> Iterator[Row]:
 
 
 def _read_tsv(content: bytes, name: str) -> Iterator[Row]:
-    """Tabs without quotes, as Common Voice writes them: a quote is part of a sentence."""
+    """Read TSV without quoting, as Common Voice writes it: a quote is part of a sentence."""
     header: list[str] | None = None
     for number, line in enumerate(decode_text(content, name).split("\n"), start=1):
         if line := line.removesuffix("\r"):

@@ -1,4 +1,4 @@
-"""Timed transcripts: LRC (karaoke), SRT and WebVTT (subtitles), JSON with segments."""
+"""Parse timed transcripts: LRC (karaoke), SRT and WebVTT (subtitles), JSON with segments."""
 
 import math
 import re
@@ -24,14 +24,14 @@ Segments = tuple[Segment, ...]
 
 
 def read_lrc(text: str, place: str) -> tuple[Segments, dict[str, str]]:
-    """The lines of an LRC file in the order of time, and its tags, such as ``la`` or ``offset``.
+    """Return the lines of an LRC file, sorted by time, and its tags, such as ``la`` or ``offset``.
 
-    A line may have several times, for a refrain; two at one time are one. A line ends where the
-    next begins, the last with the recording. ``[offset:500]`` means that all is to be heard half a
-    second earlier.
+    A line may have several times, for a refrain. Lines with the same time are joined. A line ends
+    where the next one begins, the last one at the recording's end. ``[offset:500]`` shifts all
+    lines 500 ms earlier.
 
     Raises:
-        InputError: naming file and line.
+        InputError: if a line has no valid time or tag; names file and line.
     """
     tags: dict[str, str] = {}
     lines: list[tuple[float, str]] = []
@@ -68,10 +68,10 @@ def _offset_s(text: str, place: str) -> float:
 
 
 def read_subtitles(text: str, place: str) -> Segments:
-    """The cues of an SRT or WebVTT file, in its order.
+    """Return the cues of an SRT or WebVTT file, in file order, without markup.
 
     Raises:
-        InputError: naming file and line.
+        InputError: if there is no cue, or one has invalid times; names file and line.
     """
     segments: list[Segment] = []
     lines = [line.rstrip("\r") for line in text.split("\n")]
@@ -103,29 +103,29 @@ def _clock_s(text: str, place: str) -> float:
 
 
 def read_timed_json(text: str, place: str) -> tuple[str | None, Segments, dict[str, Any]]:
-    """Text, segments and all else that a JSON transcript says; Whisper's own output has this form.
+    """Return text, segments and the other keys of a JSON transcript, such as Whisper writes.
 
-    Either ``{"text": …, "segments": [{"start": 0.0, "end": 1.5, "text": …}], …}`` or the list of
-    segments alone; seconds, also called ``start_s`` and ``end_s``.
+    The form is ``{"text": …, "segments": [{"start": 0.0, "end": 1.5, "text": …}], …}`` or only
+    the list of segments. Times are in seconds; ``start_s`` and ``end_s`` are accepted as well.
 
     Raises:
-        InputError: naming file and key.
+        InputError: if a key is missing or has another type; names file and key.
     """
     value = parse_json(text, place)
-    said = {"segments": value} if isinstance(value, list) else value
-    if not isinstance(said, dict):
+    extra = {"segments": value} if isinstance(value, list) else value
+    if not isinstance(extra, dict):
         raise InputError(f"{place}: expected an object or a list of segments, got {value!r:.80}")
-    whole, items = said.pop("text", None), said.pop("segments", None)
+    whole, items = extra.pop("text", None), extra.pop("segments", None)
     if whole is not None and not isinstance(whole, str):
         raise InputError(f"{place}: text: expected text, got {whole!r:.80}")
     if items is None:
         if whole is None:
-            raise InputError(f"{place}: expected text or segments, there are {list(said)!r:.120}")
-        return whole, (), said
+            raise InputError(f"{place}: expected text or segments, there are {list(extra)!r:.120}")
+        return whole, (), extra
     if not isinstance(items, list):
         raise InputError(f"{place}: segments: expected a list, got {items!r:.80}")
     segments = tuple(_json_segment(s, f"{place}: segment {n}") for n, s in enumerate(items, 1))
-    return whole, segments, said
+    return whole, segments, extra
 
 
 def _json_segment(item: Any, place: str) -> Segment:
@@ -157,6 +157,6 @@ def _segment(start_s: float, end_s: float, words: str, place: str) -> Segment:
     return Segment(start_s, end_s, words)
 
 
-def whole_text(segments: Iterable[Segment]) -> str:
-    """What is said in all of them."""
+def joined_text(segments: Iterable[Segment]) -> str:
+    """Join the transcripts of all segments by spaces."""
     return " ".join(segment.text for segment in segments if segment.text)

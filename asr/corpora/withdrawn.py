@@ -1,9 +1,9 @@
-"""Recordings that a speaker or a source has withdrawn: which they are, and how fetch drops them.
+"""Detect and drop recordings that a speaker or a source has withdrawn.
 
-A corpus with a rule under ``withdrawn`` keeps no file as its source has it, since a table names
-everybody. fetch reads it, and writes what is left: the recordings' audio, and ``recordings.jsonl``
-with what the source says of each. Of a withdrawn recording that holds the hash of its id, for
-prepare to list it in the rejects.
+A source's tables name all speakers, so fetch does not store them for a corpus with a ``withdrawn``
+rule. It stores the audio that remains and ``recordings.jsonl`` with the metadata of each recording.
+For a withdrawn recording this file has only the hash of the id, which prepare lists in the
+rejects.
 """
 
 import hashlib
@@ -21,63 +21,63 @@ from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, wri
 from asr.corpora.recording import Recording, Segment
 from asr.corpora.tables import parse_json
 
-KEPT = "recordings.jsonl"
+RECORDINGS = "recordings.jsonl"
 
 
 def is_withdrawn(
     withdrawn: Withdrawn, speaker_id: str | None, source: str, attributes: dict[str, str]
 ) -> bool:
-    """Whether a rule names an utterance with these fields, which are those of a manifest."""
+    """Whether the rule matches an utterance; the fields are those of a manifest's line."""
     if speaker_id in withdrawn.speakers:
         return True
     names = [source, attributes.get("source_url", "")]
-    # An origin such as an address holds colons, and so may a file's name.
+    # Try each colon, because ``<origin>:<file>`` may hold more than one: in a URL or a file name.
     names += [source[at + 1 :] for at, letter in enumerate(source) if letter == ":"]
     return any(fnmatchcase(name, pattern) for pattern in withdrawn.sources for name in names)
 
 
 def hash_of_id(utterance_id: str) -> str:
-    """What is written down of a withdrawn utterance: who knows its id finds it, nobody else."""
+    """SHA-256 of an id. It identifies a withdrawn utterance only to someone who has the id."""
     return hashlib.sha256(utterance_id.encode()).hexdigest()
 
 
 def read_recordings(raw: Path, line: Corpus) -> Iterator[Recording]:
-    """The recordings of a raw folder that fetch wrote; of withdrawn ones, that they are.
+    """Yield the recordings of a raw folder; withdrawn ones have neither audio nor metadata.
 
     Args:
-        raw: the folder.
-        line: the corpus's, in ``params.yaml``.
+        raw: a folder that fetch wrote.
+        line: the corpus's line in ``params.yaml``.
     """
     files = RawFiles(raw)
-    if not (raw / KEPT).is_file():
+    if not (raw / RECORDINGS).is_file():
         yield from corpus_format(line.format).read(files, line.language, line.columns)
         return
-    with (raw / KEPT).open(encoding="utf-8") as rows:
+    with (raw / RECORDINGS).open(encoding="utf-8") as rows:
         for number, text in enumerate(rows, start=1):
-            row = parse_json(text, f"{raw / KEPT}:{number}")
+            row = parse_json(text, f"{raw / RECORDINGS}:{number}")
             if "withdrawn" in row:
                 name = f"withdrawn-{row['withdrawn']}"
                 yield Recording(name, None, b"", name, withdrawn=True)
             else:
                 del row["id"]
                 row["segments"] = tuple(Segment(**one) for one in row["segments"])
-                there = row["file"] in files  # not so where it could not be read
-                yield Recording(audio=files.stored(row["file"]) if there else b"", **row)
+                has_audio = row["file"] in files  # False for a recording with a fault
+                yield Recording(audio=files.stored(row["file"]) if has_audio else b"", **row)
 
 
 def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenance) -> None:
-    """Rewrite a raw folder, as the source has it, so that it holds nothing of what is withdrawn.
+    """Rewrite a raw folder of the source's files without its withdrawn recordings.
 
     Raises:
-        InputError: if nothing else is left, or one file holds withdrawn recordings and others.
+        InputError: if no recording remains, or a file holds both withdrawn and other recordings.
     """
     gone: set[str] = set()
     stored: set[str] = set()
     recordings = corpus_format(line.format).read(RawFiles(folder), line.language, line.columns)
     beside = folder / f".{FILES}.partial"
-    with (folder / KEPT).open("w", encoding="utf-8", newline="\n") as described:
+    with (folder / RECORDINGS).open("w", encoding="utf-8", newline="\n") as described:
 
-        def kept() -> Iterator[tuple[str, bytes]]:
+        def remaining() -> Iterator[tuple[str, bytes]]:
             for one in recordings:
                 source = f"{provenance.origin}:{one.file}"
                 if is_withdrawn(line.withdrawn, one.speaker_id, source, one.attributes):
@@ -91,16 +91,16 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
                         yield one.file, bytes(one.audio)
                 described.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-        num_files = write_files(beside, kept())
+        num_files = write_files(beside, remaining())
     if shared := sorted(gone & stored):
         raise InputError(
-            f"corpora.{corpus}: withdrawn: {shared[0]}: expected a file that is withdrawn "
-            "as a whole, got one that others speak in too; cut it at the source"
+            f"corpora.{corpus}: withdrawn: {shared[0]}: expected a file that is withdrawn as a "
+            "whole, got one with other recordings too; split the file in the source"
         )
     if not num_files:
         raise InputError(
-            f"corpora.{corpus}: withdrawn: nothing is left of the corpus; take its line out of "
-            "params.yaml"
+            f"corpora.{corpus}: withdrawn: expected some recordings to remain, got none; remove "
+            "the corpus from params.yaml"
         )
     beside.replace(folder / FILES)
     write_provenance(folder, provenance.model_copy(update={"num_files": num_files}))

@@ -1,1 +1,1 @@
-"""Corpus formats, one file each: ``asr.corpora.formats`` says what each offers, and finds it."""
+"""Corpus formats, one module each; ``asr.corpora.formats`` documents and imports them."""

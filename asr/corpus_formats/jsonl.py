@@ -1,14 +1,14 @@
-"""JSON Lines, one recording a line, as DrivenData has it; the recordings anywhere beside it.
+"""JSON Lines, one recording a line, as in DrivenData's competitions; audio files in any folder.
 
 ``{"utterance_id": "U1", "audio_path": "audio/U1.flac", "orthographic_text": "a cat", "child_id":
-"C7", "session_id": "S1", "age_bucket": "5-7"}``. Usual names of columns are known, others go to
-``corpora.<name>.columns`` in params.yaml. What is neither becomes an attribute.
+"C7", "session_id": "S1", "age_bucket": "5-7"}``. The usual column names need no setting; set
+others in ``corpora.<name>.columns`` of params.yaml. All remaining columns become attributes.
 """
 
 from collections.abc import Iterator
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, Recordings
+from asr.corpora.columns import Columns, RecordingBuilder
 from asr.corpora.paths import is_audio, is_visible
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import read_rows
@@ -20,11 +20,11 @@ def wants(name: str, language: str) -> bool:
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
-    """Manifest by manifest in the order of names, each in its own order."""
-    recordings = Recordings(files, columns)
+    """Yield the recordings line by line, manifests sorted by name."""
+    builder = RecordingBuilder(files, columns)
     manifests = [name for name in files if not is_audio(name)]
     if not manifests:
         raise InputError("expected a manifest whose name ends in .jsonl, got no such file")
     for manifest in manifests:
         for row in read_rows(files, manifest):
-            yield recordings.described(row)
+            yield builder.build(row)

@@ -1,18 +1,18 @@
-"""A Kaldi data folder: ``wav.scp``, ``text``, and where they are ``utt2spk``, ``segments``, …
+"""A Kaldi data folder: ``wav.scp`` and ``text``, and optionally ``utt2spk``, ``segments``, …
 
-Each line is an id and what belongs to it. ``wav.scp`` has plain paths: a command that ends in a
-pipe is refused, never run. With ``segments`` (``utterance recording start end``, in seconds)
-utterances are stretches of their recording. Also read: ``utt2lang``, ``spk2gender``.
+Each line holds an id and its value. ``wav.scp`` must hold paths; a command, which ends in a pipe,
+is an error and never runs. With ``segments`` (``utterance recording start end``, in seconds) an
+utterance is a stretch of its recording. ``utt2lang`` and ``spk2gender`` are read too.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, Recordings, no_columns
+from asr.corpora.columns import Columns, RecordingBuilder, refuse_columns
 from asr.corpora.paths import is_audio, read_text
 from asr.corpora.recording import Files, Recording, Segment
-from asr.corpora.segments import brought_together
+from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row
 
 TABLES = ("wav.scp", "text", "utt2spk", "segments", "utt2lang", "spk2gender")
@@ -20,7 +20,7 @@ TABLES = ("wav.scp", "text", "utt2spk", "segments", "utt2lang", "spk2gender")
 
 @dataclass(frozen=True)
 class TextLine:
-    """What a table says of an id, and where."""
+    """The value of an id in a table, with file and line for messages."""
 
     place: str
     value: str
@@ -35,38 +35,38 @@ def wants(name: str, language: str) -> bool:
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
-    """Folder by folder in the order of names, each in the order of its ``text``."""
-    no_columns(columns, "kaldi")
-    recordings = Recordings(files, {})
+    """Yield the recordings folder by folder, in the order of each folder's ``text``."""
+    refuse_columns(columns, "kaldi")
+    builder = RecordingBuilder(files, {})
     folders = [name.removesuffix("wav.scp") for name in files if name.endswith("wav.scp")]
     if not folders:
         raise InputError("expected a wav.scp, got no such file")
-    found = (one for folder in folders for one in _read_folder(files, folder, recordings))
-    yield from brought_together(found, recordings.audio)
+    found = (one for folder in folders for one in _read_folder(files, folder, builder))
+    yield from group_by_file(found, builder.audio)
 
 
-def _read_folder(files: Files, folder: str, recordings: Recordings) -> Iterator[Recording]:
+def _read_folder(files: Files, folder: str, builder: RecordingBuilder) -> Iterator[Recording]:
     tables = {name: _table(files, folder + name) for name in TABLES}
     if folder + "text" not in files:
-        raise InputError(f"{folder}text: expected it beside wav.scp, got no such file")
+        raise InputError(f"{folder}text: expected a file beside wav.scp, got none")
     for utterance_id, line in tables["text"].items():
         recording_id, segments = utterance_id, tuple[Segment, ...]()
         if tables["segments"]:
             recording_id, segments = _segment(utterance_id, line, tables["segments"])
         if (wav := tables["wav.scp"].get(recording_id)) is None:
-            raise InputError(f"{line.place}: {recording_id}: no such line in {folder}wav.scp")
+            raise InputError(f"{line.place}: expected {recording_id} in {folder}wav.scp, got none")
         if wav.value.endswith("|"):
             raise InputError(
                 f"{wav.place}: expected a path, got the command {wav.value!r:.120}, which is not "
                 "run; write its output to a file"
             )
-        file, fault = recordings.audio.find(wav.value, folder + "wav.scp", wav.place)
+        file, fault = builder.audio.find(wav.value, folder + "wav.scp", wav.place)
         speaker = tables["utt2spk"].get(utterance_id)
         sex = tables["spk2gender"].get(speaker.value if speaker else "")
         row = Row(folder + "text", line.place, {"sex": sex.value if sex else None})
         if spoken := tables["utt2lang"].get(utterance_id):
             row = Row(row.file, spoken.place, row.values | {"language": spoken.value})
-        yield recordings.described(
+        yield builder.build(
             row,
             name=utterance_id,
             text=line.value,
@@ -79,9 +79,9 @@ def _read_folder(files: Files, folder: str, recordings: Recordings) -> Iterator[
 
 
 def _segment(utterance_id: str, text: TextLine, table: Table) -> tuple[str, tuple[Segment, ...]]:
-    """The recording's id and the stretch of it."""
+    """Return the recording's id and the utterance's segment of it."""
     if (line := table.get(utterance_id)) is None:
-        raise InputError(f"{text.place}: {utterance_id}: no such line in segments")
+        raise InputError(f"{text.place}: expected {utterance_id} in segments, got no such line")
     try:
         recording_id, start, end = line.value.split()
         start_s, end_s = float(start), float(end)
@@ -95,7 +95,7 @@ def _segment(utterance_id: str, text: TextLine, table: Table) -> tuple[str, tupl
 
 
 def _table(files: Files, name: str) -> Table:
-    """A table by id; empty where there is no such file."""
+    """Read a table into a dict by id; empty if the file does not exist."""
     found: dict[str, TextLine] = {}
     lines = read_text(files, name).split("\n") if name in files else []
     for number, line in enumerate(lines, start=1):

@@ -1,21 +1,28 @@
 """Lhotse's cuts, ``*.jsonl`` or ``*.jsonl.gz``, read without Lhotse.
 
-A cut is a stretch of a recording with its supervisions, what is said in it; their times count from
-the cut's beginning. Recordings must be single files: a source that is a command, an address or
-features is refused, and so is a mixed cut. Of several channels the average is heard.
+A cut is a stretch of a recording. Its supervisions are the utterances; their times are relative to
+the cut's start. A recording must be one file: a command, a URL, features or a mixed cut raises an
+``InputError``. Several channels are averaged.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, Recordings, no_columns, seconds_value, text_value, written
+from asr.corpora.columns import (
+    Columns,
+    RecordingBuilder,
+    attribute_text,
+    refuse_columns,
+    seconds_value,
+    text_value,
+)
 from asr.corpora.paths import is_audio, is_visible
 from asr.corpora.recording import Files, Recording, Segment
-from asr.corpora.segments import brought_together
+from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row, read_rows
 
-SLACK_S = 0.05  # a supervision that misses so little of its recording is of the whole of it
+SLACK_S = 0.05  # a supervision that starts and ends this close to the recording's ends covers it
 
 
 def wants(name: str, language: str) -> bool:
@@ -24,24 +31,24 @@ def wants(name: str, language: str) -> bool:
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
-    """Manifest by manifest in the order of names, each in its own order."""
-    no_columns(columns, "lhotse")
-    recordings = Recordings(files, {})
+    """Yield the recordings cut by cut, manifests sorted by name."""
+    refuse_columns(columns, "lhotse")
+    builder = RecordingBuilder(files, {})
     manifests = [name for name in files if not is_audio(name)]
     if not manifests:
         raise InputError("expected cuts whose name ends in .jsonl or .jsonl.gz, got no such file")
     rows = (row for manifest in manifests for row in read_rows(files, manifest))
-    found = (one for row in rows for one in _read_cut(row, recordings))
-    yield from brought_together(found, recordings.audio)
+    found = (one for row in rows for one in _read_cut(row, builder))
+    yield from group_by_file(found, builder.audio)
 
 
-def _read_cut(cut: Row, recordings: Recordings) -> Iterator[Recording]:
+def _read_cut(cut: Row, builder: RecordingBuilder) -> Iterator[Recording]:
     if (kind := cut.values.get("type", "MonoCut")) not in ("MonoCut", "MultiCut"):
         raise InputError(f"{cut.place}: type: expected MonoCut or MultiCut, got {kind!r:.80}")
     recording = _part(cut, "recording")
     path = _path(recording)
     place = f"{recording.place}: source"
-    file, fault = recordings.audio.find(path, cut.file, place)
+    file, fault = builder.audio.find(path, cut.file, place)
     cut_start_s, length_s = seconds_value(cut, "start"), seconds_value(recording, "duration")
     supervisions = _list(cut, "supervisions")
     for number, values in enumerate(supervisions, start=1):
@@ -54,7 +61,7 @@ def _read_cut(cut: Row, recordings: Recordings) -> Iterator[Recording]:
                 f"to {end_s} s"
             )
         whole = start_s <= SLACK_S and end_s >= length_s - SLACK_S
-        yield recordings.described(
+        yield builder.build(
             _columns(said),
             file=file,
             fault=fault,
@@ -65,15 +72,15 @@ def _read_cut(cut: Row, recordings: Recordings) -> Iterator[Recording]:
 
 
 def _columns(said: Row) -> Row:
-    """A supervision as a flat row: its id, speaker, language, gender and what is custom."""
+    """A supervision as a flat row: id, speaker, language, gender and the keys of ``custom``."""
     custom = said.values.get("custom")
     known = {key: said.values.get(key) for key in ("id", "speaker", "language", "gender")}
-    more = {k: written(v) for k, v in custom.items()} if isinstance(custom, dict) else {}
+    more = {k: attribute_text(v) for k, v in custom.items()} if isinstance(custom, dict) else {}
     return Row(said.file, said.place, {k: v for k, v in (more | known).items() if v is not None})
 
 
 def _path(recording: Row) -> str:
-    """The one file of a recording."""
+    """Return the path of a recording's only source, which must be of type ``file``."""
     sources = _list(recording, "sources")
     if len(sources) != 1:
         raise InputError(f"{recording.place}: sources: expected one, got {len(sources)}")

@@ -1,8 +1,8 @@
 """LibriSpeech's layout: ``train-clean-100/103/1240/103-1240.trans.txt`` beside its recordings.
 
-A line of it is ``103-1240-0000 CHAPTER ONE``, spoken in ``103-1240-0000.flac`` (or another audio
-file of that name); 103 is the speaker, 103-1240 the chapter, a session. ``SPEAKERS.TXT`` tells who
-is a woman (F) and who is a man (M).
+The line ``103-1240-0000 CHAPTER ONE`` is the transcript of ``103-1240-0000.flac`` (or of another
+audio format). 103 is the speaker; the chapter 103-1240 becomes the session. ``SPEAKERS.TXT`` lists
+each speaker's sex, F or M.
 """
 
 import re
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, Recordings, no_columns
+from asr.corpora.columns import Columns, RecordingBuilder, refuse_columns
 from asr.corpora.paths import is_audio, is_visible, read_text, stem
 from asr.corpora.raw_folder import stored
 from asr.corpora.recording import Files, Recording
@@ -26,14 +26,14 @@ def wants(name: str, language: str) -> bool:
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
-    """Chapter by chapter in the order of names, each in its own order."""
-    no_columns(columns, "librispeech")
+    """Yield the recordings line by line, chapters sorted by name."""
+    refuse_columns(columns, "librispeech")
     tables = [name for name in files if name.endswith(".trans.txt")]
     if not tables:
         raise InputError("expected transcripts whose name ends in .trans.txt, got no such file")
     audio = {stem(name): name for name in files if is_audio(name)}
     sexes = _sexes(files)
-    recordings = Recordings(files, {})
+    builder = RecordingBuilder(files, {})
     for table in tables:
         for number, line in enumerate(read_text(files, table).split("\n"), start=1):
             if line.strip():
@@ -42,11 +42,11 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
                 row = Row(table, f"{table}:{number}", {"sex": sex})
                 file = known["file"]
                 sound = b"" if known["fault"] else stored(files, file)
-                yield recordings.described(row, audio=sound, **known)
+                yield builder.build(row, audio=sound, **known)
 
 
 def _line(line: str, table: str, place: str, audio: dict[str, str]) -> dict[str, Any]:
-    """What one line says of its recording."""
+    """Parse a line of transcripts into the fields of a ``Recording``."""
     utterance_id, _, text = line.strip().partition(" ")
     if not (match := _ID.fullmatch(utterance_id)) or "/" in utterance_id:
         raise InputError(
@@ -65,7 +65,7 @@ def _line(line: str, table: str, place: str, audio: dict[str, str]) -> dict[str,
 
 
 def _sexes(files: Files) -> dict[str, str]:
-    """From lines as ``14   | F | train-clean-360  | 25.03 | Kristin LeMoine``."""
+    """Map speakers to F or M: ``14   | F | train-clean-360  | 25.03 | Kristin LeMoine``."""
     found = {}
     for name in files:
         if name.endswith("SPEAKERS.TXT"):

@@ -1,7 +1,7 @@
 """NeMo manifests: JSON Lines of ``{"audio_filepath": …, "offset": …, "duration": …, "text": …}``.
 
-With ``offset``, in seconds, an utterance is the stretch of ``duration`` from there; without it, the
-whole file.
+With ``offset``, an utterance is the stretch from there with length ``duration``, both in seconds.
+Without it, an utterance is the whole file.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from asr.core.errors import InputError
 from asr.corpora.columns import (
     Columns,
-    Recordings,
+    RecordingBuilder,
     id_value,
     path_value,
     seconds_value,
@@ -17,7 +17,7 @@ from asr.corpora.columns import (
 )
 from asr.corpora.paths import is_audio, is_visible
 from asr.corpora.recording import Files, Recording, Segment
-from asr.corpora.segments import brought_together
+from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row, read_rows
 
 MANIFEST_ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
@@ -29,33 +29,33 @@ def wants(name: str, language: str) -> bool:
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
-    """Manifest by manifest in the order of names, each in its own order."""
-    recordings = Recordings(files, columns)
+    """Yield the recordings line by line, manifests sorted by name."""
+    builder = RecordingBuilder(files, columns)
     manifests = [name for name in files if not is_audio(name)]
     if not manifests:
         raise InputError(f"expected a manifest whose name ends in {MANIFEST_ENDINGS}, got none")
     found = (
-        _described(row, recordings) for manifest in manifests for row in read_rows(files, manifest)
+        _described(row, builder) for manifest in manifests for row in read_rows(files, manifest)
     )
-    yield from brought_together(found, recordings.audio)
+    yield from group_by_file(found, builder.audio)
 
 
-def _described(row: Row, recordings: Recordings) -> Recording:
-    names = recordings.names(row, ["audio", "text"])
+def _described(row: Row, builder: RecordingBuilder) -> Recording:
+    names = builder.column_names(row, ["audio", "text"])
     place = f"{row.place}: {names['audio']}"
-    file, fault = recordings.audio.find(path_value(row, names["audio"]), row.file, place)
+    file, fault = builder.audio.find(path_value(row, names["audio"]), row.file, place)
     values = {key: value for key, value in row.values.items() if key not in ("offset", "duration")}
     plain = Row(row.file, row.place, values)
     if row.values.get("offset") is None:
-        return recordings.described(plain, file=file, fault=fault, audio=b"")
+        return builder.build(plain, file=file, fault=fault, audio=b"")
     start_s, duration_s = seconds_value(row, "offset"), seconds_value(row, "duration")
     if duration_s == 0:
         raise InputError(f"{row.place}: duration: expected more than 0 s, got 0")
     text = text_value(row, names["text"]) or ""
     end_s = start_s + duration_s
-    # Several utterances of one file: their place names them where no id does.
+    # A file may have several utterances, so without an id the line is the name, not the file.
     name = id_value(row, names.get("id")) or row.place
-    return recordings.described(
+    return builder.build(
         plain,
         name=name,
         file=file,

@@ -1,8 +1,8 @@
 """Hugging Face Parquet: audio as bytes inside the tables, read a row group at a time.
 
-A column ``audio`` of ``{bytes, path}``, as the data sets library writes it, or of plain bytes;
-beside it the transcript and whatever else there is. ``data/train-00000-of-00004.parquet`` gives its
-rows to the split it is called by. A row without a column ``id`` is called by its file and number.
+The column ``audio`` holds ``{bytes, path}``, as the library ``datasets`` writes it, or bytes. Other
+columns hold the transcript and metadata. The file name sets the split, such as train for
+``data/train-00000-of-00004.parquet``. Without a column ``id``, file and row number name a row.
 """
 
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from io import BytesIO
 from typing import Any, BinaryIO
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, Recordings
+from asr.corpora.columns import Columns, RecordingBuilder
 from asr.corpora.paths import is_visible, stem
 from asr.corpora.raw_folder import RawFiles
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import Row, check_text
 
-ROWS_AT_ONCE = 64  # clips of 30 s in 44.1 kHz stereo are 340 MB so many, of 5 s in FLAC 20 MB
+ROWS_AT_ONCE = 64  # 340 MB if they are 30 s of 44.1 kHz stereo WAV, 20 MB if 5 s of FLAC
 
 
 def wants(name: str, language: str) -> bool:
@@ -25,12 +25,12 @@ def wants(name: str, language: str) -> bool:
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
-    """File by file in the order of names, each in its own order."""
-    recordings = Recordings({}, columns)
+    """Yield the recordings row by row, files sorted by name."""
+    builder = RecordingBuilder({}, columns)
     for name in files:
         with _open(files, name) as file:
             for row in _read_rows(file, name):
-                yield _described(row, recordings)
+                yield _described(row, builder)
 
 
 def _open(files: Files, name: str) -> BinaryIO:
@@ -53,8 +53,8 @@ def _read_rows(file: BinaryIO, name: str) -> Iterator[Row]:
         raise InputError(f"{name}: expected a whole Parquet file, got {error!s:.160}") from error
 
 
-def _described(row: Row, recordings: Recordings) -> Recording:
-    names = recordings.names(row, ["audio", "text"])
+def _described(row: Row, builder: RecordingBuilder) -> Recording:
+    names = builder.column_names(row, ["audio", "text"])
     for key, value in row.values.items():
         for text in (key, value):
             if isinstance(text, str):
@@ -62,10 +62,10 @@ def _described(row: Row, recordings: Recordings) -> Recording:
     audio, path = _audio(row.values[names["audio"]], f"{row.place}: {names['audio']}")
     number = int(row.place.rpartition(" ")[2])
     fault = None if audio else f"{row.place}: {names['audio']}: expected bytes, got none"
-    # The names inside Parquet files often repeat; a file and a row number never do.
+    # File names in the audio column often repeat; file and row number are unique.
     own = {} if "id" in names else {"name": f"{stem(row.file)}/{number:06}"}
     values = {key: value for key, value in row.values.items() if not isinstance(value, bytes)}
-    return recordings.described(
+    return builder.build(
         Row(row.file, row.place, values | {names["audio"]: path}),
         file=f"{row.file}#{number}",
         audio=audio,
@@ -75,7 +75,7 @@ def _described(row: Row, recordings: Recordings) -> Recording:
 
 
 def _audio(value: Any, place: str) -> tuple[bytes, str]:
-    """The encoded bytes, empty where there are none, and the name they had."""
+    """Return the encoded bytes and the original file name; both may be empty."""
     if isinstance(value, dict):
         content, path = value.get("bytes"), value.get("path")
     else:

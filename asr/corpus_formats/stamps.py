@@ -1,17 +1,16 @@
-"""Tux Paint's stamps: one sentence a picture, read aloud by volunteers in many languages.
+"""Tux Paint's stamps: one sentence for each picture, read aloud in many languages.
 
-``animals/birds/crow.txt`` holds the sentence in every language, as the line ``be.utf8=Варона.``,
-and ``animals/birds/crow_desc_be.ogg`` beside it somebody reading that line. Nobody says who:
-speaker and session are unknown.
+``animals/birds/crow.txt`` holds one sentence in many languages, such as ``be.utf8=Варона.``. In
+``animals/birds/crow_desc_be.ogg`` a volunteer reads that line. Speaker and session are unknown.
 """
 
 from collections.abc import Iterator
 
-from asr.corpora.columns import Columns, no_columns
+from asr.corpora.columns import Columns, refuse_columns
 from asr.corpora.raw_folder import stored
 from asr.corpora.recording import Files, Recording
 
-FOLDER = "usr/share/tuxpaint/stamps/"  # in the package; an unpacked copy may start below it
+FOLDER = "usr/share/tuxpaint/stamps/"  # in the package; an unpacked copy may omit it
 
 
 def wants(name: str, language: str) -> bool:
@@ -20,8 +19,8 @@ def wants(name: str, language: str) -> bool:
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
-    """The recordings in ``language``, in the order of their names."""
-    no_columns(columns, "stamps")
+    """Yield the recordings in ``language``, sorted by file name."""
+    refuse_columns(columns, "stamps")
     ending = f"_desc_{language}.ogg"
     for file in files:
         if file.endswith(ending):
