@@ -84,7 +84,8 @@ def rows(monkeypatch):
     [
         ("av", "audio", lambda _: decode(b"\0\0\0\x20ftypM4A ", 30.0), "mov audio"),
         ("ray", "ray", lambda _: cluster(), "MOTHERTONGUE_WORKERS=ray"),
-        ("datasets", "datasets", lambda _: next(fetch_files(CLIPS, bool)), "clips: kind datasets"),
+        ("datasets", "datasets", lambda _: next(fetch_files(CLIPS, bool)),
+         "me/clips: kind datasets"),
         ("psycopg", "sql", rows, r"\$CLIPS_DSN: PostgreSQL"),
         *((name, "trackers", lambda _, name=name: open_tracker(name, Path(), "k", {}, on_cpu=True),
            rf"params\.yaml: operations\.trackers: {name}") for name in TRACKERS),
