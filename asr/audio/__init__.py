@@ -1,1 +1,1 @@
-"""Any audio file to a waveform."""
+"""Decode any audio file to a waveform and find silence in it."""

@@ -1,12 +1,11 @@
-"""Encoded audio of any kind to a waveform, or the reason why not.
+"""Decode audio of any format to a waveform, or raise an error with the reason.
 
-Files come from strangers: a header may lie, bytes may be missing, a name may end in ``.wav`` and
-hold a web page. So the content alone decides how a file is read, a file is decoded in blocks up to
-a limit and never by what its header promises, and one that ends too early is refused: the words
-that are missing from it are still in its transcript.
+Do not trust a file: its header may be wrong, bytes may be missing, ``a.wav`` may be a web page. So
+the content selects the decoder, and decoding stops at a limit, whatever length the header states.
+A truncated file is an error, because its transcript would still hold the missing words.
 
-soundfile and soxr decode 195 times faster than real time on one core, as fast as librosa and 25
-times as fast as PyAV, which reads only what libsndfile can't.
+soundfile and soxr decode at RTFx 195 on one core, as fast as librosa and 25 times as fast as PyAV.
+PyAV decodes only the formats that libsndfile can't.
 """
 
 import io
@@ -26,31 +25,31 @@ from asr.audio.stream import Stream, UndecodableError
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 BLOCK_VALUES = 1 << 18  # samples of all channels decoded at once: 1 MiB
-CHANNELS = range(1, 33)  # more is no microphone array but a damaged header
-RATES = range(4_000, 384_001)  # samples a second; outside of it nothing is speech
+CHANNELS = range(1, 33)  # a larger count is a damaged header, not a microphone array
+RATES = range(4_000, 384_001)  # Hz; no speech recording has another rate
 CLIPPED = 0.999  # of full scale
-# A header off by its own 44 bytes, or by a codec's frame, hides no word.
+# A header may count its own 44 bytes or a codec's frame as audio; no word is that short.
 _SLACK_S = 0.05
-# What speech comes in. libsndfile knows stranger ones by two bytes, which noise may begin with.
+# libsndfile detects some rare formats by two bytes only, which random data may start with.
 _FORMATS = frozenset(
     ["AIFF", "AU", "CAF", "FLAC", "MP3", "NIST", "OGG", "RF64", "VOC", "W64", "WAV", "WAVEX"]
 )
 
 
 class TooLongError(UndecodableError):
-    """More audio than the limit; how much more is not known, since decoding stopped there."""
+    """The audio is longer than the limit. Decoding stops there, so its length is unknown."""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A file's sound, and what it was before.
+    """A file's waveform and the properties of the file.
 
     Attributes:
-        waveform: shape (num_samples,); a resampled full-scale sound may overshoot 1 by a little.
-        sample_rate: of the file, in samples a second.
+        waveform: shape (num_samples,); resampling may overshoot full scale (1.0) slightly.
+        sample_rate: of the file, in Hz.
         num_channels: of the file.
         format: ``WAV``, ``FLAC``, ``OGG`` …, by content.
-        clipped_share: of the mono samples, those at full scale before resampling.
+        clipped_share: fraction of mono samples at full scale, before resampling.
     """
 
     waveform: Waveform
@@ -61,18 +60,16 @@ class Decoded:
 
 
 def decode(audio: bytes, max_duration_s: float) -> Decoded:
-    """Decode a file's bytes, mix to mono and resample to 16 kHz.
-
-    Channels are averaged, as a sum would clip.
+    """Decode a file's bytes, average the channels (a sum would clip) and resample to 16 kHz.
 
     Args:
         audio: WAV, FLAC, Ogg, MP3 …; with PyAV also MP4, WebM, AAC, AMR, WMA.
-        max_duration_s: decoding stops there, so that memory is bounded whatever a header says.
+        max_duration_s: limit in seconds that bounds memory, whatever length the header states.
 
     Raises:
-        TooLongError: if there is more than ``max_duration_s``.
-        UndecodableError: if the bytes can't be read or end too early, or hold no samples, or
-            samples that are no numbers, or more channels or another rate than sound has.
+        TooLongError: if the audio is longer than ``max_duration_s``.
+        UndecodableError: if the bytes are damaged, truncated or not audio, hold no sample or a
+            non-finite one, or have a channel count or sample rate out of range.
     """
     with _open(audio) as stream:
         if stream.num_channels not in CHANNELS:
@@ -92,7 +89,7 @@ def decode(audio: bytes, max_duration_s: float) -> Decoded:
     if num_frames == 0:
         raise UndecodableError("no samples")
     _check_whole(stream, num_frames)
-    waveform = np.concatenate([*pieces, resampler.rest()])
+    waveform = np.concatenate([*pieces, resampler.flush()])
     if len(waveform) == 0:
         raise UndecodableError(f"{num_frames} samples at {stream.rate} Hz are too few to resample")
     share = num_clipped / num_frames
@@ -100,7 +97,7 @@ def decode(audio: bytes, max_duration_s: float) -> Decoded:
 
 
 def _mono(stream: Stream, max_duration_s: float) -> Iterator[Waveform]:
-    """The blocks' averages over channels, up to the limit."""
+    """Yield each block averaged over its channels; raise TooLongError at the limit."""
     left = round(max_duration_s * stream.rate)
     for block in stream.blocks:
         left -= len(block)
@@ -119,7 +116,7 @@ def _check_whole(stream: Stream, num_frames: int) -> None:
 
 
 class _Resampler:
-    """To 16 kHz, block by block; the same to the last bit as all at once."""
+    """Resamples blocks to 16 kHz, bit for bit as if they were one waveform."""
 
     def __init__(self, rate: int) -> None:
         import soxr
@@ -139,8 +136,8 @@ class _Resampler:
         waveform: Waveform = self._stream.resample_chunk(mono, last=last)
         return waveform
 
-    def rest(self) -> Waveform:
-        """What the filter still holds when the last block was put in."""
+    def flush(self) -> Waveform:
+        """Flush the filter after the last block."""
         return self(np.zeros(0, np.float32), last=True)
 
 
@@ -171,8 +168,8 @@ def _open_soundfile(audio: bytes) -> Iterator[Stream]:
                 num_frames=_announced_frames(file),
             )
     except soundfile.LibsndfileError as error:
-        # Its own text holds the address of the buffer, another one at each run.
-        raise UndecodableError(_plain(error.error_string, audio)) from error
+        # str(error) holds a memory address, which would differ between runs in the rejects.
+        raise UndecodableError(_clearer_message(error.error_string, audio)) from error
     except (soundfile.SoundFileError, RuntimeError, ValueError, MemoryError) as error:
         raise UndecodableError(str(error)) from error
 
@@ -183,14 +180,14 @@ def _soundfile_blocks(file: Any) -> Iterator[npt.NDArray[np.float32]]:
         yield block
 
 
-# "data : 64000 (should be 57595)": what libsndfile says of a chunk that is longer than the file.
+# libsndfile logs "data : 64000 (should be 57595)" for a chunk that is longer than the file.
 _CHUNKS = ("data", "SSND", "Data Size", "riff", "Riff size")
 _CUT = re.compile(rf"^ *({'|'.join(_CHUNKS)}) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
-_UNKNOWN_LENGTH = 0xFFFF_FFFF  # what ffmpeg writes where it can't go back to fill in the length
+_UNKNOWN_LENGTH = 0xFFFF_FFFF  # ffmpeg writes it to a pipe, where it can't fill in the length
 
 
 def _announced_frames(file: Any) -> int | None:
-    """How many frames the header promises; libsndfile itself goes by the size of the file."""
+    """Number of frames in the header; libsndfile's ``frames`` depends on the file's size."""
     frames = int(file.frames)
     cuts = {name: (int(size), int(real)) for name, size, real in _CUT.findall(file.extra_info)}
     for name in _CHUNKS:
@@ -200,15 +197,15 @@ def _announced_frames(file: Any) -> int | None:
     return frames
 
 
-# libsndfile's words where they mislead.
-_PLAIN = {
+# Clearer texts for libsndfile's misleading messages.
+_CLEARER = {
     "Internal psf_fseek() failed.": "truncated or damaged: FLAC frames are missing",
     "Internal error : SF_INFO struct incomplete.": "no sample rate, or one beyond 2147483647 Hz",
     "File does not exist or is not a regular file (possibly a pipe?).": "no whole MPEG audio frame",
 }
 
 
-def _plain(message: str, audio: bytes) -> str:
+def _clearer_message(message: str, audio: bytes) -> str:
     if message.startswith("Format not recognised"):
         return f"not audio but {looks_like(audio)}"
-    return _PLAIN.get(message, message)
+    return _CLEARER.get(message, message)

@@ -1,22 +1,22 @@
-"""Whether an Ogg file (Vorbis, Opus, FLAC in Ogg) is all there.
+"""Check an Ogg file (Vorbis, Opus, FLAC in Ogg) for missing or damaged pages.
 
-libsndfile drops what it can't read and goes on, so half a sentence would pass for all of it. But
-an Ogg file is a row of pages, each with a checksum, and the last of a stream says so (RFC 3533).
+libsndfile skips damaged pages without an error, so half a sentence would look complete. An Ogg
+file is a sequence of pages. Each has a checksum, and a flag marks a stream's last page (RFC 3533).
 """
 
 import zlib
 
 _CAPTURE = b"OggS"
-_HEADER_BYTES = 27  # before the table of segments, whose length is the last of them
-_LAST_PAGE = 0x04  # in the byte of flags
-# zlib's checksum has the same polynomial with the bits of each byte the other way round.
+_HEADER_BYTES = 27  # before the segment table; the last byte is the table's length
+_LAST_PAGE = 0x04  # bit of the flags in byte 5
+# zlib's CRC-32 has the same polynomial, but reads the bits of each byte in reverse order.
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def ogg_fault(audio: bytes) -> str | None:
-    """What says that bytes are missing or damaged, or None; 20 microseconds for a second of Vorbis.
+    """Describe the first fault, None if there is none; takes 20 µs for a second of Vorbis.
 
-    Bytes behind the last page are no fault: some tools append a tag.
+    Bytes after the last page are no fault, because some tools append a tag.
     """
     open_streams: set[bytes] = set()
     position = number = 0
@@ -40,7 +40,7 @@ def ogg_fault(audio: bytes) -> str | None:
 
 
 def _page_bytes(audio: bytes, position: int) -> int:
-    """Length of the page there, 0 if not even its header is whole."""
+    """Bytes of the page at ``position``, 0 if its header is truncated."""
     header = audio[position : position + _HEADER_BYTES]
     if len(header) < _HEADER_BYTES:
         return 0
@@ -49,8 +49,8 @@ def _page_bytes(audio: bytes, position: int) -> int:
 
 
 def _checksum(page: bytes) -> bytes:
-    """CRC-32 of a page, its own field taken as zeros, as it is written there."""
+    """CRC-32 of a page in the file's byte order; the checksum's own field counts as zeros."""
     zeroed = page[:22] + bytes(4) + page[26:]
-    # zlib inverts the start value and the result, Ogg neither.
+    # zlib inverts the start value and the result; Ogg does not, so undo both.
     crc = zlib.crc32(zeroed.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")

@@ -1,4 +1,4 @@
-"""What a silence is, and whether it is cut off."""
+"""Parameters of silence detection and trimming."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from asr.core.schema import Schema
 
 
 class SilenceParams(Schema):
-    """Section ``prepare.silence``."""
+    """Section ``prepare.silence``, explained in ``params.yaml``; dB and seconds by suffix."""
 
     below_db: float = Field(ge=10, le=90)
     trim: bool

@@ -1,6 +1,6 @@
-"""Audio that libsndfile can't read: MP4, WebM, AAC, AMR, WMA, by PyAV, which brings FFmpeg along.
+"""Decode formats that libsndfile can't (MP4, WebM, AAC, AMR, WMA) with PyAV, which bundles FFmpeg.
 
-PyAV is not needed otherwise; without it such a file stops the run with the way to install it.
+PyAV is optional. Without it, such a file raises an error that names the command to install it.
 """
 
 import io
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.container import InputContainer
 
-# Containers that store their length; FFmpeg guesses that of others from their size.
+# Containers that store their duration; for others FFmpeg estimates it from the file size.
 _STORE_LENGTH = {"mov", "matroska"}
 
 
@@ -29,12 +29,12 @@ def open_av(audio: bytes, demuxer: str) -> Iterator[Stream]:
 
     Args:
         audio: the file's bytes.
-        demuxer: FFmpeg's name of the container; named, so that no file is taken for a playlist of
-            other files.
+        demuxer: FFmpeg's name of the container. FFmpeg must not guess it: a file that it takes
+            for a playlist could make it open other files.
 
     Raises:
-        UndecodableError: if there is no audio, or it can't be read.
-        InputError: if there is no PyAV. A reject would lose a recording that is as good as others.
+        UndecodableError: if there is no audio, or it is damaged.
+        InputError: if PyAV is not installed. The run stops, since a reject would lose good audio.
     """
     with needs("audio", f"{demuxer} audio"):
         import av
@@ -49,7 +49,7 @@ def open_av(audio: bytes, demuxer: str) -> Iterator[Stream]:
 
 def _stream(container: "InputContainer", demuxer: str) -> Stream:
     frames = _frames(container, demuxer)
-    # The header of some AAC names half the rate that the decoder gives: the first frame knows.
+    # Some AAC headers state half the decoded rate, so take the rate from the first frame.
     first = next(frames, None)
     if first is None:
         raise UndecodableError(f"{demuxer}: no samples")
@@ -64,7 +64,7 @@ def _stream(container: "InputContainer", demuxer: str) -> Stream:
 
 
 def _frames(container: "InputContainer", demuxer: str) -> Iterator["AudioFrame"]:
-    """The first audio track, as planar float32."""
+    """Yield frames of the first audio track as planar float32."""
     import av
 
     if not container.streams.audio:

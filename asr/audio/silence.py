@@ -1,6 +1,6 @@
-"""Where a waveform is silent, measured against its own loudest parts.
+"""Find silence in a waveform, relative to the level of its own loudest parts.
 
-A microphone's noise is as loud as another's speech, so no absolute level tells them apart.
+One microphone's noise can be as loud as another's speech, so no absolute threshold works.
 """
 
 import numpy as np
@@ -18,30 +18,30 @@ def silent_frames(waveform: Waveform, below_db: float) -> npt.NDArray[np.bool_]:
 
     Args:
         waveform: shape (num_samples,), at least one.
-        below_db: a frame is silent that lies so many dB below the level of the loud ones.
+        below_db: a frame is silent if it is more than this many dB below the loud frames.
 
     Returns:
-        Shape (ceil(num_samples / 160),).
+        Booleans, shape (ceil(num_samples / 160),).
     """
     starts = np.arange(0, len(waveform), FRAME_SAMPLES)
     sizes = np.diff(starts, append=len(waveform))
     power = np.add.reduceat(np.square(waveform, dtype=np.float64), starts) / sizes
     loud = np.quantile(power, _LOUD_QUANTILE, method="higher")
-    # Digital silence is silent even where all is.
+    # Zeros are silent even if the whole waveform is zero and no frame is below the threshold.
     silent: npt.NDArray[np.bool_] = (power < loud * 10 ** (-below_db / 10)) | (power == 0)
     return silent
 
 
 def silence_share(waveform: Waveform, below_db: float) -> float:
-    """The share of frames that are silent."""
+    """Fraction of silent 10 ms frames, 0 to 1."""
     return float(silent_frames(waveform, below_db).mean())
 
 
 def sounding(waveform: Waveform, params: SilenceParams) -> tuple[int, int]:
-    """What is left when silence before and after is cut off, as first sample and end.
+    """Trim silence at both ends; return the first sample and the end (exclusive).
 
-    ``params.margin_s`` stays on both sides, since a consonant begins more quietly than any
-    threshold. All of a waveform that is silent throughout.
+    Keeps ``params.margin_s`` seconds on both sides, since the start of a consonant is quieter than
+    any threshold. A waveform that is silent throughout stays whole.
     """
     loud = np.flatnonzero(~silent_frames(waveform, params.below_db))
     if len(loud) == 0:
@@ -55,14 +55,13 @@ def sounding(waveform: Waveform, params: SilenceParams) -> tuple[int, int]:
 def cut_at_silences(
     waveform: Waveform, max_duration_s: float, params: SilenceParams
 ) -> list[tuple[int, int]]:
-    """Cut a waveform into pieces none of which is longer than ``max_duration_s``.
+    """Cut a waveform into pieces of at most ``max_duration_s`` seconds, without gap or overlap.
 
-    Each cut is in the middle of the longest silence in the second half of what a piece may hold,
-    so that pieces are long and words whole; where there is none, at the quietest frame there. The
-    pieces join without gap or overlap.
+    A cut must lie in the second half of the longest possible piece, so that pieces are not short.
+    There it takes the middle of the longest silence, or the quietest frame if there is no silence.
 
     Returns:
-        First sample and end of each piece.
+        First sample and end (exclusive) of each piece.
     """
     silent = silent_frames(waveform, params.below_db)
     longest = round(max_duration_s * SAMPLE_RATE) // FRAME_SAMPLES
@@ -75,7 +74,7 @@ def cut_at_silences(
 
 
 def _middle_of_longest(silent: npt.NDArray[np.bool_], waveform: Waveform, offset: int) -> int:
-    """Frame in the middle of the longest run of silence, else the quietest one."""
+    """Index of the frame in the middle of the longest silence, or of the quietest frame."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], silent, [False]]).astype(np.int8)))
     starts, ends = edges[::2], edges[1::2]
     if len(starts):

@@ -1,9 +1,9 @@
-"""What a file holds, by its first bytes; its name is no evidence."""
+"""Detect a file's format by its first bytes, because its name may be wrong."""
 
 _FLAC_TOTAL = slice(21, 26)  # 36 bits in STREAMINFO, the last 4 of byte 21 and four bytes more
 
 # Files that arrive in place of audio when a download, a copy or an export went wrong.
-_STRANGERS = (
+_NOT_AUDIO = (
     (b"version https://git-lfs", "a Git LFS pointer: the audio itself was never downloaded"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -18,7 +18,7 @@ _STRANGERS = (
 
 
 def demuxer(audio: bytes) -> str | None:
-    """FFmpeg's demuxer for what libsndfile can't read, or None."""
+    """Name of FFmpeg's demuxer for formats that libsndfile can't decode, None for others."""
     if audio[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
         return "mov"
     if audio.startswith(b"\x1a\x45\xdf\xa3"):
@@ -31,15 +31,15 @@ def demuxer(audio: bytes) -> str | None:
         return "aac"  # ADTS; MPEG layer 1 to 3 have other bits here
     total = audio[_FLAC_TOTAL]
     if audio[:4] == b"fLaC" and len(total) == 5 and int.from_bytes(total) & 0xF_FFFF_FFFF == 0:
-        return "flac"  # written to a pipe, its length unknown: libsndfile seeks and fails
+        return "flac"  # written to a pipe, so without its length: libsndfile fails to seek
     return None
 
 
 def looks_like(content: bytes) -> str:
-    """Words for bytes that no decoder knows."""
-    for beginning, stranger in _STRANGERS:
+    """Describe a file that no decoder can read, for the error message."""
+    for beginning, description in _NOT_AUDIO:
         if content.startswith(beginning):
-            return stranger
+            return description
     head = content[:512]
     if not head.strip(b"\0"):
         return "zeros: a copy or download that failed"
@@ -50,7 +50,7 @@ def looks_like(content: bytes) -> str:
     ):
         return "a web page: a download that was answered with an error"
     try:
-        # The last letter may be cut in two.
+        # The cut at 512 bytes may split a multi-byte character.
         head.decode("utf-8", errors="strict" if len(content) <= len(head) else "ignore")
     except UnicodeDecodeError:
         return "no known kind"

@@ -1,4 +1,4 @@
-"""An opened audio file, whichever library opened it."""
+"""The common interface of the decoding libraries: an opened audio file."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 
 class UndecodableError(Exception):
-    """Bytes that hold no usable sound; the message says why."""
+    """The bytes can't be decoded to usable audio; the message gives the reason."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,10 @@ class Stream:
 
     Attributes:
         format: ``WAV``, ``FLAC``, ``OGG`` …, by content.
-        rate: samples a second.
-        num_channels: side by side in a frame.
-        blocks: each of shape (num_frames, num_channels), float32.
-        num_frames: that should come, or None where the file doesn't say.
+        rate: in Hz.
+        num_channels: samples in each frame.
+        blocks: decoded audio, each block of shape (num_frames, num_channels), float32.
+        num_frames: total by the file's header, None if it states none.
     """
 
     format: str
