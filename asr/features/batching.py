@@ -1,7 +1,7 @@
-"""Batches of like length, filled by seconds of computed audio rather than by a count of clips.
+"""Batch clips of similar length, up to a limit of computed seconds instead of a clip count.
 
-A batch costs its longest clip times its number of clips: one clip of 10 s among 31 of 1 s would
-triple the batch. So clips are sorted by length, and a batch takes as many as its seconds allow.
+A batch costs the length of its longest clip times its number of clips. One clip of 10 s among 31
+of 1 s would triple the cost. So sort clips by length and fill each batch to the limit.
 """
 
 import math
@@ -9,18 +9,18 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-# How many seconds of audio a model computes for a clip of so many seconds.
+# Maps a clip's duration to the seconds of audio that the model computes for it.
 Seconds = Callable[[float], float]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips to be computed together.
+    """Clips that the model computes together.
 
     Attributes:
-        indices: positions of the clips in the list that was batched.
-        context_s: seconds of audio computed for each of them.
-        zeros: whether what follows a clip is zeros in the log-mel instead of silence.
+        indices: positions of the clips in the list of durations.
+        context_s: seconds of audio computed for each clip.
+        zeros: whether to pad the log-mel with zeros, instead of the waveform with silence.
     """
 
     indices: tuple[int, ...]
@@ -33,13 +33,13 @@ def batches_by_length(
 ) -> list[Batch]:
     """Batches for decoding, shortest clips first.
 
-    A clip that is longer than ``batch_seconds`` by itself gets a batch of its own.
+    A clip that alone exceeds ``batch_seconds`` forms a batch of one.
     """
     order = sorted(range(len(durations_s)), key=lambda i: (durations_s[i], i))
     batches: list[Batch] = []
     start = 0
     for end in range(1, len(order) + 1):
-        # Sorted, so the next clip would be the longest of the batch and set its context.
+        # The order is ascending, so the next clip would set the context of the whole batch.
         if end < len(order):
             grown = seconds(durations_s[order[end]]) * (end + 1 - start)
             if grown <= batch_seconds:
@@ -52,13 +52,13 @@ def batches_by_length(
 
 @dataclass(frozen=True)
 class LongContext:
-    """Which batches are computed with more than their clips, for a model that can.
+    """Settings of training batches whose context is longer than their clips.
 
     Attributes:
-        share: of the clips.
+        share: fraction of the clips in such batches.
         max_s: the longest context, in seconds.
-        zeros_share: of those batches, followed by zeros in the log-mel; the others by silence.
-        rounded: the next context of a length that the model computes.
+        zeros_share: fraction of these batches whose log-mel is padded with zeros.
+        rounded: rounds a context up to a length that the model can compute.
     """
 
     share: float
@@ -72,10 +72,10 @@ class EpochPlan:
     """How an epoch's batches are made.
 
     Attributes:
-        seconds: that the model computes for a clip.
-        batch_seconds: as ``train.batch_seconds``.
-        max_clips: as ``train.max_batch_clips``.
-        long_context: None for a model to which silence after a clip means nothing.
+        seconds: maps a clip's duration to the seconds that the model computes.
+        batch_seconds: ``train.batch_seconds``.
+        max_clips: ``train.max_batch_clips``.
+        long_context: None for a model whose result does not depend on padding.
     """
 
     seconds: Seconds
@@ -85,13 +85,13 @@ class EpochPlan:
 
 
 def epoch_batches(durations_s: Sequence[float], plan: EpochPlan, rng: random.Random) -> list[Batch]:
-    """One epoch's batches, in random order; each clip is in exactly one.
+    """Return one epoch's batches in random order; each clip is in exactly one.
 
-    A share of the clips is computed with a context that is drawn log-uniformly between the clip's
-    own and the longest: a Whisper that never hears long silence loses 5 points of WER in
-    tools that pad to 30 s. Silence is not the same everywhere: OpenAI's code pads the waveform,
-    faster-whisper the log-mel, with zeros, which are as loud as soft speech. A model that never
-    heard those lost 4 points to them (0.579 to 0.619), so a share of the long batches has them.
+    A share of the clips has a context drawn log-uniformly between the clip's own and the longest.
+    Whisper tuned without long silence loses 5 points of WER in tools that pad to 30 s. OpenAI's
+    code pads the waveform with silence; faster-whisper pads the log-mel with zeros, which are as
+    loud as soft speech. A model trained without such zeros lost 4 points to them (WER 0.579 to
+    0.619), so a share of the long batches has them.
     """
     share = plan.long_context.share if plan.long_context else 0.0
     short: list[int] = []
@@ -99,21 +99,21 @@ def epoch_batches(durations_s: Sequence[float], plan: EpochPlan, rng: random.Ran
     for index in range(len(durations_s)):
         (long if rng.random() < share else short).append(index)
     batches = [
-        *_filled(short, durations_s, plan, rng, None),
-        *_filled(long, durations_s, plan, rng, plan.long_context),
+        *_fill_batches(short, durations_s, plan, rng, None),
+        *_fill_batches(long, durations_s, plan, rng, plan.long_context),
     ]
     rng.shuffle(batches)
     return batches
 
 
-def _filled(
+def _fill_batches(
     clips: list[int],
     durations_s: Sequence[float],
     plan: EpochPlan,
     rng: random.Random,
     longer: LongContext | None,
 ) -> Iterator[Batch]:
-    """Batches of clips of like length: 10 % of noise lets other neighbours meet each epoch."""
+    """Fill batches with clips of similar length; 10 % noise on the sort key varies them."""
     clips = sorted(clips, key=lambda i: durations_s[i] * rng.uniform(0.9, 1.1))
     while clips:
         wanted_s = 0.0

@@ -1,8 +1,8 @@
-"""Log-mel spectrograms as Whisper takes them, as long as asked for and no longer.
+"""Compute Whisper's log-mel spectrograms, for any number of frames instead of 30 s.
 
-The numbers are openai/whisper's (``whisper/audio.py``): 25 ms windows every 10 ms, mel filters on
-Slaney's scale, 8 orders of magnitude below each clip's own peak. In NumPy and on one thread, so
-that what decodes without torch need not load it, and no bit depends on the number of cores.
+The settings are those of ``whisper/audio.py`` in openai/whisper: 25 ms windows every 10 ms, mel
+filters on Slaney's scale, a floor 80 dB below each clip's peak. NumPy on one thread needs no torch
+for decoding with CTranslate2, and the result does not depend on the number of cores.
 """
 
 from collections.abc import Sequence
@@ -21,25 +21,28 @@ LogMel = npt.NDArray[np.float32]  # shape (batch, num_mels, num_frames)
 
 
 def frames_of(context_s: float) -> int:
-    """Frames of the log-mel for a context; the encoder makes a position of each two."""
+    """Number of 10 ms log-mel frames in a context; the encoder joins each two to one position."""
     return round(context_s * FRAMES_PER_S)
 
 
 def log_mel(waveforms: Sequence[Waveform], num_frames: int, num_mels: int) -> LogMel:
-    """The log-mel spectrograms of a batch of clips, all of one length.
+    """Compute the log-mel spectrograms of a batch of clips, padded to one length.
 
-    The waveforms are padded with silence *before* the Fourier transform: the result then equals the
-    first ``num_frames`` of the 30 s spectrogram that other tools compute, where padding the
-    spectrogram would leave the last frame off by 0.1. Within 5e-6 of what transformers computes in
-    double precision, as a test shows; its single precision is up to 2.5e-5 away from that.
+    Silence is added *before* the Fourier transform, so the result equals the first ``num_frames``
+    of the 30 s spectrogram that other tools compute. If the spectrogram were padded instead, the
+    last frame would differ by 0.1. A test shows a difference below 5e-6 from transformers in double
+    precision; transformers in single precision differs from that by up to 2.5e-5.
 
     Args:
-        waveforms: float32, mono, 16 kHz.
-        num_frames: frames of 10 ms; clips longer than that are an error, never cut off.
+        waveforms: float32, mono, 16 kHz, each of shape (num_samples,).
+        num_frames: frames of 10 ms.
         num_mels: mel bins, 80 or 128.
 
+    Returns:
+        Shape (batch, num_mels, num_frames).
+
     Raises:
-        ValueError: if a clip does not fit.
+        ValueError: if a clip is longer than ``num_frames``; clips are never cut off.
     """
     batch = np.empty((len(waveforms), num_mels, num_frames), np.float32)
     for row, waveform in zip(batch, waveforms, strict=True):
@@ -53,7 +56,7 @@ def log_mel(waveforms: Sequence[Waveform], num_frames: int, num_mels: int) -> Lo
 
 
 def _log_mel(waveform: Waveform, num_frames: int, num_mels: int) -> LogMel:
-    """Of one clip, shape (num_mels, num_frames)."""
+    """Compute one clip's spectrogram, shape (num_mels, num_frames)."""
     silence = num_frames * HOP - len(waveform)
     padded = np.pad(np.pad(waveform, (0, silence)), WINDOW // 2, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][:num_frames]
@@ -68,13 +71,13 @@ def _log_mel(waveform: Waveform, num_frames: int, num_mels: int) -> LogMel:
 
 @cache
 def _window() -> npt.NDArray[np.float32]:
-    """Hann's, periodic."""
+    """Periodic Hann window, shape (WINDOW,)."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
 
 
 @cache
 def _filters(num_mels: int) -> tuple[npt.NDArray[np.intp], LogMel, npt.NDArray[np.intp]]:
-    """Triangles of area 1, as the few bins that each has: bins, weights, where each begins."""
+    """Sparse triangular filters of area 1: FFT bins, weights, and where each filter starts."""
     hertz = np.linspace(0, SAMPLE_RATE / 2, WINDOW // 2 + 1)
     corners = _hertz(np.linspace(0, _mel(SAMPLE_RATE / 2), num_mels + 2))[:, None]
     low, peak, high = corners[:-2], corners[1:-1], corners[2:]
@@ -85,7 +88,7 @@ def _filters(num_mels: int) -> tuple[npt.NDArray[np.intp], LogMel, npt.NDArray[n
     return bins, filters[mels, bins].astype(np.float32), starts
 
 
-# Slaney's scale: even up to 1000 Hz, which are 15 mels, from there 27 mels for a factor of 6.4.
+# Slaney's scale: linear up to 1000 Hz (15 mels), then logarithmic, 27 mels for a factor of 6.4.
 def _mel(hertz: float) -> float:
     return 15 + 27 * np.log(hertz / 1000) / np.log(6.4) if hertz > 1000 else 3 * hertz / 200
 
