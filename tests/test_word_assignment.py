@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.alignment.word_assignment import deal
+from asr.alignment.word_assignment import assign_words
 
 
 def texts(transcript, hypotheses):
-    return [share.text for share in deal(transcript, hypotheses)]
+    return [piece.text for piece in assign_words(transcript, hypotheses)]
 
 
 @pytest.mark.parametrize(
@@ -33,15 +33,15 @@ def test_words_go_where_they_were_heard(transcript, hypotheses, expected):
 
 
 def test_agreement_is_the_share_of_letters_that_agree():
-    first, second = deal("abcd efgh", ["abcd", "efxx"])
+    first, second = assign_words("abcd efgh", ["abcd", "efxx"])
     assert (first.agreement, second.agreement) == (1.0, 0.5)
-    assert [share.agreement for share in deal("", ["", "noise"])] == [1.0, 0.0]
+    assert [piece.agreement for piece in assign_words("", ["", "noise"])] == [1.0, 0.0]
 
 
 def test_a_cut_beside_a_word_that_nobody_heard_is_not_sure():
-    assert [share.sureness for share in deal("abcd efgh", ["abcd", "efgh"])] == [1.0, 1.0]
-    unheard = deal("abcd xyz efgh ijkl", ["abcd", "efgh", "ijkl"])
-    assert [share.sureness for share in unheard] == [0.0, 0.0, 1.0]
+    assert [piece.certainty for piece in assign_words("abcd efgh", ["abcd", "efgh"])] == [1.0, 1.0]
+    unheard = assign_words("abcd xyz efgh ijkl", ["abcd", "efgh", "ijkl"])
+    assert [piece.certainty for piece in unheard] == [0.0, 0.0, 1.0]
 
 
 WORDS = st.lists(st.text("abc.—", min_size=1, max_size=4), max_size=12).map(" ".join)
@@ -50,17 +50,17 @@ PIECES = st.lists(st.text("abcd ", max_size=8), min_size=1, max_size=4)
 
 @given(WORDS, PIECES)
 def test_nothing_is_lost_or_doubled(transcript, hypotheses):
-    shares = deal(transcript, hypotheses)
-    assert len(shares) == len(hypotheses)
-    assert " ".join(share.text for share in shares if share.text) == " ".join(transcript.split())
-    assert all(0 <= share.agreement <= 1 and 0 <= share.sureness <= 1 for share in shares)
+    pieces = assign_words(transcript, hypotheses)
+    assert len(pieces) == len(hypotheses)
+    assert " ".join(piece.text for piece in pieces if piece.text) == " ".join(transcript.split())
+    assert all(0 <= piece.agreement <= 1 and 0 <= piece.certainty <= 1 for piece in pieces)
 
 
 @settings(deadline=None)
 @given(st.text(max_size=40), st.lists(st.text(max_size=20), min_size=1, max_size=4))
-def test_any_text_can_be_dealt(transcript, hypotheses):
-    shares = texts(transcript, hypotheses)
-    assert " ".join(share for share in shares if share) == " ".join(transcript.split())
+def test_any_text_can_be_assigned(transcript, hypotheses):
+    pieces = texts(transcript, hypotheses)
+    assert " ".join(piece for piece in pieces if piece) == " ".join(transcript.split())
 
 
 def edit_distance(a: str, b: str) -> int:
@@ -75,7 +75,7 @@ def edit_distance(a: str, b: str) -> int:
 
 
 def cheapest(words: list[str], hypotheses: list[str]) -> int:
-    """The least cost of any deal, by trying all."""
+    """The least cost of any assignment, by trying all."""
     if len(hypotheses) == 1:
         return edit_distance("".join(words), hypotheses[0])
     return min(
@@ -89,10 +89,10 @@ def cheapest(words: list[str], hypotheses: list[str]) -> int:
     st.lists(st.text("ab", min_size=1, max_size=3), max_size=6),
     st.lists(st.text("ab", max_size=6), min_size=1, max_size=3),
 )
-def test_no_other_deal_is_better(words, hypotheses):
-    shares = texts(" ".join(words), hypotheses)
+def test_no_other_assignment_is_better(words, hypotheses):
+    pieces = texts(" ".join(words), hypotheses)
     cost = sum(
-        edit_distance(share.replace(" ", ""), heard)
-        for share, heard in zip(shares, hypotheses, strict=True)
+        edit_distance(piece.replace(" ", ""), heard)
+        for piece, heard in zip(pieces, hypotheses, strict=True)
     )
     assert cost == cheapest(words, hypotheses)

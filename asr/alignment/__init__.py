@@ -1,1 +1,1 @@
-"""Which stretch of a long recording says which words."""
+"""Align the words of a long transcript with stretches of its recording."""

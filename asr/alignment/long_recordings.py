@@ -1,8 +1,8 @@
-"""Times for a long recording that has a transcript and none: cut at its pauses, words dealt out."""
+"""Segment a long recording that has a transcript without times: cut at pauses, assign the words."""
 
 from collections.abc import Callable, Sequence
 
-from asr.alignment.word_assignment import Share, deal
+from asr.alignment.word_assignment import AssignedWords, assign_words
 from asr.audio.params import SilenceParams
 from asr.audio.silence import cut_at_silences
 from asr.corpora.recording import Segment
@@ -18,26 +18,26 @@ def timed_segments(
     max_piece_s: float,
     params: SilenceParams,
 ) -> tuple[Segment, ...]:
-    """Segments that join without gap, whose texts are the transcript, each with its confidence.
+    """Cut the recording into segments without gaps and assign each its words and a confidence.
 
-    That is the smaller of how well its letters agree with what was heard, and how sure it is that
-    the words at both its ends are its own: a single word on the wrong side changes the agreement
-    of a long piece by little.
+    The confidence is the smaller of two measures: how well the segment's letters match the
+    hypothesis, and how certain its two word boundaries are. The first alone does not suffice,
+    since one word on the wrong side changes the match of a long segment only little.
 
     Args:
         waveform: of the whole recording.
         transcript: of the whole recording.
-        transcribe: what a model hears in each piece; it need not be good at the language.
-        max_piece_s: length of the longest piece.
-        params: what a silence is.
+        transcribe: returns a hypothesis for each piece; a rough one suffices.
+        max_piece_s: length of the longest segment, in seconds.
+        params: defines silence.
     """
     pieces = cut_at_silences(waveform, max_piece_s, params)
     hypotheses = transcribe([waveform[start:end] for start, end in pieces])
     return tuple(
-        Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, share.text, _confidence(share))
-        for (start, end), share in zip(pieces, deal(transcript, hypotheses), strict=True)
+        Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, words.text, _confidence(words))
+        for (start, end), words in zip(pieces, assign_words(transcript, hypotheses), strict=True)
     )
 
 
-def _confidence(share: Share) -> float:
-    return round(min(share.agreement, share.sureness), 3)
+def _confidence(words: AssignedWords) -> float:
+    return round(min(words.agreement, words.certainty), 3)

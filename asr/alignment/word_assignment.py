@@ -1,9 +1,9 @@
-"""A long transcript dealt to the pieces of its recording, by what a model roughly hears in each.
+"""Assign the words of a long transcript to the pieces of its recording, by rough hypotheses.
 
-A recording that was cut at its pauses has one transcript and many pieces. A model that is bad at
-the language still hears enough letters to tell which words belong to which piece: word boundaries
-are chosen so that the shares differ from the hypotheses in as few letters as possible, over all
-pieces at once. No word is lost, none is used twice.
+A recording that was cut at its pauses has many pieces but one transcript. Even a model that is bad
+at the language gets enough letters right to match words with pieces. The cuts between words
+minimize the edit distance in letters between texts and hypotheses, summed over all pieces. Each
+word is assigned to exactly one piece.
 """
 
 import unicodedata
@@ -15,54 +15,54 @@ import numpy as np
 import numpy.typing as npt
 
 _Costs = npt.NDArray[np.int32]
-_NEVER = np.int32(1 << 28)  # more than any transcript has letters
+_INFINITE = np.int32(1 << 28)  # more than any transcript has letters
 
 
 @dataclass(frozen=True)
-class Share:
-    """What a piece got.
+class AssignedWords:
+    """The words of one piece.
 
     Attributes:
-        text: of the transcript, as it is written there; empty where nobody speaks.
-        agreement: 1 where the hypothesis has the same letters, 0 where it has none of them.
-        sureness: of the less sure of its two cuts: by how many letters the pieces on both sides
-            would agree less if the word beside the cut went to the other one, as a share of that
-            word's letters; 0 to 1. A word that nobody heard could be on either side.
+        text: part of the transcript, unchanged; empty if no word is assigned.
+        agreement: 1 - edit distance / letters of the longer of text and hypothesis.
+        certainty: of the less certain of the piece's two cuts, 0 to 1. It is the rise of
+            the edit distance if the word beside the cut moves to the other piece, as a fraction
+            of the word's letters. 0 if the word is in neither hypothesis.
     """
 
     text: str
     agreement: float
-    sureness: float
+    certainty: float
 
 
-def deal(transcript: str, hypotheses: Sequence[str]) -> list[Share]:
-    """Deal a transcript's words to pieces, in order.
+def assign_words(transcript: str, hypotheses: Sequence[str]) -> list[AssignedWords]:
+    """Assign a transcript's words to pieces, in order.
 
-    Joined by spaces the shares are the transcript, its white space folded. The cost is the edit
-    distance in letters, and cuts lie between words; among equally good cuts the latest wins, so
-    that a word that nobody heard stays with what was said before it.
+    The texts joined by spaces are the transcript with single spaces. Cuts lie between words, at
+    the least edit distance in letters. Of equally good cuts the latest is taken, so a word that is
+    in no hypothesis stays with the words before it.
 
-    Takes time and memory as letters of transcript times letters of hypotheses in one row: 15
-    minutes of speech, 12 000 letters, take two seconds.
+    Time grows with letters of the transcript times letters of the hypotheses: 15 minutes of
+    speech, 12 000 letters, take two seconds.
 
     Args:
         transcript: of the whole recording.
-        hypotheses: of its pieces, at least one.
+        hypotheses: one for each piece, at least one.
     """
     words = transcript.split()
     letters = [_letters(word) for word in words]
-    # bounds[n]: letters before word n; words without letters share their bound with the next.
+    # bounds[n]: letters before word n; a word without letters has the same bound as the next.
     bounds = np.cumsum([0, *(len(word) for word in letters)])
-    said = _codes("".join(letters))
-    heard = [_codes(_letters(hypothesis)) for hypothesis in hypotheses]
-    cuts = _cuts(said, heard, bounds)
+    transcript_codes = _codes("".join(letters))
+    hypothesis_codes = [_codes(_letters(hypothesis)) for hypothesis in hypotheses]
+    cuts = _cuts(transcript_codes, hypothesis_codes, bounds)
 
     def distance(piece: int, start: int, end: int) -> int:
-        own = said[bounds[start] : bounds[end]]
-        return int(_row(np.arange(len(own) + 1, dtype=np.int32), heard[piece], own)[-1])
+        own = transcript_codes[bounds[start] : bounds[end]]
+        return int(_row(np.arange(len(own) + 1, dtype=np.int32), hypothesis_codes[piece], own)[-1])
 
-    def sureness(cut: int) -> float:
-        """Of the cut before a piece."""
+    def certainty(cut: int) -> float:
+        """Certainty of the cut before a piece, 0 to 1."""
         before, at, after = cuts[cut - 1 : cut + 2]
         best = distance(cut - 1, before, at) + distance(cut, at, after)
         sure = 1.0
@@ -73,18 +73,18 @@ def deal(transcript: str, hypotheses: Sequence[str]) -> list[Share]:
                 sure = min(sure, (moved - best) / size)
         return sure
 
-    sure = [1.0, *(sureness(cut) for cut in range(1, len(heard))), 1.0]
-    shares = []
+    sure = [1.0, *(certainty(cut) for cut in range(1, len(hypothesis_codes))), 1.0]
+    assigned = []
     for piece, (start, end) in enumerate(pairwise(cuts)):
-        num = max(int(bounds[end] - bounds[start]), len(heard[piece]), 1)
+        num = max(int(bounds[end] - bounds[start]), len(hypothesis_codes[piece]), 1)
         agreement = 1 - distance(piece, start, end) / num
         text = " ".join(words[start:end])
-        shares.append(Share(text, agreement, min(sure[piece], sure[piece + 1])))
-    return shares
+        assigned.append(AssignedWords(text, agreement, min(sure[piece], sure[piece + 1])))
+    return assigned
 
 
 def _letters(text: str) -> str:
-    """Letters and digits alone, without case."""
+    """Keep letters and digits only, NFKC-normalized and case-folded."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(letter for letter in folded if letter.isalnum())
 
@@ -93,45 +93,47 @@ def _codes(text: str) -> _Costs:
     return np.array([ord(letter) for letter in text], np.int32)
 
 
-def _row(row: _Costs, heard: _Costs, said: _Costs) -> _Costs:
-    """The edit distance's row after some more letters were heard.
+def _row(row: _Costs, hypothesis: _Costs, transcript: _Costs) -> _Costs:
+    """Extend a row of the edit-distance matrix by more letters of the hypothesis.
 
     Args:
-        row: cost of having heard what came before, for each number of letters said; shape
-            (num_said + 1,).
-        heard: letters, shape (num_heard,).
-        said: letters, shape (num_said,).
+        row: ``row[n]`` is the cost so far with ``n`` letters of the transcript, shape
+            (num_transcript + 1,).
+        hypothesis: codes of the hypothesis's letters, shape (num_hypothesis,).
+        transcript: codes of the transcript's letters, shape (num_transcript,).
     """
     steps = np.arange(len(row), dtype=np.int32)
-    # Letters that were said and not heard, which may follow anything.
+    # Deletions: letters of the transcript that the hypothesis lacks, at a cost of 1 each.
     row = np.minimum.accumulate(row - steps) + steps
-    for letter in heard:
-        changed = row[:-1] + (said != letter)
+    for letter in hypothesis:
+        changed = row[:-1] + (transcript != letter)
         row = row + 1
         np.minimum(row[1:], changed, out=row[1:])
         row = np.minimum.accumulate(row - steps) + steps
     return row
 
 
-def _cuts(said: _Costs, heard: Sequence[_Costs], bounds: npt.NDArray[np.int_]) -> list[int]:
-    """Word number at which each piece begins, and the number of words."""
-    row = np.full(len(said) + 1, _NEVER, np.int32)
+def _cuts(
+    transcript: _Costs, hypotheses: Sequence[_Costs], bounds: npt.NDArray[np.int_]
+) -> list[int]:
+    """Index of each piece's first word, followed by the number of words."""
+    row = np.full(len(transcript) + 1, _INFINITE, np.int32)
     row[0] = 0
-    costs = []  # by piece: the least cost until it begins, for each word that it may begin with
-    for piece in heard:
+    costs = []  # costs[piece][n]: of all pieces before it, if it begins with word n
+    for piece in hypotheses:
         costs.append(row[bounds])
-        between_words = np.full_like(row, _NEVER)
-        between_words[bounds] = _row(row, piece, said)[bounds]
+        between_words = np.full_like(row, _INFINITE)
+        between_words[bounds] = _row(row, piece, transcript)[bounds]
         row = between_words
     cuts = [len(bounds) - 1]
-    for before, piece in zip(reversed(costs), reversed(heard), strict=True):
-        # Backwards, from where the piece ends to every word that it may begin with.
+    for before, piece in zip(reversed(costs), reversed(hypotheses), strict=True):
+        # Backwards: the piece's cost from its end to each word that it may begin with.
         end = bounds[cuts[-1]]
-        back = np.full(end + 1, _NEVER, np.int32)
+        back = np.full(end + 1, _INFINITE, np.int32)
         back[0] = 0
-        back = _row(back, piece[::-1], said[:end][::-1])
+        back = _row(back, piece[::-1], transcript[:end][::-1])
         total = before[: cuts[-1] + 1] + back[end - bounds[: cuts[-1] + 1]]
         cuts.append(len(total) - 1 - int(np.argmin(total[::-1])))
-    # Words without letters before the first one cost nothing anywhere.
+    # Leading words without letters have no cost, so the latest cut would skip them.
     cuts[-1] = 0
     return cuts[::-1]
