@@ -53,17 +53,17 @@ def split(
     utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
     params = load_params("split", SplitParams)
     tokens = family_module(load_params("model", ModelParams).family, "tokens").open_tokens(model)
-    deal = set_too_long_aside(split_utterances(utterances, params), tokens)
-    for name, dealt in deal.splits.items():
+    result = set_too_long_aside(split_utterances(utterances, params), tokens)
+    for name, dealt in result.splits.items():
         write_manifest(manifests / f"{name}.jsonl", dealt)
-    write_aside(manifests / "aside.csv", deal.aside)
+    write_aside(manifests / "aside.csv", result.aside)
     write_jsonl(manifests / "suspects.jsonl", suspects)
     counts = {name: count_rejects(rejects / f"{name}.csv") for name in corpora}
     described = {
         "corpora": {
             name: _corpus(by_corpus[name], counts[name], dropped[name]) for name in corpora
         },
-        **balance(deal, params),
+        **balance(result, params),
         "test_sha256": sha256_of(manifests / "test.jsonl"),
     }
     write_json(metrics, described)

@@ -1,12 +1,12 @@
 # python -m pytest tests/test_balance.py
 from asr.splits.balance import balance
-from asr.splits.split import Deal
+from asr.splits.split import SplitResult
 from tests.examples import utterance
 from tests.test_split import PARAMS
 
 
 def told(train, test):
-    return balance(Deal({"train": train, "dev": [], "test": test}, []), PARAMS)
+    return balance(SplitResult({"train": train, "dev": [], "test": test}, []), PARAMS)
 
 
 def test_counts_by_corpus_language_and_attribute():

@@ -2,17 +2,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.splits.near_duplicates import letter_runs, near_pairs, shared_share
+from asr.splits.near_duplicates import jaccard, letter_ngrams, near_pairs
 
 
 def test_runs_of_four_letters():
-    assert letter_runs("abcdef") == {"abcd", "bcde", "cdef"}
-    assert letter_runs("ab") == {"ab"}
+    assert letter_ngrams("abcdef") == {"abcd", "bcde", "cdef"}
+    assert letter_ngrams("ab") == {"ab"}
 
 
 def test_what_two_sentences_share():
     # abcd bcde cdef against abcd bcde cdex: two of four.
-    assert shared_share(letter_runs("abcdef"), letter_runs("abcdex")) == 0.5
+    assert jaccard(letter_ngrams("abcdef"), letter_ngrams("abcdex")) == 0.5
 
 
 def test_pairs_are_named_by_their_places():

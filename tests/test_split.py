@@ -12,7 +12,7 @@ from asr.families.whisper.tokens import open_tokens
 from asr.splits.params import SplitParams
 from asr.splits.split import (
     SPLITS,
-    Deal,
+    SplitResult,
     set_leaks_aside,
     set_too_long_aside,
     split_utterances,
@@ -176,7 +176,7 @@ def test_given_splits_are_kept_and_a_missing_dev_is_dealt_from_train():
 
 def test_a_leak_in_given_splits_stops_and_names_the_pair():
     utterances = [given_split("a", "train", text="Павук."), given_split("b", "test", text="Павук!")]
-    message = r"1 leaks.*train xx/a and test xx/b share sentence 'Павук\.'"
+    message = r"got 1, .*train xx/a and test xx/b share sentence 'Павук\.'"
     with pytest.raises(InputError, match=message):
         split_utterances(utterances, PARAMS)
     others = [utterance(str(n)) for n in range(20)]
@@ -232,7 +232,7 @@ def test_what_is_too_long_to_write_is_not_learned_but_still_tested(tmp_path):
     fits, long, tested = (utterance(name, text=text) for name, text in
                           [("a", "abc"), ("b", "abcd"), ("c", "abcdefgh")])  # fmt: skip
     deal = set_too_long_aside(
-        Deal({"train": [fits, long], "dev": [], "test": [tested]}, []), tokens
+        SplitResult({"train": [fits, long], "dev": [], "test": [tested]}, []), tokens
     )
     assert split_of(deal) == {"xx/a": "train", "xx/c": "test"}
     write_aside(tmp_path / "aside.csv", deal.aside)
@@ -240,4 +240,4 @@ def test_what_is_too_long_to_write_is_not_learned_but_still_tested(tmp_path):
         _, row = csv.reader(file)
     assert row == ["xx/b", "train", "abcd", "too_many_tokens", "", "", ""]
     with pytest.raises(InputError, match="all 1 transcripts of train are longer than the model"):
-        set_too_long_aside(Deal({"train": [long], "dev": [], "test": []}, []), tokens)
+        set_too_long_aside(SplitResult({"train": [long], "dev": [], "test": []}, []), tokens)

@@ -1,1 +1,1 @@
-"""Train, dev and test without a leak: stage split."""
+"""Split utterances into train, dev and test without leaks (stage ``split``)."""

@@ -1,7 +1,7 @@
-"""How even the splits are, and what to do where they are not.
+"""Count what each split contains and recommend changes where the splits are uneven.
 
-A test set that lacks an accent or an age says nothing about it, and a speaker who fills half of
-train teaches the model a voice rather than a language.
+A test set without an accent or age group can't measure it. A model that learns half of train from
+one speaker learns the voice instead of the language.
 """
 
 from collections import Counter, defaultdict
@@ -9,23 +9,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from asr.splits.params import SplitParams
-from asr.splits.split import SPLITS, Deal
+from asr.splits.split import SPLITS, SplitResult
 from asr.utterances.utterance import Utterance
 
-MOST_OF_ONE_SPEAKER = 0.25  # of a split's seconds
-FEWEST_TEST_CLIPS = 100  # with fewer, a 95 % interval of WER is as wide as most improvements
-FEWEST_TEST_SPEAKERS = 10
-MOST_SET_ASIDE = 0.05  # of all utterances
-MOST_OFF_SHARE = 0.5  # of a group's share of test, compared with its share of everything
-MOST_VALUES = 30  # of an attribute; one with more tells clips apart rather than groups
+MAX_SPEAKER_SHARE = 0.25  # fraction of a split's seconds
+MIN_TEST_CLIPS = 100  # with fewer, a 95 % interval of WER is as wide as most improvements
+MIN_TEST_SPEAKERS = 10
+MAX_ASIDE_SHARE = 0.05  # fraction of all utterances
+MAX_DIFFERENCE = 0.5  # relative difference of a group's count in test from the expected count
+MAX_VALUES = 30  # of an attribute; with more values it identifies clips, not groups
 
 
-def balance(deal: Deal, params: SplitParams) -> dict[str, Any]:
-    """Counts by corpus, language, speaker and attribute, and recommendations."""
+def balance(result: SplitResult, params: SplitParams) -> dict[str, Any]:
+    """Return counts by split, corpus, language and attribute, and recommendations, for JSON."""
     return {
-        "splits": {split: _counts(dealt) for split, dealt in deal.splits.items()},
-        "aside": dict(sorted(Counter(leak.reason for leak in deal.aside).items())),
-        "recommendations": list(_recommendations(deal, params)),
+        "splits": {split: _counts(utterances) for split, utterances in result.splits.items()},
+        "aside": dict(sorted(Counter(leak.reason for leak in result.aside).items())),
+        "recommendations": list(_recommendations(result, params)),
     }
 
 
@@ -44,40 +44,40 @@ def _counts(utterances: Sequence[Utterance]) -> dict[str, Any]:
 
 
 def _columns(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
-    """The values of what groups utterances: corpus, language, and attributes of few values."""
+    """Values by grouping column: corpus, language, attributes with at most MAX_VALUES values."""
     columns: dict[str, list[str]] = defaultdict(list)
     for one in utterances:
         columns["corpus"].append(one.corpus)
         columns["language"].append(one.language)
         for name, value in one.attributes.items():
             columns[name].append(value)
-    return {name: values for name, values in columns.items() if len(set(values)) <= MOST_VALUES}
+    return {name: values for name, values in columns.items() if len(set(values)) <= MAX_VALUES}
 
 
-def _recommendations(deal: Deal, params: SplitParams) -> Iterator[str]:
-    everyone = [one for split in SPLITS for one in deal.splits[split]]
-    test = deal.splits["test"]
-    if len(test) < FEWEST_TEST_CLIPS:
+def _recommendations(result: SplitResult, params: SplitParams) -> Iterator[str]:
+    utterances = [one for split in SPLITS for one in result.splits[split]]
+    test = result.splits["test"]
+    if len(test) < MIN_TEST_CLIPS:
         yield (
-            f"test has {len(test)} utterances, fewer than {FEWEST_TEST_CLIPS}: its intervals will "
+            f"test has {len(test)} utterances, fewer than {MIN_TEST_CLIPS}: its intervals will "
             f"be wide; raise split.test_share from {params.test_share:g} or record more"
         )
     speakers = Counter(one.speaker_id for one in test if one.speaker_id is not None)
-    if speakers and len(speakers) < FEWEST_TEST_SPEAKERS:
+    if speakers and len(speakers) < MIN_TEST_SPEAKERS:
         yield (
-            f"test has {len(speakers)} speakers, fewer than {FEWEST_TEST_SPEAKERS}: it says how "
+            f"test has {len(speakers)} speakers, fewer than {MIN_TEST_SPEAKERS}: it says how "
             "well they are understood, not how well people are"
         )
-    if everyone and all(one.speaker_id is None for one in everyone):
+    if utterances and all(one.speaker_id is None for one in utterances):
         yield (
             "no utterance names its speaker, so the same voices may be in train and test: the "
             "scores hold for these voices; give speaker_id if it is known"
         )
-    yield from _loud_speakers(deal)
-    yield from _uneven_groups(everyone, test)
-    num_all = len(everyone) + len(deal.aside)
-    num_leaks = sum(leak.other is not None for leak in deal.aside)
-    if num_leaks > MOST_SET_ASIDE * num_all:
+    yield from _dominant_speakers(result)
+    yield from _uneven_groups(utterances, test)
+    num_all = len(utterances) + len(result.aside)
+    num_leaks = sum(leak.other is not None for leak in result.aside)
+    if num_leaks > MAX_ASIDE_SHARE * num_all:
         yield (
             f"{num_leaks} of {num_all} utterances are set aside since they would leak; where "
             "many speakers read the same sentences, leave sentence out of split.disjoint and know "
@@ -85,28 +85,28 @@ def _recommendations(deal: Deal, params: SplitParams) -> Iterator[str]:
         )
 
 
-def _loud_speakers(deal: Deal) -> Iterator[str]:
-    for split, utterances in deal.splits.items():
+def _dominant_speakers(result: SplitResult) -> Iterator[str]:
+    for split, utterances in result.splits.items():
         seconds: Counter[str] = Counter()
         for one in utterances:
             seconds[one.speaker_id or ""] += one.duration_s  # type: ignore[assignment]
         known = {speaker: s for speaker, s in seconds.items() if speaker}
         for speaker, own in sorted(known.items()):
             share = own / sum(seconds.values())
-            if share > MOST_OF_ONE_SPEAKER:
+            if share > MAX_SPEAKER_SHARE:
                 yield f"speaker {speaker} speaks {share:.0%} of {split}: record others"
 
 
-def _uneven_groups(everyone: list[Utterance], test: list[Utterance]) -> Iterator[str]:
-    """Values that test has far more or less of than the data as a whole."""
+def _uneven_groups(utterances: list[Utterance], test: list[Utterance]) -> Iterator[str]:
+    """Yield a warning for each value whose share of test differs much from its overall share."""
     in_test = _columns(test)
-    for column, values in _columns(everyone).items():
+    for column, values in _columns(utterances).items():
         if len(set(values)) < 2:
             continue
         counts, test_counts = Counter(values), Counter(in_test.get(column, []))
         for value, count in sorted(counts.items()):
             expected = count / len(values) * sum(test_counts.values())
-            if abs(test_counts[value] - expected) > max(3.0, MOST_OFF_SHARE * expected):
+            if abs(test_counts[value] - expected) > max(3.0, MAX_DIFFERENCE * expected):
                 yield (
                     f"{column} {value}: {test_counts[value]} utterances of test, {expected:.0f} "
                     f"expected from its share of the data; set split.stratify_by: {column}, or "

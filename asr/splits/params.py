@@ -1,4 +1,4 @@
-"""How utterances are dealt to train, dev and test."""
+"""Parameters of the split into train, dev and test."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from asr.core.schema import Schema
 
 
 class SplitParams(Schema):
-    """Section ``split``."""
+    """Section ``split``, explained in ``params.yaml``; shares and similarities are fractions."""
 
     seed: int = Field(ge=0)
     dev_share: float = Field(gt=0, lt=0.5)

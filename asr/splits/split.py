@@ -1,16 +1,15 @@
-"""Train, dev and test, so that nothing that is heard in one is heard in another.
+"""Split utterances into train, dev and test without leaks.
 
-**Stable.** What speaks for itself decides alone where it goes: a speaker, else a session, else a
-sentence, by its own hash against the shares. So data that comes later moves nobody; the shares hold
-as dice hold them, the better the more speakers there are.
+**Stable.** The hash of its speaker (else session, else sentence) alone assigns an utterance to a
+split. So new data does not move old utterances. The splits meet their shares only approximately,
+the better the more speakers there are.
 
-**No leak.** A sentence that two speakers read may so end up in two splits, and so may a recording,
-a session, or a sentence nearly the same. Then test keeps its own, dev what test doesn't have, and
-what gives way is set aside: it is in no split, and is listed with its reason. To keep such groups
-whole instead would mean that one new utterance, tying an old group of train to one of test, moves
-one of them.
+**No leak.** Two splits may then still share a sentence, a near-duplicate sentence, a recording or
+a session. In that case test keeps its utterance, dev yields to test and train to both: the other
+utterance is set aside, in no split, and listed with the reason. Keeping such groups whole would
+not be stable, since one new utterance can link a group of train with one of test.
 
-Splits that a corpus brings are kept as they are, and checked: there a leak is its author's to mend.
+Splits that a corpus defines are kept. A leak between them is an error, to be fixed in the corpus.
 """
 
 import hashlib
@@ -28,7 +27,7 @@ from asr.text.sentence import sentence_key
 from asr.utterances.utterance import Utterance
 
 SPLITS = ("train", "dev", "test")
-GIVEN = "split"  # the attribute in which a reader keeps the split that the corpus gave
+GIVEN = "split"  # the attribute with the split that the corpus itself defines
 _BY_PRECEDENCE = ("test", "dev", "train")
 
 Trait = tuple[str, ...]
@@ -36,15 +35,15 @@ Trait = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Aside:
-    """An utterance that would have leaked, or can't be learned.
+    """An utterance in no split, because it would leak or is too long to train on.
 
     Attributes:
-        utterance: what is set aside.
-        split: where it would have been.
-        reason: what it shares: sentence, recording, speaker, session or near_duplicate; or
-            too_many_tokens.
-        other: the utterance that it shares it with; None where it shares nothing.
-        other_split: where that one is.
+        utterance: the utterance.
+        split: the split that it was assigned to.
+        reason: sentence, recording, speaker, session or near_duplicate, if it shares that with
+            ``other``; or too_many_tokens.
+        other: an utterance of another split; None for too_many_tokens.
+        other_split: the split of ``other``.
     """
 
     utterance: Utterance
@@ -62,62 +61,64 @@ class Aside:
 
 
 @dataclass(frozen=True)
-class Deal:
-    """Which utterance is in which split.
+class SplitResult:
+    """Utterances by split, and those in none.
 
     Attributes:
-        splits: utterances by split, each in the order given.
-        aside: those that are in none, in the order in which they gave way.
+        splits: utterances by split, each in input order.
+        aside: utterances set aside, those of dev before those of train.
     """
 
     splits: dict[str, list[Utterance]]
     aside: list[Aside]
 
 
-def split_utterances(utterances: Sequence[Utterance], params: SplitParams) -> Deal:
-    """Deal utterances to train, dev and test.
+def split_utterances(utterances: Sequence[Utterance], params: SplitParams) -> SplitResult:
+    """Split utterances into train, dev and test; set aside those that would leak.
 
     Raises:
-        InputError: if the splits that a corpus gave leak, naming the pairs; or if a corpus is too
-            small to fill each split.
+        InputError: if splits that a corpus defines leak (names pairs of utterances), or if a
+            corpus has no utterance in one of the splits.
     """
     if params.given == "keep":
         _check_given(utterances, params)
-    homes = _homes(utterances, params)
-    dealt = {split: [one for one in utterances if homes[one.id] == split] for split in SPLITS}
-    deal = set_leaks_aside(dealt, params)
-    _check_filled(deal, utterances)
-    return deal
+    split_by_id = _assign_splits(utterances, params)
+    by_split = {
+        split: [one for one in utterances if split_by_id[one.id] == split] for split in SPLITS
+    }
+    result = set_leaks_aside(by_split, params)
+    _check_filled(result, utterances)
+    return result
 
 
-def _homes(utterances: Sequence[Utterance], params: SplitParams) -> dict[str, str]:
-    """The split of each utterance, by its id."""
+def _assign_splits(utterances: Sequence[Utterance], params: SplitParams) -> dict[str, str]:
+    """Assign each utterance id to a split: the corpus's own split, or one by hash."""
     keep = params.given == "keep"
     given = {
         one.id: one.attributes[GIVEN] for one in utterances if keep and GIVEN in one.attributes
     }
     has_given = {(one.corpus, given[one.id]) for one in utterances if one.id in given}
-    homes: dict[str, str] = {}
+    split_by_id: dict[str, str] = {}
     free: dict[tuple[str, str], dict[Trait, list[Utterance]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for one in utterances:
-        home = given.get(one.id)
-        if home is not None and (home != "train" or (one.corpus, "dev") in has_given):
-            homes[one.id] = home
+        own_split = given.get(one.id)
+        if own_split is not None and (own_split != "train" or (one.corpus, "dev") in has_given):
+            split_by_id[one.id] = own_split
         else:
-            # A corpus that gives train and test alone has its dev dealt from its train.
+            # If a corpus defines only train and test, dev is taken from its train.
             stratum = one.attributes.get(params.stratify_by, "")
             free[one.corpus, stratum][_unit(one, params)].append(one)
     for (corpus, _), units in free.items():
         missing = {split for split in ("dev", "test") if (corpus, split) not in has_given}
-        for unit, split in _dealt(units, missing, params).items():
-            homes |= dict.fromkeys((one.id for one in units[unit]), split)
-    return homes
+        for unit, split in _assign_units(units, missing, params).items():
+            split_by_id |= dict.fromkeys((one.id for one in units[unit]), split)
+    return split_by_id
 
 
 def _unit(utterance: Utterance, params: SplitParams) -> Trait:
-    """What is dealt whole, and is known of the utterance alone."""
+    """The unit that is assigned as a whole: speaker, else session, else sentence."""
     if utterance.speaker_id is not None and "speaker" in params.disjoint:
         return "speaker", utterance.corpus, utterance.speaker_id
     if utterance.session_id is not None and "session" in params.disjoint:
@@ -125,57 +126,61 @@ def _unit(utterance: Utterance, params: SplitParams) -> Trait:
     return "sentence", utterance.language, sentence_key(utterance.text)
 
 
-def _dealt(units: Iterable[Trait], missing: set[str], params: SplitParams) -> dict[Trait, str]:
-    """The split of each unit of one stratum of one corpus.
+def _assign_units(
+    units: Iterable[Trait], missing: set[str], params: SplitParams
+) -> dict[Trait, str]:
+    """Assign each unit of one stratum of one corpus to a split.
 
-    A split that got none takes the unit first in line from where most are: the only case in which
-    a unit may move when more come.
+    An empty split takes the unit with the lowest position from the largest split. This is the only
+    case in which new data may move a unit.
     """
-    place = {unit: _place(unit, params.seed) for unit in units}
+    position = {unit: _position(unit, params.seed) for unit in units}
     borders = [("test", params.test_share), ("dev", params.test_share + params.dev_share)]
-    homes = {
+    assigned = {
         unit: next((split for split, end in borders if at < end and split in missing), "train")
-        for unit, at in place.items()
+        for unit, at in position.items()
     }
     for split in ("test", "dev", "train"):
         if split == "train" or split in missing:
-            (most, count), *_ = Counter(homes.values()).most_common(1)
-            if split not in homes.values() and count > 1:
-                first = min((u for u in homes if homes[u] == most), key=lambda unit: place[unit])
-                homes[first] = split
-    return homes
+            (most, count), *_ = Counter(assigned.values()).most_common(1)
+            if split not in assigned.values() and count > 1:
+                first = min(
+                    (u for u in assigned if assigned[u] == most), key=lambda unit: position[unit]
+                )
+                assigned[first] = split
+    return assigned
 
 
-def _place(unit: Trait, seed: int) -> float:
-    """From 0 to 1, at random, and forever the same."""
+def _position(unit: Trait, seed: int) -> float:
+    """Hash a unit to a uniform number from 0 to 1, the same on every machine."""
     digest = hashlib.sha256(f"{seed} {' '.join(unit)}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
 
 
-def set_leaks_aside(dealt: dict[str, list[Utterance]], params: SplitParams) -> Deal:
-    """Take out of train what dev or test has, and out of dev what test has."""
+def set_leaks_aside(by_split: dict[str, list[Utterance]], params: SplitParams) -> SplitResult:
+    """Set aside utterances of train that leak into dev or test, and of dev that leak into test."""
     splits: dict[str, list[Utterance]] = {}
     aside: list[Aside] = []
-    homes: dict[Trait, tuple[str, Utterance]] = {}
+    owners: dict[Trait, tuple[str, Utterance]] = {}
     for split in _BY_PRECEDENCE:
-        leaks = {leak.utterance.id: leak for leak in _leaks(dealt[split], split, homes, params)}
+        leaks = {leak.utterance.id: leak for leak in _leaks(by_split[split], split, owners, params)}
         aside += leaks.values()
-        splits[split] = [one for one in dealt[split] if one.id not in leaks]
+        splits[split] = [one for one in by_split[split] if one.id not in leaks]
         for one in splits[split]:
             for trait in traits(one, params):
-                homes.setdefault(trait, (split, one))
-    return Deal({split: splits[split] for split in SPLITS}, aside)
+                owners.setdefault(trait, (split, one))
+    return SplitResult({split: splits[split] for split in SPLITS}, aside)
 
 
-def set_too_long_aside(deal: Deal, tokens: TextTokens) -> Deal:
-    """Take out of train what the model can't learn to write; test stays the same for all models.
+def set_too_long_aside(result: SplitResult, tokens: TextTokens) -> SplitResult:
+    """Set aside transcripts of train with too many tokens; dev and test are equal for all models.
 
     Raises:
-        InputError: if nothing is left of train.
+        InputError: if no utterance of train remains.
     """
     train: list[Utterance] = []
     aside: list[Aside] = []
-    for one in deal.splits["train"]:
+    for one in result.splits["train"]:
         if tokens.num_labels(one.text, one.language) <= tokens.max_labels(one.duration_s):
             train.append(one)
         else:
@@ -184,11 +189,11 @@ def set_too_long_aside(deal: Deal, tokens: TextTokens) -> Deal:
         raise InputError(
             f"split: all {len(aside)} transcripts of train are longer than the model can write"
         )
-    return Deal({**deal.splits, "train": train}, [*deal.aside, *aside])
+    return SplitResult({**result.splits, "train": train}, [*result.aside, *aside])
 
 
 def traits(utterance: Utterance, params: SplitParams) -> Iterator[Trait]:
-    """What no other split may have. An unknown speaker is nobody's namesake."""
+    """Yield what no other split may share. Unknown speakers and sessions are never equal."""
     if "sentence" in params.disjoint:
         yield "sentence", utterance.language, sentence_key(utterance.text)
     yield "recording", utterance.sha256
@@ -201,61 +206,61 @@ def traits(utterance: Utterance, params: SplitParams) -> Iterator[Trait]:
 def _leaks(
     utterances: list[Utterance],
     split: str,
-    homes: dict[Trait, tuple[str, Utterance]],
+    owners: dict[Trait, tuple[str, Utterance]],
     params: SplitParams,
 ) -> Iterator[Aside]:
-    """Those of ``utterances`` that share something with a split whose traits are in ``homes``."""
-    untold: dict[tuple[str, str], list[Utterance]] = defaultdict(list)
+    """Yield utterances that share a trait in ``owners``, or nearly share a sentence there."""
+    remaining: dict[tuple[str, str], list[Utterance]] = defaultdict(list)
     for one in utterances:
-        shared = next((trait for trait in traits(one, params) if trait in homes), None)
+        shared = next((trait for trait in traits(one, params) if trait in owners), None)
         if shared is not None:
-            home, other = homes[shared]
-            yield Aside(one, split, shared[0], other, home)
+            other_split, other = owners[shared]
+            yield Aside(one, split, shared[0], other, other_split)
         else:
-            untold[one.language, sentence_key(one.text)].append(one)
+            remaining[one.language, sentence_key(one.text)].append(one)
     if "sentence" not in params.disjoint or params.near_duplicate == 0:
         return
-    others = {trait[1:]: home for trait, home in homes.items() if trait[0] == "sentence"}
-    for language in sorted({language for language, _ in untold}):
-        keys = [key for tongue, key in untold if tongue == language]
-        among = [key for tongue, key in others if tongue == language]
+    others = {trait[1:]: owner for trait, owner in owners.items() if trait[0] == "sentence"}
+    for language in sorted({language for language, _ in remaining}):
+        keys = [key for own, key in remaining if own == language]
+        among = [key for own, key in others if own == language]
         for key, near in near_pairs(keys, among, params.near_duplicate):
-            home, other = others[language, among[near]]
-            for one in untold[language, keys[key]]:
-                yield Aside(one, split, "near_duplicate", other, home)
+            other_split, other = others[language, among[near]]
+            for one in remaining[language, keys[key]]:
+                yield Aside(one, split, "near_duplicate", other, other_split)
 
 
 def _check_given(utterances: Sequence[Utterance], params: SplitParams) -> None:
-    """The splits that corpora brought must not leak among themselves."""
-    dealt: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
+    """Raise ``InputError`` if the splits that corpora define leak into one another."""
+    by_split: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
     for one in utterances:
         if (split := one.attributes.get(GIVEN)) is not None:
             if split not in SPLITS:
                 raise InputError(f"{one.id}: split: expected one of {SPLITS}, got {split!r}")
-            dealt[split].append(one)
-    if leaks := set_leaks_aside(dealt, params).aside:
+            by_split[split].append(one)
+    if leaks := set_leaks_aside(by_split, params).aside:
         raise InputError(
-            f"split: {len(leaks)} leaks in the splits that the corpus gives, for instance: "
-            f"{'; '.join(map(str, leaks[:10]))}. Mend the corpus, or deal it anew with "
-            "split.given: ignore, or name what may be shared by leaving it out of split.disjoint"
+            f"split: expected no leak between the corpus's own splits, got {len(leaks)}, such as: "
+            f"{'; '.join(map(str, leaks[:10]))}. Fix the corpus, or set split.given: ignore to "
+            "split it by hash, or remove from split.disjoint what the splits may share"
         )
 
 
-def _check_filled(deal: Deal, utterances: Sequence[Utterance]) -> None:
+def _check_filled(result: SplitResult, utterances: Sequence[Utterance]) -> None:
     sizes = Counter(one.corpus for one in utterances)
-    filled = {(one.corpus, split) for split in SPLITS for one in deal.splits[split]}
+    filled = {(one.corpus, split) for split in SPLITS for one in result.splits[split]}
     empty = [f"{c}: {split}" for c in sorted(sizes) for split in SPLITS if (c, split) not in filled]
     if empty:
-        gave_way = Counter(leak.reason for leak in deal.aside)
+        reasons = Counter(leak.reason for leak in result.aside)
         raise InputError(
-            f"split: no utterance for {', '.join(empty)}; a corpus needs at least three speakers, "
-            "or sentences where no speaker is known, that share nothing that split.disjoint names "
-            f"(utterances by corpus: {dict(sizes)}; set aside for sharing: {dict(gave_way)})"
+            f"split: no utterance for {', '.join(empty)}; a corpus needs at least three speakers "
+            "(sentences, if speakers are unknown) that share nothing listed in split.disjoint "
+            f"(utterances by corpus: {dict(sizes)}; set aside, by reason: {dict(reasons)})"
         )
 
 
 def write_aside(path: Path, aside: Sequence[Aside]) -> None:
-    """Write a CSV of what is set aside, and why, to look at."""
+    """Write a CSV of the utterances that are set aside, with the reasons."""
     columns = ("id", "split", "text", "shared", "other", "other_split", "other_text")
     rows = []
     for leak in aside:
