@@ -10,7 +10,7 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from asr.families.whisper.runtime import to_ctranslate2
 from asr.families.whisper.runtime.ctranslate2_format import read_model
 from asr.families.whisper.runtime.ctranslate2_names import stacked_parameters
-from asr.families.whisper.runtime.scripts import tokens_of
+from asr.families.whisper.runtime.scripts import tokens_of_scripts
 from asr.families.whisper.tokens import text_tokens
 from asr.families.whisper.tokens.description import read_description, read_tokenizer
 from asr.utterances.waveform import SAMPLE_RATE
@@ -50,7 +50,7 @@ def test_the_same_greedy_text(starter):
 def test_whatever_a_script_has_its_tokens_write(starter, script, text):
     tokenizer = read_tokenizer(starter / "base")
     end = tokenizer.token_to_id("<|endoftext|>")
-    kept = tokens_of([script], tokenizer, end)
+    kept = tokens_of_scripts([script], tokenizer, end)
     assert set(text_tokens(tokenizer, text)) <= set(kept)
     assert len(kept) < end
 

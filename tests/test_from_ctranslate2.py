@@ -136,7 +136,7 @@ FUSED = "encoder/layer_1/self_attention/linear_0/bias"
             r"model\.decoder\.layers\.2\.final_layer_norm\.bias: "
             r"expected shape \(8,\), got \(9,\)",
         ),
-        ({FUSED: float32(24)}, f"{FUSED}: expected 0 for the key"),
+        ({FUSED: float32(24)}, f"{FUSED}: expected a key bias of 0"),
         ({FUSED: float32(25)}, r"linear_0: expected rows for q\+k\+v, got 25"),
         (
             {"decoder/activation": Variable("int8", np.array(0, np.int8))},
@@ -169,5 +169,7 @@ def test_another_model_is_refused(ctranslate2_folder, tmp_path):
 
 def test_a_missing_file_is_named(ctranslate2_folder, tmp_path):
     (ctranslate2_folder / "tokenizer.json").unlink()
-    with pytest.raises(InputError, match=r"tokenizer\.json: a CTranslate2 Whisper needs it"):
+    with pytest.raises(
+        InputError, match=r"tokenizer\.json: expected this file of a CTranslate2 Whisper, got"
+    ):
         convert(ctranslate2_folder, tmp_path)

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from asr.families.whisper.training.subwords import Subwords
+from asr.families.whisper.training.subwords import SubwordDropout
 
 
 def spelling(text):
@@ -30,20 +30,20 @@ def tokenizer():
 
 def test_tokens_are_cut_between_characters_and_not_after_a_lone_space(tokenizer):
     ids = tokenizer.get_vocab()
-    cuts = Subwords(tokenizer).cuts(ids[WHOLE])
-    assert cuts == [(ids[SPACED], ids[spelling("ось")]), (ids[LEFT], ids[RIGHT])]
+    splits = SubwordDropout(tokenizer).splits(ids[WHOLE])
+    assert splits == [(ids[SPACED], ids[spelling("ось")]), (ids[LEFT], ids[RIGHT])]
 
 
 def test_a_token_that_can_not_be_cut_stays(tokenizer):
     ids = tokenizer.get_vocab()
-    assert Subwords(tokenizer).cuts(ids[SPACED]) == []
+    assert SubwordDropout(tokenizer).splits(ids[SPACED]) == []
 
 
 def test_dropout_changes_tokens_and_never_the_text(tokenizer):
-    ids, subwords = tokenizer.get_vocab(), Subwords(tokenizer)
+    ids, subwords = tokenizer.get_vocab(), SubwordDropout(tokenizer)
     tokens = [ids[WHOLE]] * 100
-    dropped = subwords.dropped(tokens, 0.3, torch.Generator().manual_seed(1))
+    dropped = subwords.apply(tokens, 0.3, torch.Generator().manual_seed(1))
     assert tokenizer.decode(dropped) == tokenizer.decode(tokens)
     assert 115 < len(dropped) < 145
-    assert subwords.dropped(tokens, 0.0, torch.Generator().manual_seed(1)) == tokens
-    assert dropped == subwords.dropped(tokens, 0.3, torch.Generator().manual_seed(1))
+    assert subwords.apply(tokens, 0.0, torch.Generator().manual_seed(1)) == tokens
+    assert dropped == subwords.apply(tokens, 0.3, torch.Generator().manual_seed(1))

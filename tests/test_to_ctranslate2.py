@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from asr.core.errors import InputError
 from asr.core.files import read_json, write_json
 from asr.families.whisper.runtime.ctranslate2_format import read_model
-from asr.families.whisper.runtime.to_ctranslate2 import convert, in_127_levels
+from asr.families.whisper.runtime.to_ctranslate2 import convert, quantize_int8
 from asr.families.whisper.tokens.description import read_description, read_tokenizer
 from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers
 
@@ -80,7 +80,7 @@ def test_tokens_that_are_left_out_are_gone_from_weights_and_lists(tmp_path):
 
 @given(arrays(np.float32, (3, 2, 4), elements=st.floats(-1e6, 1e6, width=32)))
 def test_a_row_is_off_by_half_a_level_at_most(matrix):
-    levels, scales = in_127_levels(matrix)
+    levels, scales = quantize_int8(matrix)
     assert levels.dtype == np.int8
     highest = np.abs(matrix).max(axis=(1, 2), keepdims=True)
     assert (np.abs(levels.astype(int)) <= 127).all()

@@ -20,9 +20,9 @@ from asr.families.whisper.decoding.torch_engine import TorchEngine
 from asr.families.whisper.model.greedy import transcribe_greedily
 from asr.families.whisper.model.model import encode, load, save
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.families.whisper.training.loss import IGNORED, Hidden, SummedLoss, loss_batch
+from asr.families.whisper.training.loss import IGNORED, Regularization, SummedLoss, loss_batch
 from asr.families.whisper.training.params import WhisperTrainParams
-from asr.families.whisper.training.subwords import Subwords
+from asr.families.whisper.training.subwords import SubwordDropout
 from asr.families.whisper.training.tuning import make_trainable, merge_adapter
 from asr.training.params import TrainParams
 from tests import examples
@@ -60,7 +60,7 @@ def test_prompt_has_one_start_token_language_task_and_no_timestamps(whisper):
 
 
 def test_unknown_language_is_refused_with_the_known_ones(whisper):
-    with pytest.raises(InputError, match="language 'xx': Whisper has no token for it, it has af"):
+    with pytest.raises(InputError, match=r"language: expected one of Whisper's af .*, got 'xx'"):
         prompt_tokens(whisper.network.generation_config, "xx")
 
 
@@ -68,7 +68,9 @@ def test_english_only_model_has_no_language_token(tmp_path):
     write_transformers(tmp_path / "en", multilingual=False)
     generation = load(tmp_path / "en", torch.device("cpu")).network.generation_config
     assert prompt_tokens(generation, "en") == [50257, 50362]
-    with pytest.raises(InputError, match="'be': this Whisper model knows English alone"):
+    with pytest.raises(
+        InputError, match="language: expected 'en' with an English-only Whisper, got 'be'"
+    ):
         prompt_tokens(generation, "be")
 
 
@@ -93,7 +95,7 @@ def test_zeros_follow_the_clip_where_they_are_asked_for(whisper):
 
 
 def test_hidden_tokens_are_hidden_from_what_is_read_alone(whisper):
-    hiding = Hidden(params().spec_augment, token_dropout=0.5, subword_dropout=0.0)
+    hiding = Regularization(params().spec_augment, token_dropout=0.5, subword_dropout=0.0)
     clips, utterances = [noise(0.5, 1), noise(0.4, 2)], [utterance("якія"), utterance("як")]
     plain = loss_batch(whisper, clips, utterances, 0.64)
     hidden = loss_batch(whisper, clips, utterances, 0.64, hiding, seeds=[1, 2])
@@ -112,12 +114,12 @@ def test_subword_dropout_never_makes_a_transcript_too_long(tmp_path):
     tiny = load(tmp_path / "tiny", torch.device("cpu"))
     tokenizer = tiny.tokenizer
     whole = text_tokens(tokenizer, "abcdefghi")  # with its space 10, and the prompt's 4: all 14
-    cuttable = Subwords(tokenizer)
-    cuttable._cuts = {token: [(token, token)] for token in whole}
-    assert len(cuttable.dropped(whole, 0.9, torch.Generator().manual_seed(1))) > len(whole)
+    cuttable = SubwordDropout(tokenizer)
+    cuttable._splits = {token: [(token, token)] for token in whole}
+    assert len(cuttable.apply(whole, 0.9, torch.Generator().manual_seed(1))) > len(whole)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("asr.families.whisper.training.loss._subwords", lambda _: cuttable)
-        hiding = Hidden(params().spec_augment, token_dropout=0.0, subword_dropout=0.9)
+        hiding = Regularization(params().spec_augment, token_dropout=0.0, subword_dropout=0.9)
         batch = loss_batch(tiny, [noise(0.5, 1)], [utterance("abcdefghi")], 0.64, hiding, [1])
     assert batch.inputs[0].tolist()[4:] == whole
 
@@ -265,15 +267,21 @@ def test_the_engine_is_chosen_by_the_device_unless_it_is_named(folder, monkeypat
 
 def test_ctranslate2_has_no_apple_gpu(folder):
     params = load_params("decode", DecodeParams, ROOT / "params.yaml")
-    with pytest.raises(InputError, match=r"runs on cpu and cuda, machine\.device is mps"):
+    with pytest.raises(InputError, match=r"machine\.device: expected cpu or cuda .* got mps"):
         Ctranslate2Engine(folder, "mps", params, [], 1)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"precision": "float16"}, r"decode.precision: on this cpu CTranslate2 has .*float32.*"),
-        ({"name": "torch", "precision": "int8"}, "the torch engine has float32, .* got int8"),
+        (
+            {"precision": "float16"},
+            r"decode.precision: expected one of .*float32.* on this cpu, got",
+        ),
+        (
+            {"name": "torch", "precision": "int8"},
+            "decode.precision: expected one of float32, .* got int8",
+        ),
     ],
 )
 def test_engine_that_can_not_be_is_refused(folder, changes, message):

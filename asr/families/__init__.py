@@ -1,1 +1,1 @@
-"""Model families: one folder each, found by name; `protocols.py` has what each must offer."""
+"""Model families: one folder each, found by name; `protocols.py` has the interface of each."""

@@ -1,4 +1,4 @@
-"""A model by family and name: a block of ``conf/models.yaml``."""
+"""Family and name of a model: together they select a block of ``conf/models.yaml``."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from asr.core.schema import Schema
 
 
 class ModelParams(Schema):
-    """Section ``model``, which is tuned; and ``audit.judge``."""
+    """Section ``model``, the model to tune; and ``audit.judge``, the model that judges."""
 
     family: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")

@@ -1,22 +1,22 @@
-"""The contract of a model family: what each of its roles offers, and what that returns.
+"""The interface of a model family: the functions and classes of each role.
 
-A family is a folder ``asr/families/<family>/`` of roles::
+A family is a folder ``asr/families/<family>/`` with one module or package per role::
 
-    window.py    how long a clip may be
-    tokens/      how many tokens a transcript has, and how many fit
-    base/        bring pretrained weights, check and convert them
-    training/    what learns, on which batch, by which loss
+    window.py    the longest clip
+    tokens/      counts the tokens of a transcript, and how many fit a clip
+    base/        checks and converts pretrained weights
+    training/    trainable weights, batch and loss
     decoding/    the engine that transcribes
-    judge/       how well transcripts fit clips; of families that can judge
-    model/       a model in memory: what the family's training and decoding share
-    runtime/     a model in another runtime: what its decoding and judge share
+    judge/       scores how well transcripts fit clips; optional
+    model/       the model in memory, shared by training and decoding
+    runtime/     the model in another runtime, shared by decoding and judge
 
-``dvc.yaml`` names these, so all but ``judge/`` must be there; what lies inside a role is the
-family's own. Nobody else asks anything of ``model/`` and ``runtime/``, which may hold words alone.
-Importing a role costs milliseconds: torch and transformers are imported by its functions when they
-are called. mypy holds each family to this file where its ``__init__.py`` says so.
+``dvc.yaml`` lists these folders, so all but ``judge/`` must exist; a family is free in what it puts
+into them. No code outside the family imports ``model/`` and ``runtime/``: both may be empty but for
+a docstring. A role must import in milliseconds, so its functions import torch and transformers when
+they are called. mypy checks a family whose ``__init__.py`` annotates its roles, as Whisper's does.
 
-Longer than other files, so that a new family's author reads one.
+This file is longer than others, so that the author of a new family reads only one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,25 +61,25 @@ class TextTokens(Protocol):
     """The tokens of transcripts, counted without torch."""
 
     def num_labels(self, text: str, language: str) -> int:
-        """Tokens that the model learns for a transcript, without prompt and end."""
+        """Number of target tokens of a transcript, without prompt and end token."""
 
     def max_labels(self, duration_s: float) -> int:
-        """The most that fit for a clip: a decoder's positions, or the frames of a CTC model."""
+        """Most tokens for a clip: limited by decoder positions, or by frames in a CTC model."""
 
 
 class TokensRole(Protocol):
     """``tokens``."""
 
     def open_tokens(self, model: Path) -> TextTokens:
-        """Read the tokenizer of a model's folder."""
+        """Read the tokenizer from a model folder."""
 
 
 class BaseRole(Protocol):
     """``base``.
 
     Attributes:
-        Block: schema of the family's blocks in ``conf/models.yaml``. Each field of type
-            ``asr.sources.weights.Weights`` is brought to a folder of its own.
+        Block: schema of the family's blocks in ``conf/models.yaml``. The base stage downloads each
+            field of type ``asr.sources.weights.Weights`` into its own folder.
     """
 
     @property
@@ -90,13 +90,12 @@ class BaseRole(Protocol):
         """Write the pretrained model into the empty folder ``out``, in float32.
 
         Args:
-            block: of ``conf/models.yaml``, as ``Block`` has checked it.
-            weights: by field of the block, the folder with what was brought.
-            out: holds afterwards all that the other roles need; the same bytes for the same
-                weights.
+            block: the validated block of ``conf/models.yaml``.
+            weights: folder of the downloaded weights, by field of the block.
+            out: filled with all that the other roles read; same weights, same bytes.
 
         Raises:
-            InputError: if a folder holds no such model, or not all of one.
+            InputError: if a folder holds no model of the family, or only part of one.
         """
 
 
@@ -105,19 +104,19 @@ class Batch(Protocol):
 
     @property
     def num_targets(self) -> int:
-        """Tokens that the loss is summed over."""
+        """Number of tokens that the loss sums over."""
 
 
 class Trainee(Protocol):
-    """A model that is tuned.
+    """A model to train.
 
     Attributes:
-        network: holds the weights; those that require a gradient learn.
+        network: holds the weights; those with ``requires_grad`` are trained.
         summed_loss: maps a batch to the loss summed over its target tokens.
-        rate_factors: by prefix of a weight's name, the factor of ``train.lr``; the longest prefix
-            counts, and no prefix stands for 1.
-        long_context: which batches are computed with more than their clips; None where the model
-            computes a clip's own length whatever follows.
+        rate_factors: factor on ``train.lr`` by prefix of a weight's name. The longest matching
+            prefix wins; without a match the factor is 1.
+        long_context: which batches get a longer context than their clips need; None if the output
+            of the model does not depend on what follows a clip.
     """
 
     @property
@@ -137,13 +136,13 @@ class Trainee(Protocol):
         """See above."""
 
     def seconds(self, duration_s: float) -> float:
-        """Seconds of audio that are computed for a clip."""
+        """Seconds of audio that the model computes for a clip of ``duration_s``."""
 
     def num_labels(self, text: str, language: str) -> int:
-        """As ``TextTokens``."""
+        """See ``TextTokens``."""
 
     def max_labels(self, duration_s: float) -> int:
-        """As ``TextTokens``."""
+        """See ``TextTokens``."""
 
     def batch(
         self,
@@ -159,12 +158,12 @@ class Trainee(Protocol):
         Args:
             waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
             utterances: the same clips, with transcripts.
-            context_s: seconds that are computed for each of them.
-            seeds: each clip's own, so that what is hidden of it doesn't depend on its company.
-            zeros: whether zeros in the features follow a clip, as ``long_context`` may ask.
+            context_s: seconds that the model computes for each clip.
+            seeds: one per clip, so that its masks don't depend on the other clips of the batch.
+            zeros: whether to pad with zeros in the features; see ``LongContext.zeros_share``.
 
         Raises:
-            InputError: for a transcript that doesn't fit, naming the utterance.
+            InputError: if a transcript has too many tokens; names the utterance.
         """
 
     def transcribe(
@@ -174,28 +173,28 @@ class Trainee(Protocol):
         context_s: float,
         budgets: Sequence[int],
     ) -> "list[Hypothesis]":
-        """Transcribe a batch greedily with the network as it is; as ``Engine.transcribe``."""
+        """Transcribe a batch greedily with the current weights; see ``Engine.transcribe``."""
 
     def save(self, out: Path) -> None:
-        """Write the tuned model into the empty folder ``out``, adapters merged."""
+        """Merge adapters and write the tuned model into the empty folder ``out``."""
 
 
 @runtime_checkable
 class HasLayers(Protocol):
-    """A trainee of which each process can keep a part: ``machine.shard_weights``."""
+    """A trainee whose layers can be sharded over processes: ``machine.shard_weights``."""
 
     @property
     def layers(self) -> "Sequence[nn.Module]":
-        """The layers that hold most weights, each called as a module."""
+        """The layers to shard, which hold most weights; each is called as a module."""
 
 
 @runtime_checkable
 class CachesEncoder(Protocol):
-    """A trainee whose encoder may stay as it is, so that each clip is encoded once.
+    """A trainee whose encoder can be frozen, so that each clip is encoded only once.
 
     Attributes:
-        cache_encoder: whether its params ask for it.
-        encoder_width: numbers that the encoder gives for a position.
+        cache_encoder: whether the family's params enable the cache.
+        encoder_width: size of the encoder's output vector at each position.
     """
 
     @property
@@ -207,15 +206,15 @@ class CachesEncoder(Protocol):
         """See above."""
 
     def encoder_version(self) -> str:
-        """A hash of all that the encoder's output hangs on beside the clip: weights and code."""
+        """Hash of the encoder's weights and code: all but the clip that its output depends on."""
 
     def num_positions(self, context_s: float) -> int:
-        """Positions of encoder output for a context."""
+        """Number of encoder positions for a context of ``context_s`` seconds."""
 
     def encode(
         self, waveforms: "Sequence[Waveform]", context_s: float
     ) -> "npt.NDArray[np.float32]":
-        """Encoder output of clips in one context, shape (clips, num_positions, encoder_width)."""
+        """Encode clips with one context; shape (num_clips, num_positions, encoder_width)."""
 
     def cached_batch(
         self,
@@ -223,14 +222,14 @@ class CachesEncoder(Protocol):
         utterances: "Sequence[Utterance]",
         seeds: Sequence[int],
     ) -> Batch:
-        """As ``Trainee.batch``, from what the encoder gave before."""
+        """Build the batch of ``Trainee.batch`` from cached encoder outputs."""
 
 
 class TrainingRole(Protocol):
     """``training``.
 
     Attributes:
-        OwnParams: schema of ``<family>.train`` in params.yaml: what only this family understands.
+        OwnParams: schema of ``<family>.train`` in params.yaml, the params of this family alone.
     """
 
     @property
@@ -238,15 +237,15 @@ class TrainingRole(Protocol):
         """See above."""
 
     def faults(self, train: "TrainParams", own: Any) -> list[str]:
-        """What of the two sections doesn't go together, each as ``key: expected …``."""
+        """List conflicts between the two sections, each as ``key: expected …``."""
 
     def open_trainee(
         self, base: Path, device: "torch.device", train: "TrainParams", own: Any
     ) -> Trainee:
-        """Load the base model and choose what learns.
+        """Load the base model and mark the weights to train.
 
         Raises:
-            InputError: if the folder holds no model of the family.
+            InputError: if ``base`` holds no model of the family.
         """
 
 
@@ -254,7 +253,7 @@ class Engine(Protocol):
     """A model that transcribes.
 
     Attributes:
-        num_workers: batches that it takes at a time, each from a thread of its own.
+        num_workers: number of batches it decodes in parallel, each called from its own thread.
         device: ``cpu``, ``cuda`` or ``mps``.
     """
 
@@ -273,13 +272,13 @@ class Engine(Protocol):
         context_s: float,
         budgets: Sequence[int],
     ) -> "list[Hypothesis]":
-        """Hypotheses of one batch, in order.
+        """Transcribe one batch; returns one hypothesis per clip, in order.
 
         Args:
             waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
             utterances: the same clips, for language and id.
-            context_s: seconds that are computed for each of them.
-            budgets: tokens that a clip may have, its end token included.
+            context_s: seconds that the model computes for each clip.
+            budgets: most tokens per clip, the end token included.
         """
 
 
@@ -287,7 +286,7 @@ class DecodingRole(Protocol):
     """``decoding``.
 
     Attributes:
-        OwnParams: schema of ``<family>.decode`` in params.yaml: what only this family understands.
+        OwnParams: schema of ``<family>.decode`` in params.yaml, the params of this family alone.
     """
 
     @property
@@ -295,24 +294,24 @@ class DecodingRole(Protocol):
         """See above."""
 
     def computed_seconds(self, model: Path, own: Any) -> "ComputedSeconds":
-        """How many seconds the model in a folder computes for a clip, without loading it."""
+        """Seconds that the model in a folder computes for a clip, read without its weights."""
 
     def open_engine(
         self, model: Path, machine: "MachineParams", decode: "DecodeParams", own: Any
     ) -> Engine:
-        """Load a model's folder.
+        """Load the model in a folder.
 
         Raises:
-            InputError: if the device is not there, the engine can't use it, or the folder holds no
+            InputError: if the device is missing, the engine can't use it, or the folder holds no
                 model of the family.
         """
 
 
 class Judge(Protocol):
-    """A model that says how well texts fit clips.
+    """A model that scores how well texts fit clips.
 
     Attributes:
-        num_workers: batches that it takes at a time, each from a thread of its own.
+        num_workers: number of batches it scores in parallel, each called from its own thread.
     """
 
     @property
@@ -331,31 +330,34 @@ class Judge(Protocol):
 
         Args:
             waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
-            language: ISO 639 code, of all of them.
-            context_s: seconds that the encoder computes.
-            texts: by clip, at least one; of a text longer than the decoder its beginning counts.
-            budgets: by clip, tokens that a hypothesis may have.
+            language: ISO 639 code of all clips.
+            context_s: seconds that the encoder computes for each clip.
+            texts: at least one per clip; a text longer than the decoder is cut.
+            budgets: most tokens of the hypothesis, per clip.
+
+        Returns:
+            One result per clip, in order.
         """
 
 
 class JudgeScope(Protocol):
-    """The utterances that a judge can judge."""
+    """The languages and clip lengths that a judge supports."""
 
     def takes(self, language: str, duration_s: float) -> bool:
-        """Whether it has a token for the language, and takes clips of such a length."""
+        """Whether the judge supports the language and the clip length."""
 
     def seconds(self, duration_s: float) -> float:
-        """Seconds of audio that it computes for a clip."""
+        """Seconds of audio that the judge computes for a clip of ``duration_s``."""
 
 
 class JudgeRole(Protocol):
     """``judge``."""
 
     def judge_scope(self, model: Path, audit: "AuditParams") -> JudgeScope:
-        """What the judge in a folder can judge, without loading its weights."""
+        """Read what the judge in a folder supports, without its weights."""
 
     def open_judge(self, model: Path, audit: "AuditParams", num_threads: int) -> Judge:
-        """Load a model's folder as a judge, on ``num_threads`` cores."""
+        """Load the model in a folder as a judge on ``num_threads`` cores."""
 
 
 @overload
@@ -371,10 +373,10 @@ def family_module(family: str, role: Literal["decoding"]) -> DecodingRole: ...
 @overload
 def family_module(family: str, role: Literal["judge"]) -> JudgeRole: ...
 def family_module(family: str, role: str) -> object:
-    """The role of a family, imported when it is asked for.
+    """Import a role of a family.
 
     Raises:
-        InputError: if there is no such family, or it hasn't the role.
+        InputError: if the family does not exist or lacks the role.
     """
     known = sorted(path.parent.name for path in FOLDER.glob("*/__init__.py"))
     if family not in known:

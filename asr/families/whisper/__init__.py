@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # mypy holds every role to the contract
+if TYPE_CHECKING:  # mypy checks every role against its protocol
     from asr.families import protocols
     from asr.families.whisper import base, decoding, judge, tokens, training, window
 

@@ -1,4 +1,4 @@
-"""Whisper's weights as files: brought, checked, converted, opened in CTranslate2."""
+"""Base role of Whisper: check pretrained weights and convert them to a transformers folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ def bring_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
     """Write the pretrained Whisper into the empty folder ``out``, in float32.
 
     Raises:
-        InputError: if the folder of ``weights`` holds no Whisper, or not all of one.
+        InputError: if the folder of ``weights`` holds no Whisper model, or only part of one.
     """
     from asr.families.whisper.base.base import write_base
 

@@ -1,4 +1,4 @@
-"""The pretrained Whisper as a plain transformers folder, whatever form it came in."""
+"""Convert a pretrained Whisper of any supported format to a transformers folder."""
 
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,12 @@ def write_base(weights: Path, out: Path) -> None:
     """Write the model of ``weights`` into the empty folder ``out``, in float32.
 
     Args:
-        weights: a transformers folder, a CTranslate2 folder (it has a ``model.bin``), or one with a
+        weights: a transformers folder, a CTranslate2 folder (with ``model.bin``), or a folder with
             ``random.json``.
-        out: holds afterwards what ``model.save`` lists, the same bytes for the same weights.
+        out: filled with the files of ``model.save``; same weights, same bytes.
 
     Raises:
-        InputError: if the folder holds no Whisper, or not all of one.
+        InputError: if the folder holds no Whisper model, or only part of one.
     """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if (weights / RANDOM).is_file():
@@ -52,7 +52,7 @@ def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcess
         raise InputError(f"{folder}: transformers can't load it: {error}") from error
     model, loading = loaded
     for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        # What is missing transformers would fill with random numbers and a warning.
+        # transformers would only warn, and fill missing parameters with random numbers.
         if names := sorted(map(str, loading[fault])):
             raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
     _check_generation_config(model, folder)
@@ -60,11 +60,11 @@ def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcess
 
 
 def _check_generation_config(model: WhisperForConditionalGeneration, folder: Path) -> None:
-    """Folders tuned with early transformers lack what it takes to ask for a language."""
+    """Reject folders of early transformers, which lack the token ids that prompts need."""
     generation: Any = model.generation_config
     keys = ["decoder_start_token_id", "no_timestamps_token_id", "is_multilingual"]
     if getattr(generation, "is_multilingual", False):
         keys += ["lang_to_id", "task_to_id"]
     if missing := [key for key in keys if getattr(generation, key, None) is None]:
         path = folder / "generation_config.json"
-        raise InputError(f"{path}: expected the keys {keys}, got none of {missing}")
+        raise InputError(f"{path}: expected the keys {keys}, {missing} are missing")

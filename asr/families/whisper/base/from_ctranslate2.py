@@ -1,8 +1,8 @@
-"""A CTranslate2 Whisper folder, converted back to transformers without loss.
+"""Convert a CTranslate2 Whisper folder back to a transformers folder without loss.
 
-It undoes ``WhisperLoader`` (ctranslate2, ``converters/transformers.py``): every variable is used
-exactly once, every parameter set exactly once, every shape checked. float16 and bfloat16 become the
-same numbers in float32; int8 and int16 become ``weight / scale``, what CTranslate2 dequantises to.
+This reverses ``WhisperLoader`` (ctranslate2, ``converters/transformers.py``). It uses every
+variable once, sets every parameter once, and checks every shape. float16 and bfloat16 convert
+exactly to float32; int8 and int16 become ``weight / scale``, as CTranslate2 dequantizes.
 """
 
 from pathlib import Path
@@ -33,8 +33,8 @@ from asr.families.whisper.runtime.ctranslate2_names import (
 
 Array = NDArray[np.float32]
 
-# Switches of CTranslate2's general decoder, and the value each has in a Whisper. The two alignment
-# defaults are those of every model; what alibi would do is without effect, alibi being off.
+# Settings of CTranslate2's generic decoder, with the values that a Whisper may have. The alignment
+# values are the defaults of every model. Alibi is off, so its position setting has no effect.
 SETTINGS: dict[str, tuple[float, ...]] = {
     "decoder/activation": (3,),  # GELU
     "decoder/alibi": (0,),
@@ -52,13 +52,13 @@ def convert(folder: Path, out: Path) -> None:
     """Write the CTranslate2 Whisper of ``folder`` as a plain transformers folder into ``out``.
 
     Raises:
-        InputError: naming the file and tensor that is missing, unknown or of another shape.
+        InputError: if a file or tensor is missing, unknown or has the wrong shape; names it.
     """
     files = {name: folder / name for name in ("model.bin", "config.json", "tokenizer.json")}
     for path in files.values():
         if not path.is_file():
             there = sorted(file.name for file in folder.iterdir())
-            raise InputError(f"{path}: a CTranslate2 Whisper needs it, the folder has {there}")
+            raise InputError(f"{path}: expected this file of a CTranslate2 Whisper, got {there}")
     variables = Variables(files["model.bin"])
     config, parameters = read_parameters(variables)
     tokenizer = read_tokenizer(files["tokenizer.json"], config.vocab_size)
@@ -70,7 +70,7 @@ def convert(folder: Path, out: Path) -> None:
     )
     for key in ("bos", "eos", "pad", "decoder_start"):
         setattr(config, f"{key}_token_id", getattr(generation, f"{key}_token_id"))
-    # They belong to the generation config; the model's would be the English-only defaults.
+    # These lists belong to the generation config; the defaults here are for English-only models.
     config.suppress_tokens = config.begin_suppress_tokens = None
 
     model = build_model(config, parameters, files["model.bin"])
@@ -80,7 +80,7 @@ def convert(folder: Path, out: Path) -> None:
 
 
 class Variables:
-    """The variables of a ``model.bin``, each to be taken once."""
+    """Variables of a ``model.bin``; each may be taken once. ``left`` holds the names not taken."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -91,7 +91,7 @@ class Variables:
         self.left = {*self.model.variables, *self.model.aliases}
 
     def take(self, name: str) -> Array:
-        """The variable, or the one it is an alias of, in float32 and no longer quantised."""
+        """Take a variable in float32, aliases resolved and dequantized; raises if it is missing."""
         if name not in self.left:
             raise InputError(f"{self.path}: missing variable {name}")
         self.left.remove(name)
@@ -102,7 +102,7 @@ class Variables:
             return value
         self.left.discard(scale_name)
         scale = self.model.variables[scale_name].float32()
-        # int8 has one scale a row, int16 one for all (``LayerSpec._quantize``).
+        # int8 has one scale per row, int16 one per matrix (``LayerSpec._quantize``).
         if scale.shape not in ((), value.shape[:1]):
             expected = f"() or {value.shape[:1]}"
             raise InputError(
@@ -112,7 +112,7 @@ class Variables:
         return value
 
     def count_layers(self, scope: str) -> int:
-        """Layers of ``encoder`` or ``decoder``, at least 1: so a model without any lacks one."""
+        """Count layers of ``encoder`` or ``decoder``; at least 1, so that 0 raises as missing."""
         count = 0
         while any(name.startswith(f"{scope}/layer_{count}/") for name in self.left):
             count += 1
@@ -120,10 +120,10 @@ class Variables:
 
 
 def read_parameters(variables: Variables) -> tuple[WhisperConfig, dict[str, Array]]:
-    """The sizes and the parameters, under transformers' names, of all of ``variables``.
+    """Read config and parameters, by their names in transformers, from all variables.
 
     Raises:
-        InputError: if one is missing, or left over, or a switch is set as in no Whisper.
+        InputError: if a variable is missing or unknown, or a setting is not that of a Whisper.
     """
     sizes: dict[str, Any] = {}
     for scope in ("encoder", "decoder"):
@@ -137,7 +137,7 @@ def read_parameters(variables: Variables) -> tuple[WhisperConfig, dict[str, Arra
         sizes[f"{scope}_ffn_dim"] = parameters[f"model.{scope}.layers.0.fc1.bias"].size
     embedding = parameters["model.decoder.embed_tokens.weight"]
     if not np.array_equal(variables.take(PROJECTION), embedding):
-        got = "an output projection of its own"
+        got = "another matrix"
         raise InputError(f"{variables.path}: {PROJECTION}: expected the embedding, got {got}")
     _check_settings(variables)
     if variables.left:
@@ -157,8 +157,8 @@ def read_parameters(variables: Variables) -> tuple[WhisperConfig, dict[str, Arra
 def build_model(
     config: WhisperConfig, parameters: dict[str, Array], source: Path
 ) -> WhisperForConditionalGeneration:
-    """The model with exactly these parameters; a name or shape that isn't its own is an error."""
-    # On the meta device nothing is allocated or initialised: the arrays become the parameters.
+    """Build the model from ``parameters``; raises if a name or shape differs from the config."""
+    # The meta device allocates no memory: the arrays themselves become the parameters.
     with torch.device("meta"):
         model = WhisperForConditionalGeneration(config)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
@@ -186,13 +186,13 @@ def _parts(variables: Variables, name: str, stacked: tuple[str, ...]) -> dict[st
     parts = dict(zip(stacked, np.split(array, len(stacked)), strict=True))
     for parameter in [one for one in stacked if one.endswith(NO_PARAMETER)]:
         if parts.pop(parameter).any():
-            # Transformers would have nowhere to put it.
-            raise InputError(f"{variables.path}: {name}: expected 0 for the key, got another")
+            # Whisper's keys have no bias in transformers.
+            raise InputError(f"{variables.path}: {name}: expected a key bias of 0, got another")
     return parts
 
 
 def _check_settings(variables: Variables) -> None:
-    # Which of them a file has depends on the CTranslate2 that wrote it.
+    # The settings in a file depend on the version of CTranslate2 that wrote it.
     for name in sorted(SETTINGS.keys() & variables.left):
         got = variables.take(name).item()
         if got not in SETTINGS[name]:

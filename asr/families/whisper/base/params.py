@@ -1,14 +1,14 @@
-"""A Whisper's block in ``conf/models.yaml``."""
+"""Schema of a Whisper's block in ``conf/models.yaml``."""
 
 from asr.core.schema import Schema
 from asr.sources.weights import Weights
 
 
 class Block(Schema):
-    """Block of ``conf/models.yaml``, under ``whisper``.
+    """A block under ``whisper`` in ``conf/models.yaml``.
 
     Attributes:
-        weights: where the pretrained model comes from.
+        weights: source of the pretrained model.
     """
 
     weights: Weights

@@ -1,6 +1,7 @@
-"""A Whisper of random weights: the real vocabulary's size and special tokens, any width.
+"""A Whisper of any size with random weights, to try the pipeline without a download.
 
-Its tokenizer spells every word byte by byte, so it needs no file from anywhere.
+It has the size and the special tokens of the real vocabulary. The tokenizer encodes text byte by
+byte, so it needs no vocabulary file.
 """
 
 from pathlib import Path
@@ -31,7 +32,7 @@ from asr.families.whisper.model.model import save
 
 NUM_TEXT_TOKENS = 50257  # of the multilingual vocabulary
 NUM_TIMESTAMPS = 1501  # 0 to 30 s by 0.02 s
-SPECIAL = [
+SPECIAL = [  # in the order of Whisper's ids
     END,
     START,
     *(f"<|{code}|>" for code in list(LANGUAGES)[:99]),  # without Cantonese, of large-v3
@@ -45,12 +46,13 @@ SPECIAL = [
 
 
 class RandomConfig(Schema):
-    """``config`` of weights of kind ``random``; the rest is as in Whisper-base.
+    """``config`` of weights of kind ``random``. Feed-forward layers are 4 x ``d_model`` wide.
 
     Attributes:
         d_model: width of encoder and decoder.
-        encoder_layers, decoder_layers: how many.
-        num_heads: of attention, in each.
+        encoder_layers: number of encoder layers.
+        decoder_layers: number of decoder layers.
+        num_heads: attention heads of each layer.
     """
 
     d_model: int = Field(ge=4, le=2048)
@@ -60,10 +62,10 @@ class RandomConfig(Schema):
 
 
 def write_random(description: Path, out: Path) -> None:
-    """Write the model that a ``random.json`` describes as a plain transformers folder.
+    """Write the model that ``random.json`` describes as a transformers folder.
 
     Raises:
-        InputError: naming the key of its configuration that is missing or at fault.
+        InputError: if a key of ``config`` is missing or invalid; names it.
     """
     described = read_json(description)
     try:
@@ -109,7 +111,7 @@ def write_random(description: Path, out: Path) -> None:
 
 
 def _write_tokenizer(path: Path) -> None:
-    """A ``tokenizer.json`` with Whisper's ids; tokens that no byte needs have no meaning."""
+    """Write a ``tokenizer.json`` with Whisper's ids: 256 byte tokens, then unused fillers."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     fillers = [f"filler{index}" for index in range(NUM_TEXT_TOKENS - len(alphabet))]
     vocabulary = {token: index for index, token in enumerate([*alphabet, *fillers])}

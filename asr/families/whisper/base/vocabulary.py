@@ -1,4 +1,4 @@
-"""What a Whisper vocabulary says of the model: its tokenizer and its generation config."""
+"""Build tokenizer and generation config from the vocabulary of a Whisper."""
 
 import re
 from pathlib import Path
@@ -11,8 +11,8 @@ from asr.core.errors import InputError
 from asr.core.files import read_json
 from asr.families.whisper.tokens import timestamp_tokens
 
-# openai/whisper's ``Whisper.is_multilingual`` and CTranslate2's go by this size; an English-only
-# vocabulary is smaller by one, and names the languages too, so its tokens don't tell.
+# openai/whisper and CTranslate2 tell multilingual models by this size. The tokens can't: an
+# English-only vocabulary has the language tokens too, and is smaller by one.
 MIN_MULTILINGUAL_SIZE = 51865
 
 END = "<|endoftext|>"
@@ -28,13 +28,12 @@ MAX_INITIAL_TIMESTAMP_INDEX = 50
 def read_tokenizer(path: Path, vocab_size: int) -> WhisperTokenizer:
     """Restore a tokenizer from a bare ``tokenizer.json``.
 
-    The file marks its special tokens, but transformers wants a list of them beside it: without, it
-    counts timestamps from the wrong token and has no pad. Older files end at ``<|notimestamps|>``;
-    the timestamps are then added up to ``vocab_size``, as CTranslate2's converter does for its own
-    vocabulary.
+    transformers needs the special tokens as a list too: without it, it counts timestamps from the
+    wrong token and has no pad token. Older files end at ``<|notimestamps|>``; timestamps are then
+    added up to ``vocab_size``, as CTranslate2's converter does.
 
     Raises:
-        InputError: if a token of Whisper's is missing or the vocabulary is larger than the model's.
+        InputError: if a special token is missing or the vocabulary is larger than ``vocab_size``.
     """
     added = sorted(read_json(path)["added_tokens"], key=lambda token: int(token["id"]))
     special = [
@@ -54,7 +53,7 @@ def read_tokenizer(path: Path, vocab_size: int) -> WhisperTokenizer:
     tokenizer.add_tokens([AddedToken(token, special=False) for token in timestamps])
     if len(tokenizer) != vocab_size:
         raise InputError(
-            f"{path}: expected {vocab_size} tokens, as the model, got {len(tokenizer)}"
+            f"{path}: expected the {vocab_size} tokens of the model, got {len(tokenizer)}"
         )
     return tokenizer
 
@@ -62,20 +61,20 @@ def read_tokenizer(path: Path, vocab_size: int) -> WhisperTokenizer:
 def generation_config(
     tokenizer: WhisperTokenizer, max_length: int, settings: dict[str, Any], source: Path
 ) -> GenerationConfig:
-    """Complete generation config, with what openai's own folders on the hub hold.
+    """Build a generation config with all the keys of OpenAI's folders on the hub.
 
     Args:
-        tokenizer: as ``read_tokenizer`` returns it.
-        max_length: positions of the decoder.
-        settings: CTranslate2's ``config.json``.
-        source: that file, for messages.
+        tokenizer: from ``read_tokenizer``.
+        max_length: number of decoder positions.
+        settings: content of CTranslate2's ``config.json``.
+        source: path of that file, for error messages.
 
     Raises:
-        InputError: if ``settings`` lack a key, or call a token a language that is none.
+        InputError: if ``settings`` lacks a key, or ``lang_ids`` lists a token of no language.
     """
     keys = {"alignment_heads", "lang_ids", "suppress_ids", "suppress_ids_begin"}
     if missing := sorted(keys - settings.keys()):
-        raise InputError(f"{source}: expected the keys {sorted(keys)}, got none of {missing}")
+        raise InputError(f"{source}: expected the keys {sorted(keys)}, {missing} are missing")
     ids: dict[str, Any] = {
         token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens
     }
@@ -104,7 +103,7 @@ def generation_config(
 
 def _languages(tokenizer: WhisperTokenizer, ids: list[int] | None, source: Path) -> dict[str, int]:
     if not ids:
-        raise InputError(f"{source}: lang_ids: expected those of a multilingual model, got {ids}")
+        raise InputError(f"{source}: lang_ids: expected ids of a multilingual model, got {ids}")
     tokens = tokenizer.convert_ids_to_tokens(ids)
     if wrong := [token for token in tokens if not (token and LANGUAGE.fullmatch(token))]:
         raise InputError(f"{source}: lang_ids: expected tokens like <|be|>, got {wrong[0]}")

@@ -1,4 +1,4 @@
-"""How a Whisper transcribes: what params choose, in torch or CTranslate2."""
+"""Decoding role of Whisper: engines in torch and CTranslate2."""
 
 from pathlib import Path
 
@@ -13,10 +13,10 @@ __all__ = ["OwnParams", "computed_seconds", "open_engine"]
 
 
 def computed_seconds(model: Path, own: OwnParams) -> ComputedSeconds:
-    """The clip and the margin that the model was trained to take.
+    """Seconds to compute: the clip plus the margin of training, or 30 s with ``context: full``.
 
-    A short context makes a model loop now and then, so what ran away is decoded once more with
-    ``fallback_margin_s``.
+    With a short context a model sometimes loops. A hypothesis that ran away is decoded again with
+    ``fallback_margin_s`` if that is longer.
     """
     if own.context == "full":
         return ComputedSeconds(lambda duration_s: MAX_DURATION_S)
@@ -30,10 +30,10 @@ def computed_seconds(model: Path, own: OwnParams) -> ComputedSeconds:
 def open_engine(
     model: Path, machine: MachineParams, decode: DecodeParams, own: OwnParams
 ) -> Engine:
-    """Load a plain transformers folder into ``whisper.decode.engine``, on the machine's device.
+    """Load a transformers folder with ``whisper.decode.engine`` on ``machine.device``.
 
     Raises:
-        InputError: if the device is not there, the engine can't use it, or the folder holds no
+        InputError: if the device is missing, the engine can't use it, or the folder holds no
             model.
     """
     from asr.families.whisper.decoding.engine import chosen_engine

@@ -1,7 +1,6 @@
-"""Decoding by CTranslate2, fed with no more frames than a clip has.
+"""Decode with CTranslate2, computing no more context than the clips need.
 
-faster-whisper stands on the same library and feeds it 30 s whatever the clip; nothing in the
-library asks for that.
+faster-whisper uses the same library but always pads to 30 s, which the library does not require.
 """
 
 from collections.abc import Sequence
@@ -18,17 +17,16 @@ from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
 
-# Seconds of audio that the encoder computes at a time on a core: of more, what a layer computes
-# leaves the core's cache and is held in memory. The decoder, which reads all of its weights for
-# each token, gains by more clips at a time.
+# Seconds of audio per encoder call on the CPU: with more, a layer's activations no longer fit the
+# cache of the core. The decoder reads all its weights for each token, so it takes larger batches.
 ENCODED_S = 5.0
 
 
 class Ctranslate2Engine:
-    """A model in CTranslate2; on the CPU each worker has a core and batches of its own.
+    """A model in CTranslate2; on the CPU each worker decodes its own batches on one core.
 
-    203 clips of 1.4 s cost a quarter to a third less CPU than with two cores to each batch, and the
-    text does not depend on how many cores the machine has.
+    For 203 clips of 1.4 s this takes a quarter to a third less CPU time than two cores per batch,
+    and the text does not depend on the number of cores.
     """
 
     def __init__(
@@ -39,22 +37,22 @@ class Ctranslate2Engine:
         scripts: Sequence[str],
         num_threads: int,
     ) -> None:
-        """Convert a plain transformers folder and load what comes out.
+        """Convert a transformers folder and load the result.
 
         Raises:
-            InputError: if CTranslate2 can't use the device or the precision on it, or the folder
+            InputError: if CTranslate2 does not support the device or the precision, or the folder
                 holds no Whisper model.
         """
         if device not in ("cpu", "cuda"):
             raise InputError(
-                f"whisper.decode.engine: ctranslate2 runs on cpu and cuda, machine.device is "
-                f"{device}: choose auto or torch"
+                f"machine.device: expected cpu or cuda with whisper.decode.engine ctranslate2, "
+                f"got {device}; set the engine to auto or torch"
             )
         supported = ctranslate2.get_supported_compute_types(device)
         if params.precision not in supported:
             raise InputError(
-                f"decode.precision: on this {device} CTranslate2 has "
-                f"{', '.join(sorted(supported))}, got {params.precision}"
+                f"decode.precision: expected one of {', '.join(sorted(supported))} "
+                f"with CTranslate2 on this {device}, got {params.precision}"
             )
         self.device = device
         self.num_workers = num_threads if device == "cpu" else 1
@@ -63,7 +61,7 @@ class Ctranslate2Engine:
             self._whisper = load_ctranslate2(
                 folder, device, params.precision, self.num_workers, scripts
             )
-        except RuntimeError as error:  # a CUDA library that it lacks
+        except RuntimeError as error:  # CTranslate2 lacks a CUDA library
             raise InputError(f"whisper.decode.engine: ctranslate2 on {device}: {error}") from error
         self._rows = {token: row for row, token in enumerate(self._whisper.tokens)}
 
@@ -74,7 +72,7 @@ class Ctranslate2Engine:
         context_s: float,
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
-        """Hypotheses of one batch, in order; arguments as in ``transcribe_greedily``."""
+        """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
         whisper = self._whisper
         prompts = [prompt_tokens(whisper.about, u.language) for u in utterances]
         most = whisper.about.max_target_positions - len(prompts[0])
@@ -83,7 +81,7 @@ class Ctranslate2Engine:
             self._encoded(waveforms, context_s),
             [[self._rows[token] for token in prompt] for prompt in prompts],
             beam_size=self._num_beams,
-            # Half of it is the prompt's by CTranslate2's count, whatever the prompt's length.
+            # CTranslate2 reserves half of max_length for the prompt, however short the prompt is.
             max_length=2 * max(*budgets, len(prompts[0])),
             suppress_tokens=whisper.suppressed,
             return_scores=True,
@@ -93,18 +91,18 @@ class Ctranslate2Engine:
         for utterance, budget, result in zip(utterances, budgets, found, strict=True):
             (rows,), (score,) = result.sequences_ids, result.scores
             tokens = [whisper.tokens[row] for row in rows]
-            # The library leaves the end token out of the text, and of the mean's divisor.
+            # CTranslate2's tokens and the divisor of its mean score exclude the end token.
             if len(tokens) < budget:
-                found_tokens, log_prob = [*tokens, end], score * len(tokens)
+                kept_tokens, log_prob = [*tokens, end], score * len(tokens)
             else:
-                found_tokens, log_prob = tokens[:budget], score * budget
+                kept_tokens, log_prob = tokens[:budget], score * budget
             hypotheses.append(
-                hypothesis_of(whisper.tokenizer, end, utterance, found_tokens, log_prob)
+                hypothesis_of(whisper.tokenizer, end, utterance, kept_tokens, log_prob)
             )
         return hypotheses
 
     def _encoded(self, waveforms: Sequence[Waveform], context_s: float) -> ctranslate2.StorageView:
-        """The encoder's output for a batch, shape (clips, positions, width)."""
+        """Encode a batch; shape (num_clips, num_positions, d_model)."""
         mel = self._whisper.log_mel(waveforms, context_s)
         if self.device != "cpu":
             return self._whisper.model.encode(ctranslate2.StorageView.from_array(mel))

@@ -1,4 +1,4 @@
-"""The engine that transcribes, as params choose it; both write the same of the same clips."""
+"""Choose the engine by params; both engines give the same text for the same clips."""
 
 from pathlib import Path
 
@@ -12,16 +12,16 @@ from asr.families.whisper.decoding.params import WhisperDecodeParams
 def chosen_engine(
     folder: Path, machine: MachineParams, params: DecodeParams, own: WhisperDecodeParams
 ) -> Engine:
-    """Load a plain transformers folder into ``whisper.decode.engine``, on the machine's device.
+    """Load a transformers folder with ``whisper.decode.engine`` on ``machine.device``.
 
-    Each engine is imported where it is chosen: torch and transformers' models alone take 380 MB.
+    Only the chosen engine is imported: torch and transformers' models take 380 MB of memory.
 
     Raises:
-        InputError: if the device is not there, the engine can't use it, or the folder holds no
+        InputError: if the device is missing, the engine can't use it, or the folder holds no
             model.
     """
     device = device_name(machine)
-    # CTranslate2 on a GPU wants CUDA libraries of its own choice beside torch's.
+    # On a GPU CTranslate2 needs its own versions of CUDA libraries beside torch's.
     best = "ctranslate2" if device == "cpu" else "torch"
     if (best if own.engine == "auto" else own.engine) == "torch":
         from asr.devices.device import use_machine

@@ -1,4 +1,4 @@
-"""Section ``whisper.decode``: what of decoding Whisper alone understands."""
+"""Section ``whisper.decode``: the decoding params that only Whisper has."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from asr.core.schema import Schema
 from asr.families.whisper.window import MAX_DURATION_S
 
 
-def _known(script: str) -> str:
+def _unicode_script(script: str) -> str:
     try:
         regex.compile(rf"\p{{Script={script}}}")
     except regex.error as error:
@@ -21,6 +21,6 @@ class WhisperDecodeParams(Schema):
     """Section ``whisper.decode``."""
 
     engine: Literal["auto", "ctranslate2", "torch"]
-    scripts: list[Annotated[str, AfterValidator(_known)]]
+    scripts: list[Annotated[str, AfterValidator(_unicode_script)]]
     context: Literal["dynamic", "full"]
     fallback_margin_s: float = Field(ge=0, le=MAX_DURATION_S)

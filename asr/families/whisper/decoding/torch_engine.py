@@ -1,4 +1,4 @@
-"""Decoding by torch: greedy, or a beam search; for any device that torch has."""
+"""Decode with torch, greedily or by beam search, on any device that torch supports."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from asr.core.errors import InputError
 from asr.decoding.params import DecodeParams
 from asr.families.whisper.model.greedy import (
-    begin,
-    forbidden_tokens,
     next_logits,
+    start_decoding,
+    suppression_masks,
     transcribe_greedily,
 )
 from asr.families.whisper.model.model import load
-from asr.families.whisper.runtime.scripts import tokens_of
+from asr.families.whisper.runtime.scripts import tokens_of_scripts
 from asr.families.whisper.tokens import hypothesis_of
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -28,21 +28,21 @@ PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": t
 
 
 class TorchEngine:
-    """A model in torch; torch itself spreads one batch over the cores."""
+    """A model in torch, which spreads one batch over all cores."""
 
     num_workers = 1
 
     def __init__(
         self, folder: Path, device: torch.device, params: DecodeParams, scripts: Sequence[str]
     ) -> None:
-        """Load a plain transformers folder.
+        """Load a transformers folder.
 
         Raises:
-            InputError: if it holds no Whisper model, or torch has no such precision.
+            InputError: if it holds no Whisper model, or the engine lacks the precision.
         """
         if params.precision not in PRECISIONS:
             raise InputError(
-                f"decode.precision: the torch engine has {', '.join(PRECISIONS)}, "
+                f"decode.precision: expected one of {', '.join(PRECISIONS)} with torch, "
                 f"got {params.precision}"
             )
         self.device = device.type
@@ -52,7 +52,7 @@ class TorchEngine:
         if scripts:
             generation = network.generation_config
             end = generation.eos_token_id
-            own = tokens_of(scripts, self.whisper.tokenizer, end)
+            own = tokens_of_scripts(scripts, self.whisper.tokenizer, end)
             foreign = set(range(end)).difference(own)
             always = generation.suppress_tokens or ()
             generation.suppress_tokens = sorted(foreign.union(always))
@@ -65,7 +65,7 @@ class TorchEngine:
         context_s: float,
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
-        """Hypotheses of one batch, in order; arguments as in ``transcribe_greedily``."""
+        """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
         if self.num_beams == 1:
             return transcribe_greedily(self.whisper, waveforms, utterances, context_s, budgets)
         return self._search(waveforms, utterances, context_s, budgets)
@@ -78,13 +78,15 @@ class TorchEngine:
         context_s: float,
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
-        """Beam search as CTranslate2's: a clip ends when ``num_beams`` of its hypotheses have."""
+        """Beam search like CTranslate2's: a clip ends when ``num_beams`` hypotheses have ended."""
         whisper, num_beams = self.whisper, self.num_beams
         end = whisper.network.generation_config.eos_token_id
-        encoded, prompts, budgets = begin(whisper, waveforms, utterances, context_s, budgets)
-        always, first = forbidden_tokens(whisper)
+        encoded, prompts, budgets = start_decoding(
+            whisper, waveforms, utterances, context_s, budgets
+        )
+        always, first = suppression_masks(whisper)
         cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-        # The prompt is read once a clip; the first step's best tokens become the beams.
+        # The prompt is decoded once per clip; the best first tokens start the beams.
         logits = next_logits(whisper, prompts, encoded, cache) + first
         start = logits.log_softmax(-1).topk(num_beams)
         clips = [_Clip(index, [[]], [0.0]) for index in range(len(utterances))]
@@ -104,7 +106,7 @@ class TorchEngine:
             log_probs = (next_logits(whisper, step, encoded, cache) + always).log_softmax(-1)
             total = torch.tensor([s for clip in running for s in clip.scores], device=step.device)
             total = (log_probs + total[:, None]).view(len(running), -1)
-            # Twice as many as beams: if all beams ended at once there are still enough to go on.
+            # Twice num_beams: even if every beam ends at this step, num_beams candidates are left.
             best = total.topk(2 * num_beams)
             ranked = zip(running, best.values.tolist(), best.indices.tolist(), strict=True)
             running, rows, inputs = [], [], []
@@ -126,7 +128,7 @@ class TorchEngine:
 
 @dataclass
 class _Clip:
-    """A clip's search: live beams, best first, and those that have ended."""
+    """Search state of a clip: ``beams`` (best first) with ``scores``, and ended hypotheses."""
 
     index: int
     beams: list[list[int]]
@@ -136,7 +138,7 @@ class _Clip:
     def advance(
         self, ranked: list[tuple[float, int, int]], num_beams: int, end: int
     ) -> tuple[list[int], list[int]]:
-        """Take the best continuations ``(score, beam, token)``; return beams and tokens kept."""
+        """Extend the beams by ranked ``(score, beam, token)``; return the beams and tokens kept."""
         kept: list[tuple[float, int, int]] = []
         for rank, (score, beam, token) in enumerate(ranked):
             if token != end:
@@ -150,7 +152,10 @@ class _Clip:
         return [beam for _, beam, _ in kept], [token for _, _, token in kept]
 
     def best(self, num_beams: int) -> tuple[list[int], float]:
-        """The likeliest by a token of text; live beams count if the budget ran out."""
+        """The hypothesis with the best mean score per token, and its summed score.
+
+        Live beams compete too if fewer than ``num_beams`` hypotheses ended within the budget.
+        """
         choices = [(score / max(1, len(beam) - 1), beam, score) for beam, score in self.ended]
         if len(self.ended) < num_beams:
             live = zip(self.beams, self.scores, strict=True)

@@ -1,4 +1,4 @@
-"""How well transcripts fit clips, by a Whisper that did not train on them."""
+"""Judge role of Whisper: score how well transcripts fit clips."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ __all__ = ["judge_scope", "open_judge"]
 
 
 def judge_scope(model: Path, audit: AuditParams) -> "WhisperScope":
-    """The languages that the model has tokens for, and clips up to its window."""
+    """Read the languages and clip lengths that the model supports, without its weights."""
     from asr.families.whisper.judge.scope import WhisperScope
     from asr.families.whisper.tokens.description import read_description
 
@@ -21,7 +21,7 @@ def judge_scope(model: Path, audit: AuditParams) -> "WhisperScope":
 
 
 def open_judge(model: Path, audit: AuditParams, num_threads: int) -> "WhisperJudge":
-    """Load a plain transformers folder as a judge, on ``num_threads`` cores."""
+    """Load a transformers folder as a judge on ``num_threads`` cores."""
     from asr.families.whisper.judge.judge import WhisperJudge
 
     return WhisperJudge(model, audit.precision, num_threads)

@@ -1,8 +1,8 @@
-"""How well transcripts fit clips, by a Whisper that did not train on them.
+"""Score how well transcripts fit clips with a Whisper that was not trained on these clips.
 
-Each clip is encoded once and any number of transcripts is scored against it: CTranslate2's
-``align`` reads a given text and returns the probability of each of its tokens. In int8 on the CPU
-that is two to three times as fast as float32 in torch, and the audit asks for ranks, not digits.
+Each clip is encoded once, then any number of transcripts is scored against it: CTranslate2's
+``align`` returns the probability of each token of a given text. On the CPU, int8 is two to three
+times as fast as float32 in torch. The audit only ranks transcripts, so int8 is precise enough.
 """
 
 from collections.abc import Sequence
@@ -18,21 +18,21 @@ from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.features.log_mel import FRAMES_PER_S
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
-_LEAST = 1e-12  # a probability of 0 has no logarithm
+_MIN_PROBABILITY = 1e-12  # the logarithm of 0 is not finite
 
 
 class WhisperJudge:
-    """A model in CTranslate2; each worker has a core and batches of its own."""
+    """A model in CTranslate2; each worker scores its own batches on one core."""
 
     def __init__(self, folder: Path, precision: str, num_threads: int) -> None:
-        """Convert a plain transformers folder and load what comes out.
+        """Convert a transformers folder and load the result.
 
         Raises:
             InputError: if the folder holds no Whisper model.
         """
         self.num_workers = num_threads
         self._whisper = load_ctranslate2(folder, "cpu", precision, num_threads)
-        # The decoder's positions without the longest prompt and the end.
+        # Decoder positions that the longest prompt and the end token leave free.
         self._max_tokens = self._whisper.about.max_target_positions - 5
 
     def hear(
@@ -43,7 +43,7 @@ class WhisperJudge:
         texts: Sequence[Sequence[str]],
         budgets: Sequence[int],
     ) -> list[Heard]:
-        """What the model makes of a batch of clips; see ``asr.families.protocols.Judge``."""
+        """Transcribe clips and score texts against them; see ``asr.families.protocols.Judge``."""
         whisper = self._whisper
         mel = whisper.log_mel(waveforms, context_s)
         encoded = whisper.model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
@@ -53,7 +53,7 @@ class WhisperJudge:
             encoded,
             [prompt] * len(waveforms),
             beam_size=1,
-            # Half of it is the prompt's by CTranslate2's count.
+            # CTranslate2 reserves half of max_length for the prompt.
             max_length=2 * min(max(*budgets, len(prompt)), self._max_tokens),
             suppress_tokens=whisper.suppressed,
             return_no_speech_prob=True,
@@ -61,18 +61,18 @@ class WhisperJudge:
         languages = [language] * len(waveforms)
         if whisper.model.is_multilingual:
             languages = [best[0][0].strip("<|>") for best in whisper.model.detect_language(encoded)]
-        heard = [
+        tokens = [
             result.sequences_ids[0][:budget] for result, budget in zip(found, budgets, strict=True)
         ]
-        hypotheses = whisper.tokenizer.decode_batch(heard, skip_special_tokens=False)
+        hypotheses = whisper.tokenizer.decode_batch(tokens, skip_special_tokens=False)
         return [
             Heard(
                 log_probs=fit,
                 hypothesis=hypothesis.strip(),
                 no_speech_prob=result.no_speech_prob,
-                language=heard_language,
+                language=likeliest_language,
             )
-            for fit, hypothesis, result, heard_language in zip(
+            for fit, hypothesis, result, likeliest_language in zip(
                 fits, hypotheses, found, languages, strict=True
             )
         ]
@@ -84,11 +84,11 @@ class WhisperJudge:
         language: str,
         texts: Sequence[Sequence[str]],
     ) -> list[list[list[float]]]:
-        """Log-probabilities of each text's tokens, by clip and text."""
+        """Log-probability of each token, by clip and text."""
         pairs = [(row, text) for row, clip_texts in enumerate(texts) for text in clip_texts]
         rows = [row for row, _ in pairs]
         frames = [max(2, len(waveforms[row]) * FRAMES_PER_S // SAMPLE_RATE) for row in rows]
-        # `align` adds <|notimestamps|> to what it is given.
+        # `align` appends <|notimestamps|> itself.
         start = prompt_tokens(self._whisper.about, language)[:-1]
         results = self._whisper.model.align(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(np.array(encoded)[rows])),
@@ -98,5 +98,5 @@ class WhisperJudge:
         )
         fits: list[list[list[float]]] = [[] for _ in texts]
         for row, result in zip(rows, results, strict=True):
-            fits[row].append(np.log(np.maximum(result.text_token_probs, _LEAST)).tolist())
+            fits[row].append(np.log(np.maximum(result.text_token_probs, _MIN_PROBABILITY)).tolist())
         return fits

@@ -1,28 +1,28 @@
-"""What a Whisper can judge; ``asr.families.protocols.JudgeScope``."""
+"""Languages and clip lengths of a Whisper; see ``asr.families.protocols.JudgeScope``."""
 
 from dataclasses import dataclass
 
-from asr.families.whisper.tokens import knows_language
+from asr.families.whisper.tokens import has_language
 from asr.families.whisper.tokens.description import Description
 from asr.families.whisper.window import MAX_DURATION_S, context_s
 
 
 @dataclass(frozen=True)
 class WhisperScope:
-    """The languages that a model has tokens for, and clips up to its window.
+    """Languages with a token, and clips up to the window.
 
     Attributes:
-        about: the model.
-        margin_s: seconds of context beyond a clip.
+        about: the configs of the model.
+        margin_s: seconds of context after a clip, ``audit.margin_s``.
     """
 
     about: Description
     margin_s: float
 
     def takes(self, language: str, duration_s: float) -> bool:
-        """Whether it has a token for the language, and the clip fits its window."""
-        return knows_language(self.about, language) and duration_s <= MAX_DURATION_S
+        """Whether the model has a token for the language and the clip fits the window."""
+        return has_language(self.about, language) and duration_s <= MAX_DURATION_S
 
     def seconds(self, duration_s: float) -> float:
-        """The clip and the margin, in steps."""
+        """Clip plus margin in seconds, rounded up to ``STEP_S``."""
         return context_s(duration_s, self.margin_s)

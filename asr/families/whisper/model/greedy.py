@@ -1,7 +1,7 @@
-"""Greedy decoding, all clips of a batch at once, each leaving as soon as it has ended.
+"""Greedy decoding of a batch; each clip leaves the batch when it ends.
 
-Training looks at dev through this module too, so its edits rerun training; the engines are for
-transcription alone.
+Training also decodes dev with this module, so an edit here reruns training. An edit to the engines
+in ``decoding/`` does not.
 """
 
 from collections.abc import Sequence
@@ -27,21 +27,21 @@ def transcribe_greedily(
     context_s: float,
     budgets: Sequence[int],
 ) -> list[Hypothesis]:
-    """The likeliest token, again and again, until the end token or the budget.
+    """Append the likeliest token until the end token comes or the budget is spent.
 
     Args:
         whisper: the model.
         waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
-        utterances: the clips' utterances, for language and id.
-        context_s: seconds that the encoder computes, for every clip of the batch.
-        budgets: tokens that a clip may have, its end token included.
+        utterances: the same clips, for language and id.
+        context_s: seconds that the encoder computes for each clip.
+        budgets: most tokens per clip, the end token included.
 
     Returns:
         One hypothesis a clip, in order.
     """
     end = whisper.network.generation_config.eos_token_id
-    encoded, inputs, budgets = begin(whisper, waveforms, utterances, context_s, budgets)
-    always, first = forbidden_tokens(whisper)
+    encoded, inputs, budgets = start_decoding(whisper, waveforms, utterances, context_s, budgets)
+    always, first = suppression_masks(whisper)
     cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     tokens: list[list[int]] = [[] for _ in utterances]
     log_probs = [0.0] * len(utterances)
@@ -69,18 +69,18 @@ def transcribe_greedily(
     ]
 
 
-def begin(
+def start_decoding(
     whisper: Whisper,
     waveforms: Sequence[npt.NDArray[np.float32]],
     utterances: Sequence[Utterance],
     context_s: float,
     budgets: Sequence[int],
 ) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
-    """What every search starts from.
+    """Encode the clips and build the prompts: the start of greedy decoding and of beam search.
 
     Returns:
         Encoder output, shape (batch, num_positions, d_model); prompts, shape (batch, num_tokens);
-        budgets, cut to what the decoder's positions leave beside the prompt.
+        budgets, cut to the decoder positions that the prompt leaves free.
     """
     mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
     generation = whisper.network.generation_config
@@ -104,12 +104,15 @@ def next_logits(
     return network.proj_out(hidden[:, -1]).float()  # type: ignore[no-any-return]
 
 
-def forbidden_tokens(whisper: Whisper) -> tuple[torch.Tensor, torch.Tensor]:
-    """What to add to logits: minus infinity for tokens that may not come, at any place and first.
+def suppression_masks(whisper: Whisper) -> tuple[torch.Tensor, torch.Tensor]:
+    """Build the masks to add to logits: minus infinity for each suppressed token, else 0.
 
-    The lists are the generation config's, as every Whisper tool obeys them: symbols that are not
-    spoken, special tokens, and at first place a space or the end. Timestamps follow
-    ``<|notimestamps|>`` in the vocabulary and are forbidden with it.
+    The generation config lists these tokens: symbols that are not spoken, special tokens, and at
+    the first position also a space and the end token. ``<|notimestamps|>`` and the timestamps that
+    follow it in the vocabulary are suppressed too.
+
+    Returns:
+        The mask for any position and the mask for the first one, each of shape (vocab_size,).
     """
     config: Any = whisper.network.generation_config
     always = torch.zeros(whisper.network.config.vocab_size, device=whisper.device)

@@ -1,4 +1,4 @@
-"""A Whisper model in memory, its encoder fed no more frames than there are."""
+"""A Whisper model in memory; its encoder takes log-mels shorter than 30 s."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,10 +20,10 @@ from asr.utterances.waveform import Waveform
 
 @dataclass
 class Whisper:
-    """A model and what turns text into its tokens and back.
+    """A model and its tokenizer.
 
     Attributes:
-        network: transformers' model; its weights are the ones trained, decoded and saved.
+        network: the transformers model.
         processor: tokenizer and feature extractor, saved beside the weights.
     """
 
@@ -32,31 +32,31 @@ class Whisper:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        """The processor's, without transformers around it."""
+        """The processor's tokenizer, without its transformers wrapper."""
         wrapped: Any = self.processor.tokenizer
         return wrapped.backend_tokenizer  # type: ignore[no-any-return]
 
     @property
     def num_mels(self) -> int:
-        """Mel bins that the encoder reads."""
+        """Number of mel bins that the encoder reads."""
         return int(self.network.config.num_mel_bins)
 
     @property
     def max_tokens(self) -> int:
-        """Positions of the decoder, the prompt's included; 448 in every published model."""
+        """Number of decoder positions, including the prompt; 448 in every published model."""
         return int(self.network.config.max_target_positions)
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """Device of the weights."""
         return self.network.device
 
 
 def load(folder: Path, device: torch.device) -> Whisper:
-    """Load a plain transformers folder, float32, ready to decode.
+    """Load a transformers folder in float32, in evaluation mode.
 
     Raises:
-        InputError: if the folder holds no Whisper model that can be loaded.
+        InputError: if transformers can load no Whisper model from the folder.
     """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
@@ -70,10 +70,10 @@ def load(folder: Path, device: torch.device) -> Whisper:
 
 
 def encode(whisper: Whisper, mel: torch.Tensor) -> torch.Tensor:
-    """Encoder output for as many frames as there are.
+    """Encode a log-mel of any length up to 30 s.
 
-    transformers' own ``forward`` insists on 3000 frames. The positions are the first of the table,
-    so a short clip gets the same ones as at the start of a 30 s window.
+    The encoder's own ``forward`` in transformers accepts only 3000 frames. Here the clip gets the
+    first positions of the table, the same as at the start of a 30 s window.
 
     Args:
         whisper: the model.
@@ -98,9 +98,9 @@ def decode(
     encoded: torch.Tensor,
     encoded_mask: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Decode all tokens at once, up to the projection on the vocabulary.
+    """Run the decoder on all tokens at once, without the projection on the vocabulary.
 
-    transformers' own decoder takes no mask for the encoder's output.
+    The decoder's own ``forward`` in transformers takes no mask for the encoder output.
 
     Args:
         whisper: the model.
@@ -124,27 +124,24 @@ def decode(
 
 
 def encoder_weights(whisper: Whisper) -> dict[str, torch.Tensor]:
-    """All that the encoder's output depends on beside the clip, by name."""
+    """State dict of the encoder."""
     return whisper.network.model.encoder.state_dict()  # type: ignore[no-any-return]
 
 
 def encoder_width(whisper: Whisper) -> int:
-    """Numbers that the encoder says of a position."""
+    """Size of the encoder's output vector at each position."""
     return int(whisper.network.config.d_model)
 
 
 def num_positions(context_s: float) -> int:
-    """Positions of encoder output for a context."""
+    """Number of encoder positions for a context of ``context_s`` seconds."""
     return frames_of(context_s) // 2
 
 
 def encode_clips(
     whisper: Whisper, waveforms: Sequence[Waveform], context_s: float
 ) -> npt.NDArray[np.float32]:
-    """Encoder output of clips in one context, shape (clips, num_positions, d_model).
-
-    Nothing is dropped out and nothing learns from it.
-    """
+    """Encode clips without dropout and gradients; shape (num_clips, num_positions, d_model)."""
     mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
     encoder: Any = whisper.network.model.encoder
     learning = encoder.training
@@ -158,10 +155,10 @@ def encode_clips(
 def save(model: WhisperForConditionalGeneration, processor: WhisperProcessor, out: Path) -> None:
     """Write model.safetensors, config, generation config, tokenizer and feature extractor.
 
-    The feature extractor is written twice: transformers 5 has it in ``processor_config.json``,
-    faster-whisper reads ``preprocessor_config.json``.
+    The feature extractor is written twice: transformers 5 reads ``processor_config.json``,
+    faster-whisper ``preprocessor_config.json``.
     """
-    # Until 4.37 the prompt was forced by position; the lists contradict ``language`` and ``task``.
+    # transformers before 4.37 forced the prompt by position; it contradicts ``language``, ``task``.
     generation: Any = model.generation_config
     generation.forced_decoder_ids = None
     model.save_pretrained(out)

@@ -1,4 +1,4 @@
-"""CTranslate2's ``model.bin``: named arrays after a short header, and names that share an array.
+"""CTranslate2's ``model.bin``: a short header, named arrays, and aliases of these names.
 
 The layout is what ``ModelSpec._serialize`` writes (ctranslate2, ``specs/model_spec.py``) and
 ``Model::load`` reads (``src/models/model.cc``). Integers are little-endian; a string is its length
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from asr.core.errors import InputError
 
-# The type byte and its byte count came with 4; 5 and 6 changed nothing in the layout, only what
-# some specs mean by their variables (model.cc branches on ``binary_version >= 4`` alone).
+# Version 4 added the type byte and the byte count. Versions 5 and 6 changed the meaning of some
+# variables, not the layout: model.cc branches only on ``binary_version >= 4``.
 VERSIONS = (4, 5, 6)
 
-# In the order of ``enum class DataType``. NumPy has no bfloat16: its bits are kept as uint16.
+# In the order of ``enum class DataType``. NumPy has no bfloat16, so its bits are read as uint16.
 DTYPES: dict[int, tuple[str, np.dtype[Any]]] = {
     0: ("float32", np.dtype("<f4")),
     1: ("int8", np.dtype("<i1")),
@@ -42,14 +42,14 @@ class Variable:
 
     Attributes:
         dtype: CTranslate2's name of the element type.
-        data: read-only view into the file, of the variable's shape; bfloat16 as its uint16 bits.
+        data: read-only view into the file, in the variable's shape; bfloat16 as uint16 bits.
     """
 
     dtype: str
     data: NDArray[Any]
 
     def float32(self) -> NDArray[np.float32]:
-        """A copy as float32: exact for float16, bfloat16, int8 and int16."""
+        """Copy the array as float32; exact for float16, bfloat16, int8 and int16."""
         if self.dtype == "bfloat16":
             # bfloat16 is the upper half of a float32.
             return (self.data.astype(np.uint32) << 16).view(np.float32)
@@ -58,13 +58,13 @@ class Variable:
 
 @dataclass(frozen=True)
 class Model:
-    """What a ``model.bin`` holds.
+    """Content of a ``model.bin``.
 
     Attributes:
-        spec: the kind of model, as ``WhisperSpec``.
-        revision: of the spec: which variables it has.
-        variables: by name, in the file's order.
-        aliases: name to the name of the variable it shares.
+        spec: the kind of model, such as ``WhisperSpec``.
+        revision: version of the spec, which defines the variables.
+        variables: by name, in the order of the file.
+        aliases: name of the shared variable, by alias.
     """
 
     spec: str
@@ -74,11 +74,11 @@ class Model:
 
 
 def read_model(path: Path) -> Model:
-    """Read a ``model.bin``; the arrays stay in the file and are paged in where they are used.
+    """Read a ``model.bin``; the arrays are memory-mapped.
 
     Raises:
-        InputError: if the version is unknown, or the file is shorter or longer than it says, or
-            names something twice or nothing at all.
+        InputError: if the version is unknown, the file is too short or too long, a name comes
+            twice, or an alias names no variable.
     """
     cursor = _Cursor(path)
     version = cursor.integer("<I", "binary version")
@@ -110,14 +110,14 @@ def write_model(
     variables: Iterable[tuple[str, Variable]],
     aliases: Mapping[str, str],
 ) -> None:
-    """Write a ``model.bin``; each variable is taken when its turn comes, so one is in memory.
+    """Write a ``model.bin``; only one variable at a time is in memory.
 
     Args:
-        path: of the file.
-        spec: as in ``Model``.
-        revision: as in ``Model``.
-        variables: each with its name.
-        aliases: as in ``Model``.
+        path: the file to write.
+        spec: see ``Model``.
+        revision: see ``Model``.
+        variables: pairs of name and variable; consumed one by one.
+        aliases: see ``Model``.
     """
     type_ids = {name: type_id for type_id, (name, _) in DTYPES.items()}
     with path.open("wb") as file:
@@ -152,7 +152,7 @@ def _variable(cursor: "_Cursor", name: str) -> Variable:
             f"{cursor.path}: {name}: expected a type of {sorted(DTYPES)}, got {type_id}"
         )
     dtype_name, dtype = DTYPES[type_id]
-    # Python's integers: a shape out of a damaged file must not overflow into a fitting one.
+    # Python integers don't overflow: NumPy's could make the shape of a damaged file fit.
     num_elements = 1
     for size in shape:
         num_elements *= size
@@ -163,11 +163,11 @@ def _variable(cursor: "_Cursor", name: str) -> Variable:
 
 
 class _Cursor:
-    """A place in the file that moves on as it is read; what names the field in messages."""
+    """Reads fields one after another; ``what`` is the name of the field in error messages."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.stat().st_size:  # which numpy can't map
+        if not path.stat().st_size:  # NumPy can't map an empty file
             raise InputError(f"{path}: expected a CTranslate2 model, got an empty file")
         self.content: NDArray[np.uint8] = np.memmap(path, dtype=np.uint8, mode="r")
         self.offset = 0

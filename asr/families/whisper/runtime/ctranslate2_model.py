@@ -1,4 +1,4 @@
-"""A plain transformers folder in CTranslate2: the model, and what asking it needs besides."""
+"""Load a transformers folder into CTranslate2, with tokenizer and token tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import ctranslate2
 from tokenizers import Tokenizer
 
-from asr.families.whisper.runtime.scripts import tokens_of
+from asr.families.whisper.runtime.scripts import tokens_of_scripts
 from asr.families.whisper.runtime.to_ctranslate2 import convert
 from asr.families.whisper.tokens.description import Description, read_description, read_tokenizer
 from asr.features.log_mel import LogMel, frames_of, log_mel
@@ -20,12 +20,13 @@ class Ctranslate2Model:
     """A Whisper in CTranslate2.
 
     Attributes:
-        model: on the CPU each of its workers has a core.
-        tokenizer: the folder's.
-        about: what else the folder says.
-        tokens: of the tokenizer, by the model's own numbers: all, or what some scripts need.
-        suppressed: the model's numbers of tokens that may not come; its own list, and timestamps,
-            which the library leaves free even where they are off.
+        model: the converted model; on the CPU each of its workers uses one core.
+        tokenizer: the tokenizer of the folder.
+        about: the configs of the folder.
+        tokens: token id of the tokenizer, by row of the model's vocabulary: all tokens, or those
+            of some scripts.
+        suppressed: rows that decoding must not choose: the model's own list, and timestamps,
+            which CTranslate2 does not suppress by itself.
     """
 
     model: ctranslate2.models.Whisper
@@ -35,10 +36,10 @@ class Ctranslate2Model:
     suppressed: list[int]
 
     def log_mel(self, waveforms: Sequence[Waveform], context_s: float) -> LogMel:
-        """What the model hears of a batch of clips; as ``asr.features.log_mel.log_mel``.
+        """Log-mel of a batch of clips; see ``asr.features.log_mel.log_mel``.
 
-        By two frames longer where the library would take the encoder's output for a log-mel, which
-        it tells by the middle axis, and encode it once more.
+        CTranslate2 recognises a log-mel by its middle axis. Encoder output with as many positions
+        as there are mel bins would be encoded again, so such a log-mel gets two more frames.
         """
         num_frames = frames_of(context_s)
         if num_frames == 2 * self.about.num_mel_bins:
@@ -49,24 +50,24 @@ class Ctranslate2Model:
 def load_ctranslate2(
     folder: Path, device: str, precision: str, num_workers: int, scripts: Sequence[str] = ()
 ) -> Ctranslate2Model:
-    """Convert a plain transformers folder and load what comes out.
+    """Convert a transformers folder and load the result.
 
     Args:
-        folder: of the model.
+        folder: the model.
         device: ``cpu`` or ``cuda``.
-        precision: of the arithmetic, in CTranslate2's words.
-        num_workers: batches that it takes at a time.
-        scripts: that it can write; none stands for all.
+        precision: CTranslate2's ``compute_type``.
+        num_workers: number of batches that it computes in parallel.
+        scripts: scripts that it can write; empty for all.
 
     Raises:
-        InputError: if the folder holds no Whisper model, or none that can be converted.
-        RuntimeError: if CTranslate2 lacks what it needs on the device.
+        InputError: if the folder holds no Whisper model, or one that can't be converted.
+        RuntimeError: if CTranslate2 lacks a library for the device.
     """
     about, tokenizer = read_description(folder), read_tokenizer(folder)
     end, last = about.eos_token_id, about.no_timestamps_token_id
     tokens: Sequence[int] = range(about.vocab_size)
     if scripts:
-        tokens = [*tokens_of(scripts, tokenizer, end), *range(end, last + 1)]
+        tokens = [*tokens_of_scripts(scripts, tokenizer, end), *range(end, last + 1)]
     with TemporaryDirectory() as beside:
         converted = Path(beside, "model")
         convert(folder, about, tokenizer, tokens, precision, converted)

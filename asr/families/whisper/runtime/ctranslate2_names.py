@@ -1,20 +1,20 @@
-"""Which of transformers' parameters each variable of a CTranslate2 Whisper holds.
+"""Table of CTranslate2's variables and the transformers parameters that each one stacks.
 
-What ``WhisperLoader`` does (ctranslate2, ``converters/transformers.py``), as a table that both
-directions read.
+It states what ``WhisperLoader`` does (ctranslate2, ``converters/transformers.py``). Both directions
+of conversion read it.
 """
 
 Table = dict[str, tuple[str, ...]]
 
 SPEC, REVISION = "WhisperSpec", 3
 EMBEDDING, PROJECTION = "decoder/embeddings/weight", "decoder/projection/weight"
-NO_PARAMETER = "k_proj.bias"  # Whisper's keys have none: the names that end so stand for zeros
+NO_PARAMETER = "k_proj.bias"  # Whisper's keys have no bias; such a name stands for zeros
 
 
 def stacked_parameters(num_encoder_layers: int, num_decoder_layers: int) -> Table:
-    """By variable, the parameters whose rows it has one below the other.
+    """Map each variable to the parameters whose rows it stacks.
 
-    ``PROJECTION`` is not among them, the embedding under another name.
+    ``PROJECTION`` is left out, since it is an alias of the embedding.
     """
     table: Table = {EMBEDDING: ("model.decoder.embed_tokens.weight",)}
     for name in ("conv1", "conv2"):
@@ -35,7 +35,7 @@ def stacked_parameters(num_encoder_layers: int, num_decoder_layers: int) -> Tabl
 
 
 def _attention(old: str, new: str, *linears: str) -> Table:
-    """One attention with its norm; each of its linears stacks the projections that it names."""
+    """An attention block with its norm; ``linears`` name the projections that each one stacks."""
     table = _norm(f"{old}/layer_norm", f"{new}_layer_norm")
     for index, projections in enumerate(linears):
         for part in ("weight", "bias"):

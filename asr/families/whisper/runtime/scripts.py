@@ -1,4 +1,4 @@
-"""Tokens that write given scripts: of Whisper's 50 257, 42 000 are Latin and 3 000 Cyrillic."""
+"""Tokens of given scripts: of Whisper's 50 257, 42 000 are Latin and 3 000 Cyrillic."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,19 @@ import regex
 from tokenizers import Tokenizer
 
 
-def tokens_of(scripts: Sequence[str], tokenizer: Tokenizer, num_text_tokens: int) -> list[int]:
-    """Text tokens without a letter of any other script, in order.
+def tokens_of_scripts(
+    scripts: Sequence[str], tokenizer: Tokenizer, num_text_tokens: int
+) -> list[int]:
+    """Ids of the text tokens without a letter of any other script, in ascending order.
 
-    Digits, punctuation and combining marks belong to all. A token with part of a character's bytes
-    is judged by the whole characters beside them, so nothing that a script has is out of reach.
+    Digits, punctuation and inherited combining marks belong to every script. Of a token that holds
+    parts of characters, only the complete characters are checked: every character of the scripts
+    stays possible.
 
     Args:
-        scripts: Unicode's names, such as ``Cyrillic``.
-        tokenizer: the model's.
-        num_text_tokens: its first tokens, those before ``<|endoftext|>``.
+        scripts: Unicode script names, such as ``Cyrillic``.
+        tokenizer: the tokenizer of the model.
+        num_text_tokens: number of tokens before ``<|endoftext|>``.
     """
     own = "".join(rf"\p{{Script={script}}}" for script in (*scripts, "Common", "Inherited"))
     foreign_letter = regex.compile(rf"[\p{{L}}\p{{M}}--[{own}]]", regex.VERSION1)

@@ -1,8 +1,8 @@
-"""A plain transformers folder in CTranslate2's format, as CTranslate2's own converter writes it.
+"""Convert a transformers folder to CTranslate2's format, as CTranslate2's own converter does.
 
-That one imports torch and transformers and loads the model there: ten seconds of a core and 250 MB
-for what takes one second. Nor can it leave tokens out: half of what a token costs the decoder is
-the choice among 51 865.
+That converter loads the model in torch: ten core-seconds and 250 MB, where this one takes one
+second. It also can't leave tokens out, and half the decoder's time per token is the choice among
+51 865 tokens.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ from asr.families.whisper.runtime.ctranslate2_names import (
 from asr.families.whisper.tokens import timestamp_tokens
 from asr.families.whisper.tokens.description import Description
 
-# Switches of CTranslate2's general decoder, as Whisper has them.
+# Settings of CTranslate2's generic decoder, with the values of a Whisper.
 SETTINGS: dict[str, tuple[str, int]] = {
     "decoder/activation": ("int8", 3),  # GELU
     "decoder/alibi": ("int8", 0),
@@ -41,7 +41,7 @@ SETTINGS: dict[str, tuple[str, int]] = {
     "decoder/scale_embeddings": ("int8", 0),
     "decoder/start_from_zero_embedding": ("int8", 0),
 }
-ROWS = 4096  # of a matrix that are rounded at a time, so that copies of an embedding stay small
+ROWS = 4096  # rows quantized at a time, so that temporary copies of the embedding stay small
 
 Array = NDArray[np.float32]
 
@@ -57,20 +57,20 @@ def convert(
     """Write the model of ``folder`` into the new folder ``out``.
 
     Args:
-        folder: as ``saving.save`` writes it, in float32.
-        about: what it says of the model.
-        tokenizer: the folder's.
-        tokens: those that the model keeps, in the order of its own numbers.
-        precision: ``int8`` rounds the matrices; in any other they stay as they are, and CTranslate2
-            rounds as it loads.
-        out: for ``ctranslate2.models.Whisper``.
+        folder: written by ``model.save``, in float32.
+        about: the configs of the folder.
+        tokenizer: the tokenizer of the folder.
+        tokens: ids of the tokens to keep, in the order of the new vocabulary.
+        precision: ``int8`` quantizes the matrices here; CTranslate2 converts to any other precision
+            when it loads the model.
+        out: a new folder, to be loaded by ``ctranslate2.models.Whisper``.
 
     Raises:
-        InputError: if the weights are damaged, or not those of such a model.
+        InputError: if the weights are damaged or don't match ``about``.
     """
     out.mkdir()
     try:
-        # Pages of a mapped file would count as the process's memory.
+        # pread, since the pages of a memory-mapped file count as memory of the process.
         with safe_open(folder / "model.safetensors", "np", backend="pread") as weights:
             variables = _variables(about, weights, tokens, in_int8=precision == "int8")
             write_model(out / "model.bin", SPEC, REVISION, variables, {PROJECTION: EMBEDDING})
@@ -80,7 +80,7 @@ def convert(
     names = sorted(ids, key=ids.__getitem__)
     names += timestamp_tokens(about.vocab_size - len(names))
     write_json(out / "vocabulary.json", [names[token] for token in tokens])
-    write_json(out / "config.json", _decoding(about, tokens))
+    write_json(out / "config.json", _config(about, tokens))
 
 
 def _variables(
@@ -101,7 +101,7 @@ def _variables(
         if name == EMBEDDING and len(tokens) < len(array):
             array = array[tokens]
         if in_int8 and name.endswith("/weight"):
-            array, scales = in_127_levels(array)
+            array, scales = quantize_int8(array)
             yield f"{name}_scale", Variable("float32", scales)
         yield name, Variable(array.dtype.name, array)
 
@@ -110,14 +110,14 @@ def _scalar(dtype: str, value: int) -> Variable:
     return Variable(dtype, np.array(value, dtype))
 
 
-def in_127_levels(matrix: Array) -> tuple[NDArray[np.int8], Array]:
-    """Round it, each row in a scale of its own, to the bit as ``LayerSpec._quantize`` does.
+def quantize_int8(matrix: Array) -> tuple[NDArray[np.int8], Array]:
+    """Quantize a matrix to int8 with one scale per row, bit for bit like ``LayerSpec._quantize``.
 
     Args:
-        matrix: (num_rows, ...).
+        matrix: shape (num_rows, ...).
 
     Returns:
-        levels (num_rows, ...), and what each row was multiplied with (num_rows,).
+        Levels, shape (num_rows, ...); scales, shape (num_rows,), with levels = matrix x scale.
     """
     levels = np.empty(matrix.shape, np.int8)
     scales = np.empty(len(matrix), np.float32)
@@ -126,25 +126,25 @@ def in_127_levels(matrix: Array) -> tuple[NDArray[np.int8], Array]:
         flat = rows.reshape(len(rows), -1)
         highest = np.abs(flat).max(axis=1)
         highest[highest == 0] = 127
-        # A scale that float32 can hold, for rows of next to nothing.
+        # Rows of tiny numbers need a lower bound, or the scale overflows float32.
         highest = np.maximum(highest, np.float32(127) / np.finfo(np.float32).max)
         scales[start : start + ROWS] = scale = np.float32(127) / highest
         levels[start : start + ROWS] = np.rint(flat * scale[:, None]).reshape(rows.shape)
     return levels, scales
 
 
-def _decoding(about: Description, tokens: Sequence[int]) -> dict[str, Any]:
-    """CTranslate2's ``config.json``, in the model's own numbers."""
-    place = {token: row for row, token in enumerate(tokens)}
+def _config(about: Description, tokens: Sequence[int]) -> dict[str, Any]:
+    """CTranslate2's ``config.json``, with rows of the new vocabulary as token ids."""
+    row_of = {token: row for row, token in enumerate(tokens)}
 
-    def places(some: Iterable[int] | None) -> list[int]:
-        return [place[token] for token in some or () if token in place]
+    def rows_of(ids: Iterable[int] | None) -> list[int]:
+        return [row_of[token] for token in ids or () if token in row_of]
 
     last_half = range(about.decoder_layers // 2, about.decoder_layers)
     return {
         "alignment_heads": about.alignment_heads
         or list(product(last_half, range(about.decoder_attention_heads))),
-        "lang_ids": places(sorted(about.lang_to_id.values())),
-        "suppress_ids": places(about.suppress_tokens),
-        "suppress_ids_begin": places(about.begin_suppress_tokens),
+        "lang_ids": rows_of(sorted(about.lang_to_id.values())),
+        "suppress_ids": rows_of(about.suppress_tokens),
+        "suppress_ids_begin": rows_of(about.begin_suppress_tokens),
     }

@@ -1,8 +1,8 @@
-"""Whisper's token sequences: prompt, text, end; and how many tokens a transcript has.
+"""Whisper's token sequences (prompt, text, end token), and token counts of transcripts.
 
-The prompt is ``<|startoftranscript|><|be|><|transcribe|><|notimestamps|>``, for an English-only
-model its first and last token. What the decoder reads starts with exactly one start token; the
-common recipes that put it into the labels as well train on two.
+The prompt is ``<|startoftranscript|><|be|><|transcribe|><|notimestamps|>``; an English-only model
+has only the first and last of these. The decoder reads exactly one start token; common recipes also
+put it into the labels, and so train on two.
 """
 
 from collections.abc import Sequence
@@ -21,46 +21,48 @@ SECONDS_PER_TIMESTAMP = 0.02
 
 
 def prompt_tokens(generation: Any, language: str) -> list[int]:
-    """What the decoder is given before the text.
+    """Tokens that the decoder reads before the text.
 
     Args:
-        generation: a ``Description``, or transformers' generation config of the same words.
+        generation: a ``Description``, or a transformers generation config with the same fields.
         language: ISO 639 code.
 
     Raises:
-        InputError: if the model has no token for the language, with those it has.
+        InputError: if the model has no token for the language; lists the languages it has.
     """
     start, no_timestamps = generation.decoder_start_token_id, generation.no_timestamps_token_id
     if not generation.is_multilingual:
-        if not knows_language(generation, language):
-            raise InputError(f"language {language!r}: this Whisper model knows English alone")
+        if not has_language(generation, language):
+            raise InputError(
+                f"language: expected 'en' with an English-only Whisper, got {language!r}"
+            )
         return [start, no_timestamps]
     languages = generation.lang_to_id
-    if not knows_language(generation, language):
+    if not has_language(generation, language):
         known = " ".join(sorted(token.strip("<|>") for token in languages))
-        raise InputError(f"language {language!r}: Whisper has no token for it, it has {known}")
+        raise InputError(f"language: expected one of Whisper's {known}, got {language!r}")
     return [start, languages[f"<|{language}|>"], generation.task_to_id["transcribe"], no_timestamps]
 
 
-def knows_language(generation: Any, language: str) -> bool:
-    """Whether the model has a token for a language; an English-only one needs none for English."""
+def has_language(generation: Any, language: str) -> bool:
+    """Whether the model supports a language: by its token, or English in an English-only model."""
     if not generation.is_multilingual:
         return language == "en"
     return f"<|{language}|>" in generation.lang_to_id
 
 
 def max_text_tokens(max_tokens: int, generation: Any) -> int:
-    """Tokens that a transcript may have.
+    """Most text tokens of a transcript: decoder positions minus the prompt.
 
     Args:
-        max_tokens: positions of the decoder.
-        generation: as for ``prompt_tokens``.
+        max_tokens: number of decoder positions.
+        generation: see ``prompt_tokens``.
     """
-    return max_tokens - (4 if generation.is_multilingual else 2)  # every prompt has this length
+    return max_tokens - (4 if generation.is_multilingual else 2)  # length of the prompt
 
 
 def text_tokens(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Tokens of a transcript, with the leading space that Whisper's own output has."""
+    """Tokens of a transcript after a leading space, as in Whisper's own output."""
     return tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids
 
 
@@ -71,42 +73,42 @@ def hypothesis_of(
     tokens: Sequence[int],
     log_prob: float,
 ) -> Hypothesis:
-    """From all tokens of a clip, which end in the token ``end`` unless they ran away."""
+    """Build the hypothesis of a clip from its tokens; it ran away if ``end`` is not the last."""
     ended = tokens[-1] == end
     text = tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=False)
     return Hypothesis(
         id=utterance.id,
         text=text.strip(),
         num_tokens=len(tokens),
-        # Rounded, so that the last bits of a sum don't show in a file that is hashed.
+        # Rounded, so that the order of summation does not change the hash of the file.
         mean_log_prob=min(0.0, round(log_prob / len(tokens), 6)),
         runaway=not ended,
     )
 
 
 def timestamp_tokens(count: int) -> list[str]:
-    """The first ones: ``<|0.00|>``, ``<|0.02|>`` and so on."""
+    """Return the first ``count`` timestamp tokens: ``<|0.00|>``, ``<|0.02|>`` …"""
     return [f"<|{index * SECONDS_PER_TIMESTAMP:.2f}|>" for index in range(count)]
 
 
 @dataclass(frozen=True)
 class WhisperTokens:
-    """The tokens of transcripts, counted without torch; ``asr.families.protocols.TextTokens``."""
+    """Counts tokens without torch; implements ``asr.families.protocols.TextTokens``."""
 
     tokenizer: Tokenizer
     max_tokens: int
 
     def num_labels(self, text: str, language: str) -> int:
-        """Tokens of a transcript, without prompt and end."""
+        """Number of tokens of a transcript, without prompt and end token."""
         return len(text_tokens(self.tokenizer, text))
 
     def max_labels(self, duration_s: float) -> int:
-        """What the decoder's positions leave beside the prompt, however long the clip."""
+        """Decoder positions that the prompt leaves free, whatever the length of the clip."""
         return self.max_tokens
 
 
 def open_tokens(model: Path) -> WhisperTokens:
-    """Read the tokenizer of a plain transformers folder."""
+    """Read the tokenizer of a transformers folder."""
     about = read_description(model)
     most = max_text_tokens(about.max_target_positions, about)
     return WhisperTokens(read_tokenizer(model), most)

@@ -1,7 +1,6 @@
-"""What a plain transformers folder says of its Whisper beside the weights.
+"""Configs and tokenizer of a transformers folder with a Whisper, read without transformers.
 
-Read as the JSON that it is: transformers would bring torch along, 250 MB for which decoding in
-CTranslate2 has no other use.
+transformers would import torch: 250 MB of memory that decoding in CTranslate2 does not need.
 """
 
 from pathlib import Path
@@ -14,9 +13,9 @@ from asr.core.files import read_json
 
 
 class Description(BaseModel):
-    """Of ``config.json`` and ``generation_config.json``, in their words, what decoding needs.
+    """Fields of ``config.json`` and ``generation_config.json`` that decoding needs.
 
-    An English-only model has neither languages nor tasks.
+    The maps of languages and tasks are empty for an English-only model.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -41,7 +40,7 @@ class Description(BaseModel):
 
 
 def read_description(folder: Path) -> Description:
-    """Read both.
+    """Read ``config.json`` and ``generation_config.json`` of a folder.
 
     Raises:
         InputError: if the folder holds no Whisper model.
@@ -58,14 +57,14 @@ def read_description(folder: Path) -> Description:
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Its tokenizer, without transformers around it.
+    """Read ``tokenizer.json`` of a folder.
 
     Raises:
-        InputError: if it has none that can be read.
+        InputError: if the file is missing or damaged.
     """
     try:
         return Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # the library has no narrower one
+    except Exception as error:  # tokenizers raises no narrower class
         raise InputError(
             f"{folder / 'tokenizer.json'}: expected a tokenizer, got {error}"
         ) from error

@@ -1,4 +1,4 @@
-"""How a Whisper learns: its batch, its loss, what of it is trained."""
+"""Training role of Whisper: trainable weights, batch and loss."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ __all__ = ["OwnParams", "faults", "open_trainee"]
 def open_trainee(
     base: Path, device: "torch.device", train: TrainParams, own: OwnParams
 ) -> "WhisperTrainee":
-    """Load a plain transformers folder and choose what learns.
+    """Load a transformers folder and mark the weights to train.
 
     Raises:
         InputError: if the folder holds no Whisper model.

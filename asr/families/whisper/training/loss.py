@@ -1,4 +1,4 @@
-"""From clips and transcripts to what Whisper's loss needs."""
+"""Whisper's loss, and the batches of clips and transcripts that it takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from torch import nn
 from asr.core.errors import InputError
 from asr.families.whisper.model.model import Whisper, decode, encode
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.families.whisper.training.subwords import Subwords
+from asr.families.whisper.training.subwords import SubwordDropout
 from asr.features.log_mel import HOP, frames_of, log_mel
 from asr.training.augmentation.spec_augment import spec_augment
 from asr.training.params import SpecAugmentParams
 from asr.utterances.utterance import Utterance
 
-IGNORED = -100  # cross_entropy's own
+IGNORED = -100  # the default ``ignore_index`` of ``cross_entropy``
 
 
 @dataclass(frozen=True)
-class Hidden:
-    """What is hidden of clips and texts while a model learns.
+class Regularization:
+    """Random changes of clips and texts during training.
 
     Attributes:
-        spec_augment: stripes of the spectrogram.
-        token_dropout: share of the tokens that the decoder reads.
-        subword_dropout: share of the text's tokens that are cut in two.
+        spec_augment: stripes of the log-mel to mask.
+        token_dropout: share of the decoder's input tokens to mask.
+        subword_dropout: share of the text's tokens to cut in two.
     """
 
     spec_augment: SpecAugmentParams
@@ -48,14 +48,15 @@ def _check_length(whisper: Whisper, utterance: Utterance, num_tokens: int) -> No
 
 @dataclass(frozen=True)
 class LossBatch:
-    """Tensors of one batch: its log-mels, or the encoder's output for them.
+    """Tensors of one batch, with either ``log_mel`` or ``encoded``.
 
     Attributes:
-        inputs: tokens the decoder reads, shape (batch, num_tokens), right-padded.
-        targets: tokens it shall predict, same shape; ``IGNORED`` where it need not.
+        inputs: tokens that the decoder reads, shape (batch, num_tokens), right-padded.
+        targets: tokens to predict, same shape; ``IGNORED`` for prompt and padding.
         log_mel: shape (batch, num_mels, num_frames).
         encoded: encoder output, shape (batch, num_positions, d_model), right-padded.
-        encoded_mask: whether a position of it is the clip's own, shape (batch, num_positions).
+        encoded_mask: false for the padding of ``encoded``, shape (batch, num_positions); None for
+            no padding.
     """
 
     inputs: torch.Tensor
@@ -66,7 +67,7 @@ class LossBatch:
 
     @property
     def num_targets(self) -> int:
-        """Tokens that the loss is summed over."""
+        """Number of tokens that the loss sums over."""
         return int((self.targets != IGNORED).sum())
 
 
@@ -75,34 +76,34 @@ def loss_batch(
     waveforms: Sequence[npt.NDArray[np.float32]],
     utterances: Sequence[Utterance],
     context_s: float,
-    hidden: Hidden | None = None,
+    regularization: Regularization | None = None,
     seeds: Sequence[int] = (),
     *,
     zeros: bool = False,
 ) -> LossBatch:
-    """Build the batch: the prompt is given, the text and the end token are to be learned.
+    """Build a batch whose targets are the text and the end token, not the prompt.
 
     Args:
         whisper: the model.
         waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
         utterances: the same clips, with transcripts.
-        context_s: seconds that the encoder computes, for every clip of the batch.
-        hidden: what is hidden of clips and texts; None for nothing.
-        seeds: each clip's own, so that what is hidden of it doesn't depend on its company.
-        zeros: whether what follows a clip is zeros in the log-mel, as faster-whisper pads.
+        context_s: seconds that the encoder computes for each clip.
+        regularization: random changes of clips and texts; None for none.
+        seeds: one per clip, so that its changes don't depend on the other clips of the batch.
+        zeros: whether to pad the log-mel with zeros, as faster-whisper does, or with silence.
 
     Raises:
-        InputError: for a transcript longer than the decoder, naming the utterance.
+        InputError: if a transcript is longer than the decoder; names the utterance.
     """
-    chances = [torch.Generator().manual_seed(seed) for seed in seeds]
-    inputs, targets = _tokens(whisper, utterances, hidden, chances)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    inputs, targets = _tokens(whisper, utterances, regularization, generators)
     mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
     if zeros:
         for clip, waveform in zip(mel, waveforms, strict=True):
             clip[:, len(waveform) // HOP + 1 :] = 0.0
-    if hidden is not None:
+    if regularization is not None:
         frames = [len(waveform) // HOP for waveform in waveforms]
-        mel = spec_augment(mel, frames, hidden.spec_augment, chances)
+        mel = spec_augment(mel, frames, regularization.spec_augment, generators)
     return LossBatch(inputs, targets, log_mel=mel.to(whisper.device))
 
 
@@ -110,23 +111,23 @@ def cached_loss_batch(
     whisper: Whisper,
     outputs: Sequence[npt.NDArray[np.float16]],
     utterances: Sequence[Utterance],
-    hidden: Hidden | None = None,
+    regularization: Regularization | None = None,
     seeds: Sequence[int] = (),
 ) -> LossBatch:
-    """Build the batch from what the encoder said of the clips before.
+    """Build a batch from cached encoder outputs; ``regularization`` changes the texts alone.
 
     Args:
         whisper: the model.
-        outputs: of the encoder, each of shape (num_positions, d_model).
+        outputs: encoder outputs, each of shape (num_positions, d_model).
         utterances: the same clips, with transcripts.
-        hidden: what is hidden of the texts; None for nothing.
-        seeds: each clip's own, as for ``loss_batch``.
+        regularization: random changes of the texts; None for none.
+        seeds: one per clip; see ``loss_batch``.
 
     Raises:
-        InputError: for a transcript longer than the decoder, naming the utterance.
+        InputError: if a transcript is longer than the decoder; names the utterance.
     """
-    chances = [torch.Generator().manual_seed(seed) for seed in seeds]
-    inputs, targets = _tokens(whisper, utterances, hidden, chances)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    inputs, targets = _tokens(whisper, utterances, regularization, generators)
     longest = max(len(output) for output in outputs)
     encoded = torch.zeros(len(outputs), longest, outputs[0].shape[1])
     encoded_mask = torch.zeros(len(outputs), longest, dtype=torch.bool)
@@ -144,24 +145,24 @@ def cached_loss_batch(
 def _tokens(
     whisper: Whisper,
     utterances: Sequence[Utterance],
-    hidden: Hidden | None,
-    chances: Sequence[torch.Generator],
+    regularization: Regularization | None,
+    generators: Sequence[torch.Generator],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the decoder reads and what it shall predict, as ``LossBatch`` has them."""
+    """Inputs and targets of ``LossBatch``."""
     tokenizer, generation = whisper.tokenizer, whisper.network.generation_config
     end = generation.eos_token_id
     rows = []
     for row, utterance in enumerate(utterances):
         prompt = prompt_tokens(generation, utterance.language)
         text = text_tokens(tokenizer, utterance.text)
-        if hidden is not None:
-            more = _subwords(tokenizer).dropped(text, hidden.subword_dropout, chances[row])
+        if regularization is not None:
+            more = _subwords(tokenizer).apply(text, regularization.subword_dropout, generators[row])
             text = more if len(prompt) + len(more) <= whisper.max_tokens else text
         _check_length(whisper, utterance, len(prompt) + len(text))
         # The last token of the prompt predicts the first of the text.
         read = text
-        if hidden is not None:
-            unread = torch.rand(len(text), generator=chances[row]) < hidden.token_dropout
+        if regularization is not None:
+            unread = torch.rand(len(text), generator=generators[row]) < regularization.token_dropout
             read = [end if u else token for token, u in zip(text, unread, strict=True)]
         rows.append((prompt + read, [IGNORED] * (len(prompt) - 1) + text + [end]))
     longest = max(len(inputs) for inputs, _ in rows)
@@ -172,8 +173,8 @@ def _tokens(
 
 
 @cache
-def _subwords(tokenizer: Tokenizer) -> Subwords:
-    return Subwords(tokenizer)
+def _subwords(tokenizer: Tokenizer) -> SubwordDropout:
+    return SubwordDropout(tokenizer)
 
 
 def _padded(rows: list[list[int]], length: int, value: int) -> torch.Tensor:
@@ -183,9 +184,9 @@ def _padded(rows: list[list[int]], length: int, value: int) -> torch.Tensor:
 class SummedLoss(nn.Module):
     """Cross-entropy summed over the target tokens of a batch.
 
-    The projection on the vocabulary is the widest product of the decoder (51 865 columns), so it is
-    computed where there is a target and nowhere else. Padding stands right of the text: the causal
-    mask hides it from every target, so it needs no mask of its own.
+    The projection on the vocabulary is the decoder's largest product (51 865 columns), so only the
+    positions with a target are projected. Padding follows the text: the causal mask hides it from
+    every target, so it needs no mask of its own.
     """
 
     def __init__(self, whisper: Whisper) -> None:
@@ -194,12 +195,14 @@ class SummedLoss(nn.Module):
         self._whisper = whisper
 
     def forward(self, batch: LossBatch) -> torch.Tensor:
-        """Return the sum, a scalar."""
+        """Return the summed loss, a scalar."""
         network: Any = self.network
         encoded = batch.encoded
         if encoded is None:
             encoded = encode(self._whisper, batch.log_mel)  # type: ignore[arg-type]
         hidden = decode(self._whisper, batch.inputs, encoded, batch.encoded_mask)
-        wanted = batch.targets != IGNORED
-        logits = network.proj_out(hidden[wanted])
-        return nn.functional.cross_entropy(logits.float(), batch.targets[wanted], reduction="sum")
+        has_target = batch.targets != IGNORED
+        logits = network.proj_out(hidden[has_target])
+        return nn.functional.cross_entropy(
+            logits.float(), batch.targets[has_target], reduction="sum"
+        )

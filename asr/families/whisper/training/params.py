@@ -1,4 +1,4 @@
-"""Section ``whisper.train``: what of training Whisper alone understands."""
+"""Section ``whisper.train``: the training params that only Whisper has."""
 
 from functools import reduce
 from typing import Any
@@ -11,7 +11,7 @@ from asr.training.params import TrainParams
 
 
 class LongContextParams(Schema):
-    """Section ``whisper.train.long_context``: clips whose context is longer than they need."""
+    """Section ``whisper.train.long_context``: batches with more context than their clips need."""
 
     share: float = Field(ge=0, le=1)
     max_s: float = Field(gt=0, le=MAX_DURATION_S)
@@ -29,8 +29,8 @@ class WhisperTrainParams(Schema):
     subword_dropout: float = Field(ge=0, lt=1)
 
 
-# What changes the audio, or its context, changes the encoder's output too.
-CHANGES_WHAT_IS_HEARD = (
+# Params that change the audio, and so the encoder's output, from one epoch to the next.
+CHANGES_ENCODER_INPUT = (
     ("join", "share"),
     ("speed_change", "most"),
     ("augment", "noise", "share"),
@@ -42,13 +42,13 @@ CHANGES_WHAT_IS_HEARD = (
 
 
 def faults(train: TrainParams, own: WhisperTrainParams) -> list[str]:
-    """What keeps ``cache_encoder`` from being true, if it is."""
+    """List the params that conflict with ``cache_encoder``, if it is true."""
     if not own.cache_encoder:
         return []
     wanted = [] if train.tune == "frozen_encoder" else ["train.tune frozen_encoder"]
     if own.long_context.share:
         wanted.append("whisper.train.long_context.share 0")
-    for keys in CHANGES_WHAT_IS_HEARD:
+    for keys in CHANGES_ENCODER_INPUT:
         value: Any = reduce(getattr, keys, train)
         if value != 0:
             wanted.append(f"train.{'.'.join(keys)} 0")

@@ -1,4 +1,4 @@
-"""A Whisper that is tuned: what ``asr.families.protocols.Trainee`` asks of it."""
+"""A Whisper to train; implements ``asr.families.protocols.Trainee``."""
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -21,8 +21,8 @@ from asr.families.whisper.model.model import (
 )
 from asr.families.whisper.tokens import max_text_tokens, text_tokens
 from asr.families.whisper.training.loss import (
-    Hidden,
     LossBatch,
+    Regularization,
     SummedLoss,
     cached_loss_batch,
     loss_batch,
@@ -38,16 +38,22 @@ from asr.utterances.waveform import Waveform
 
 
 class WhisperTrainee:
-    """A Whisper of which some weights learn."""
+    """Whisper with some trainable weights; see ``asr.families.protocols.Trainee``."""
 
     rate_factors: Mapping[str, float] = {}
 
     def __init__(
         self, base: Path, device: torch.device, train: TrainParams, own: WhisperTrainParams
     ) -> None:
-        """Load a plain transformers folder and choose what learns."""
+        """Load a transformers folder and mark the weights to train.
+
+        Raises:
+            InputError: if the folder holds no Whisper model.
+        """
         self._own = own
-        self._hidden = Hidden(train.spec_augment, own.token_dropout, own.subword_dropout)
+        self._regularization = Regularization(
+            train.spec_augment, own.token_dropout, own.subword_dropout
+        )
         self.whisper = load(base, device)
         make_trainable(self.whisper, train, own)
         self.network: nn.Module = self.whisper.network
@@ -62,15 +68,15 @@ class WhisperTrainee:
         )
 
     def seconds(self, duration_s: float) -> float:
-        """The clip and its margin, in steps."""
+        """Clip plus margin in seconds, rounded up to ``STEP_S``."""
         return context_s(duration_s, self._own.margin_s)
 
     def num_labels(self, text: str, language: str) -> int:
-        """Tokens of a transcript."""
+        """Number of tokens of a transcript, without prompt and end token."""
         return len(text_tokens(self.whisper.tokenizer, text))
 
     def max_labels(self, duration_s: float) -> int:
-        """What the decoder's positions leave beside the prompt, however long the clip."""
+        """Decoder positions that the prompt leaves free, whatever the length of the clip."""
         generation = self.whisper.network.generation_config
         return max_text_tokens(self.whisper.max_tokens, generation)
 
@@ -85,7 +91,7 @@ class WhisperTrainee:
     ) -> LossBatch:
         """See ``loss_batch``."""
         return loss_batch(
-            self.whisper, waveforms, utterances, context_s, self._hidden, seeds, zeros=zeros
+            self.whisper, waveforms, utterances, context_s, self._regularization, seeds, zeros=zeros
         )
 
     def transcribe(
@@ -99,18 +105,18 @@ class WhisperTrainee:
         return transcribe_greedily(self.whisper, waveforms, utterances, context_s, budgets)
 
     def save(self, out: Path) -> None:
-        """Write a plain transformers folder, an adapter merged, with the margin it can take."""
+        """Merge the adapter, if any; write a transformers folder and the margin of training."""
         merge_adapter(self.whisper)
         save(self.whisper.network, self.whisper.processor, out)
         write_margin(out, self._own.margin_s)
 
     @property
     def layers(self) -> Sequence[nn.Module]:
-        """Of encoder and decoder."""
+        """All layers of encoder and decoder."""
         return layers(self.whisper)
 
     def encoder_version(self) -> str:
-        """A hash of the encoder's weights and code."""
+        """SHA-256 of the encoder's weights and code."""
         digest = sha256(code_version("asr.families.whisper.model.model").encode())
         for name, weight in sorted(encoder_weights(self.whisper).items()):
             digest.update(name.encode() + weight.cpu().numpy().tobytes())
@@ -131,4 +137,4 @@ class WhisperTrainee:
         seeds: Sequence[int],
     ) -> LossBatch:
         """See ``cached_loss_batch``."""
-        return cached_loss_batch(self.whisper, outputs, utterances, self._hidden, seeds)
+        return cached_loss_batch(self.whisper, outputs, utterances, self._regularization, seeds)

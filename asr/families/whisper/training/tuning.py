@@ -1,4 +1,4 @@
-"""What of a Whisper learns, and how an adapter ends up in its weights."""
+"""Mark the trainable weights of a Whisper; add and merge a LoRA adapter."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ from asr.families.whisper.model.model import Whisper
 from asr.families.whisper.training.params import WhisperTrainParams
 from asr.training.params import TrainParams
 
-# Attention and feed-forward of both halves; a list of bare names would catch other modules too.
+# Attention and feed-forward of encoder and decoder; plain names would match other modules too.
 LORA_MODULES = r".*\.(encoder|decoder)\.layers\..*\.(q_proj|k_proj|v_proj|out_proj|fc1|fc2)"
 
 
 def make_trainable(whisper: Whisper, params: TrainParams, own: WhisperTrainParams) -> None:
-    """Choose what learns: everything, the decoder alone, or a LoRA adapter put into both halves."""
+    """Mark the weights to train: all, the decoder's, or those of a LoRA adapter in all layers."""
     network: Any = whisper.network
     if params.tune == "lora":
         _add_adapter(network, params)
     else:
         network.requires_grad_(True)
-        # Sinusoids, not learned in the original either.
+        # Fixed sinusoids, as in OpenAI's training.
         network.model.encoder.embed_positions.requires_grad_(False)
         if params.tune == "frozen_encoder":
             network.model.encoder.requires_grad_(False)
@@ -29,13 +29,13 @@ def make_trainable(whisper: Whisper, params: TrainParams, own: WhisperTrainParam
 
 
 def layers(whisper: Whisper) -> list[Any]:
-    """The layers that make up most of the model, each called as a module."""
+    """Layers of encoder and decoder, which hold most weights; each is called as a module."""
     model: Any = whisper.network.model
     return [*model.encoder.layers, *model.decoder.layers]
 
 
 def merge_adapter(whisper: Whisper) -> None:
-    """Fold a LoRA adapter, if there is one, into the weights: what is saved is a plain model."""
+    """Merge a LoRA adapter, if there is one, into the weights, so that a plain model is saved."""
     for name, module in list(whisper.network.named_modules()):
         if hasattr(module, "lora_A"):
             module.merge()
@@ -44,7 +44,7 @@ def merge_adapter(whisper: Whisper) -> None:
 
 
 def _add_adapter(network: Any, params: TrainParams) -> None:
-    import peft  # a second to import, for those who use it
+    import peft  # takes a second, so only LoRA imports it
 
     config = peft.LoraConfig(
         r=params.lora.rank,
@@ -52,7 +52,7 @@ def _add_adapter(network: Any, params: TrainParams) -> None:
         lora_dropout=params.lora.dropout,
         target_modules=LORA_MODULES,
     )
-    # Injected rather than wrapped: the module tree stays as `encode` walks it.
+    # Injected, not wrapped: `encode` needs the module names as they are.
     peft.inject_adapter_in_model(config, network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_("lora_" in name)
