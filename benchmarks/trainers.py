@@ -31,7 +31,7 @@ from asr.families.whisper.training.trainee import WhisperTrainee
 from asr.families.whisper.training.tuning import make_trainable
 from asr.families.whisper.window import MAX_DURATION_S
 from asr.training.augmentation.augment import Augmentation
-from asr.training.augmentation.examples import TokenRoom
+from asr.training.augmentation.examples import TokenLimit
 from asr.training.collate import collator
 from asr.training.distributed.processes import Processes
 from asr.training.loop import Run
@@ -187,13 +187,13 @@ def our_task(
             collate=collate,
             durations_s=[utterance.duration_s for utterance in utterances],
             groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-            room=TokenRoom(
+            room=TokenLimit(
                 [trainee.num_labels(u.text, u.language) for u in utterances],
                 trainee.max_labels,
                 MAX_DURATION_S,
             ),
             seconds=trainee.seconds,
-            read_dev=lambda: None,  # type: ignore[arg-type, return-value]
+            evaluate_dev=lambda: None,  # type: ignore[arg-type, return-value]
             long_context=trainee.long_context,
         )
 

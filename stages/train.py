@@ -15,16 +15,16 @@ from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import HasLayers, family_module
 from asr.training.augmentation.augment import Augmentation
-from asr.training.augmentation.examples import TokenRoom
+from asr.training.augmentation.examples import TokenLimit
 from asr.training.collate import collator
-from asr.training.dev import dev_reader
+from asr.training.dev import dev_evaluator
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
 from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS, train
 from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
-from asr.training.state.keeping import kept_run
 from asr.training.state.log import write_curve
+from asr.training.state.run import open_run
 from asr.training.state.unfinished import run_facts
 from asr.training.target_text import target_texts
 from asr.training.trainee import Task
@@ -65,10 +65,10 @@ def train_stage(
         raise InputError(f"machine.shard_weights: expected false, {model.family} can't be sharded")
     utterances, dev = target_texts(utterances, params.text), target_texts(dev, params.text)
     waveforms = Waveforms(prepared, utterances)
-    augmented = Augmentation(params.augment, noise)
+    augment = Augmentation(params.augment, noise)
     with (
-        kept_run(facts, operations, processes) as (scratch, watch),
-        collator(trainee, waveforms, utterances, params, augmented, processes) as collate,
+        open_run(facts, operations, processes) as (scratch, watch),
+        collator(trainee, waveforms, utterances, params, augment, processes) as collate,
     ):
         task = Task(
             network=trainee.network,
@@ -76,16 +76,16 @@ def train_stage(
             collate=collate,
             durations_s=[utterance.duration_s for utterance in utterances],
             groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-            room=TokenRoom(
+            token_limit=TokenLimit(
                 [trainee.num_labels(u.text, u.language) for u in utterances],
                 trainee.max_labels,
                 family_module(model.family, "window").MAX_DURATION_S,
             ),
             seconds=trainee.seconds,
-            read_dev=dev_reader(trainee, prepared, dev, params, processes),
+            evaluate_dev=dev_evaluator(trainee, prepared, dev, params, processes),
             long_context=trainee.long_context,
             rate_factors=trainee.rate_factors,
-            in_parts=layers if machine.shard_weights else (),
+            sharded_layers=layers if machine.shard_weights else (),
         )
         progress = train(task, params, seed, processes, scratch, watch)
         if not processes.first:

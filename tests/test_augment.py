@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from asr.core.errors import InputError
 from asr.core.params import load_params
-from asr.training.augmentation.augment import Augmentation, shifted
-from asr.training.augmentation.noise import Noise, coloured_noise, mixed
-from asr.training.augmentation.reverb import in_room, room_response
+from asr.training.augmentation.augment import Augmentation, shift_pitch
+from asr.training.augmentation.noise import Noise, coloured_noise, mix
+from asr.training.augmentation.reverb import impulse_response, reverberate
 from asr.training.params import AugmentParams, TrainParams
 from asr.utterances.waveform import SAMPLE_RATE
 from tests.espeak import speak
@@ -47,15 +47,15 @@ def loudest_hz(waveform):
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 20.0])
 def test_noise_is_as_far_below_speech_as_asked(snr_db):
     speech = tone(1.0)
-    noise = mixed(speech, coloured_noise(16_000, 1.0, chance()), snr_db) - speech
+    noise = mix(speech, coloured_noise(16_000, 1.0, chance()), snr_db) - speech
     assert power_db(speech) - power_db(noise) == pytest.approx(snr_db, abs=0.01)
 
 
 def test_silence_gets_no_noise():
     silence = np.zeros(1600, np.float32)
-    assert mixed(silence, tone(0.1), 10.0) is silence
+    assert mix(silence, tone(0.1), 10.0) is silence
     speech = tone(0.1)
-    assert mixed(speech, silence, 10.0) is speech
+    assert mix(speech, silence, 10.0) is speech
 
 
 @pytest.mark.parametrize(("steepness", "db_an_octave"), [(0.0, 0.0), (1.0, -3.01), (2.0, -6.02)])
@@ -96,7 +96,7 @@ def test_what_is_no_recording_is_named(tmp_path):
 
 @pytest.mark.parametrize("semitones", [-4.0, 0.0, 3.0, 12.0])
 def test_pitch_moves_by_semitones_and_length_stays(semitones):
-    heard = shifted(tone(1.0, hz=440.0), semitones)
+    heard = shift_pitch(tone(1.0, hz=440.0), semitones)
     assert (heard.shape, heard.dtype) == ((16_000,), np.float32)
     # Half a second of it, 2 Hz a bin.
     assert loudest_hz(heard[4_000:12_000]) == pytest.approx(440 * 2 ** (semitones / 12), abs=3)
@@ -113,13 +113,13 @@ def test_the_pitch_of_a_voice_moves_by_semitones(semitones):
     def hertz(waveform):
         return np.nanmedian(librosa.pyin(waveform, fmin=50, fmax=500, sr=SAMPLE_RATE)[0])
 
-    moved = 12 * np.log2(hertz(shifted(voice, semitones)) / hertz(voice))
+    moved = 12 * np.log2(hertz(shift_pitch(voice, semitones)) / hertz(voice))
     assert moved == pytest.approx(semitones, abs=0.3)
 
 
 @pytest.mark.parametrize(("t60_s", "direct_db"), [(0.3, 0.0), (0.8, 6.0)])
 def test_a_room_rings_as_long_and_as_loud_as_asked(t60_s, direct_db):
-    response = room_response(t60_s, direct_db, chance())
+    response = impulse_response(t60_s, direct_db, chance())
     assert response[0] == 1.0
     assert power_db(response[1:]) + 10 * np.log10(len(response) - 1) == pytest.approx(
         -direct_db, abs=0.01
@@ -133,12 +133,12 @@ def test_a_room_rings_as_long_and_as_loud_as_asked(t60_s, direct_db):
 
 def test_a_clip_in_a_room_is_as_long_and_as_loud_and_starts_at_once():
     clip = np.concatenate([tone(0.2), np.zeros(8_000, np.float32)])
-    heard = in_room(clip, room_response(0.5, 0.0, chance()))
+    heard = reverberate(clip, impulse_response(0.5, 0.0, chance()))
     assert (heard.shape, heard.dtype) == (clip.shape, np.float32)
     assert power_db(heard) == pytest.approx(power_db(clip), abs=0.01)
     # It rings where there was silence.
     assert power_db(heard[4_000:5_000]) > -40
-    alone = in_room(clip, np.ones(1, np.float32))
+    alone = reverberate(clip, np.ones(1, np.float32))
     assert alone == pytest.approx(clip, abs=1e-6)
 
 
@@ -185,7 +185,7 @@ def test_as_params_come_nothing_is_changed():
 
 
 def test_the_lowest_of_a_range_is_no_more_than_its_highest():
-    with pytest.raises(ValueError, match=r"min_snr_db of at most 5\.0, its max, got 10\.0"):
+    with pytest.raises(ValueError, match=r"min_snr_db of at most its maximum 5\.0, got 10\.0"):
         AugmentParams(
             noise={"share": 0.1, "min_snr_db": 10.0, "max_snr_db": 5.0, **FOLDER},
             pitch=augment().pitch,

@@ -41,7 +41,7 @@ def test_a_damaged_one_is_passed_over_with_a_word(tmp_path, capsys):
     tensors = tmp_path / "step-00000010" / "state.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"\xff")
     assert load_checkpoint(tmp_path).step == 5
-    assert "checkpoint passed over" in capsys.readouterr().out
+    assert "checkpoint skipped" in capsys.readouterr().out
 
 
 def test_scratch_stays_after_a_failure_and_goes_after_success(tmp_path, monkeypatch):
@@ -65,7 +65,7 @@ def test_two_processes_never_share_a_scratch_folder(tmp_path, monkeypatch):
     ) as process:
         assert process.stdout.readline() == "held\n"
         with (
-            pytest.raises(InputError, match="another process is running this very train"),
+            pytest.raises(InputError, match="locked by another process that runs the same train"),
             scratch_folder("train", "k"),
         ):
             pass

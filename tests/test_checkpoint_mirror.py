@@ -107,7 +107,7 @@ def test_damage_in_the_mirror_is_named_and_nothing_of_it_is_used(server, params,
     with scratch_folder("train", "k") as scratch, mirrored(scratch, params):
         assert load_checkpoint(scratch) is None
     said = capsys.readouterr().err
-    assert f"mirror passed over: s3://{damaged}: " in said
+    assert f"mirror skipped: s3://{damaged}: " in said
     assert "expected this SHA-256, got" in said
 
 

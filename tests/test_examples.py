@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from asr.training.augmentation.examples import (
     Example,
     Piece,
-    TokenRoom,
+    TokenLimit,
     epoch_examples,
     example_utterance,
     example_waveform,
@@ -22,14 +22,14 @@ clips = st.lists(st.tuples(st.floats(0.3, 30.0), st.sampled_from(["be", "bg"])),
 
 
 def plenty(clips):
-    return TokenRoom([1] * len(clips), lambda duration_s: 999, 30.0)
+    return TokenLimit([1] * len(clips), lambda duration_s: 999, 30.0)
 
 
 @given(st.lists(st.integers(1, 14), max_size=60), st.integers(0, 5))
 def test_joined_clips_have_no_more_text_than_the_decoder_takes(num_tokens, seed):
     all_joined = JoinParams(share=1.0, max_s=15.0, max_pause_s=0.0)
     lengths, groups = [0.3] * len(num_tokens), ["be"] * len(num_tokens)
-    room = TokenRoom(num_tokens, lambda duration_s: 14, 30.0)
+    room = TokenLimit(num_tokens, lambda duration_s: 14, 30.0)
     examples = epoch_examples(lengths, groups, room, all_joined, CHANGE, Random(seed))
     texts = [[num_tokens[piece.index] for piece in example.pieces] for example in examples]
     assert all(sum(text) <= 14 for text in texts)

@@ -138,7 +138,7 @@ def two_with_parts(model, tmp_path_factory):
     status, words = trained(model, folder, 2, tune="full", kept="parts")
     assert status == 0, words
     # The tiny model's layers are less than a hundredth of it, the embedding is the rest.
-    assert words.count("each of 2 processes keeps 99.6% of the weights") == 1
+    assert words.count("each of 2 processes holds 99.6% of the weights") == 1
     return results(folder)
 
 
@@ -172,4 +172,7 @@ def test_parts_are_saved_whole_and_taken_up_again(model, two_with_parts, tmp_pat
 def test_out_of_memory_with_parts_says_what_to_change(model, tmp_path):
     status, words = trained(model, tmp_path, 2, "out_of_memory", kept="parts")
     assert status == 1
-    assert "no process can try again alone: expected train.batch_seconds to fit, got 3.0" in words
+    assert (
+        "no process can halve a batch alone: expected a smaller train.batch_seconds, got 3.0"
+        in words
+    )

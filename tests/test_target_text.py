@@ -39,7 +39,7 @@ def test_how_many_are_learned_otherwise_is_said(capsys):
     learned = target_texts(utterances, VERBATIM.model_copy(update={"punctuation": "drop"}))
     assert [one.text for one in learned] == ["Так", "Так"]
     assert [one.id for one in learned] == ["xx/a", "xx/b"]
-    assert "1 of 2 transcripts are learned otherwise" in capsys.readouterr().out
+    assert "changed 1 of 2 transcripts for training" in capsys.readouterr().out
 
 
 choices = st.builds(

@@ -16,7 +16,7 @@ from asr.core.files import read_json, sha256_of
 from asr.core.params import load_params
 from asr.devices.device import use_machine
 from asr.devices.params import MachineParams
-from asr.training.augmentation.examples import TokenRoom
+from asr.training.augmentation.examples import TokenLimit
 from asr.training.dev import DevError
 from asr.training.distributed.processes import Processes
 from asr.training.loop import train
@@ -27,7 +27,7 @@ from asr.training.trainee import Task
 from tests.pipeline_repo import wait_for
 
 ROOT = Path(__file__).parent.parent
-ROOM = TokenRoom([1] * 8, lambda duration_s: 99, 30.0)
+ROOM = TokenLimit([1] * 8, lambda duration_s: 99, 30.0)
 ALONE = Processes(0, 1, torch.device("cpu"))
 
 
@@ -80,7 +80,7 @@ def task(dev_wers=(), kill_at_look=None, module=None):
     module = module or SquaredLoss()
     looks = []
 
-    def read_dev():
+    def evaluate_dev():
         looks.append(module.line.weight.item())
         if len(looks) == kill_at_look:
             raise KilledError
@@ -89,7 +89,7 @@ def task(dev_wers=(), kill_at_look=None, module=None):
     def collate(batch):
         return Batch(piece.index for example in batch.examples for piece in example.pieces)
 
-    return Task(module, module, collate, [1.0] * 8, ["be"] * 8, ROOM, seconds, read_dev), looks
+    return Task(module, module, collate, [1.0] * 8, ["be"] * 8, ROOM, seconds, evaluate_dev), looks
 
 
 def test_an_epoch_is_as_many_steps_as_batches():

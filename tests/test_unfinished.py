@@ -17,7 +17,7 @@ from asr.core.params import read_yaml
 from asr.training.state.scratch import newest_step, scratch_folder
 from asr.training.state.unfinished import (
     differences,
-    keep_newest,
+    remove_oldest,
     unfinished_trainings,
     write_facts,
 )
@@ -83,7 +83,7 @@ def test_the_oldest_beyond_the_limit_go_with_a_word_and_a_held_one_never(scratch
         for days in (1, 2, 3, 4):
             leave(scratch, f"{days}-days", num_bytes=10**6, days=days)
         capsys.readouterr()
-        keep_newest(scratch, most_gb=0.0025)
+        remove_oldest(scratch, most_gb=0.0025)
         left = [one.folder.name for one in unfinished_trainings(scratch)]
         assert left == ["train-mine", "train-1-days", "train-2-days"]
     lines = capsys.readouterr().out.splitlines()

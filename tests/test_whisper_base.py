@@ -70,7 +70,7 @@ def test_truncated_weights_are_refused(folder, out):
 
 def test_a_generation_config_without_languages_is_refused(folder, out):
     edit(folder / "generation_config.json", lang_to_id=None)
-    with pytest.raises(InputError, match=r"generation_config\.json: .*none of \['lang_to_id'\]"):
+    with pytest.raises(InputError, match=r"generation_config\.json: .*\['lang_to_id'\] are miss"):
         write_base(folder, out)
 
 

@@ -22,7 +22,7 @@ from asr.core.cli import run
 from asr.core.params import load_family_params, load_params
 from asr.families.whisper.training.params import WhisperTrainParams
 from asr.families.whisper.training.trainee import WhisperTrainee
-from asr.training.augmentation.examples import TokenRoom
+from asr.training.augmentation.examples import TokenLimit
 from asr.training.dev import dev_error
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
@@ -73,7 +73,7 @@ def train_tiny(
         return tiny.batch([clips[i] for i in indices], [utterances[i] for i in indices],
                           batch.context_s, seeds, zeros=False)  # fmt: skip
 
-    def read_dev():
+    def evaluate_dev():
         mine = range(processes.rank, 6, processes.count)
         heard = tiny.transcribe([clips[i] for i in mine], [utterances[i] for i in mine],
                                 0.96, [9 for _ in mine])  # fmt: skip
@@ -82,8 +82,8 @@ def train_tiny(
 
     num_tokens = [tiny.num_labels(u.text, u.language) for u in utterances]
     task = Task(tiny.network, tiny.summed_loss, collate, [0.5] * 22, ["be"] * 22,
-                TokenRoom(num_tokens, tiny.max_labels, 30.0), tiny.seconds, read_dev,
-                in_parts=tiny.layers if kept == "parts" else ())  # fmt: skip
+                TokenLimit(num_tokens, tiny.max_labels, 30.0), tiny.seconds, evaluate_dev,
+                sharded_layers=tiny.layers if kept == "parts" else ())  # fmt: skip
     scratch = folder / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     progress = train(task, params, 1, processes, scratch)

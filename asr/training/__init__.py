@@ -1,1 +1,1 @@
-"""How a model of any family is tuned: stage train."""
+"""Stage train: tune a model of any family."""

@@ -1,4 +1,4 @@
-"""From examples of the training set to a family's batch, encoded anew or from the cache."""
+"""Build a family's batch from training examples, with or without cached encoder outputs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,23 +24,23 @@ def collator(
     waveforms: Clips,
     utterances: Sequence[Utterance],
     params: TrainParams,
-    augmented: Augmentation,
+    augment: Augmentation,
     processes: Processes,
 ) -> Iterator[Collate]:
-    """The function that builds a family's batch, for the time of the block.
+    """Yield the function that builds a family's batch; inside the block the cache stays locked.
 
     Args:
         trainee: the model.
-        waveforms: of the training set.
-        utterances: of the training set, with transcripts.
+        waveforms: waveforms of the training set.
+        utterances: the same clips, with transcripts.
         params: section ``train``.
-        augmented: what may happen to a clip's sound.
-        processes: those that train together; the first makes the cache for all.
+        augment: augmentation of waveforms.
+        processes: the processes of the run; the first one computes the cache for all.
     """
 
     def collate(batch: TrainingBatch) -> Batch:
         return trainee.batch(
-            [augmented(example_waveform(one, waveforms), one.seed) for one in batch.examples],
+            [augment(example_waveform(one, waveforms), one.seed) for one in batch.examples],
             [example_utterance(one, utterances) for one in batch.examples],
             batch.context_s,
             [example.seed for example in batch.examples],
@@ -50,16 +50,16 @@ def collator(
     if not (isinstance(trainee, CachesEncoder) and trainee.cache_encoder):
         yield collate
         return
-    cacher: CachesEncoder = trainee
+    encoder_trainee: CachesEncoder = trainee
     if not processes.first:
-        processes.wait()
+        processes.barrier()
     contexts_s = [trainee.seconds(utterance.duration_s) for utterance in utterances]
-    with _outputs(cacher, contexts_s, waveforms, utterances, params) as outputs:
+    with _outputs(encoder_trainee, contexts_s, waveforms, utterances, params) as outputs:
         if processes.first:
-            processes.wait()
+            processes.barrier()
 
         def collate_cached(batch: TrainingBatch) -> Batch:
-            return cacher.cached_batch(
+            return encoder_trainee.cached_batch(
                 [outputs[example.pieces[0].index] for example in batch.examples],
                 [example_utterance(example, utterances) for example in batch.examples],
                 [example.seed for example in batch.examples],
@@ -70,27 +70,29 @@ def collator(
 
 @contextmanager
 def _outputs(
-    cacher: CachesEncoder,
+    encoder_trainee: CachesEncoder,
     contexts_s: Sequence[float],
     waveforms: Clips,
     utterances: Sequence[Utterance],
     params: TrainParams,
 ) -> Iterator[EncoderOutputs]:
-    """The encoder's outputs, each clip in its own context."""
+    """Cached encoder outputs; each clip is encoded with its own context."""
     facts = {
-        "encoder": cacher.encoder_version(),
+        "encoder": encoder_trainee.encoder_version(),
         "clips": [(u.sha256, s) for u, s in zip(utterances, contexts_s, strict=True)],
-        "batch_seconds": params.batch_seconds,  # other batches round otherwise
+        "batch_seconds": params.batch_seconds,  # another batch size rounds differently
     }
 
     def encode(indices: list[int]) -> Any:
-        return cacher.encode([waveforms[index] for index in indices], contexts_s[indices[0]])
+        return encoder_trainee.encode(
+            [waveforms[index] for index in indices], contexts_s[indices[0]]
+        )
 
     with encoder_cache(
         fingerprint(facts, []),
-        [cacher.num_positions(seconds) for seconds in contexts_s],
-        cacher.encoder_width,
+        [encoder_trainee.num_positions(seconds) for seconds in contexts_s],
+        encoder_trainee.encoder_width,
         encode,
-        cacher.num_positions(params.batch_seconds),
+        encoder_trainee.num_positions(params.batch_seconds),
     ) as outputs:
         yield outputs

@@ -1,7 +1,7 @@
-"""The error rate on dev that chooses the best weights: a fixed part of it, decoded greedily.
+"""Greedy error rate on a fixed part of dev, to choose the best weights.
 
-Not the score: that has its own stage and its own normalizer. This one takes no normalizer, so that
-an edit to one reruns no training; errors are counted as there.
+This is not the score, which has its own stage. It counts errors as the score does, but without the
+normalizers of ``asr/scoring``, so that an edit to a normalizer reruns no training.
 """
 
 import hashlib
@@ -29,12 +29,12 @@ class DevError:
 
 
 def bare_text(text: str) -> str:
-    """The words of a sentence, letters, marks and digits alone, case folded, a space between."""
+    """Case-folded words of a text: letters, marks and numbers, with single spaces between."""
     return " ".join(regex.findall(r"[\p{L}\p{M}\p{N}]+", text.casefold()))
 
 
 def dev_error(pairs: Iterable[tuple[str, str]]) -> DevError:
-    """Pooled over (reference, hypothesis) pairs; rounded, for it goes into hashed files."""
+    """Pool error rates over (reference, hypothesis) pairs; rounded to 6 digits for hashed files."""
     bare = [(bare_text(reference), bare_text(hypothesis)) for reference, hypothesis in pairs]
     rates = []
     for count in (word_errors, char_errors):
@@ -43,7 +43,7 @@ def dev_error(pairs: Iterable[tuple[str, str]]) -> DevError:
     return DevError(*rates)
 
 
-def dev_reader(
+def dev_evaluator(
     trainee: Trainee,
     prepared: Path,
     dev: list[Utterance],
@@ -52,23 +52,23 @@ def dev_reader(
 ) -> Callable[[], DevError]:
     """Build the function that transcribes ``num_dev_utterances`` of dev and returns the error.
 
-    Each process transcribes its share, and all return the error of the whole.
+    Each process transcribes its share; all return the error over all shares.
     """
-    # By hash of the id: the part stays mixed over corpora, and stays put as dev grows.
+    # Sorted by hash of the id: a mix of all corpora that changes little when dev grows.
     dev = sorted(dev, key=lambda u: hashlib.sha256(u.id.encode()).digest())
     dev = dev[: params.num_dev_utterances]
     waveforms = Waveforms(prepared, dev)
     batches = batches_by_length([u.duration_s for u in dev], trainee.seconds, params.batch_seconds)
 
-    def read_dev() -> DevError:
+    def evaluate_dev() -> DevError:
         pairs = []
         for batch in batches[processes.rank :: processes.count]:
             chosen = [dev[i] for i in batch.indices]
-            # A token holds a letter at least, so a longer text than this is a loop.
+            # A token holds at least one character, so a text with more tokens is a loop.
             budgets = [len(u.text) + 8 for u in chosen]
             clips = [waveforms[i] for i in batch.indices]
-            heard = trainee.transcribe(clips, chosen, batch.context_s, budgets)
-            pairs += [(u.text, h.text) for u, h in zip(chosen, heard, strict=True)]
+            hypotheses = trainee.transcribe(clips, chosen, batch.context_s, budgets)
+            pairs += [(u.text, h.text) for u, h in zip(chosen, hypotheses, strict=True)]
         return dev_error(processes.gathered(pairs))
 
-    return read_dev
+    return evaluate_dev

@@ -1,14 +1,13 @@
-"""What a frozen encoder says of each clip, computed once and kept on disk.
+"""Outputs of a frozen encoder, computed once per clip and cached on disk.
 
-An encoder that doesn't learn says the same of a clip in each epoch, as long as the clip's audio and
-context stay the same. So each clip has a context of its own here, not its batch's, and nothing may
-change the audio: ``asr/training/params.py`` refuses what would. The outputs lie in one file,
-float16, one clip after another, mapped into memory: base takes 50 kB a second of computed audio,
-large 125.
+A frozen encoder gives the same output for a clip in every epoch if audio and context stay the same.
+So each clip is encoded with its own context, not its batch's, and the family's params reject all
+augmentation of audio. The outputs are in one memory-mapped float16 file, clip after clip. One
+second of computed audio takes 50 kB with Whisper-base and 125 kB with Whisper-large.
 
-The file lies beside training's scratch folder, outside of what DVC owns, under a key of the
-encoder's weights, the clips and their contexts. Runs that differ in anything else share it. One
-that no run uses is removed as soon as another key is wanted.
+The file is in ``.dvc/tmp/cache``, outside DVC's outs. Its key hashes the encoder's weights
+and code, the clips, their contexts and ``batch_seconds``; other runs share it. A run that computes
+a new cache removes those that no run uses.
 """
 
 import fcntl
@@ -32,10 +31,10 @@ FILE = "outputs.float16"
 
 
 class EncoderOutputs:
-    """The clips' encoder outputs, a sequence in the clips' order."""
+    """Encoder outputs by position of the clip, each of shape (num_positions, width)."""
 
     def __init__(self, path: Path, num_positions: Sequence[int], width: int) -> None:
-        """Map ``path``; ``num_positions`` of each clip say where it begins."""
+        """Memory-map ``path``; ``num_positions`` of the clips give their offsets."""
         self._starts = np.concatenate([[0], np.cumsum(num_positions)])
         shape = (int(self._starts[-1]), width)
         self._outputs = np.memmap(path, dtype=np.float16, mode="r", shape=shape)
@@ -52,26 +51,27 @@ def encoder_cache(
     encode: Callable[[list[int]], Any],
     batch_positions: int,
 ) -> Iterator[EncoderOutputs]:
-    """The outputs under ``key``, computed first if they aren't there; held for the block's time.
+    """Yield the outputs cached under ``key``, computed first if missing; locked inside the block.
 
-    The file is written beside its place and renamed, so it is whole or absent. A run that is killed
-    while it writes starts over.
+    The file is written under another name and renamed, so it is complete or absent. A run that is
+    killed while it encodes starts over.
 
     Args:
-        key: of all that the outputs depend on.
-        num_positions: of each clip.
-        width: of the encoder.
-        encode: maps clips of one length to their outputs, shape (clips, num_positions, width).
-        batch_positions: that are encoded together, at least one clip's.
+        key: hash of all that the outputs depend on.
+        num_positions: encoder positions of each clip.
+        width: size of the encoder's output vector.
+        encode: maps indices of clips of one length to outputs of shape (num_clips, num_positions,
+            width).
+        batch_positions: most positions to encode together; a longer clip is encoded alone.
 
     Raises:
-        InputError: if the disk has no room.
+        InputError: if the disk has too little free space.
     """
     folder = dvc_tmp() / "cache" / f"encoder-{key}"
     with _locked(folder) as lock:
         path = folder / FILE
         if not path.exists():
-            _make_room(folder, 2 * width * sum(num_positions))
+            _free_disk_space(folder, 2 * width * sum(num_positions))
             with whole_file(path) as beside:
                 shape = (sum(num_positions), width)
                 outputs = np.memmap(beside, dtype=np.float16, mode="w+", shape=shape)
@@ -80,12 +80,12 @@ def encoder_cache(
                     for clip, output in zip(clips, encode(clips), strict=True):
                         outputs[starts[clip] : starts[clip + 1]] = output
                 outputs.flush()
-        fcntl.flock(lock, fcntl.LOCK_SH)  # others may read along now
+        fcntl.flock(lock, fcntl.LOCK_SH)  # from here on other runs may read the cache too
         yield EncoderOutputs(path, num_positions, width)
 
 
 def _batches(num_positions: Sequence[int], batch_positions: int) -> Iterator[list[int]]:
-    """Clips of one length each, in an order that is a function of the lengths."""
+    """Batches of clips of equal length, shortest first."""
     by_length: dict[int, list[int]] = {}
     for clip, length in enumerate(num_positions):
         by_length.setdefault(length, []).append(clip)
@@ -99,12 +99,12 @@ def _batches(num_positions: Sequence[int], batch_positions: int) -> Iterator[lis
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[IO[str]]:
-    """Lock ``folder``; waits for another run that computes the same outputs."""
+    """Lock ``folder`` exclusively; wait while another run computes the same outputs."""
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            # Another run may have removed these outputs, which were unused, in between.
+            # Another run may have removed the unlocked folder after `open`: then start again.
             if not (folder / "lock").exists() or not os.path.samestat(
                 os.fstat(lock.fileno()), (folder / "lock").stat()
             ):
@@ -113,8 +113,8 @@ def _locked(folder: Path) -> Iterator[IO[str]]:
             return
 
 
-def _make_room(folder: Path, num_bytes: int) -> None:
-    """Remove what no run uses, and what a killed one left; see that the rest is enough."""
+def _free_disk_space(folder: Path, num_bytes: int) -> None:
+    """Remove unused caches and partial files, then check the free disk space."""
     for partial in folder.glob(".*.partial"):
         partial.unlink()
     for other in folder.parent.glob("encoder-*"):
@@ -128,6 +128,6 @@ def _make_room(folder: Path, num_bytes: int) -> None:
             shutil.rmtree(other)
     if (free := shutil.disk_usage(folder).free) < num_bytes:
         raise InputError(
-            f"{folder}: the encoder's cache needs {num_bytes / 1e9:.1f} GB, "
-            f"there are {free / 1e9:.1f} GB free"
+            f"{folder}: expected {num_bytes / 1e9:.1f} GB of free disk for the encoder cache, "
+            f"got {free / 1e9:.1f} GB"
         )

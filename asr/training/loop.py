@@ -1,14 +1,14 @@
-"""The training loop: batches by seconds, exact resume, the weights that read dev best.
+"""The training loop: batches by seconds, exact resume, best weights by the error rate on dev.
 
-A loop of our own on accelerate rather than transformers' Trainer. Trainer counts batches in clips
-and re-derives its position by replaying a sampler, scales Whisper's loss wrongly under accumulation
-(its ``forward`` takes ``**kwargs``, so Trainer thinks that it normalises), and saves state as
-pickles; a subclass that mends all that is longer than this file.
+This is our own loop on accelerate, not transformers' Trainer. Trainer fills batches by clips and
+resumes by replaying a sampler. It scales Whisper's loss wrongly under accumulation: its ``forward``
+takes ``**kwargs``, so Trainer assumes that it normalizes the loss. It saves state as pickles. A
+subclass that fixes all this is longer than this file.
 
-Nothing here keeps hidden state: the batches are a function of the seed, the learning rate of the
-step, and random numbers are reseeded at each step. Weights, their average, the optimizer's moments
-and the curves are all that a checkpoint holds; a run that was killed ends in the same bits as one
-that was not.
+The loop has no hidden state: the batches depend only on the seed, the learning rate only on the
+step, and random numbers are reseeded at each step. A checkpoint holds the weights, their average,
+the optimizer's moments and the curves. A killed and resumed run ends in the same bits as one that
+was never killed.
 """
 
 import zlib
@@ -22,14 +22,21 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
-from asr.training.distributed.launch import EXIT_CODE, sigterm_noted
+from asr.training.distributed.launch import EXIT_CODE, sigterm_flag
 from asr.training.distributed.processes import Processes
-from asr.training.distributed.sharding import held_share, join, like, own, whole, whole_layers
+from asr.training.distributed.sharding import (
+    full_tensor,
+    local_part,
+    local_share,
+    shard_like,
+    unshard,
+    unsharded_layers,
+)
 from asr.training.params import TrainParams
 from asr.training.plan import learning_rate, plan_steps
 from asr.training.state.checkpoint import (
     Checkpoint,
-    kept_states,
+    checkpoint_states,
     load_checkpoint,
     save_checkpoint,
     save_weights,
@@ -44,17 +51,17 @@ DEV_COLUMNS = ("step", "wer", "cer", "best")
 
 @dataclass
 class Progress:
-    """What a run has done so far; all of it is in every checkpoint."""
+    """Progress of a run; every checkpoint stores all of it."""
 
     step: int = 0
     best_step: int = 0
     best: list[float] | None = None  # WER and CER
-    window: list[CurveRow] = field(default_factory=list)  # steps not yet in a row
+    window: list[CurveRow] = field(default_factory=list)  # steps since the last train row
     train_rows: list[CurveRow] = field(default_factory=list)
     dev_rows: list[CurveRow] = field(default_factory=list)
 
     def log_window(self) -> None:
-        """Make one row of the steps since the last: means, but the audio's sum."""
+        """Append one train row for the steps since the last: means, and the sum of ``audio_s``."""
         last = self.window[-1]
         self.train_rows.append(
             {
@@ -73,26 +80,27 @@ def train(
     task: Task, params: TrainParams, seed: int, processes: Processes, scratch: Path,
     watch: Callable[[Progress, CurveRow], None] = lambda progress, saved: None,
 ) -> Progress:  # fmt: skip
-    """Train, leaving the best weights in ``task.network``; resumes from ``scratch`` if it can.
+    """Train from the newest checkpoint in ``scratch``, if any; load the best weights at the end.
 
-    Several processes go through all of this together; the first alone writes, and is the one whose
-    network has the best weights in the end. ``watch`` is shown the progress after each step,
-    and the checkpoint if one was saved.
+    All processes of a run call this function. Only the first one writes, and only its network has
+    the best weights at the end. ``watch`` is called after each step with the progress and the
+    file and hash of a checkpoint, if one was saved.
 
     Raises:
-        SystemExit: with code 143 after SIGTERM; what was done until then is saved.
-        InputError: if memory is too small for one clip.
+        SystemExit: with code 143 after SIGTERM, with a checkpoint saved.
+        InputError: if one clip does not fit into memory.
     """
     run = Run(task, params, processes, scratch)
     steps = plan_steps(
-        task.durations_s, task.groups, task.room, task.seconds, task.long_context, params, seed
-    )
-    if task.in_parts:
-        share = held_share(task.network)
-        _say(processes, f"each of {processes.count} processes keeps {share:.1%} of the weights")
+        task.durations_s, task.groups, task.token_limit, task.seconds, task.long_context,
+        params, seed,
+    )  # fmt: skip
+    if task.sharded_layers:
+        share = local_share(task.network)
+        _write(processes, f"each of {processes.count} processes holds {share:.1%} of the weights")
     progress = run.resumed()
     with (
-        sigterm_noted() as terminated,
+        sigterm_flag() as terminated,
         _bar(len(steps), progress.step, processes) as bar,
     ):
         for epoch, batches in steps[progress.step :]:
@@ -106,15 +114,15 @@ def train(
             if progress.step % params.log_every_steps == 0 or last:
                 progress.log_window()
             if progress.step % params.eval_every_steps == 0 or last:
-                run.look_at_dev(progress)
+                run.evaluate(progress)
             stop = processes.any(terminated()) and not last
             save = (progress.step % params.save_every_steps == 0 or stop) and not last
             watch(progress, run.save(progress) if save else {})
             if stop:
-                processes.wait()  # for the first, which saves
-                _say(
+                processes.barrier()  # until the first process has saved
+                _write(
                     processes,
-                    f"terminated: saved after step {progress.step}, run it again to go on",
+                    f"terminated: saved after step {progress.step}, run again to resume",
                 )
                 raise SystemExit(EXIT_CODE)
             bar.set_postfix(loss=f"{point['loss']:.3f}", dev_wer=progress.best and progress.best[0])
@@ -124,18 +132,18 @@ def train(
 
 
 def _bar(num_steps: int, done: int, processes: Processes) -> Any:
-    """A progress bar of the first process; the others' would overwrite it."""
+    """Progress bar of the first process; disabled in the others, which would overwrite it."""
     silent = {} if processes.first else {"disable": True}
     return tqdm(total=num_steps, initial=done, unit="step", desc="train", **silent)
 
 
-def _say(processes: Processes, words: str) -> None:
+def _write(processes: Processes, words: str) -> None:
     if processes.first:
         tqdm.write(words)
 
 
 class Run:
-    """The parts of a run that have weights in them."""
+    """Weights, their average and optimizer of a run, with evaluation and checkpoints."""
 
     def __init__(
         self, task: Task, params: TrainParams, processes: Processes, scratch: Path
@@ -146,25 +154,25 @@ class Run:
         self.averages = {n: w.detach().clone() for n, w in self.weights.items()}
 
     def average(self, step: int) -> None:
-        """Move the average towards the weights after ``step``; it starts quick, as Adam's does."""
+        """Move the average towards the weights after ``step``; the first steps move it faster."""
         decay = min(self.params.average_decay, (step + 1) / (step + 10))
-        weights = [own(weight.detach()) for weight in self.weights.values()]
-        averages = [own(average) for average in self.averages.values()]
+        weights = [local_part(weight.detach()) for weight in self.weights.values()]
+        averages = [local_part(average) for average in self.averages.values()]
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Inside, the network has the averaged weights; they read better than any step's own."""
+        """Inside the block, the network has the averaged weights, which transcribe better."""
         steps_own = {name: weight.detach().clone() for name, weight in self.weights.items()}
         self._fill(self.averages)
         yield
         self._fill(steps_own)
 
-    def look_at_dev(self, progress: Progress) -> None:
-        """Transcribe dev with the averaged weights; keep those if they are the best so far."""
+    def evaluate(self, progress: Progress) -> None:
+        """Transcribe dev with the averaged weights; save them if they are the best so far."""
         self.task.network.eval()
-        with self.averaged(), whole_layers(self.task.in_parts):
-            error = self.task.read_dev()
+        with self.averaged(), unsharded_layers(self.task.sharded_layers):
+            error = self.task.evaluate_dev()
         self.task.network.train()
         best = progress.best is None or [error.wer, error.cer] < progress.best
         if best:
@@ -177,18 +185,18 @@ class Run:
         )
 
     def restore_best(self, progress: Progress) -> None:
-        """Put the weights that read dev best back into the network of the first process."""
-        join(self.task.network)
+        """Load the weights with the lowest error on dev into the network of the first process."""
+        unshard(self.task.network)
         if self.processes.first:
             self.weights = trainable(self.task.network)
             self._fill(load_file(self._best_file(progress.best_step)))
         self.task.network.eval()
 
     def save(self, progress: Progress) -> CurveRow:
-        """Write a checkpoint; best weights that no checkpoint names any more are dropped.
+        """Write a checkpoint; remove files of best weights that no checkpoint refers to.
 
         Returns:
-            Its file and its hash, for the log; nothing where the first process does it.
+            File and hash of the checkpoint, for the log; empty in all processes but the first.
         """
         tensors = {f"weight/{name}": weight.data for name, weight in self.weights.items()}
         tensors |= {f"average/{name}": average for name, average in self.averages.items()}
@@ -200,17 +208,17 @@ class Run:
             return {}
         checkpoint = Checkpoint(progress.step, tensors, asdict(progress))
         path, sha256 = save_checkpoint(self.scratch, checkpoint)
-        named = {self._best_file(state["best_step"]) for state in kept_states(self.scratch)}
-        for unnamed in set(self.scratch.glob("best-*")) - named:
-            unnamed.unlink()
+        named = {self._best_file(state["best_step"]) for state in checkpoint_states(self.scratch)}
+        for unused in set(self.scratch.glob("best-*")) - named:
+            unused.unlink()
         return {"checkpoint": str(path), "checkpoint_sha256": sha256}
 
     def resumed(self) -> Progress:
-        """Fill weights and moments from the newest checkpoint, if there is one."""
-        # The first clears away what is damaged, before the others look.
+        """Load weights, averages and moments from the newest checkpoint, if there is one."""
+        # The first process removes damaged checkpoints before the others read.
         if self.processes.first:
             checkpoint = load_checkpoint(self.scratch)
-        self.processes.wait()
+        self.processes.barrier()
         if not self.processes.first:
             checkpoint = load_checkpoint(self.scratch)
         if checkpoint is None:
@@ -222,31 +230,31 @@ class Run:
         self._fill(named.pop("weight"))
         averages = named.pop("average")
         for name, average in self.averages.items():
-            average.copy_(like(average, averages[name]))
+            average.copy_(shard_like(average, averages[name]))
         for kind, tensors in named.items():
             for weight_name, tensor in tensors.items():
                 weight = self.weights[weight_name]
                 # AdamW keeps its step count on the CPU unless it is fused or capturable.
-                self.optimizer.state[weight][kind] = like(weight, tensor)
-        _say(self.processes, f"resuming after step {checkpoint.step} from {self.scratch}")
+                self.optimizer.state[weight][kind] = shard_like(weight, tensor)
+        _write(self.processes, f"resuming after step {checkpoint.step} from {self.scratch}")
         return Progress(**checkpoint.state)
 
     def _gathered(self, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """All of each tensor, in the first process alone; every process must ask."""
+        """Full tensors, on the CPU of the first process; every process must call it."""
         gathered = {}
         for name, tensor in tensors.items():
-            everything = whole(tensor)
+            full = full_tensor(tensor)
             if self.processes.first:
-                gathered[name] = everything.cpu()
+                gathered[name] = full.cpu()
         return gathered
 
     def _fill(self, tensors: dict[str, torch.Tensor]) -> None:
         with torch.no_grad():
             for name, weight in self.weights.items():
-                weight.copy_(like(weight, tensors[name]))
+                weight.copy_(shard_like(weight, tensors[name]))
 
     def _best_file(self, step: int) -> Path:
-        # A name of its own for each: a checkpoint older than the newest best still finds its own.
+        # One file per step: an older checkpoint may refer to older best weights.
         return self.scratch / f"best-{step:08d}.safetensors"
 
 

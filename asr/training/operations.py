@@ -1,4 +1,4 @@
-"""How a run is watched and kept. No stage lists this section: nothing in it changes an out."""
+"""Section ``operations``: tracking and saving of runs. It changes no out, so no stage lists it."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""How a model is tuned: what every family understands. ``<family>.train`` has the rest."""
+"""Section ``train``: params for every family. ``<family>.train`` has those of one family."""
 
 from typing import Literal, Self
 
@@ -8,7 +8,7 @@ from asr.core.schema import Schema
 
 
 class LoraParams(Schema):
-    """Adapter, used where ``tune`` is ``lora``."""
+    """Section ``train.lora``; used if ``tune`` is ``lora``."""
 
     rank: int = Field(ge=1, le=512)
     alpha: int = Field(ge=1, le=1024)
@@ -16,21 +16,21 @@ class LoraParams(Schema):
 
 
 class JoinParams(Schema):
-    """The share of clips that are joined into one."""
+    """Section ``train.join``: clips that are joined into one example."""
 
     share: float = Field(ge=0, le=1)
-    max_s: float = Field(gt=0, le=15)  # more text than that may not fit the decoder
+    max_s: float = Field(gt=0, le=15)  # more text may exceed the decoder's positions
     max_pause_s: float = Field(ge=0, le=5)
 
 
 class SpeedChangeParams(Schema):
-    """How much faster or slower than spoken a clip is played."""
+    """Section ``train.speed_change``: largest relative change of a clip's speed."""
 
     most: float = Field(ge=0, le=0.5)
 
 
 class SpecAugmentParams(Schema):
-    """Stripes of the spectrogram that are hidden while training; none where the numbers are 0."""
+    """Section ``train.spec_augment``: masks on the log-mel; a count of 0 turns a kind off."""
 
     num_time_masks: int = Field(ge=0, le=20)
     max_time_share: float = Field(ge=0, le=1)
@@ -39,7 +39,7 @@ class SpecAugmentParams(Schema):
 
 
 class NoiseParams(Schema):
-    """Noise under some clips, ``folder``'s or synthetic."""
+    """Noise mixed into a share of the clips: recordings in ``folder``, or synthetic."""
 
     share: float = Field(ge=0, le=1)
     min_snr_db: float = Field(ge=-20, le=60)
@@ -48,14 +48,14 @@ class NoiseParams(Schema):
 
 
 class PitchParams(Schema):
-    """Some clips higher or lower, as long as before."""
+    """Pitch shift of a share of the clips; durations stay."""
 
     share: float = Field(ge=0, le=1)
     most_semitones: float = Field(ge=0, le=12)
 
 
 class ReverbParams(Schema):
-    """Some clips as a room answers them."""
+    """Reverberation of a share of the clips."""
 
     share: float = Field(ge=0, le=1)
     min_t60_s: float = Field(ge=0.05, le=5)
@@ -65,7 +65,7 @@ class ReverbParams(Schema):
 
 
 class AugmentParams(Schema):
-    """What is done to the sound of some clips."""
+    """Section ``train.augment``: augmentation of waveforms."""
 
     noise: NoiseParams
     pitch: PitchParams
@@ -79,12 +79,12 @@ class AugmentParams(Schema):
             (self.reverb.min_direct_db, self.reverb.max_direct_db, "reverb: min_direct_db"),
         ):
             if low > high:
-                raise ValueError(f"expected {name} of at most {high}, its max, got {low}")
+                raise ValueError(f"expected {name} of at most its maximum {high}, got {low}")
         return self
 
 
 class TextParams(Schema):
-    """What of a transcript the model learns to write."""
+    """Section ``train.text``: changes of transcripts before training."""
 
     punctuation: Literal["keep", "fold", "drop"]
     hebrew_points: Literal["keep", "drop"]
@@ -101,7 +101,7 @@ class TrainParams(Schema):
     warmup_steps: int = Field(ge=0)
     schedule: Literal["linear", "cosine", "constant"]
     weight_decay: float = Field(ge=0, le=1)
-    betas: tuple[float, float] = Field(strict=False)  # YAML has lists alone
+    betas: tuple[float, float] = Field(strict=False)  # YAML has no tuples
     max_grad_norm: float = Field(gt=0)
     num_epochs: int = Field(ge=1)
     max_steps: int = Field(ge=0)

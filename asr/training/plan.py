@@ -1,4 +1,4 @@
-"""Every step of a training run, known before the first: a function of the seed and the clips."""
+"""Plan all steps of a training run in advance, from the seed and the clips."""
 
 import math
 import random
@@ -6,18 +6,18 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from asr.features.batching import EpochPlan, LongContext, Seconds, epoch_batches
-from asr.training.augmentation.examples import Example, TokenRoom, epoch_examples
+from asr.training.augmentation.examples import Example, TokenLimit, epoch_examples
 from asr.training.params import TrainParams
 
 
 @dataclass(frozen=True)
 class TrainingBatch:
-    """Examples to be computed together.
+    """Examples to compute together.
 
     Attributes:
         examples: single clips or joined ones.
-        context_s: seconds of audio computed for each of them.
-        zeros: whether what follows a clip is zeros in the log-mel instead of silence.
+        context_s: seconds of audio that the model computes for each example.
+        zeros: whether to pad with zeros in the features instead of silence.
     """
 
     examples: tuple[Example, ...]
@@ -28,28 +28,30 @@ class TrainingBatch:
 def plan_steps(
     durations_s: Sequence[float],
     groups: Sequence[Hashable],
-    room: TokenRoom,
+    token_limit: TokenLimit,
     seconds: Seconds,
     long_context: LongContext | None,
     params: TrainParams,
     seed: int,
 ) -> list[tuple[int, list[TrainingBatch]]]:
-    """Every step of the run: its epoch, and the batches whose gradients it adds up.
+    """List all steps of the run, each with its epoch and the batches of one update.
 
     Args:
-        durations_s: of the training clips.
-        groups: of each clip; only clips of one group are joined.
-        room: how much text one example may have.
-        seconds: that the model computes for a clip.
-        long_context: which batches are computed with more than that.
+        durations_s: durations of the training clips, in seconds.
+        groups: group of each clip; only clips of one group are joined.
+        token_limit: most tokens of an example.
+        seconds: maps the duration of a clip to the seconds that the model computes for it.
+        long_context: which batches get a longer context than that.
         params: section ``train``.
-        seed: of all chance.
+        seed: seed of all random choices.
     """
     plan = EpochPlan(seconds, params.batch_seconds, params.max_batch_clips, long_context)
     steps = []
     for epoch in range(params.num_epochs):
         rng = random.Random(f"{seed}-{epoch}")
-        examples = epoch_examples(durations_s, groups, room, params.join, params.speed_change, rng)
+        examples = epoch_examples(
+            durations_s, groups, token_limit, params.join, params.speed_change, rng
+        )
         batches = [
             TrainingBatch(tuple(examples[i] for i in batch.indices), batch.context_s, batch.zeros)
             for batch in epoch_batches([example.duration_s for example in examples], plan, rng)
@@ -60,10 +62,10 @@ def plan_steps(
 
 
 def learning_rate(step: int, num_steps: int, params: TrainParams) -> float:
-    """Rate of the step that is number ``step`` of ``num_steps``, counted from 0.
+    """Learning rate of ``step``, counted from 0.
 
-    It climbs linearly to ``lr`` over ``warmup_steps``, then falls to 0 along a line or half a
-    cosine, or stays.
+    It rises linearly to ``lr`` over ``warmup_steps``. Then it falls to 0 linearly or along half a
+    cosine, or stays constant.
     """
     if step < params.warmup_steps:
         return params.lr * (step + 1) / params.warmup_steps

@@ -1,7 +1,7 @@
-"""What the model learns to write: the transcript, or a plainer form of it.
+"""Target texts of training: the transcript, or a simpler form of it.
 
-Apart from how it is scored, and applied where training reads its manifests, which keep the
-transcript: another choice here reruns training alone.
+They are independent of scoring. Manifests hold the transcripts, and training simplifies them after
+reading, so a change here reruns training but not the data stages.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,24 @@ from asr.training.params import TextParams
 from asr.utterances.utterance import Utterance
 
 _REPEATED = regex.compile(r"([.!?,;:…‥、。！？،؟؛-])\1+")
-# «аб'ект», «по-русски», «col·legi», «צה״ל», «3,5», «12:30», «5 %»: of the word, or heard.
-_OF_THE_WORD = (
-    r"(?<=[\p{L}\p{M}\p{N}])['’ʼ\-‐‑־·״׳\"](?=[\p{L}\p{N}])|(?<=\p{N})[.,:/](?=\p{N})|[%‰&@#§]"
-)
-_PUNCTUATION = regex.compile(rf"(?:{_OF_THE_WORD})(*SKIP)(*FAIL)|\p{{P}}")
+# Marks inside words («аб'ект», «по-русски», «col·legi», «צה״ל») or numbers («3,5», «12:30»), and
+# signs that are spoken («5 %»).
+_KEPT = r"(?<=[\p{L}\p{M}\p{N}])['’ʼ\-‐‑־·״׳\"](?=[\p{L}\p{N}])|(?<=\p{N})[.,:/](?=\p{N})|[%‰&@#§]"
+_PUNCTUATION = regex.compile(rf"(?:{_KEPT})(*SKIP)(*FAIL)|\p{{P}}")
 _HEBREW = frozenset({"he", "yi"})
 
 
 def target_texts(utterances: Sequence[Utterance], params: TextParams) -> list[Utterance]:
-    """The utterances with the texts to learn; says how many differ from their transcripts."""
-    learned = [one.model_copy(update={"text": target_text(one, params)}) for one in utterances]
-    changed = sum(a.text != b.text for a, b in zip(utterances, learned, strict=True))
+    """Replace transcripts by target texts; print how many changed."""
+    targets = [one.model_copy(update={"text": target_text(one, params)}) for one in utterances]
+    changed = sum(a.text != b.text for a, b in zip(utterances, targets, strict=True))
     if changed:
-        tqdm.write(f"train.text: {changed} of {len(learned)} transcripts are learned otherwise")
-    return learned
+        tqdm.write(f"train.text: changed {changed} of {len(targets)} transcripts for training")
+    return targets
 
 
 def target_text(utterance: Utterance, params: TextParams) -> str:
-    """The text to learn: not empty where the transcript has a letter or digit."""
+    """Target text of an utterance; never empty if the transcript has a letter or digit."""
     text, language = utterance.text, utterance.language
     if params.hebrew_points == "drop" and language in _HEBREW:
         text = _spaced(without_points(text), text)

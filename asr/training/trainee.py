@@ -1,4 +1,4 @@
-"""What is trained, on what: all that the loop knows of a family and its data."""
+"""What the training loop needs from a family and its data."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,27 +7,27 @@ from torch import nn
 
 from asr.families.protocols import Batch
 from asr.features.batching import LongContext, Seconds
-from asr.training.augmentation.examples import TokenRoom
+from asr.training.augmentation.examples import TokenLimit
 from asr.training.dev import DevError
 from asr.training.plan import TrainingBatch
 
 
 @dataclass
 class Task:
-    """What is trained, on what.
+    """A model to train, with its data and its evaluation.
 
     Attributes:
-        network: holds the weights; those that require a gradient learn.
+        network: holds the weights; those with ``requires_grad`` are trained.
         summed_loss: maps a family's batch to the loss summed over its target tokens.
         collate: builds that batch from examples of the training set.
-        durations_s: of the training clips.
-        groups: of each clip; only clips of one group are joined into an example.
-        room: how much text the clips have, and how much an example may have.
-        seconds: that the model computes for a clip.
-        read_dev: transcribes dev with the network as it is and returns the error.
-        long_context: which batches are computed with more than their clips.
-        rate_factors: by prefix of a weight's name, the factor of ``train.lr``.
-        in_parts: layers of the network of which each process keeps a part
+        durations_s: durations of the training clips, in seconds.
+        groups: group of each clip; only clips of one group are joined into an example.
+        token_limit: tokens of the clips, and most tokens of an example.
+        seconds: maps the duration of a clip to the seconds that the model computes for it.
+        evaluate_dev: transcribes dev with the current weights and returns the error.
+        long_context: which batches get a longer context than their clips need.
+        rate_factors: factor on ``train.lr`` by prefix of a weight's name.
+        sharded_layers: layers whose weights are sharded over processes
             (``asr/training/distributed/sharding.py``).
     """
 
@@ -36,9 +36,9 @@ class Task:
     collate: Callable[[TrainingBatch], Batch]
     durations_s: Sequence[float]
     groups: Sequence[Hashable]
-    room: TokenRoom
+    token_limit: TokenLimit
     seconds: Seconds
-    read_dev: Callable[[], DevError]
+    evaluate_dev: Callable[[], DevError]
     long_context: LongContext | None = None
     rate_factors: Mapping[str, float] = field(default_factory=dict)
-    in_parts: Sequence[nn.Module] = ()
+    sharded_layers: Sequence[nn.Module] = ()

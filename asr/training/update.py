@@ -1,4 +1,4 @@
-"""One update of the weights: gradients in parts that fit the memory, shared among processes."""
+"""One update of the weights, with batches split to fit memory and divided among processes."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,9 +12,9 @@ from torch.distributed.tensor import DTensor
 
 from asr.core.errors import InputError
 from asr.families.protocols import Batch
-from asr.training.batch_limit import BatchLimit, fitting
+from asr.training.batch_limit import BatchLimit, split_to_fit
 from asr.training.distributed.processes import Processes
-from asr.training.distributed.sharding import norm, own, shard
+from asr.training.distributed.sharding import local_part, shard, total_norm
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
 from asr.training.state.log import CurveRow
@@ -24,22 +24,22 @@ MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 class Updater:
-    """The weights that learn, and how a step's batches change them.
+    """Trainable weights and their optimizer.
 
     Attributes:
-        weights: those that learn, by name.
-        optimizer: AdamW, with its moments.
+        weights: trainable weights, by name.
+        optimizer: AdamW.
     """
 
     def __init__(
         self, task: Task, params: TrainParams, processes: Processes, batch_limits: Path
     ) -> None:
-        """Prepare the network of ``task``; ``batch_limits`` remembers what fits which device."""
+        """Prepare the network of ``task``; the file ``batch_limits`` has one limit per device."""
         self.task, self.params, self.processes = task, params, processes
-        # An adapter begins with random numbers.
-        processes.same_as_first([weight.data for weight in trainable(task.network).values()])
-        if task.in_parts:
-            shard(task.summed_loss, task.in_parts, processes)
+        # A new adapter has random weights, which differ between processes.
+        processes.broadcast_from_first([weight.data for weight in trainable(task.network).values()])
+        if task.sharded_layers:
+            shard(task.summed_loss, task.sharded_layers, processes)
         self.weights = trainable(task.network)
         self.accelerator = Accelerator(
             mixed_precision=MIXED_PRECISION[params.precision], cpu=processes.device.type == "cpu"
@@ -47,8 +47,8 @@ class Updater:
         groups = _groups(self.weights, params.weight_decay, task.rate_factors)
         adamw = torch.optim.AdamW(groups, lr=params.lr, betas=params.betas, fused=True)
         self.optimizer = self.accelerator.prepare_optimizer(adamw)
-        # Mixed precision without DistributedDataParallel, which exchanges gradients within each
-        # backward pass: processes with unlike numbers of batches would wait for ever.
+        # evaluation_mode gives mixed precision without DistributedDataParallel. DDP exchanges
+        # gradients in each backward pass: with unequal numbers of batches processes would hang.
         self.loss = self.accelerator.prepare_model(task.summed_loss, evaluation_mode=True)
         self.limit = BatchLimit(
             batch_limits,
@@ -56,16 +56,20 @@ class Updater:
         )
 
     def step(self, batches: list[TrainingBatch], rate: float) -> CurveRow:
-        """One update; every target token of all batches of all processes weighs the same."""
+        """Update the weights once; all target tokens of all processes have equal weight.
+
+        Returns:
+            Loss per target token, gradient total_norm, and seconds of audio in ``batches``.
+        """
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["rate_factor"]
-        if self.task.in_parts:
-            loss = self._gradients_of_parts(self.processes.equal_share(batches))
+        if self.task.sharded_layers:
+            loss = self._sharded_gradients(self.processes.equal_share(batches))
         else:
             loss = self._gradients(self.processes.share(batches))
         whole = [weight for weight in self.weights.values() if not isinstance(weight, DTensor)]
         self.processes.add_gradients(whole)
-        self.limit.most_s = self.processes.least(self.limit.most_s)
+        self.limit.max_s = self.processes.minimum(self.limit.max_s)
         grad_norm = self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -76,13 +80,13 @@ class Updater:
         }
 
     def _gradients(self, batches: list[TrainingBatch]) -> float:
-        """Add up the gradients of this process's batches, in parts that fit; returns their loss."""
+        """Add up gradients, in batches that fit into memory; return this process's loss."""
         num_targets = 0
         while True:
-            parts = fitting(batches, self.limit.most_s)
+            parts = split_to_fit(batches, self.limit.max_s)
             try:
                 collated = [self.task.collate(part) for part in parts]
-                # Once a step, however often memory runs out here: the others ask once too.
+                # Reduce once per step, however often memory runs out: the other processes do.
                 if not num_targets:
                     here = sum(part.num_targets for part in collated)
                     num_targets = round(self.processes.totals(here)[0])
@@ -90,13 +94,13 @@ class Updater:
             except RuntimeError as error:
                 if not should_reduce_batch_size(error):
                     raise
-            # Past the handler, whose traceback holds the tensors that filled the memory.
+            # Outside the handler: its traceback holds the tensors that filled the memory.
             self.optimizer.zero_grad()
             clear_device_cache(garbage_collection=True)
             self.limit.lower(parts)
 
-    def _gradients_of_parts(self, shares: list[tuple[TrainingBatch, float]]) -> float:
-        """The same where layers are in parts, so that every process must keep step."""
+    def _sharded_gradients(self, shares: list[tuple[TrainingBatch, float]]) -> float:
+        """``_gradients`` for sharded layers: all processes compute the same number of batches."""
         try:
             collated = [(self.task.collate(batch), weight) for batch, weight in shares]
             here = sum(weight * batch.num_targets for batch, weight in collated)
@@ -106,12 +110,12 @@ class Updater:
             if not should_reduce_batch_size(error):
                 raise
             raise InputError(
-                "out of memory, and with machine.shard_weights no process can try again alone: "
-                f"expected train.batch_seconds to fit, got {self.params.batch_seconds}"
+                "out of memory, and with machine.shard_weights no process can halve a batch alone: "
+                f"expected a smaller train.batch_seconds, got {self.params.batch_seconds}"
             ) from error
 
     def _backward(self, batches: Iterable[tuple[Batch, float]], num_targets: int) -> float:
-        """Add each batch's gradients, by its weight, to those that are there; returns the loss."""
+        """Backpropagate each batch times its weight; return the loss summed over batches."""
         total = 0.0
         for batch, weight in batches:
             loss = weight * self.loss(batch) / num_targets
@@ -120,36 +124,36 @@ class Updater:
         return total
 
     def _clip(self) -> float:
-        """Scale gradients that are too long down; returns how long they were."""
-        weights, longest = list(self.weights.values()), self.params.max_grad_norm
-        if not self.task.in_parts:
-            return float(self.accelerator.clip_grad_norm_(weights, longest))
+        """Clip the gradient total_norm to ``max_grad_norm``; return the total_norm before."""
+        weights, max_norm = list(self.weights.values()), self.params.max_grad_norm
+        if not self.task.sharded_layers:
+            return float(self.accelerator.clip_grad_norm_(weights, max_norm))
         gradients = [weight.grad for weight in weights if weight.grad is not None]
-        length = norm(gradients)
-        # As PyTorch's own clipping does, which takes no mixture of parts and wholes.
-        scale = (longest / (length + 1e-6)).clamp(max=1.0)
-        torch._foreach_mul_([own(gradient) for gradient in gradients], scale)
+        length = total_norm(gradients)
+        # As in PyTorch's clip_grad_norm_, which rejects a mix of sharded and plain tensors.
+        scale = (max_norm / (length + 1e-6)).clamp(max=1.0)
+        torch._foreach_mul_([local_part(gradient) for gradient in gradients], scale)
         return float(length)
 
 
 def trainable(network: nn.Module) -> dict[str, nn.Parameter]:
-    """The weights that learn, by name."""
+    """Weights with ``requires_grad``, by name."""
     return {name: w for name, w in network.named_parameters() if w.requires_grad}
 
 
 def _groups(
     weights: dict[str, nn.Parameter], weight_decay: float, rate_factors: Mapping[str, float]
 ) -> list[dict[str, Any]]:
-    """Weights by decay and learning rate.
+    """Parameter groups of AdamW by weight decay and learning rate.
 
-    Weight decay is for matrices; on gains and biases it only pulls towards zero.
+    Weight decay applies to matrices only, not to gains and biases.
     """
     groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
     for name, weight in weights.items():
         decay = weight_decay if weight.ndim > 1 else 0.0
         longest = max((p for p in rate_factors if name.startswith(p)), key=len, default=None)
         factor = 1.0 if longest is None else rate_factors[longest]
-        # AdamW takes no mixture of parts and wholes.
+        # AdamW rejects a mix of sharded and plain tensors in a group.
         groups.setdefault((decay, factor, isinstance(weight, DTensor)), []).append(weight)
     return [
         {"params": some, "weight_decay": decay, "rate_factor": factor}

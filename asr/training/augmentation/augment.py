@@ -1,77 +1,77 @@
-"""Augmentation: a clip as another voice, room or street would have made it, anew in each epoch.
+"""Waveform augmentation: random pitch shift, reverberation and noise, new in each epoch.
 
-Each kind has its own chance, and what it does to an example is drawn from the example's seed alone:
-training that was interrupted goes on with the same sounds, and turning one kind on leaves the
-others as they were. Our own and not audiomentations 0.43, which needs a soxr older than ours and
-brings librosa and numba; its pitch shift, Signalsmith's, is here too.
+Each kind has its own share and its own random generator, seeded by the example. So a resumed run
+gets the same waveforms, and turning one kind on does not change the others. We don't use
+audiomentations 0.43: it needs an older soxr and installs librosa and numba. Our pitch shift is the
+same as its, Signalsmith's.
 """
 
 from pathlib import Path
 
 import numpy as np
 
-from asr.training.augmentation.noise import Noise, mixed
-from asr.training.augmentation.reverb import in_room, room_response
+from asr.training.augmentation.noise import Noise, mix
+from asr.training.augmentation.reverb import impulse_response, reverberate
 from asr.training.params import AugmentParams
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 
 class Augmentation:
-    """What may happen to an example."""
+    """Augments the waveform of an example by ``train.augment``."""
 
     def __init__(self, params: AugmentParams, noise: Path) -> None:
-        """Take section ``train.augment`` and the folder of recordings of noise.
+        """Read the noise recordings in the folder ``noise``, if ``noise.share`` is above 0.
 
         Raises:
-            InputError: as ``Noise``, if some clips are to have any.
+            InputError: if ``Noise`` can't use the folder.
         """
         self.params = params
         self.noise = Noise(noise) if params.noise.share else None
 
     def __call__(self, waveform: Waveform, seed: int) -> Waveform:
-        """The example as it is heard this time.
+        """Augment the waveform of an example.
 
         Args:
-            waveform: of the example.
-            seed: the example's own.
+            waveform: float32, mono, 16 kHz.
+            seed: the seed of the example.
 
         Returns:
-            As long as before; the same array where chance left it alone. What would overshoot full
-            scale is turned down.
+            A waveform of the same length, scaled down if it exceeds full scale; the same array if
+            no kind was drawn.
         """
-        params, chances = self.params, _chances(seed)
+        params, generators = self.params, _generators(seed)
         changed = waveform
-        # First the voice, then the room around it, then what else sounds there.
-        if chances["pitch"].random() < params.pitch.share:
+        # In physical order: the voice, its reverberation in the room, then other sounds.
+        if generators["pitch"].random() < params.pitch.share:
             most = params.pitch.most_semitones
-            changed = shifted(changed, chances["pitch"].uniform(-most, most))
-        if chances["reverb"].random() < params.reverb.share:
-            chance, reverb = chances["reverb"], params.reverb
-            t60_s = chance.uniform(reverb.min_t60_s, reverb.max_t60_s)
-            direct_db = chance.uniform(reverb.min_direct_db, reverb.max_direct_db)
-            changed = in_room(changed, room_response(t60_s, direct_db, chance))
-        if self.noise is not None and chances["noise"].random() < params.noise.share:
-            chance, noise = chances["noise"], params.noise
-            snr_db = chance.uniform(noise.min_snr_db, noise.max_snr_db)
-            changed = mixed(changed, self.noise.piece(len(changed), chance), snr_db)
+            changed = shift_pitch(changed, generators["pitch"].uniform(-most, most))
+        if generators["reverb"].random() < params.reverb.share:
+            rng, reverb = generators["reverb"], params.reverb
+            t60_s = rng.uniform(reverb.min_t60_s, reverb.max_t60_s)
+            direct_db = rng.uniform(reverb.min_direct_db, reverb.max_direct_db)
+            changed = reverberate(changed, impulse_response(t60_s, direct_db, rng))
+        if self.noise is not None and generators["noise"].random() < params.noise.share:
+            rng, noise = generators["noise"], params.noise
+            snr_db = rng.uniform(noise.min_snr_db, noise.max_snr_db)
+            changed = mix(changed, self.noise.piece(len(changed), rng), snr_db)
         if changed is waveform:
             return waveform
-        within: Waveform = changed / max(np.float32(1.0), np.abs(changed).max())
-        return within
+        scaled: Waveform = changed / max(np.float32(1.0), np.abs(changed).max())
+        return scaled
 
 
-def shifted(waveform: Waveform, semitones: float) -> Waveform:
-    """The clip higher or lower by ``semitones``, as long as before."""
+def shift_pitch(waveform: Waveform, semitones: float) -> Waveform:
+    """Shift the pitch by ``semitones``; the length stays."""
     from python_stretch.Signalsmith import Stretch
 
-    stretch = Stretch(0)  # its random phases are the same each time
+    stretch = Stretch(0)  # a fixed seed for its random phases
     stretch.preset(1, SAMPLE_RATE)
     stretch.setTransposeSemitones(semitones)
-    higher: Waveform = np.asarray(stretch.process(waveform[np.newaxis]), np.float32)[0]
-    return higher
+    shifted: Waveform = np.asarray(stretch.process(waveform[np.newaxis]), np.float32)[0]
+    return shifted
 
 
-def _chances(seed: int) -> dict[str, np.random.Generator]:
-    """One for each kind, so that none draws from what another leaves."""
+def _generators(seed: int) -> dict[str, np.random.Generator]:
+    """One random generator per kind, so that no kind changes the draws of another."""
     kinds = ("pitch", "reverb", "noise")
     return {kind: np.random.default_rng([seed, number]) for number, kind in enumerate(kinds)}

@@ -1,4 +1,4 @@
-"""Noise under speech, at a given distance in level: recorded, or synthetic."""
+"""Mix recorded or synthetic noise into speech at a given signal-to-noise ratio."""
 
 from pathlib import Path
 
@@ -11,18 +11,18 @@ from asr.core.errors import InputError
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus"}
-_LOWEST_HZ = 20.0  # below it brown noise would be one slow wave
-_STEEPEST = 2.0  # power falls with frequency to the power of this: 0 white, 1 pink, 2 brown
+_LOWEST_HZ = 20.0  # below, the spectrum is flat: else brown noise would be mostly inaudible
+_MAX_EXPONENT = 2.0  # power falls as 1 / frequency ** exponent: 0 white, 1 pink, 2 brown
 
 
 class Noise:
-    """The recordings of a folder, read piece by piece; synthetic noise where there are none."""
+    """Random pieces of the recordings in a folder, or synthetic noise if there are none."""
 
     def __init__(self, folder: Path) -> None:
-        """Look at each recording in the folder and its subfolders.
+        """Check each recording in the folder and its subfolders.
 
         Raises:
-            InputError: naming the folder that isn't there, or the file that can't be used.
+            InputError: if the folder is missing or a recording can't be read; names it.
         """
         if not folder.is_dir():
             raise InputError(f"train.augment.noise.folder: expected a folder, got {str(folder)!r}")
@@ -30,30 +30,30 @@ class Noise:
         for path in self.files:
             _check(path)
 
-    def piece(self, num_samples: int, chance: np.random.Generator) -> Waveform:
-        """Noise of any level, shape (num_samples,); a recording that is too short is repeated."""
+    def piece(self, num_samples: int, rng: np.random.Generator) -> Waveform:
+        """Draw a piece of noise, shape (num_samples,); a short recording is repeated to fill it."""
         if not self.files:
-            return coloured_noise(num_samples, chance.uniform(0, _STEEPEST), chance)
-        path = self.files[chance.integers(len(self.files))]
+            return coloured_noise(num_samples, rng.uniform(0, _MAX_EXPONENT), rng)
+        path = self.files[rng.integers(len(self.files))]
         with soundfile.SoundFile(path) as file:
             wanted = round(num_samples * file.samplerate / SAMPLE_RATE) + 1
-            file.seek(int(chance.integers(max(1, file.frames - wanted + 1))))
+            file.seek(int(rng.integers(max(1, file.frames - wanted + 1))))
             waveform = _waveform(file.read(wanted, "float32", always_2d=True), file.samplerate)
         return np.resize(waveform, num_samples)
 
 
-def coloured_noise(num_samples: int, steepness: float, chance: np.random.Generator) -> Waveform:
-    """Gaussian noise whose power falls with frequency to the power of ``steepness``."""
-    spectrum = np.fft.rfft(chance.standard_normal(num_samples))
+def coloured_noise(num_samples: int, exponent: float, rng: np.random.Generator) -> Waveform:
+    """Gaussian noise whose power falls as 1 / frequency ** ``exponent``; shape (num_samples,)."""
+    spectrum = np.fft.rfft(rng.standard_normal(num_samples))
     hz = np.fft.rfftfreq(num_samples, 1 / SAMPLE_RATE)
-    shaped = spectrum * np.maximum(hz, _LOWEST_HZ) ** (-steepness / 2)
+    shaped = spectrum * np.maximum(hz, _LOWEST_HZ) ** (-exponent / 2)
     return np.fft.irfft(shaped, num_samples).astype(np.float32)
 
 
-def mixed(speech: Waveform, noise: Waveform, snr_db: float) -> Waveform:
-    """Speech over noise whose power, over the whole clip, is ``snr_db`` below the speech's.
+def mix(speech: Waveform, noise: Waveform, snr_db: float) -> Waveform:
+    """Add noise at ``snr_db`` below the speech, by mean power over the whole clip.
 
-    Silence on either side stays alone: there is no level to compare with.
+    If speech or noise is digital silence, the ratio is undefined and speech is returned unchanged.
     """
     levels = [float(np.sqrt(np.mean(one.astype(np.float64) ** 2))) for one in (speech, noise)]
     if min(levels) == 0.0:
@@ -63,7 +63,7 @@ def mixed(speech: Waveform, noise: Waveform, snr_db: float) -> Waveform:
 
 
 def _check(path: Path) -> None:
-    """A recording that can't be read, or is silent, is better known before training than in it."""
+    """Read the first second, so that a bad file fails before training starts."""
     try:
         with soundfile.SoundFile(path) as file:
             frames = file.read(file.samplerate, "float32", always_2d=True)
@@ -74,6 +74,6 @@ def _check(path: Path) -> None:
 
 
 def _waveform(frames: npt.NDArray[np.float32], rate: int) -> Waveform:
-    """Mono, 16 kHz, of frames of shape (num_frames, num_channels)."""
+    """Convert frames of shape (num_frames, num_channels) to mono, 16 kHz."""
     mono = frames.mean(axis=1)
     return np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), dtype=np.float32)

@@ -1,7 +1,7 @@
-"""SpecAugment (Park et al., 2019): hide stripes of the spectrogram, that no one cue be learned.
+"""SpecAugment (Park et al., 2019): mask stripes of the log-mel against overfitting.
 
-With an hour of speech and several epochs a model learns the clips by heart; it can't if each time
-another part of them is missing.
+With an hour of speech a model memorizes the clips within several epochs. Masking other parts of
+them in each epoch prevents this.
 """
 
 from collections.abc import Sequence
@@ -15,33 +15,33 @@ def spec_augment(
     log_mel: torch.Tensor,
     num_frames: Sequence[int],
     params: SpecAugmentParams,
-    chances: Sequence[torch.Generator],
+    generators: Sequence[torch.Generator],
 ) -> torch.Tensor:
-    """Hide stripes of time and of frequency in each clip.
+    """Mask stripes of time and of frequency in each clip.
 
     Args:
-        log_mel: shape (batch, num_mels, num_frames); left as it is.
-        num_frames: each clip's own, without the silence behind it.
-        params: how many stripes, and how wide.
-        chances: each clip's own, so that its stripes don't depend on its company.
+        log_mel: shape (batch, num_mels, num_frames); not modified.
+        num_frames: frames of each clip, without padding.
+        params: number and largest width of the masks.
+        generators: one per clip, so that its masks don't depend on the other clips of the batch.
 
     Returns:
-        A copy; what is hidden is the clip's lowest value, which is silence.
+        A copy; masked values are the lowest value of the clip, which is silence.
     """
     masked = log_mel.clone()
-    for clip, frames, chance in zip(masked, num_frames, chances, strict=True):
+    for clip, frames, generator in zip(masked, num_frames, generators, strict=True):
         silence = clip.min()
         for _ in range(params.num_time_masks):
-            start, end = _stripe(frames, round(frames * params.max_time_share), chance)
+            start, end = _stripe(frames, round(frames * params.max_time_share), generator)
             clip[:, start:end] = silence
         for _ in range(params.num_mel_masks):
-            start, end = _stripe(clip.shape[0], params.max_mel_bins, chance)
+            start, end = _stripe(clip.shape[0], params.max_mel_bins, generator)
             clip[start:end] = silence
     return masked
 
 
-def _stripe(size: int, widest: int, chance: torch.Generator) -> tuple[int, int]:
-    """A random stretch of 0 to ``widest`` places within ``size``."""
-    width = int(torch.randint(min(widest, size) + 1, (), generator=chance))
-    start = int(torch.randint(size - width + 1, (), generator=chance))
+def _stripe(size: int, widest: int, generator: torch.Generator) -> tuple[int, int]:
+    """Draw start and end of a stripe of 0 to ``widest`` indices within ``size``."""
+    width = int(torch.randint(min(widest, size) + 1, (), generator=generator))
+    start = int(torch.randint(size - width + 1, (), generator=generator))
     return start, start + width

@@ -1,7 +1,7 @@
-"""Starting a stage as several processes, with torchrun's own launcher.
+"""Start a stage as several processes with torchrun's launcher, called as a library.
 
-``torchrun`` itself would end in a traceback of its own; called as a library it tells which process
-ended how, and waits for a large checkpoint at SIGTERM instead of killing after 30 s.
+The command ``torchrun`` ends in its own traceback and kills processes 30 s after SIGTERM. The
+library reports exit codes and can wait until a large checkpoint is saved.
 """
 
 import signal
@@ -12,35 +12,35 @@ from types import FrameType
 
 from asr.core.errors import InputError
 
-EXIT_CODE = 128 + signal.SIGTERM  # as shells report it; DVC prints it beside the stage's command
+EXIT_CODE = 128 + signal.SIGTERM  # 143, as shells report SIGTERM; DVC prints it
 
 
 @contextmanager
-def sigterm_noted() -> Iterator[Callable[[], bool]]:
-    """Inside the block SIGTERM ends nothing; the function given says whether it came."""
-    came = False
+def sigterm_flag() -> Iterator[Callable[[], bool]]:
+    """Inside the block, SIGTERM only sets a flag; the yielded function returns the flag."""
+    received = False
 
-    def note(_: int, __: FrameType | None) -> None:
-        nonlocal came
-        came = True
+    def set_flag(_: int, __: FrameType | None) -> None:
+        nonlocal received
+        received = True
 
-    before = signal.signal(signal.SIGTERM, note)
+    before = signal.signal(signal.SIGTERM, set_flag)
     try:
-        yield lambda: came
+        yield lambda: received
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
 ENDED = (EXIT_CODE, -signal.SIGTERM)
-SAVING_S = 600  # that the processes have at SIGTERM to finish a step and save
+SAVING_S = 600  # seconds after SIGTERM to finish a step and save a checkpoint
 
 
 def launch(module: str, arguments: list[str], num_processes: int) -> None:
-    """Run ``python -m module arguments`` in several processes at once, and wait for them.
+    """Run ``python -m module arguments`` in several processes and wait for them to end.
 
     Raises:
-        SystemExit: with code 143 after SIGTERM, when all have saved.
-        InputError: if one ends with an error or dies; the others are ended then.
+        SystemExit: with code 143 after SIGTERM, when all processes have ended.
+        InputError: if a process fails or is killed; the launcher then ends the others.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -63,23 +63,23 @@ def launch(module: str, arguments: list[str], num_processes: int) -> None:
     except SignalException as error:
         raise SystemExit(128 + error.sigval) from error
     except ChildFailedError as error:
-        rank, failure = min(error.failures.items(), key=lambda item: _consequence(item[1].exitcode))
+        rank, failure = min(error.failures.items(), key=lambda item: _cause_rank(item[1].exitcode))
         if failure.exitcode in ENDED:
             raise SystemExit(EXIT_CODE) from error
         raise InputError(
-            f"process {rank} of {num_processes} ended with {_how(failure.exitcode)}, "
-            f"its own words are above; the others were ended"
+            f"process {rank} of {num_processes} ended with {_exit_name(failure.exitcode)}; "
+            f"its error is above; the other processes were stopped"
         ) from error
 
 
-def _consequence(exit_code: int) -> int:
-    """0 for a process that was killed, 1 for an error, 2 for one that was asked to end.
+def _cause_rank(exit_code: int) -> int:
+    """Rank of an exit code as the cause: 0 for killed, 1 for an error, 2 for SIGTERM.
 
-    A process that loses its connection to a dead one fails too, and may report that first. The
-    launcher asks those that are left after an error to end.
+    When a process is killed, the others lose their connection and fail too, perhaps earlier in the
+    report. After an error the launcher sends SIGTERM to the remaining processes.
     """
     return 2 if exit_code in ENDED else int(exit_code >= 0)
 
 
-def _how(exit_code: int) -> str:
+def _exit_name(exit_code: int) -> str:
     return f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name

@@ -1,8 +1,8 @@
-"""The processes that train one model together; a lone process is all of them.
+"""The processes that train one model together, or a single process.
 
-Every process plans the same steps and computes its share of each. What they exchange is numbers,
-gradients and dev's transcripts; the first alone writes files. Nothing is exchanged while gradients
-are computed, so one that runs out of memory there tries again by itself and keeps nobody waiting.
+Every process plans the same steps and computes its share of each. They exchange numbers, gradients
+and the transcripts of dev; only the first process writes files. They exchange nothing while they
+compute gradients, so a process that runs out of memory can retry without the others.
 """
 
 import atexit
@@ -20,18 +20,18 @@ from asr.training.plan import TrainingBatch
 
 T = TypeVar("T")
 
-# What the first does alone, such as saving, may take that long; one that died ends all at once.
-PATIENCE = timedelta(hours=2)
+# The other processes wait while the first one saves. A dead process ends all without timeout.
+TIMEOUT = timedelta(hours=2)
 
 
 @dataclass(frozen=True)
 class Processes:
-    """All of a run's processes, as one of them sees them.
+    """One process of a run, and its communication with the others.
 
     Attributes:
-        rank: its own number, from 0.
-        count: of all.
-        device: where it computes.
+        rank: number of this process, from 0.
+        count: number of all processes.
+        device: device of this process.
     """
 
     rank: int
@@ -40,11 +40,11 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes."""
+        """Whether this is the first process, which writes files."""
         return self.rank == 0
 
     def share(self, batches: Sequence[TrainingBatch]) -> list[TrainingBatch]:
-        """This process's part of a step's batches: whole ones while they last, then examples."""
+        """This process's share of a step: whole batches, then examples of the remaining batches."""
         whole = len(batches) // self.count * self.count
         mine = list(batches[self.rank : whole : self.count])
         for batch in batches[whole:]:
@@ -53,9 +53,9 @@ class Processes:
         return mine
 
     def equal_share(self, batches: Sequence[TrainingBatch]) -> list[tuple[TrainingBatch, float]]:
-        """This process's part of every batch, and how much it weighs.
+        """This process's examples of every batch, with the weight of their loss.
 
-        A batch of fewer examples than there are processes is computed by all, and weighs a share.
+        All processes compute a batch with fewer examples than processes, with weight 1 / count.
         """
         return [
             (replace(batch, examples=batch.examples[self.rank :: self.count]), 1.0)
@@ -65,19 +65,19 @@ class Processes:
         ]
 
     def totals(self, *numbers: float) -> list[float]:
-        """Each number added up over all processes."""
+        """Sum each number over all processes."""
         return self._reduced(numbers, dist.ReduceOp.SUM)
 
-    def least(self, number: float) -> float:
-        """The smallest of all processes' numbers."""
+    def minimum(self, number: float) -> float:
+        """Minimum of a number over all processes."""
         return self._reduced([number], dist.ReduceOp.MIN)[0]
 
     def any(self, happened: bool) -> bool:
-        """Whether it happened to any process."""
+        """Whether ``happened`` is true in any process."""
         return bool(self.totals(happened)[0])
 
     def add_gradients(self, weights: Sequence[torch.nn.Parameter]) -> None:
-        """Give each weight the sum of all processes' gradients, in one exchange."""
+        """Sum the gradients of all processes, in one all-reduce."""
         if self.count == 1 or not weights:
             return
         gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
@@ -87,22 +87,22 @@ class Processes:
         for weight, part in zip(weights, parts, strict=True):
             weight.grad = part.view_as(weight)
 
-    def same_as_first(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Fill tensors with those of the first process."""
+    def broadcast_from_first(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Overwrite tensors with those of the first process."""
         if self.count > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
 
     def gathered(self, items: list[T]) -> list[T]:
-        """The lists of all processes, one after another."""
+        """Concatenate the lists of all processes, by rank."""
         if self.count == 1:
             return items
         lists: list[list[T]] = [[] for _ in range(self.count)]
         dist.all_gather_object(lists, items)
         return [item for one in lists for item in one]
 
-    def wait(self) -> None:
-        """Until all are here."""
+    def barrier(self) -> None:
+        """Wait until all processes call this."""
         self.totals(0.0)
 
     def _reduced(self, numbers: Sequence[float], how: dist.ReduceOp.RedOpType) -> list[float]:
@@ -114,14 +114,14 @@ class Processes:
 
 
 def join_processes(device: torch.device, wanted: int) -> Processes:
-    """Join the others that the launcher started, if it did, until this process ends.
+    """Connect to the other processes that torchrun started, if any, until this process ends.
 
     Args:
-        device: where to compute; each process on a machine takes a GPU of its own.
+        device: device of the run; with CUDA each process of a machine takes its own GPU.
         wanted: ``machine.num_processes``.
 
     Raises:
-        InputError: if there are more or fewer than wanted.
+        InputError: if torchrun started another number of processes.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count != wanted:
@@ -132,13 +132,13 @@ def join_processes(device: torch.device, wanted: int) -> Processes:
         index = int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count()
         device = torch.device("cuda", index)
         torch.cuda.set_device(device)
-    # Without it, accelerate chooses a number of threads of its own.
+    # If it is unset, accelerate sets its own number of threads.
     os.environ.setdefault("OMP_NUM_THREADS", str(torch.get_num_threads()))
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     atexit.register(dist.destroy_process_group)
     return Processes(dist.get_rank(), count, device)
 
 
 def launched() -> bool:
-    """Whether torchrun, by itself or as our launcher, started this process as one of many."""
+    """Whether torchrun or our launcher started this process as one of several."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1

@@ -1,1 +1,1 @@
-"""What outlives a process: checkpoints, their mirror, logs, unfinished runs."""
+"""State of a run on disk: checkpoints, their mirror, logs, unfinished runs."""

@@ -1,4 +1,4 @@
-"""Checkpoints of training: written whole, checked by their hash, the last two kept."""
+"""Checkpoints of training: written atomically, verified by hash; the last two are kept."""
 
 import shutil
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from asr.core.errors import InputError
 from asr.core.files import read_json, sha256_of, whole_file, whole_folder, write_json
 from asr.training.state.scratch import checkpoints
 
-KEPT = 2  # the last is used; the one before is there if the last can't be read
+MAX_CHECKPOINTS = 2  # the previous one is a fallback if the last is damaged
 TENSORS = "state.safetensors"
 STATE = "state.json"
 
@@ -24,8 +24,8 @@ class Checkpoint:
     """All that a resume needs.
 
     Attributes:
-        step: steps done.
-        tensors: trainable weights and the optimizer's moments, by name.
+        step: number of steps done.
+        tensors: trainable weights, their averages and the optimizer's moments, by name.
         state: everything else, as JSON.
     """
 
@@ -35,7 +35,7 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> tuple[Path, str]:
-    """Write a checkpoint whole, then drop all but the last two.
+    """Write a checkpoint atomically, then remove all but the last two.
 
     Returns:
         The file of its tensors, and that file's SHA-256.
@@ -46,36 +46,36 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> tuple[Path, str]:
         sha256 = sha256_of(beside / TENSORS)
         state = {"step": checkpoint.step, "sha256": sha256, "state": checkpoint.state}
         write_json(beside / STATE, state)
-    for old in checkpoints(folder)[:-KEPT]:
+    for old in checkpoints(folder)[:-MAX_CHECKPOINTS]:
         shutil.rmtree(old)
     return path / TENSORS, sha256
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The newest checkpoint that can be read whole, or None.
+    """Load the newest undamaged checkpoint, or return None.
 
-    One whose hash is wrong is passed over with a word about it: the one before costs minutes, a
-    run from damaged weights costs trust.
+    A checkpoint with a wrong hash is reported and removed: to resume from the previous one costs
+    minutes of training.
     """
     for path in reversed(checkpoints(folder)):
         try:
             state = read_json(path / STATE)
             if (got := sha256_of(path / TENSORS)) != state["sha256"]:
-                raise InputError(f"{path / TENSORS}: expected {state['sha256']}, got {got}")
+                raise InputError(f"{path / TENSORS}: expected SHA-256 {state['sha256']}, got {got}")
         except (InputError, OSError, KeyError) as error:
-            tqdm.write(f"checkpoint passed over: {error}")
-            shutil.rmtree(path)  # or the next save would count it among the two that it keeps
+            tqdm.write(f"checkpoint skipped: {error}")
+            shutil.rmtree(path)  # else save_checkpoint would count it as one of the last two
             continue
         return Checkpoint(state["step"], load_file(path / TENSORS), state["state"])
     return None
 
 
-def kept_states(folder: Path) -> list[dict[str, Any]]:
-    """The ``state`` of every checkpoint that is there, oldest first."""
+def checkpoint_states(folder: Path) -> list[dict[str, Any]]:
+    """``state`` of every checkpoint in the folder, oldest first."""
     return [read_json(path / STATE)["state"] for path in checkpoints(folder)]
 
 
 def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write weights whole."""
+    """Write weights atomically as safetensors."""
     with whole_file(path) as beside:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside)

@@ -1,8 +1,8 @@
-"""What can be seen of training while it lasts: a line a logged step, and trackers' curves.
+"""Log of a running training: one JSON line per logged step, and the curves of trackers.
 
-Wall time, memory and the GPU's load are in here and never in a stage's outs, which are the same
-bytes for the same inputs. So the log lies in ``.dvc/tmp/logs``, one file a run; killed and resumed
-it goes on in the same file. What is an out is the curves alone: no wall time, same run, same bytes.
+The log holds wall time, memory and GPU load. A stage's outs must be the same bytes for the same
+inputs, so the log is in ``.dvc/tmp/logs`` instead, one file per run; a resumed run appends to its
+file. Only the curves, without wall time, are an out.
 """
 
 import os
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 CurveRow = dict[str, Any]
 
-# Logged with a run if they are there. They say what `split` and `audit` counted; no out is made of
-# them, so they are no deps.
+# Logged with a run if they exist: the counts of `split` and `audit`. They change no out, so the
+# stage does not list them as deps.
 DATA_METRICS = ("metrics/data.json", "metrics/audit/*.json")
 
 
 class Curves(Protocol):
-    """What a run has to show for itself; the newest row of each list is its last."""
+    """Progress that is logged; the newest row of each list comes last."""
 
     best_step: int
     best: list[float] | None
@@ -42,17 +42,17 @@ class Curves(Protocol):
 
 
 class TrainingLog:
-    """Hands rows to trackers; one that fails is dropped with a word, for training must go on."""
+    """Passes rows to trackers; a tracker that fails is reported and dropped, training goes on."""
 
     def __init__(self, trackers: "Mapping[str, Tracker]", device: torch.device) -> None:
         self.trackers, self.device = dict(trackers), device
         self.summary: CurveRow = {}
 
     def watch(self, progress: Curves, saved: CurveRow) -> None:
-        """Log what the step just done has added to the curves, and the checkpoint just saved."""
+        """Log the rows that the last step added to the curves, and the checkpoint saved, if any."""
         for rows in (progress.train_rows, progress.dev_rows):
             if rows and rows[-1]["step"] == progress.step:
-                self._log({**rows[-1], **load_of(self.device)})
+                self._log({**rows[-1], **device_load(self.device)})
         if saved:
             self._log({"step": progress.step, **saved})
         self.summary = {"step": progress.step, "best_step": progress.best_step}
@@ -60,7 +60,7 @@ class TrainingLog:
             self.summary |= {"best_wer": progress.best[0], "best_cer": progress.best[1]}
 
     def close(self) -> None:
-        """End every tracker with the best step and its error."""
+        """Log the best step and its error, then close every tracker."""
         self._log({"event": "end", **self.summary})
         self._each(lambda tracker: tracker.finish())
 
@@ -68,11 +68,11 @@ class TrainingLog:
         step = row.pop("step", None)
         self._each(lambda tracker: tracker.log(dict(row), step=step))
 
-    def _each(self, act: "Callable[[Tracker], None]") -> None:
+    def _each(self, call: "Callable[[Tracker], None]") -> None:
         for name, tracker in list(self.trackers.items()):
             try:
-                act(tracker)
-            except Exception as error:  # each has errors of its own; none is worth a run
+                call(tracker)
+            except Exception as error:  # trackers raise any class; none may end a run
                 del self.trackers[name]
                 tqdm.write(f"{name}: dropped, training goes on: {error!r}", file=sys.stderr)
 
@@ -81,21 +81,21 @@ class TrainingLog:
 def training_log(
     run_id: str, names: Sequence[str], facts: Mapping[str, Any], device: torch.device
 ) -> Iterator[TrainingLog]:
-    """Open the log in ``.dvc/tmp/logs`` and the trackers of ``names``; closed after success.
+    """Open the log in ``.dvc/tmp/logs`` and the trackers; they are closed if the block succeeds.
 
     Args:
         run_id: stage and key, ``train-0123…``; the ``request_id`` of each line.
         names: ``operations.trackers``.
-        facts: hyperparameters and whatever else determines the run.
-        device: whose memory and load are logged.
+        facts: params of the run, logged as its configuration.
+        device: device of the memory and load to log.
 
     Raises:
-        InputError: if a tracker can't be opened; later faults are said and end no training.
+        InputError: if a tracker can't be opened. Later errors are only printed.
     """
     found = [path for pattern in DATA_METRICS for path in sorted(Path().glob(pattern))]
     config = {**facts, **{str(path.with_suffix("")): read_json(path) for path in found}}
     folder = dvc_tmp() / "logs"
-    # By name, so that an edit of a tracker starts no unfinished training afresh.
+    # Imported by name, so that trackers are no part of the code hash that resuming compares.
     room = module_by_name("asr", "trackers", "operations.trackers")
     on_cpu = device.type == "cpu"
     trackers = {
@@ -107,7 +107,7 @@ def training_log(
     log.close()
 
 
-def load_of(device: torch.device) -> CurveRow:
+def device_load(device: torch.device) -> CurveRow:
     """``gpu_utilization`` in percent (missing without a GPU) and peak ``memory`` in MiB.
 
     Memory is the GPU's where there is one, else the process's resident memory.
@@ -124,10 +124,10 @@ def load_of(device: torch.device) -> CurveRow:
 def _gpu_utilization(device: torch.device) -> CurveRow:
     try:
         return {"gpu_utilization": torch.cuda.utilization(device)}
-    except Exception:  # NVML has many errors; a slice of a GPU, for one, has no such number
+    except Exception:  # NVML raises many classes; a MIG slice, for example, has no utilization
         return {}
 
 
 def write_curve(path: Path, columns: tuple[str, ...], rows: list[CurveRow]) -> None:
-    """Write rows under ``columns``; a curve without points keeps its header."""
+    """Write rows as CSV with a header, even if there are no rows."""
     write_csv(path, columns, ([row[column] for column in columns] for row in rows))

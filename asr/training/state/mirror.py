@@ -1,9 +1,9 @@
-"""Training's state in object storage too, for a machine that may vanish with its disk.
+"""Mirror the state of training to object storage, for machines that may be lost with their disk.
 
-A thread looks at the scratch folder every few minutes and uploads what is new: the newest
-checkpoint and the files beside it, then a list of them with their hashes. Training never waits for
-it and never ends by it: a storage that is gone is said and tried again at the next look. A fresh
-machine that runs the same training takes the state from there, each file checked against its hash.
+A thread checks the scratch folder every few minutes and uploads new files: the newest checkpoint,
+the files beside it, and at last an index with their hashes. Training never waits for the thread. If
+the storage fails, the thread prints the error and retries at the next check. When another machine
+runs the same training, it downloads the state and verifies the hash of each file.
 """
 
 import os
@@ -25,18 +25,18 @@ from asr.core.schema import Schema
 from asr.training.operations import OperationsParams
 from asr.training.state.scratch import newest_step, state_files
 
-LIST = "mirror.json"  # written last: what it names is there whole
-PATIENCE_S = 20  # per try; without, a storage that vanished would hold the last upload for minutes
+INDEX = "mirror.json"  # uploaded last, so all files that it lists are complete
+TIMEOUT_S = 20  # per attempt; by default, the last upload of a lost storage takes minutes
 
 
 @contextmanager
 def mirrored(scratch: Path, params: OperationsParams) -> Iterator[None]:
-    """Inside, the state in ``scratch`` is mirrored; what the mirror has of it is fetched before.
+    """Fetch newer state from the mirror, then mirror ``scratch`` while the block runs.
 
-    After success the mirror of this run is removed; after a failure it holds the last checkpoint.
+    After success the mirror of this run is removed; after a failure it has the last checkpoint.
 
     Raises:
-        InputError: if ``scratch`` has no checkpoint and the mirror can't be asked for one.
+        InputError: if ``scratch`` has no checkpoint and the mirror can't be read.
     """
     if not params.checkpoint_mirror:
         yield
@@ -45,7 +45,7 @@ def mirrored(scratch: Path, params: OperationsParams) -> Iterator[None]:
     mirror.fetch()
     ended = threading.Event()
     thread = threading.Thread(
-        target=mirror.keep, args=(ended, params.mirror_every_minutes * 60), daemon=True
+        target=mirror.upload_every, args=(ended, params.mirror_every_minutes * 60), daemon=True
     )
     thread.start()
     try:
@@ -61,108 +61,108 @@ def mirrored(scratch: Path, params: OperationsParams) -> Iterator[None]:
 
 
 class State(Schema):
-    """What the list at a mirror's root says."""
+    """Schema of ``mirror.json``."""
 
     step: int
-    files: dict[str, str]  # SHA-256 by name in the scratch folder; also the object's name
+    files: dict[str, str]  # SHA-256 by name in the scratch folder; objects are named by SHA-256
 
 
 class Mirror:
-    """One run's state at a URL."""
+    """The mirrored state of one run, at ``url``."""
 
     def __init__(self, url: str, scratch: Path) -> None:
-        # boto's own patience is minutes.
-        client = {"connect_timeout": PATIENCE_S, "read_timeout": PATIENCE_S,
+        # boto's default timeouts add up to minutes.
+        client = {"connect_timeout": TIMEOUT_S, "read_timeout": TIMEOUT_S,
                   "retries": {"max_attempts": 2}}  # fmt: skip
         options: dict[str, Any] = {"config_kwargs": client} if url.startswith("s3:") else {}
-        # An instance of its own: fsspec shares one, and its cached listings, by default.
+        # No shared instance: fsspec would share cached listings, which are stale here.
         self.files, self.root = url_to_fs(
             url, skip_instance_cache=True, use_listings_cache=False, **options
         )
         self.url, self.scratch = url, scratch
-        self.held: set[str] = set()  # hashes of what the list there names
+        self.uploaded: set[str] = set()  # SHA-256 of the files in the index of the mirror
 
     def fetch(self) -> None:
-        """Bring the mirror's state into the scratch folder if it is ahead of what is there."""
+        """Download the mirror's state into the scratch folder if its step is newer."""
         here = newest_step(self.scratch)
         try:
-            there = self._read_list()
-            if there is None or there.step <= here:
+            remote = self._read_index()
+            if remote is None or remote.step <= here:
                 return
-            self._fetch(there)
+            self._fetch(remote)
         except InputError as error:
-            # Whole but for one file is not whole: training starts from the last state it can trust.
-            tqdm.write(f"mirror passed over: {error}", file=sys.stderr)
+            # A state with a damaged file is not used; training resumes from the local state.
+            tqdm.write(f"mirror skipped: {error}", file=sys.stderr)
         except Exception as error:
             if here < 0:
                 raise InputError(
-                    f"params.yaml: operations.checkpoint_mirror: {self.url} can't be read, so it "
-                    f"is not known whether training goes on from there: {error!r}"
+                    f"params.yaml: operations.checkpoint_mirror: expected a readable mirror, since "
+                    f"no local state exists; {self.url} can't be read: {error!r}"
                 ) from error
-            self._say("can't be read, training goes on from this machine's own state", error)
+            self._warn("can't be read, training resumes from the local state", error)
         else:
-            tqdm.write(f"state after step {there.step} fetched from {self.url}", file=sys.stderr)
+            tqdm.write(f"state after step {remote.step} fetched from {self.url}", file=sys.stderr)
 
-    def keep(self, ended: threading.Event, every_s: float) -> None:
-        """Upload what is new every ``every_s`` seconds until ``ended``."""
+    def upload_every(self, ended: threading.Event, every_s: float) -> None:
+        """Upload new files every ``every_s`` seconds until ``ended`` is set."""
         while not ended.wait(every_s):
             self.try_upload()
 
     def try_upload(self) -> None:
-        """Upload what is new; what goes wrong is said, and tried again at the next look."""
+        """Upload new files; print an error, to retry at the next call."""
         try:
             if (step := newest_step(self.scratch)) >= 0:
                 self._upload(step)
-        except Exception as error:  # fsspec's file systems have errors of their own
-            self._say("training's newest state is not mirrored", error)
+        except Exception as error:  # each of fsspec's file systems raises its own classes
+            self._warn("training's newest state is not mirrored", error)
 
     def remove(self) -> None:
-        """Remove all that the mirror has of this run."""
+        """Remove the mirror of this run."""
         try:
             if self.files.exists(self.root):
                 self.files.rm(self.root, recursive=True)
-        except Exception as error:  # the run is done; rubbish is no reason to fail it
-            self._say("can't be removed, remove it by hand", error)
+        except Exception as error:  # the run is done; leftover files must not fail it
+            self._warn("can't be removed, remove it by hand", error)
 
     def _upload(self, step: int) -> None:
         snapshot = self.scratch / f".mirror.{os.getpid()}.partial"
         shutil.rmtree(snapshot, ignore_errors=True)
         hashes = {}
         for path in state_files(self.scratch, step):
-            # Training may drop the file while it is uploaded; a hard link keeps it.
+            # Training may remove the file during the upload; a hard link preserves the content.
             link = snapshot / path.relative_to(self.scratch)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.hardlink_to(path)
             hashes[str(link.relative_to(snapshot))] = sha256_of(link)
-        if (now := set(hashes.values())) != self.held:
+        if (now := set(hashes.values())) != self.uploaded:
             for name, sha256 in hashes.items():
-                if sha256 not in self.held:
+                if sha256 not in self.uploaded:
                     self.files.put_file(str(snapshot / name), f"{self.root}/{sha256}")
             state = State(step=step, files=hashes).model_dump_json()
-            self.files.pipe_file(f"{self.root}/{LIST}", state.encode())
-            before, self.held = self.held, now
-            if gone := sorted(before - now):
-                self.files.rm([f"{self.root}/{sha256}" for sha256 in gone])
+            self.files.pipe_file(f"{self.root}/{INDEX}", state.encode())
+            before, self.uploaded = self.uploaded, now
+            if unused := sorted(before - now):
+                self.files.rm([f"{self.root}/{sha256}" for sha256 in unused])
         shutil.rmtree(snapshot)
 
-    def _read_list(self) -> State | None:
+    def _read_index(self) -> State | None:
         try:
-            content = self.files.cat_file(f"{self.root}/{LIST}")
+            content = self.files.cat_file(f"{self.root}/{INDEX}")
         except FileNotFoundError:
             return None
         try:
             state = State.model_validate_json(content)
         except ValidationError as error:
-            raise InputError(f"{self.url}/{LIST}: {faults(error)[0]}") from error
-        self.held = set(state.files.values())
+            raise InputError(f"{self.url}/{INDEX}: {faults(error)[0]}") from error
+        self.uploaded = set(state.files.values())
         return state
 
     def _fetch(self, state: State) -> None:
-        """Fetch beside, then move into place, the checkpoint after the files that it names."""
+        """Download to a temporary folder and verify; then move the files, the checkpoint last."""
         beside = self.scratch / f".mirror.{os.getpid()}.partial"
         for name, sha256 in state.files.items():
             if not (beside / name).resolve().is_relative_to(beside.resolve()):
-                raise InputError(f"{self.url}/{LIST}: expected names of files, got {name!r}")
+                raise InputError(f"{self.url}/{INDEX}: expected names of files, got {name!r}")
             (beside / name).parent.mkdir(parents=True, exist_ok=True)
             self.files.get_file(f"{self.root}/{sha256}", str(beside / name))
             if (got := sha256_of(beside / name)) != sha256:
@@ -171,5 +171,5 @@ class Mirror:
             whole.replace(self.scratch / whole.name)
         beside.rmdir()
 
-    def _say(self, what: str, error: Exception) -> None:
+    def _warn(self, what: str, error: Exception) -> None:
         tqdm.write(f"{self.url}: {what}: {error!r}", file=sys.stderr)

@@ -1,7 +1,7 @@
-"""Unfinished trainings: what each is of, why a run can't go on from one, and which are removed.
+"""Unfinished training runs: list them, compare them with a run, remove the oldest.
 
-A run that ends well removes its state. What a killed one leaves in ``.dvc/tmp/scratch`` waits for
-the same run. ``facts.json`` beside it names all that makes a run the same.
+A run that succeeds removes its state. The state of a killed run stays in ``.dvc/tmp/scratch`` until
+the same run resumes. ``facts.json`` in it lists all that determines the run.
 """
 
 import os
@@ -22,24 +22,24 @@ from asr.core.locks import is_held, lock_folder
 from asr.training.state.scratch import newest_step, remove_state
 
 FACTS = "facts.json"
-MOST_NAMED = 5  # differences in one line
+MAX_NAMES = 5  # most differences to print in one line
 
 # "params" by section; "files": SHA-256 by path, code too; "packages": versions
 Facts = Mapping[str, Mapping[str, Any]]
 
 
 def run_facts(
-    sections: Mapping[str, BaseModel], seed: int, places: Iterable[Path], code: Mapping[str, str]
+    sections: Mapping[str, BaseModel], seed: int, paths: Iterable[Path], code: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """All that determines a run, by name.
+    """Collect all that determines a run: params, hashes of files, versions of packages.
 
     Args:
-        sections: of ``params.yaml``, by their dotted names.
-        seed: that of ``params.yaml``.
-        places: files, and folders of files, that the run reads.
-        code: as ``asr.core.closure.code_facts``.
+        sections: sections of ``params.yaml``, by dotted name.
+        seed: ``seed`` of ``params.yaml``.
+        paths: files and folders that the run reads.
+        code: from ``asr.core.closure.code_facts``.
     """
-    found = [path for place in places for path in (place, *place.rglob("*")) if path.is_file()]
+    found = [path for place in paths for path in (place, *place.rglob("*")) if path.is_file()]
     files = {str(path): sha256_of(path) for path in found}
     for name, version in code.items():
         if name.endswith(".py"):
@@ -50,7 +50,7 @@ def run_facts(
 
 
 def differences(now: Facts, then: Facts) -> list[str]:
-    """What differs between two runs: keys of params with both values, files, packages."""
+    """List what differs between two runs: params and packages with both values, files by path."""
     found = []
     for kind in ("params", "files", "packages"):
         ours, theirs = dict(_flat(now.get(kind, {}))), dict(_flat(then.get(kind, {})))
@@ -63,14 +63,14 @@ def differences(now: Facts, then: Facts) -> list[str]:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """The state of a run that did not end well, or goes on right now.
+    """State of a run that was killed or is still running.
 
     Attributes:
         folder: ``train-`` and the run's key.
-        step: of its newest checkpoint; -1 if there is none.
-        num_bytes: on disk.
-        age_s: seconds since it was last written to.
-        facts: None where a run died before it wrote them.
+        step: step of the newest checkpoint; -1 if there is none.
+        num_bytes: bytes on disk.
+        age_s: seconds since the last write.
+        facts: None if the run was killed before it wrote them, or the file is damaged.
     """
 
     folder: Path
@@ -81,18 +81,18 @@ class Unfinished:
 
     def __str__(self) -> str:
         done = "no step" if self.step < 0 else f"step {self.step}"
-        return f"{self.folder.name} ({done}, {self.num_bytes / 1e9:.2f} GB, {_old(self.age_s)} old)"
+        return f"{self.folder.name} ({done}, {self.num_bytes / 1e9:.2f} GB, {_age(self.age_s)} old)"
 
 
 def unfinished_trainings(scratch: Path) -> list[Unfinished]:
-    """All states below ``.dvc/tmp/scratch``, newest first."""
+    """All states in ``scratch``, newest first."""
     return sorted(map(_unfinished, scratch.glob("train-*")), key=lambda one: one.age_s)
 
 
 def write_facts(scratch: Path, facts: Facts) -> None:
-    """Write a run's facts beside its state; where it starts afresh, say why it does.
+    """Write a run's facts beside its state; if the run starts afresh, print why.
 
-    The line names what differs from the nearest state that no process holds.
+    The line lists the differences from the most similar unlocked state.
     """
     write_json(scratch / FACTS, facts)
     if newest_step(scratch) >= 0:
@@ -108,14 +108,14 @@ def write_facts(scratch: Path, facts: Facts) -> None:
 
 
 def listed(names: list[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = [f"{len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
-    return ", ".join(names[:MOST_NAMED] + more)
+    """Join the first ``MAX_NAMES`` names and the number of the others."""
+    more = [f"{len(names) - MAX_NAMES} more"] if len(names) > MAX_NAMES else []
+    return ", ".join(names[:MAX_NAMES] + more)
 
 
-def keep_newest(scratch: Path, most_gb: float) -> None:
-    """Remove the oldest states beyond ``most_gb``, each with a word; a held one counts as none."""
-    for partial in scratch.glob(".train-*.partial"):  # left by one that was killed while removing
+def remove_oldest(scratch: Path, most_gb: float) -> None:
+    """Remove and report the oldest states beyond ``most_gb``; locked states don't count."""
+    for partial in scratch.glob(".train-*.partial"):  # left by a process killed while removing
         shutil.rmtree(partial, ignore_errors=True)
     num_bytes = 0
     for one in unfinished_trainings(scratch):
@@ -127,7 +127,7 @@ def keep_newest(scratch: Path, most_gb: float) -> None:
 
 
 def remove(one: Unfinished) -> bool:
-    """Remove a state; false if a process holds it."""
+    """Remove a state; return false if another process has locked it."""
     with lock_folder(one.folder) as held:
         if held:
             remove_state(one.folder)
@@ -135,7 +135,7 @@ def remove(one: Unfinished) -> bool:
 
 
 def _unfinished(folder: Path) -> Unfinished:
-    """One state; its run may go on or end while this looks, so each file may vanish."""
+    """Read one state; its run may end meanwhile, so each file may be gone."""
     num_bytes, written = 0, 0.0
     for place, _, names in os.walk(folder):
         for name in names:
@@ -144,7 +144,7 @@ def _unfinished(folder: Path) -> Unfinished:
                 num_bytes += file.st_size
                 written = max(written, file.st_mtime)
     facts = None
-    with suppress(FileNotFoundError, InputError):  # one that is damaged is of an unknown run
+    with suppress(FileNotFoundError, InputError):  # a damaged file counts as missing
         facts = read_json(folder / FACTS)
     return Unfinished(
         folder, newest_step(folder), num_bytes, max(0.0, time.time() - written), facts
@@ -159,7 +159,7 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any
             yield f"{above}{key}", value
 
 
-def _old(seconds: float) -> str:
+def _age(seconds: float) -> str:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
