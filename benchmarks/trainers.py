@@ -37,7 +37,7 @@ from asr.training.distributed.processes import Processes
 from asr.training.loop import Run
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch, plan_steps
-from asr.training.trainee import Task
+from asr.training.task import Task
 from asr.utterances.waveform import SAMPLE_RATE
 from benchmarks.corpora import Clip
 from benchmarks.measure import Lap, timed

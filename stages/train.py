@@ -27,7 +27,7 @@ from asr.training.state.log import write_curve
 from asr.training.state.run import open_run
 from asr.training.state.unfinished import run_facts
 from asr.training.target_text import target_texts
-from asr.training.trainee import Task
+from asr.training.task import Task
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import read_manifest
 

@@ -83,7 +83,7 @@ def test_outputs_in_use_stay_and_those_of_no_run_go(dvc_root):
 
 
 def test_more_than_the_disk_holds_is_refused():
-    with pytest.raises(InputError, match="expected 4000000.0 GB of free disk for the encoder"):  # noqa: SIM117
+    with pytest.raises(InputError, match=r"expected 4000000.0 GB of free disk for the encoder"):  # noqa: SIM117
         with encoder_cache("k", [10**15], 2, encode, 9):
             pass
 

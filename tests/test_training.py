@@ -23,7 +23,7 @@ from asr.training.loop import train
 from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
 from asr.training.plan import plan_steps
 from asr.training.state.checkpoint import load_checkpoint
-from asr.training.trainee import Task
+from asr.training.task import Task
 from tests.pipeline_repo import wait_for
 
 ROOT = Path(__file__).parent.parent

@@ -28,7 +28,7 @@ from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
 from asr.training.loop import train
 from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
-from asr.training.trainee import Task
+from asr.training.task import Task
 from tests.examples import utterance
 
 ROOT = Path(__file__).parent.parent

@@ -1,1 +1,1 @@
-"""How a test set is transcribed by a model of any family: stage transcribe."""
+"""Stage transcribe: decode a test set with a model of any family."""

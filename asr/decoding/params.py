@@ -1,4 +1,4 @@
-"""How a model is decoded: what every family understands. ``<family>.decode`` has the rest."""
+"""Section ``decode``: params for every family. ``<family>.decode`` has those of one family."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Transcribing a test set: short clips together, each with no more context than its model needs."""
+"""Transcribe a test set in batches of similar length, each with the context that its clips need."""
 
 import math
 import time
@@ -21,11 +21,11 @@ from asr.utterances.waveform import Clips
 
 @dataclass(frozen=True)
 class ComputedSeconds:
-    """How many seconds of audio a model computes for a clip of so many seconds.
+    """Functions from the duration of a clip to the seconds of audio that a model computes.
 
     Attributes:
-        first: for a clip as a rule.
-        again: for one whose hypothesis ran away; None where a second try would give the same.
+        first: for the first decoding of each clip.
+        again: for a second decoding if the hypothesis ran away; None for no second decoding.
     """
 
     first: Seconds
@@ -33,7 +33,7 @@ class ComputedSeconds:
 
 
 def token_budget(duration_s: float, params: DecodeParams) -> int:
-    """Tokens that speech of this length can hold: a decoder that wants more is in a loop."""
+    """Most tokens of a hypothesis for a clip of this length; a longer one is a decoding loop."""
     return max(params.min_token_budget, math.ceil(duration_s * params.max_tokens_per_s))
 
 
@@ -46,18 +46,18 @@ def transcribe_all(
 ) -> tuple[list[Hypothesis], float]:
     """Transcribe every utterance.
 
-    What ran away is decoded once more if the family has a second try; if it runs away again the
-    first hypothesis stays.
+    A hypothesis that ran away is decoded again if ``seconds.again`` is set. If the second one runs
+    away too, the first one stays.
 
     Args:
         engine: the model.
-        waveforms: one a clip, float32, mono, 16 kHz.
+        waveforms: float32, mono, 16 kHz, one per utterance.
         utterances: the same clips.
-        seconds: that the model computes for a clip.
+        seconds: seconds that the model computes for a clip.
         params: section ``decode``.
 
     Returns:
-        Hypotheses in the utterances' order, and the seconds that all batches took.
+        Hypotheses in the order of ``utterances``, and the wall-clock seconds of decoding.
     """
     started = time.perf_counter()
     with (
@@ -80,10 +80,10 @@ def transcribe_all(
             return engine.transcribe(clips, chosen, batch.context_s, budgets)
 
         found = decode(range(len(utterances)), seconds.first)
-        loops = [index for index, hypothesis in sorted(found.items()) if hypothesis.runaway]
-        if loops and seconds.again:
-            progress.total += len(loops)
-            again = decode(loops, seconds.again)
+        runaways = [index for index, hypothesis in sorted(found.items()) if hypothesis.runaway]
+        if runaways and seconds.again:
+            progress.total += len(runaways)
+            again = decode(runaways, seconds.again)
             found |= {index: h for index, h in again.items() if not h.runaway}
     return [found[i] for i in range(len(utterances))], time.perf_counter() - started
 
@@ -91,7 +91,7 @@ def transcribe_all(
 def _batches(
     indices: Sequence[int], utterances: Sequence[Utterance], seconds: Seconds, batch_seconds: float
 ) -> list[Batch]:
-    """Longest first: what does not fit shows at once, and no worker ends on it alone."""
+    """Batches, longest first: memory runs out at once or never, and workers end together."""
     durations_s = [utterances[i].duration_s for i in indices]
     return [
         Batch(tuple(indices[i] for i in batch.indices), batch.context_s)
@@ -102,6 +102,6 @@ def _batches(
 def open_on_worker(
     family: str, machine: MachineParams, params: DecodeParams, own: Any, model: Path, on_gpu: bool
 ) -> Engine:
-    """On a worker of a cluster: an engine on one core, or on a GPU where the cluster has some."""
+    """Load the engine on a cluster worker: on a GPU if ``on_gpu``, else on one core."""
     here = machine if on_gpu else machine.model_copy(update={"num_threads": 1})
     return family_module(family, "decoding").open_engine(model, here, params, own)

@@ -1,1 +1,1 @@
-"""How many errors, and how sure that is: stages score and compare."""
+"""Stages score and compare: error rates, and confidence intervals of their differences."""

@@ -1,8 +1,8 @@
-"""How sure a difference is: the paired bootstrap over blocks of utterances.
+"""Confidence intervals of error rates and of their difference: the paired bootstrap over blocks.
 
 Bisani & Ney (2004), "Bootstrap estimates for confidence intervals in ASR performance evaluation".
-Whole blocks are drawn: utterances of one speaker rise and fall together, and drawing them one by
-one would make the interval too narrow.
+Whole blocks of utterances are drawn, since the errors of one speaker's utterances correlate:
+drawing single utterances would make the interval too narrow.
 """
 
 from collections.abc import Hashable, Sequence
@@ -15,22 +15,22 @@ import numpy.typing as npt
 from asr.text.error_rate import ErrorCounts
 from asr.utterances.utterance import Utterance
 
-FEWEST_SPEAKERS = 10  # with one, every draw is the same, and any difference would look certain
-CHUNK = 256  # resamples at a time: 256 x 100 000 utterances are 200 MB of indices
+MIN_SPEAKERS = 10  # with a single one, every draw is the same and the interval has width 0
+CHUNK = 256  # resamples per chunk: 256 x 100 000 utterances take 200 MB of indices
 
 Verdict = Literal["better", "worse", "inconclusive"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A percentile interval, as fractions."""
+    """A percentile interval of an error rate or of a difference, as fractions."""
 
     low: float
     high: float
 
     @property
     def verdict(self) -> Verdict:
-        """What an interval of a difference in error rate says of the second system."""
+        """Whether the second system is better, for an interval of second minus first."""
         if self.high < 0:
             return "better"
         return "worse" if self.low > 0 else "inconclusive"
@@ -46,14 +46,14 @@ class PairedIntervals:
 
 
 def blocks_of(utterances: Sequence[Utterance]) -> tuple[list[Hashable], str]:
-    """What each utterance is drawn with: its speaker if enough of them are known, else itself.
+    """Choose the block of each utterance: its speaker if at least 10 are known, else itself.
 
     Returns:
-        A block for each utterance, and its kind, ``speaker`` or ``utterance``. The kind goes with
-        the interval: one drawn by utterance speaks for these speakers alone.
+        The block of each utterance, and the kind of blocks, ``speaker`` or ``utterance``. Report
+        the kind with the interval: by utterance, it holds only for the speakers of the test set.
     """
     speakers = {(one.corpus, one.speaker_id) for one in utterances if one.speaker_id is not None}
-    if len(speakers) < FEWEST_SPEAKERS:
+    if len(speakers) < MIN_SPEAKERS:
         return [one.id for one in utterances], "utterance"
     return [
         one.id if one.speaker_id is None else (one.corpus, one.speaker_id) for one in utterances
@@ -71,15 +71,15 @@ def paired_intervals(
     """Bootstrap the pooled error rates of two systems on the same utterances.
 
     Args:
-        first: errors of one system, one item an utterance.
-        second: errors of the other, in the same order.
-        blocks: what each utterance is drawn with, such as its speaker.
-        num_resamples: how many test sets are drawn.
-        confidence: share of them inside of an interval, such as 0.95.
-        seed: of the drawing.
+        first: errors of the first system, one item per utterance.
+        second: errors of the second system, in the same order.
+        blocks: block of each utterance, such as its speaker.
+        num_resamples: number of test sets to draw.
+        confidence: share of resamples inside an interval, such as 0.95.
+        seed: seed of the random draws.
 
     Returns:
-        Intervals; the difference is second minus first, negative where the second is better.
+        Three intervals; the difference is second minus first, negative if the second is better.
     """
     names = {block: number for number, block in enumerate(dict.fromkeys(blocks))}
     rows = np.array([names[block] for block in blocks])

@@ -1,4 +1,4 @@
-"""How hypotheses are scored and two models compared."""
+"""Section ``score``: params of scoring, and of comparing two models."""
 
 from typing import Annotated, Literal
 
@@ -22,5 +22,5 @@ class ScoreParams(Schema):
     @classmethod
     def _names_a_default(cls, normalizers: dict[str, str]) -> dict[str, str]:
         if "default" not in normalizers:
-            raise ValueError("expected a normalizer for `default`, all other languages")
+            raise ValueError("expected the key `default`, for all other languages")
         return normalizers

@@ -1,4 +1,4 @@
-"""From references and hypotheses to error counts, utterance by utterance and pooled."""
+"""Count errors of hypotheses against references, per utterance and pooled."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from asr.text.scripts import LANGUAGES, Script, in_script
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 
-DIGITS = 6  # of rates in metrics: the same bytes for the same run
+DIGITS = 6  # decimals of rates in metrics files, so that equal runs write equal bytes
 
 
 @dataclass(frozen=True)
 class Scored:
-    """One utterance's texts, normalized, and the errors between them.
+    """Normalized texts of an utterance, and the errors between them.
 
-    ``blind_words`` and ``blind_chars`` are the errors after both texts were brought to one script,
-    in a language that is written in two; the same as the others elsewhere.
+    ``blind_words`` and ``blind_chars`` are the errors after transliterating both texts to Latin, in
+    a language with two scripts. In other languages they equal ``words`` and ``chars``.
     """
 
     utterance: Utterance
@@ -45,9 +45,9 @@ def score_utterances(
     Args:
         utterances: the test set.
         hypotheses: by id, one for each utterance.
-        source: the hypotheses' file, for messages.
-        normalizers: of each language, for reference and hypothesis alike.
-        script: the one that was to be written, where a language has two.
+        source: file of the hypotheses, for error messages.
+        normalizers: by language, applied to reference and hypothesis alike.
+        script: script to convert references to, in a language with two.
 
     Raises:
         InputError: if an utterance has no hypothesis, or a hypothesis no utterance.
@@ -70,17 +70,17 @@ def _score(
     utterance: Utterance, hypothesis: Hypothesis, normalizers: Normalizers, script: Script
 ) -> Scored:
     language = utterance.language
-    wanted = in_script(utterance.text, language, script)
-    reference, heard = (normalizers.normalize(t, language) for t in (wanted, hypothesis.text))
-    words, chars = word_errors(reference, heard), char_errors(reference, heard)
+    texts = (in_script(utterance.text, language, script), hypothesis.text)
+    reference, decoded = (normalizers.normalize(text, language) for text in texts)
+    words, chars = word_errors(reference, decoded), char_errors(reference, decoded)
     blind_words, blind_chars = words, chars
     if language in LANGUAGES:
-        blind = [in_script(text, language, "latin") for text in (reference, heard)]
+        blind = [in_script(text, language, "latin") for text in (reference, decoded)]
         blind_words, blind_chars = word_errors(*blind), char_errors(*blind)
     return Scored(
         utterance,
         reference,
-        heard,
+        decoded,
         words,
         chars,
         blind_words,
@@ -90,7 +90,7 @@ def _score(
 
 
 def by_group(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
-    """All utterances as ``overall``, and those of each corpus and language."""
+    """Group utterances: all as ``overall``, then ``corpus <name>`` and ``language <code>``."""
     groups: dict[str, list[Scored]] = {"overall": list(scored)}
     keys: list[tuple[str, Callable[[Utterance], str]]] = [
         ("corpus", lambda u: u.corpus),
@@ -103,7 +103,7 @@ def by_group(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
 
 
 def summary(scored: Sequence[Scored]) -> dict[str, Any]:
-    """Pooled rates and the counts behind them, for a metrics file."""
+    """Pooled error rates and their counts, for a metrics file."""
     words = pooled(one.words for one in scored)
     chars = pooled(one.chars for one in scored)
     num_runaways = sum(one.runaway for one in scored)
@@ -130,10 +130,10 @@ def summary(scored: Sequence[Scored]) -> dict[str, Any]:
 
 
 def empty_references(scored: Sequence[Scored]) -> list[str]:
-    """Ids of utterances in whose reference no word counts: whatever is heard there is an error."""
+    """Ids of utterances with an empty normalized reference: each hypothesis word is an error."""
     return [one.utterance.id for one in scored if not one.reference]
 
 
 def rounded(rate: float | None) -> float | None:
-    """A rate as metrics files hold it."""
+    """Round a rate to ``DIGITS`` decimals."""
     return None if rate is None else round(rate, DIGITS)

@@ -42,7 +42,7 @@ from asr.training.state.checkpoint import (
     save_weights,
 )
 from asr.training.state.log import CurveRow
-from asr.training.trainee import Task
+from asr.training.task import Task
 from asr.training.update import Updater, trainable
 
 TRAIN_COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "audio_s")

@@ -18,7 +18,7 @@ from asr.training.distributed.sharding import local_part, shard, total_norm
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
 from asr.training.state.log import CurveRow
-from asr.training.trainee import Task
+from asr.training.task import Task
 
 MIXED_PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 

@@ -1,14 +1,13 @@
 """Profile ``bcs``: Bosnian, Croatian and Serbian, in Latin or Cyrillic letters.
 
-As ``spoken``, without what in a transcript was not said («[smeh]», times of lyrics). The script
-counts: who asked for Latin and gets Cyrillic got every word wrong. Beside that score stands a
-second one in which it does not, after both sides were brought to Latin letters
-(asr/scoring/score.py).
+Like ``spoken``, but annotations are removed first («[smeh]», times of lyrics). The script counts:
+if the reference is Latin and the hypothesis Cyrillic, every word is an error. A second score
+transliterates both sides to Latin and so ignores the script (asr/scoring/score.py).
 """
 
 from importlib.metadata import version
 
-from asr.scoring.normalizers import made_for, spoken
+from asr.scoring.normalizers import check_language, spoken
 from asr.text.cleaning import without_annotations
 from asr.text.scripts import LANGUAGES
 
@@ -16,14 +15,14 @@ ID = f"bcs-1/cyrtranslit-{version('cyrtranslit')}/{spoken.ID}"
 
 
 def normalize(text: str, language: str) -> str:
-    """Words as they are heard, in the script they are written in, with single spaces between them.
+    """Normalize as ``spoken`` without annotations; the script stays.
 
     Args:
         text: any Unicode.
         language: ``bs``, ``hr`` or ``sr``.
 
     Raises:
-        InputError: for another language.
+        InputError: if the language is another one.
     """
-    made_for(LANGUAGES, language, "bcs")
+    check_language(LANGUAGES, language, "bcs")
     return spoken.normalize(without_annotations(text), language)

@@ -1,13 +1,12 @@
-"""Profile ``english``: Whisper's own normalizer for English, as OpenAI published it.
+"""Profile ``english``: OpenAI's normalizer for English, for comparison with published scores.
 
-For scores that are to be compared with published ones. It writes numbers as digits, takes
-contractions apart, drops fillers and what is in brackets, and spells the American way. Where
-openai-whisper is installed it is that itself; otherwise whisper-normalizer's copy, which a test
-finds equal on 10,000 sentences. transformers has the same code, without the spelling map. The map's
-two damaged entries («archeology</span>», «flyer / flier») are left as they are: published scores
-have them too.
+It writes numbers as digits, expands contractions, uses American spelling, and removes fillers and
+text in brackets. If openai-whisper is installed, its code is used; otherwise the copy in
+whisper-normalizer, which a test finds equal on 10,000 sentences. transformers has the same code
+without the spelling map. Two map entries are damaged («archeology</span>», «flyer / flier»); they
+stay, since published scores used them too.
 
-english-1 had four replacements of whisper-normalizer's own: «cause» counted as «because».
+english-1 included four replacements that whisper-normalizer adds, such as «cause» to «because».
 """
 
 import sys
@@ -17,19 +16,19 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution, version
 from types import ModuleType
 
-from asr.scoring.normalizers import made_for
+from asr.scoring.normalizers import check_language
 
 Normalize = Callable[[str], str]
 
-# What whisper-normalizer 0.1.15 replaces besides what OpenAI does.
-_ITS_OWN = (r"\bkinda\b", r"\bsorta\b", r"\bdunno\b", r"\bcause\b")
+# Replacements of whisper-normalizer 0.1.15 that OpenAI's normalizer lacks.
+_ADDED_PATTERNS = (r"\bkinda\b", r"\bsorta\b", r"\bdunno\b", r"\bcause\b")
 
 
 def openai_normalizer() -> Normalize:
-    """OpenAI's normalizer, without the rest of openai-whisper.
+    """Load OpenAI's normalizer without importing the package ``whisper``.
 
-    Its ``whisper/__init__.py`` loads torch, numba and tiktoken: 4 s instead of 0.1 s, and packages
-    that scoring does not need.
+    ``whisper/__init__.py`` imports torch, numba and tiktoken, which scoring does not need: 4 s
+    instead of 0.1 s.
     """
     folder = distribution("openai-whisper").locate_file("whisper/normalizers")
     package = ModuleType("openai_whisper_normalizers")
@@ -41,11 +40,11 @@ def openai_normalizer() -> Normalize:
 
 
 def copied_normalizer() -> Normalize:
-    """whisper-normalizer's copy of it, without what it adds."""
+    """Load whisper-normalizer's copy without the replacements it adds."""
     from whisper_normalizer.english import EnglishTextNormalizer
 
     normalizer = EnglishTextNormalizer()
-    for pattern in _ITS_OWN:
+    for pattern in _ADDED_PATTERNS:
         normalizer.replacers.pop(pattern, None)
     copied: Normalize = normalizer
     return copied
@@ -63,16 +62,16 @@ ID = f"english-2/{_NAME}"
 
 
 def normalize(text: str, language: str) -> str:
-    """Words as Whisper's authors count them.
+    """Normalize English text as OpenAI does.
 
     Args:
         text: any Unicode.
         language: ``en``.
 
     Raises:
-        InputError: for any other language, whose diacritics it would destroy.
+        InputError: if the language is another one; the normalizer removes diacritics.
     """
-    made_for({"en"}, language, "english")
+    check_language({"en"}, language, "english")
     return _normalizer()(text).strip()
 
 

@@ -1,11 +1,11 @@
-"""Profile ``hebrew``: letters alone. Niqqud and cantillation go, which few write and nobody hears.
+"""Profile ``hebrew``: like ``spoken``, without niqqud, cantillation and Whisper's tokens.
 
-They go on both sides, so that a reference with points and a hypothesis without are the same words.
-Whisper's tokens («<|0.00|>»), which corpora made of subtitles hold, go as well. Otherwise as
-``spoken``: a maqaf parts words, gershayim («צה״ל») close up, numbers are spelled.
+Points are removed from both sides, so a reference with points equals a hypothesis without. Corpora
+made from subtitles contain tokens of Whisper («<|0.00|>»). As in ``spoken``, a maqaf separates
+words, gershayim («צה״ל») are removed, and numbers are spelled out.
 """
 
-from asr.scoring.normalizers import made_for, spoken
+from asr.scoring.normalizers import check_language, spoken
 from asr.text.cleaning import without_points, without_tokens
 
 LANGUAGES = frozenset({"he", "yi"})
@@ -13,14 +13,14 @@ ID = f"hebrew-1/{spoken.ID}"
 
 
 def normalize(text: str, language: str) -> str:
-    """Words in Hebrew letters without points, with single spaces between them.
+    """Normalize as ``spoken``, without points and Whisper's tokens.
 
     Args:
         text: any Unicode.
         language: ``he`` or ``yi``.
 
     Raises:
-        InputError: for another language.
+        InputError: if the language is another one.
     """
-    made_for(LANGUAGES, language, "hebrew")
+    check_language(LANGUAGES, language, "hebrew")
     return spoken.normalize(without_points(without_tokens(text)), language)

@@ -1,13 +1,12 @@
-"""Profile ``spoken``: what one hears, in any script. Marks stay: «й», «ў», «đ», niqqud, matras.
+"""Profile ``spoken``: keeps all that is pronounced, in any script: «й», «ў», «đ», niqqud, matras.
 
-Whisper's own basic normalizer, with diacritics removed, turns «й» into «и» and takes the vowels out
-of Hindi. Here case, punctuation and the many ways to encode a letter go, and nothing that is heard.
+Whisper's basic normalizer can remove diacritics: it turns «й» into «и» and drops the vowels of
+Hindi. This one removes only case, punctuation and differences of encoding.
 
-Numbers, money, percent and ordinals are spelled out where there are words for them in the language:
-a reference says «сто» where a hypothesis says «100», and either may be the other way round.
-Elsewhere (Bulgarian, Greek, Hindi) digits stay.
+It spells out numbers, money, percent and ordinals, since references and hypotheses mix «сто» and
+«100». In languages without words for them (Bulgarian, Greek, Hindi) digits stay.
 
-spoken-1 spelled integers alone, and neither Croatian nor Cyrillic Serbian ones.
+spoken-1 spelled out only integers, and none in Croatian and Cyrillic Serbian.
 """
 
 import re
@@ -20,15 +19,15 @@ from asr.scoring.numbers import spell_numbers
 ID = f"spoken-2/unicode-{unicodedata.unidata_version}/num2words-{version('num2words')}"
 
 APOSTROPHE = "'"
-# Belarusian and Ukrainian are typed with all of them: «аб'ект», «аб’ект», «абʼект».
+# Belarusian and Ukrainian texts use all of these: «аб'ект», «аб’ект», «абʼект».
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼʻ‛′´`ʹ＇"), APOSTROPHE)
 _ZERO_WIDTH_SPACE = (
-    "\u200b"  # ends a word in Thai and Khmer; other format characters are inside one
+    "\u200b"  # ends a word in Thai and Khmer; other format characters are within words
 )
 
 _WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "yue", "zh"}
 
-_STRESS = (re.compile("\u0301"), "")  # an aid to learners, no part of the letter
+_STRESS = (re.compile("\u0301"), "")  # stress mark for learners, not part of the letter
 _DOTTED_I = ((re.compile("İ"), "i"), (re.compile("I"), "ı"))
 _LANGUAGE_RULES: dict[str, tuple[tuple[re.Pattern[str], str], ...]] = {
     "az": _DOTTED_I,
@@ -45,26 +44,26 @@ _LANGUAGE_RULES: dict[str, tuple[tuple[re.Pattern[str], str], ...]] = {
 
 
 def normalize(text: str, language: str) -> str:
-    """Words as they are heard, in lower case, with single spaces between them.
+    """Normalize to lower-case words with single spaces between them.
 
-    In languages that are written without spaces there are none: read CER there, not WER.
+    Languages written without spaces get none: use CER for them, not WER.
 
     Args:
         text: any Unicode.
         language: ISO 639 code.
     """
-    # Before any rule looks for neighbours: format characters may stand between them.
+    # First, since the rules check neighbouring letters: format characters may be between them.
     text = "".join(_visible(character) for character in text)
-    # NFKC would part U+00B4 from its letter, so apostrophes are made one before it.
+    # Apostrophes first: NFKC turns U+00B4 into a space and a combining accent.
     text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).translate(_APOSTROPHES)
     for pattern, replacement in _LANGUAGE_RULES.get(language, ()):
         text = pattern.sub(replacement, text)
     text = spell_numbers(text, language).translate(_APOSTROPHES)
-    # Folding can take letters apart, and joining them can give capitals to fold (Unicode 5.18).
+    # Twice: NFKC after case folding can yield new capitals (Unicode 5.18).
     text = _fold(_fold(text))
     words = [_trim(word) for word in "".join(map(_keep, text)).split()]
     spoken = ("" if language in _WITHOUT_SPACES else " ").join(word for word in words if word)
-    # Last of all: where digits stay, a second pass must find nothing new behind them.
+    # At the end, so that normalizing twice changes nothing: Bulgarian digits stay.
     return re.sub(r"(?<=[0-9]) ?лв(?!\w)", " лева", spoken) if language == "bg" else spoken
 
 
@@ -74,20 +73,20 @@ def _fold(text: str) -> str:
 
 @cache
 def _visible(character: str) -> str:
-    """Nothing for a format character, but for the one that parts words."""
+    """Return the character, or an empty string for a format character other than U+200B."""
     hidden = unicodedata.category(character) == "Cf" and character != _ZERO_WIDTH_SPACE
     return "" if hidden else character
 
 
 @cache
 def _keep(character: str) -> str:
-    """Letters, marks, numbers and apostrophes stay; the rest parts words."""
+    """Return letters, marks, numbers and apostrophes; a space for any other character."""
     kept = unicodedata.category(character)[0] in "LMN" or character == APOSTROPHE
     return character if kept else " "
 
 
 def _trim(word: str) -> str:
-    """Take off apostrophes around a word, and marks that have no letter to stand on."""
+    """Strip apostrophes around a word, and marks before its first letter."""
     start = 0
     while start < len(word) and (
         word[start] == APOSTROPHE or unicodedata.category(word[start])[0] == "M"

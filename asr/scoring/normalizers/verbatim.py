@@ -1,4 +1,4 @@
-"""Everything counts: case, punctuation, digits. For models whose output is shown as it is."""
+"""Profile ``verbatim``: case, punctuation and digits count; for output that is shown unchanged."""
 
 import unicodedata
 
@@ -6,6 +6,6 @@ ID = f"verbatim-1/unicode-{unicodedata.unidata_version}"
 
 
 def normalize(text: str, language: str) -> str:
-    """Only what nobody sees is made equal: the encoding of letters and runs of spaces."""
+    """Normalize only Unicode encoding (NFC) and runs of white space."""
     del language
     return " ".join(unicodedata.normalize("NFC", text).split())
