@@ -187,7 +187,7 @@ def our_task(
             collate=collate,
             durations_s=[utterance.duration_s for utterance in utterances],
             groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-            room=TokenLimit(
+            token_limit=TokenLimit(
                 [trainee.num_labels(u.text, u.language) for u in utterances],
                 trainee.max_labels,
                 MAX_DURATION_S,
@@ -201,5 +201,5 @@ def our_task(
 def planned_steps(task: Task, params: TrainParams) -> list[tuple[int, list[TrainingBatch]]]:
     """Every step of the run, as ``asr.training.loop`` plans them."""
     return plan_steps(
-        task.durations_s, task.groups, task.room, task.seconds, task.long_context, params, seed=1
+        task.durations_s, task.groups, task.token_limit, task.seconds, task.long_context, params, seed=1
     )
