@@ -201,5 +201,11 @@ def our_task(
 def planned_steps(task: Task, params: TrainParams) -> list[tuple[int, list[TrainingBatch]]]:
     """Every step of the run, as ``asr.training.loop`` plans them."""
     return plan_steps(
-        task.durations_s, task.groups, task.token_limit, task.seconds, task.long_context, params, seed=1
+        task.durations_s,
+        task.groups,
+        task.token_limit,
+        task.seconds,
+        task.long_context,
+        params,
+        seed=1,
     )

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from asr.audit.table import doubted_utterances, kept_utterances
+from asr.audit.table import kept_utterances, read_suspects
 from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import sha256_of, write_json
@@ -49,7 +49,7 @@ def split(
     for name in corpora:
         path, prepared_ones = audit / f"{name}.csv", read_utterances(prepared / name)
         by_corpus[name], dropped[name] = kept_utterances(path, prepared_ones)
-        suspects += doubted_utterances(path, prepared_ones)
+        suspects += read_suspects(path, prepared_ones)
     utterances = [utterance for corpus in by_corpus.values() for utterance in corpus]
     params = load_params("split", SplitParams)
     tokens = family_module(load_params("model", ModelParams).family, "tokens").open_tokens(model)

@@ -55,7 +55,8 @@ def test_as_many_positions_as_mel_bins_are_no_log_mel(starter):
     short = [(one, clip) for one, clip in clips if len(clip) < 16_000][:4]
     texts, waveforms = [[one.text] for one, _ in short], [clip for _, clip in short]
     at_trap, next_to_it, beside = (
-        judge.hear(waveforms, "be", context_s, texts, [16] * 4) for context_s in (1.6, 1.62, 1.92)
+        judge.score_clips(waveforms, "be", context_s, texts, [16] * 4)
+        for context_s in (1.6, 1.62, 1.92)
     )
     assert at_trap == next_to_it  # the same 162 frames, so the same bits on any CPU
     fits = [sum(heard.log_probs[0]) for heard in beside]

@@ -56,7 +56,7 @@ def test_one_utterance_has_no_other():
     assert other_clips(UTTERANCES[:1], 2, seed=1) == [[]]
 
 
-def test_who_comes_in_changes_few_choices_of_the_others():
+def test_a_new_utterance_changes_few_choices_of_the_others():
     letters = "абвгдежзіклмнопрстуф"
     words = [a * 5 + b * 4 for a in letters for b in letters[:10]]
     utterances = [utterance(str(n), text=word) for n, word in enumerate(words)]
@@ -67,49 +67,49 @@ def test_who_comes_in_changes_few_choices_of_the_others():
 
 @pytest.fixture
 def audit(judge, scope, tmp_path, monkeypatch):
-    """Audit with what lies in ``tmp_path/cache``: the rows, and how many clips were heard."""
-    hear = judge.hear
+    """Audit with the cache in ``tmp_path/cache``: the rows, and how many clips were scored."""
+    score_clips = judge.score_clips
 
     def run(utterances=UTTERANCES, waveforms=WAVEFORMS, version="tiny", stop_after=None):
-        num_heard = []
+        num_scored = []
 
-        def counted(clips, *asked):
-            if stop_after is not None and len(num_heard) == stop_after:
+        def counted(clips, *arguments):
+            if stop_after is not None and len(num_scored) == stop_after:
                 raise KeyboardInterrupt
-            num_heard.append(len(clips))
-            return hear(clips, *asked)
+            num_scored.append(len(clips))
+            return score_clips(clips, *arguments)
 
         with monkeypatch.context() as patched, result_cache(tmp_path / "cache") as cache:
-            patched.setattr(judge, "hear", counted)
+            patched.setattr(judge, "score_clips", counted)
             rows = audit_utterances(judge, scope, waveforms, utterances, PARAMS, cache, version)
-        return rows, sum(num_heard)
+        return rows, sum(num_scored)
 
     return run
 
 
-def test_a_second_audit_hears_nothing_and_says_the_same(audit):
-    rows, num_heard = audit()
-    assert num_heard == 5
+def test_a_second_audit_scores_nothing_and_writes_the_same(audit):
+    rows, num_scored = audit()
+    assert num_scored == 5
     assert audit() == (rows, 0)
     assert audit(version="another model") == (rows, 5)
 
 
-def test_what_comes_in_is_heard_and_little_else(audit, judge, scope):
+def test_a_new_utterance_is_scored_and_little_else(audit, judge, scope):
     texts = ["".join(letters) for letters in combinations("абвгдежзі", 3)]
     many = [utterance(str(n), text=t, duration_s=0.3 + n / 400) for n, t in enumerate(texts)]
     sounds = [tone(one.duration_s, hz=200.0 + n) for n, one in enumerate(many)]
     audit(many[:-1], sounds[:-1])
-    rows, num_heard = audit(many, sounds)
+    rows, num_scored = audit(many, sounds)
     assert rows == audit_utterances(judge, scope, sounds, many, PARAMS, NO_CACHE, "")
-    assert num_heard <= 16  # of 84
+    assert num_scored <= 16  # of 84
     assert audit(many, sounds) == (rows, 0)
 
 
 def test_a_stopped_audit_goes_on_where_it_was(audit):
     with pytest.raises(KeyboardInterrupt):
         audit(stop_after=2)
-    rows, num_heard = audit()
-    assert num_heard == 1  # «кот»; the others came first, being longer
+    rows, num_scored = audit()
+    assert num_scored == 1  # «кот»; the others came first, being longer
     assert audit() == (rows, 0)
 
 

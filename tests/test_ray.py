@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from asr.audit.listening import hear_corpus
 from asr.audit.listening import open_on_worker as open_judge_on_worker
+from asr.audit.listening import score_corpus
 from asr.core.errors import InputError
 from asr.core.result_cache import NO_CACHE
 from asr.decoding.transcribe import ComputedSeconds, transcribe_all
@@ -88,11 +88,11 @@ def test_verdicts_are_those_of_one_machine(tmp_path):
     audit = AUDIT.model_copy(update={"precision": "float32"})
     scope = judge_scope(tmp_path / "tiny", audit)
     here = open_judge(tmp_path / "tiny", audit, 1)
-    expected = hear_corpus(here, scope, WAVEFORMS, UTTERANCES, audit, NO_CACHE, "")
+    expected = score_corpus(here, scope, WAVEFORMS, UTTERANCES, audit, NO_CACHE, "")
     open_one = partial(open_judge_on_worker, audit)
     with ray_models(open_one, tmp_path / "tiny", 2, may_use_gpus=False) as judge:
         assert judge.num_workers == 2
-        assert hear_corpus(judge, scope, WAVEFORMS, UTTERANCES, audit, NO_CACHE, "") == expected
+        assert score_corpus(judge, scope, WAVEFORMS, UTTERANCES, audit, NO_CACHE, "") == expected
 
 
 def test_a_model_that_cannot_be_opened_is_told(tmp_path):

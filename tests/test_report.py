@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.audit.table import doubted_utterances, write_audit
+from asr.audit.table import read_suspects, write_audit
 from asr.core.errors import InputError
 from asr.core.files import write_json
 from asr.report.chart import linear_scale
@@ -55,7 +55,7 @@ def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,), num_do
     written = write_shards(shards, zip(utterances, audio, strict=True), max_bytes=1 << 20)
     audit = folder / "audit" / "xx.csv"
     write_audit(audit, audited(written, num_dropped=num_doubted))
-    write_jsonl(folder / "suspects.jsonl", doubted_utterances(audit, written))
+    write_jsonl(folder / "suspects.jsonl", read_suspects(audit, written))
     manifest = folder / "test.jsonl"
     write_manifest(manifest, written)
     for model, column in (("base", 2), ("tuned", 3)):

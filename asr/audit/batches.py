@@ -1,9 +1,9 @@
-"""Batches that stay as they are while a corpus grows, so that what came of them can be kept.
+"""Batches that stay the same while a corpus grows, so that their results can be cached.
 
-Clips of one length of context are parted like a trie's: those that are too many for a batch by the
-first bit of their ids' hash, each part that still is by the next bit. A clip that comes in joins
-one batch, or parts it in two, and changes no other; filled in order, all batches after it would
-change. The price is room: a batch is two thirds full on average.
+Clips with the same context are split as in a trie: if they are too many for a batch, by the first
+bit of the hash of their ids; a part that is still too large, by the next bit. A new clip joins one
+batch or splits it in two, and changes no other. If batches were filled in order, a new clip would
+change all batches after it. The price: a batch is two thirds full on average.
 """
 
 import hashlib
@@ -18,13 +18,13 @@ Hashed = tuple[int, int]  # 256 bits, and the clip
 def stable_batches(
     ids: Sequence[str], durations_s: Sequence[float], seconds: Seconds, batch_seconds: float
 ) -> list[Batch]:
-    """Batches of clips that need the same context, longest first.
+    """Group clips that need the same context into batches, longest context first.
 
     Args:
         ids: of the clips, all different.
-        durations_s: theirs.
-        seconds: of audio that the judge computes for a clip.
-        batch_seconds: of them in one batch; only a single longer clip exceeds it.
+        durations_s: of the same clips.
+        seconds: maps a clip's duration to the seconds that the judge computes for it.
+        batch_seconds: most computed seconds of a batch; only a single longer clip exceeds them.
     """
     clips: dict[float, list[Hashed]] = defaultdict(list)
     for clip, (one, duration_s) in enumerate(zip(ids, durations_s, strict=True)):

@@ -1,4 +1,4 @@
-"""The audit of one corpus: listen, measure, judge."""
+"""Audit one corpus: score each transcript, measure the audio, derive faults."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import numpy as np
 from tqdm import tqdm
 
 from asr.audit.faults import Measures, Verdict, gains, verdicts
-from asr.audit.listening import Contrast, hear_corpus
+from asr.audit.listening import Contrast, score_corpus
 from asr.audit.params import AuditParams
 from asr.audit.table import AuditRow
 from asr.audit.text_language import language_gap
@@ -32,17 +32,17 @@ def audit_utterances(
     cache: ResultCache,
     version: str,
 ) -> list[AuditRow]:
-    """Listen to each utterance and judge it.
+    """Audit utterances.
 
-    What the judge can't judge, by language or length, is kept and has no measure of the judge's.
+    Utterances whose language or length the judge does not support are kept, without its measures.
 
     Args:
-        judge: a model that trained on none of them.
-        scope: what it can judge.
+        judge: a model that was not trained on these utterances.
+        scope: the languages and lengths that it supports.
         waveforms: one a clip, float32, mono, 16 kHz.
         utterances: the same clips.
         params: section ``audit``.
-        cache: what the judge computed in earlier runs.
+        cache: results of the judge from earlier runs.
         version: see ``judge_version``.
 
     Returns:
@@ -53,7 +53,7 @@ def audit_utterances(
         tqdm.write(f"audit: {missing} of {len(utterances)} utterances are not judged, and kept")
     clips = [utterances[i] for i in judged]
     chosen = Chosen(waveforms, judged)
-    contrasts = hear_corpus(judge, scope, chosen, clips, params, cache, version)
+    contrasts = score_corpus(judge, scope, chosen, clips, params, cache, version)
     measures = [
         _measure(utterances[i], contrast, waveforms[i])
         for i, contrast in zip(judged, contrasts, strict=True)
@@ -72,7 +72,7 @@ def audit_utterances(
 
 @dataclass(frozen=True)
 class Chosen:
-    """Some of the clips, in an order of their own."""
+    """A view of some clips, by their indices."""
 
     clips: Clips
     indices: Sequence[int]
@@ -100,16 +100,16 @@ def _row(
         end_drop_db=round(measured.end_drop_db, 1),
         no_speech_prob=round(measured.no_speech_prob, 3),
         text_language=_rounded(measured.text_language),
-        heard_language=contrast.heard.language,
+        heard_language=contrast.result.language,
         chars_per_s=round(measured.num_chars / measured.duration_s, 2),
         duration_s=measured.duration_s,
         text=utterance.text,
-        hypothesis=contrast.heard.hypothesis,
+        hypothesis=contrast.result.hypothesis,
     )
 
 
 def _not_judged(utterance: Utterance, waveform: Waveform) -> AuditRow:
-    """What is known without the judge."""
+    """A row with the measures that need no judge."""
     return AuditRow(
         id=utterance.id,
         keep="yes",
@@ -136,20 +136,20 @@ def _measure(utterance: Utterance, contrast: Contrast, waveform: Waveform) -> Me
     return Measures(
         duration_s=utterance.duration_s,
         num_chars=len(utterance.text),
-        cer=char_errors(key, sentence_key(contrast.heard.hypothesis)).rate or 0.0,
+        cer=char_errors(key, sentence_key(contrast.result.hypothesis)).rate or 0.0,
         log_prob=sum(contrast.log_probs) / max(1, len(contrast.log_probs)),
         fit=fit,
         tail_gain=tail_gain,
         end_drop_db=end_drop_db(waveform),
-        no_speech_prob=contrast.heard.no_speech_prob,
+        no_speech_prob=contrast.result.no_speech_prob,
         text_language=language_gap(utterance.text, utterance.language),
     )
 
 
 def end_drop_db(waveform: Waveform) -> float:
-    """By how much the last 30 ms are softer than the loud parts, in dB: near 0 for a clip cut off.
+    """Level of the loud parts minus level of the last 30 ms, in dB: near 0 if speech is cut off.
 
-    Level by 10 ms; the loud parts are the 95th percentile; silence counts as -90 dBFS.
+    Levels are of frames of 10 ms; the loud parts are their 95th percentile; silence is -90 dBFS.
     """
     num_frames = len(waveform) // FRAME
     if num_frames < NUM_END_FRAMES:

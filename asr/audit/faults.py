@@ -1,8 +1,7 @@
-"""From measures to faults: what is wrong with an utterance, and whether a corpus is fit to use.
+"""Faults of utterances from their measures, and whether a corpus is fit for training.
 
-The thresholds are section ``audit`` of params.yaml. What differs between corpora for reasons that
-are no fault (how fast people speak, how tightly clips are cut) is judged against the corpus's own
-distribution.
+The thresholds are in section ``audit`` of params.yaml. Speaking rate and cutting differ between
+corpora without being a fault, so they are compared with the corpus's own distribution.
 """
 
 from collections import Counter
@@ -21,13 +20,12 @@ from asr.core.errors import InputError
 Floats = npt.NDArray[np.float64]
 
 NORMAL_IQR = 1.349  # interquartile range of the normal distribution, in standard deviations
-# So that an unusually good measure can't outweigh a bad one.
-MOST_IN_FAVOUR = 2.0
+MAX_SIGN = 2.0  # standard deviations: an unusually good sign must not outweigh a bad one
 NUM_WORST_NAMED = 5
 
 
 class Fault(StrEnum):
-    """What is wrong with an utterance, in the order in which it is looked for."""
+    """What is wrong with an utterance, in the order of the checks."""
 
     NO_SPEECH = "no_speech"
     WRONG_LANGUAGE = "wrong_language"
@@ -37,19 +35,19 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True)
 class Measures:
-    """What was measured of one utterance.
+    """The measures of one utterance.
 
     Attributes:
         duration_s: of the clip.
         num_chars: of the transcript.
         cer: of the zero-shot hypothesis.
         log_prob: mean natural log-probability of a token of the transcript.
-        fit: mean gain of a token's log-probability over the audio of others, times the square root
-            of the number of tokens, as one token may gain by chance; None where there is no other.
-        tail_gain: mean gain of the last third of the tokens, as it is.
-        end_drop_db: by how much the clip's last 30 ms are softer than its loud parts.
-        no_speech_prob: the model's.
-        text_language: see ``language_gap``; None where it can't be said.
+        fit: mean gain of the tokens' log-probabilities over the audio of others, times the square
+            root of the number of tokens, since one token may gain by chance; None without others.
+        tail_gain: mean gain of the last third of the tokens, not scaled.
+        end_drop_db: level of the loud parts minus level of the last 30 ms.
+        no_speech_prob: the judge's probability that nobody speaks.
+        text_language: see ``language_gap``; None if it can't be determined.
     """
 
     duration_s: float
@@ -65,12 +63,12 @@ class Measures:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The judgement on one utterance.
+    """The fault of one utterance, and the measure that depends on its corpus.
 
     Attributes:
-        fault: None for one that is sound.
-        wholeness: how sure it is that the audio reaches the text's end; 0 is the corpus's median,
-            and None stands for a corpus too small to have one.
+        fault: None if there is none.
+        wholeness: how certain it is that the audio reaches the text's end: 0 is the corpus's
+            median; None if the corpus is too small for one.
     """
 
     fault: Fault | None
@@ -78,11 +76,11 @@ class Verdict:
 
 
 def gains(log_probs: Sequence[float], others: Sequence[float]) -> tuple[float | None, float]:
-    """``fit`` and ``tail_gain`` of one transcript.
+    """Compute ``fit`` and ``tail_gain`` of one transcript.
 
     Args:
-        log_probs: of its tokens, with its own audio.
-        others: the same with the audio of others; empty where there is none.
+        log_probs: natural log-probabilities of its tokens with its own audio.
+        others: the same with the audio of others; empty if there are no others.
     """
     if not others or not log_probs:
         return None, 0.0
@@ -91,7 +89,7 @@ def gains(log_probs: Sequence[float], others: Sequence[float]) -> tuple[float | 
 
 
 def verdicts(measures: Sequence[Measures], params: AuditParams) -> list[Verdict]:
-    """A verdict on each utterance of a corpus, in order."""
+    """Find the fault of each utterance of a corpus, in order."""
     whole: Sequence[float | None] = [None] * len(measures)
     if len(measures) >= params.min_utterances:
         whole = [float(value) for value in wholeness(measures)]
@@ -104,7 +102,7 @@ def verdicts(measures: Sequence[Measures], params: AuditParams) -> list[Verdict]
 def _fault(one: Measures, whole: float | None, params: AuditParams) -> Fault | None:
     fits = one.fit is None or one.fit >= params.min_fit
     language = 0.0 if one.text_language is None else one.text_language
-    # Noise gains a little from itself now and then, so the model's word counts for something.
+    # A transcript of noise may fit a little by chance, so the judge's probability counts too.
     hardly_fits = one.fit is None or one.fit < params.min_fit_of_speech
     if hardly_fits and one.no_speech_prob >= params.min_no_speech_prob:
         return Fault.NO_SPEECH
@@ -116,11 +114,11 @@ def _fault(one: Measures, whole: float | None, params: AuditParams) -> Fault | N
 
 
 def wholeness(measures: Sequence[Measures]) -> Floats:
-    """Three weak signs of a cut clip, added: each in standard deviations of the corpus's own.
+    """Add three weak signs that a clip is whole, each in standard deviations of the corpus.
 
     A clip that was cut ends loud, is short for its text, and its last tokens gain little from it.
-    Alone the first and the last find it with an area under the curve of 0.92 and 0.76 (Bulgarian,
-    clips cut to 35 to 70 %), all together with 0.975.
+    The area under the curve is 0.92 for the first sign alone, 0.76 for the last and 0.975 for the
+    sum (Bulgarian, clips cut to 35 to 70 %).
     """
     signs = (
         np.array([one.end_drop_db for one in measures]),
@@ -129,14 +127,15 @@ def wholeness(measures: Sequence[Measures]) -> Floats:
     )
     total = np.zeros(len(measures))
     for sign in signs:
-        total += np.minimum(_standardized(sign), MOST_IN_FAVOUR)
+        total += np.minimum(_standardized(sign), MAX_SIGN)
     return total
 
 
 def expected_duration_s(measures: Sequence[Measures]) -> Floats:
-    """How long clips with as many characters last: a line through the corpus's medians.
+    """Expected duration of each clip by its number of characters, in seconds.
 
-    Least absolute deviations, so that a few faults don't move it, by reweighted least squares.
+    A straight line with the least absolute deviations, which few faults don't move; computed by
+    reweighted least squares.
     """
     duration_s = np.array([one.duration_s for one in measures])
     known = np.stack([np.ones(len(measures)), [float(one.num_chars) for one in measures]], axis=1)
@@ -144,13 +143,13 @@ def expected_duration_s(measures: Sequence[Measures]) -> Floats:
     for _ in range(20):
         line = np.linalg.lstsq(known * weight[:, None], duration_s * weight, rcond=None)[0]
         weight = 1 / np.sqrt(np.maximum(np.abs(duration_s - known @ line), 0.05))
-    # Few odd clips may give a line that falls below 0 somewhere.
+    # With few clips the line may fall below 0.
     expected: Floats = np.maximum(known @ line, 0.2)
     return expected
 
 
 def _standardized(values: Floats) -> Floats:
-    """Standard deviations from the median, by the quartiles, which faults move little."""
+    """Distance from the median in standard deviations, estimated by quartiles: robust to faults."""
     low, median, high = np.percentile(values, [25, 50, 75])
     standardized: Floats = (values - median) / max((high - low) / NORMAL_IQR, 1e-6)
     return standardized
@@ -159,12 +158,11 @@ def _standardized(values: Floats) -> Floats:
 def summary(
     faults: Sequence[Fault | None], num_not_judged: int, params: AuditParams
 ) -> dict[str, Any]:
-    """Counts by fault, the share of low quality, and what follows from it.
+    """Count faults and derive the corpus's verdict from their share.
 
     Args:
         faults: of the utterances that were judged.
-        num_not_judged: the others: the judge has no token for their language, or hears no clip so
-            long.
+        num_not_judged: number of the others, whose language or length the judge does not support.
         params: section ``audit``.
     """
     counts = Counter(fault for fault in faults if fault is not None)
@@ -188,7 +186,7 @@ def summary(
 def stop_if_bad(
     corpus: str, summarized: dict[str, Any], worst: Sequence[str], params: AuditParams, csv: Path
 ) -> None:
-    """Raise for a corpus whose verdict is ``stop``.
+    """Raise an error if the corpus's verdict is ``stop``.
 
     Args:
         corpus: its name.

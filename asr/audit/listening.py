@@ -1,12 +1,13 @@
-"""Listening to a corpus with a model that did not train on it: measures, no verdicts yet.
+"""What the judge computes for a corpus; ``asr/audit/faults.py`` derives faults from it.
 
-Where zero-shot recognition is bad, its error rate says little about a transcript: Belarusian comes
-out at a WER of 0.85 though every transcript is right. What tells is a contrast: how much likelier
-a transcript is with its own audio than with that of other utterances. A wrong one gains nothing.
+The judge is a model that was not trained on the corpus. Where its zero-shot recognition is bad, its
+error rate says little about a transcript: Belarusian is at WER 0.85 though every transcript is
+right. A contrast says more: how much more likely a transcript is with its own audio than with the
+audio of other utterances. A wrong transcript gains nothing from its own audio.
 
 Planted faults in the Belarusian starter corpus, area under the curve, swapped / other language:
 character error rate 0.93 / 0.84, loss 1.00 / 0.95, contrast 1.00 / 0.94 (``benchmarks/audit.py``).
-All of it needs room: seconds of context beyond the clip.
+All three need seconds of context beyond the clip (``audit.margin_s``).
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,22 +33,24 @@ from asr.text.sentence import sentence_key
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Clips
 
-# «Sign for the letter K» fits the recording of «Sign for the letter E» nearly as well as its own.
-MOST_ALIKE = 60.0  # of rapidfuzz's 100
-NEIGHBOURS = 40  # of about the same length, among which others are drawn
-TOKENS_PER_S = 15.0  # more than anyone says: where it ends, a hypothesis is in a loop
-LEAST_BUDGET = 16
+# Of rapidfuzz's 100: «Sign for the letter K» fits the recording of «Sign for the letter E» nearly
+# as well as its own.
+MAX_SIMILARITY = 60.0
+NUM_NEIGHBOURS = 40  # of about the same length, on each side; other clips are chosen among them
+TOKENS_PER_S = 15.0  # faster than anyone speaks: at this limit a hypothesis is in a loop
+MIN_TOKEN_BUDGET = 16
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a judge makes of one clip.
+class JudgeResult:
+    """What a judge computes for one clip.
 
     Attributes:
-        log_probs: by text that it was given, the natural log-probability of each of its tokens.
-        hypothesis: what it hears itself, greedily.
-        no_speech_prob: how sure it is that nobody speaks.
-        language: the likeliest language of the speech, ISO 639.
+        log_probs: for each text that was scored with the clip, the natural log-probabilities of
+            its tokens.
+        hypothesis: greedy transcription.
+        no_speech_prob: probability that nobody speaks.
+        language: the most likely language of the speech, ISO 639.
     """
 
     log_probs: list[list[float]]
@@ -58,37 +61,37 @@ class Heard:
 
 @dataclass(frozen=True)
 class Contrast:
-    """One utterance as it was heard.
+    """An utterance's transcript, scored with its own audio and with that of others.
 
     Attributes:
-        log_probs: of the transcript's tokens, with its own audio.
-        other_log_probs: of the same tokens, with the audio of others, the mean over them; empty
-            where the corpus has no other.
-        heard: the rest.
+        log_probs: natural log-probabilities of the transcript's tokens with its own audio.
+        other_log_probs: the same with the audio of others, the mean over them; empty if the corpus
+            has no other.
+        result: all that the judge computed for the clip.
     """
 
     log_probs: list[float]
     other_log_probs: list[float]
-    heard: Heard
+    result: JudgeResult
 
 
 def default_folder(corpus: str) -> Path:
-    """Where lies what was heard of a corpus: outside of what Git and DVC own."""
+    """The folder of a corpus's cached results, outside of what Git and DVC own."""
     return dvc_tmp() / "audit" / corpus
 
 
 def judge_version(family: str, model: Path, precision: str) -> str:
-    """A name for all that a judge's answers hang on, but for what it is asked."""
+    """A hash of all that a judge's results depend on besides its inputs."""
     facts = {"code": code_version(f"asr.families.{family}.judge"), "precision": precision}
     return fingerprint(facts, [file for file in model.rglob("*") if file.is_file()])
 
 
 def open_on_worker(params: AuditParams, model: Path, on_gpu: bool) -> Judge:
-    """On a worker of a cluster: a judge on one core."""
+    """Open a judge with one thread, on a worker of a cluster."""
     return family_module(params.judge.family, "judge").open_judge(model, params, 1)
 
 
-def hear_corpus(
+def score_corpus(
     judge: Judge,
     scope: JudgeScope,
     waveforms: Clips,
@@ -97,16 +100,16 @@ def hear_corpus(
     cache: ResultCache,
     version: str,
 ) -> list[Contrast]:
-    """Let the judge hear every utterance, and every transcript with the audio of others too.
+    """Score each transcript with its own audio and with that of ``params.num_others`` others.
 
-    A batch that this judge heard before is not heard again. Whether one was changes no result.
+    A batch that the cache has is not computed again. The cache changes no result.
 
     Args:
-        judge: a model that trained on none of them.
-        scope: how much it computes for a clip.
+        judge: a model that was not trained on these utterances.
+        scope: how many seconds it computes for a clip.
         waveforms: one a clip, float32, mono, 16 kHz.
-        utterances: the same clips, all of which it takes; of a transcript the judge reads what its
-            decoder has room for.
+        utterances: the same clips, all within ``scope``. Of a transcript that is too long for the
+            decoder only the beginning is scored.
         params: section ``audit``.
         cache: results of earlier runs, by batch.
         version: see ``judge_version``.
@@ -120,68 +123,68 @@ def hear_corpus(
         for clip in clips:
             texts_of[clip].append(text)
 
-    def asked(batch: Batch) -> list[Any]:
-        """What the judge is asked of a batch, but for the sound itself."""
+    def arguments(batch: Batch) -> list[Any]:
+        """What the judge gets besides the audio: language, context, texts, token budgets."""
         chosen = [utterances[i] for i in batch.indices]
         return [
             chosen[0].language,
             batch.context_s,
             [[utterances[text].text for text in texts_of[i]] for i in batch.indices],
-            [max(LEAST_BUDGET, round(u.duration_s * TOKENS_PER_S)) for u in chosen],
+            [max(MIN_TOKEN_BUDGET, round(u.duration_s * TOKENS_PER_S)) for u in chosen],
         ]
 
     def inputs_of(batch: Batch) -> list[Any]:
-        return [version, [utterances[i].sha256 for i in batch.indices], *asked(batch)]
+        return [version, [utterances[i].sha256 for i in batch.indices], *arguments(batch)]
 
-    def hear(batch: Batch) -> list[Heard]:
-        return judge.hear([waveforms[i] for i in batch.indices], *asked(batch))
+    def score(batch: Batch) -> list[JudgeResult]:
+        return judge.score_clips([waveforms[i] for i in batch.indices], *arguments(batch))
 
-    heard: dict[int, Heard] = {}
-    unheard: dict[Batch, Any] = {}  # with what is asked of it
+    found: dict[int, JudgeResult] = {}
+    missing: dict[Batch, Any] = {}  # with its inputs
     for batch in _batches(utterances, scope, params):
-        if answer := cache.get(inputs := inputs_of(batch)):
-            heard.update(zip(batch.indices, (Heard(**one) for one in answer), strict=True))
+        if rows := cache.get(inputs := inputs_of(batch)):
+            found.update(zip(batch.indices, (JudgeResult(**row) for row in rows), strict=True))
         else:
-            unheard[batch] = inputs
+            missing[batch] = inputs
     with (
         tqdm(
-            total=len(utterances), initial=len(heard), unit="clip", desc="audit", disable=None
+            total=len(utterances), initial=len(found), unit="clip", desc="audit", disable=None
         ) as progress,
         ThreadPoolExecutor(judge.num_workers) as workers,
     ):
         for (batch, inputs), results in zip(
-            unheard.items(), workers.map(hear, unheard), strict=True
+            missing.items(), workers.map(score, missing), strict=True
         ):
             cache.put(inputs, [asdict(one) for one in results])
-            heard.update(zip(batch.indices, results, strict=True))
+            found.update(zip(batch.indices, results, strict=True))
             progress.update(len(results))
     cache.prune()
     contrasts = []
     for i, clips in enumerate(others):
-        rows = [heard[clip].log_probs[texts_of[clip].index(i)] for clip in clips]
+        rows = [found[clip].log_probs[texts_of[clip].index(i)] for clip in clips]
         means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-        contrasts.append(Contrast(heard[i].log_probs[0], means, heard[i]))
+        contrasts.append(Contrast(found[i].log_probs[0], means, found[i]))
     return contrasts
 
 
 def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> list[list[int]]:
-    """For each transcript the clips of others to hear it with: of like length, unlike in words.
+    """For each transcript, choose clips of others: of about its length, with other words.
 
-    Fewer than ``num_others`` only where the corpus has no more. A pair meets or not by what the two
-    drew, so that an utterance which comes into a corpus changes few of the others' choices.
+    There are fewer than ``num_others`` only if the corpus has no more. The choice is by hashes of
+    pairs, so a new utterance changes few choices of the others.
     """
     keys = [sentence_key(utterance.text) for utterance in utterances]
     draws = [hash64(f"{seed} {utterance.id}") for utterance in utterances]
     order = sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id))
     chosen: list[list[int]] = [[] for _ in keys]
     for place, i in enumerate(order):
-        shorter = order[max(0, place - NEIGHBOURS) : place]
-        longer = order[place + 1 : place + 1 + NEIGHBOURS]
+        shorter = order[max(0, place - NUM_NEIGHBOURS) : place]
+        longer = order[place + 1 : place + 1 + NUM_NEIGHBOURS]
         near = [j for _, j in sorted((draws[i] ^ draws[j], j) for j in shorter + longer)]
         near_set = {i, *near}
-        # Looked at only where nothing near will do, or a large corpus would take hours.
+        # Compared only if nothing near is unlike, or a large corpus would take hours.
         far = (j for j in order if j not in near_set)
-        unlike = (j for j in chain(near, far) if ratio(keys[i], keys[j]) < MOST_ALIKE)
+        unlike = (j for j in chain(near, far) if ratio(keys[i], keys[j]) < MAX_SIMILARITY)
         chosen[i] = [j for _, j in zip(range(num_others), unlike, strict=False)]
     return chosen
 

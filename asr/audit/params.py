@@ -1,4 +1,4 @@
-"""How utterances are judged before anything is trained, and how many bad ones a corpus may have."""
+"""Thresholds of the audit, and how many faulty utterances a corpus may have."""
 
 from typing import Literal, Self
 

@@ -1,4 +1,4 @@
-"""``data/audit/<corpus>.csv``: every utterance with its measures, its fault, and its fate."""
+"""``data/audit/<corpus>.csv``: every utterance with its measures, and whether split gets it."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,19 +12,19 @@ from asr.utterances.utterance import Utterance
 
 @dataclass(frozen=True)
 class AuditRow:
-    """One line; numbers are rounded, so that the last bits of a sum don't show.
+    """One line. Numbers are rounded, so that the last bits of a sum don't change the file.
 
     Attributes:
         id: the utterance's.
-        keep: ``yes``, or ``no`` for what split shall not see.
-        fault: see ``asr.audit.faults.Fault``; empty for a sound one.
+        keep: ``yes``, or ``no`` if the utterance is dropped before split.
+        fault: see ``asr.audit.faults.Fault``; empty if there is none.
         fit, wholeness, log_prob, cer, tail_gain, end_drop_db, no_speech_prob, text_language: see
-            ``asr.audit.faults``; empty where there is none, as of what the judge can't judge.
-        heard_language: the likeliest of the speech.
+            ``asr.audit.faults``; empty if there is none, as without the judge's results.
+        heard_language: the most likely language of the speech, by the judge.
         chars_per_s: speaking rate.
         duration_s: of the clip.
         text: the transcript.
-        hypothesis: what the judge heard.
+        hypothesis: the judge's transcription.
     """
 
     id: str
@@ -49,7 +49,7 @@ _HEADER = [field.name for field in fields(AuditRow)]
 
 
 def write_audit(path: Path, rows: Iterable[AuditRow]) -> None:
-    """Write the CSV, the worst first: those with a fault, by how little they fit."""
+    """Write the CSV, worst first."""
     write_csv(path, _HEADER, map(astuple, worst_first(rows)))
 
 
@@ -59,7 +59,7 @@ def worst_first(rows: Iterable[AuditRow]) -> list[AuditRow]:
 
 
 def read_audit(path: Path) -> list[dict[str, str]]:
-    """The lines of a CSV, values as written.
+    """Read the lines of a CSV, values as written.
 
     Raises:
         InputError: if the file has another header.
@@ -68,12 +68,12 @@ def read_audit(path: Path) -> list[dict[str, str]]:
 
 
 class Suspect(Utterance):
-    """An utterance that the audit doubts; a line of ``data/manifests/suspects.jsonl``.
+    """An utterance with a fault; a line of ``data/manifests/suspects.jsonl``.
 
     Attributes:
         fault: see ``asr.audit.faults.Fault``.
-        hypothesis: what the judge heard.
-        kept: whether split saw it.
+        hypothesis: the judge's transcription.
+        kept: whether split got it.
     """
 
     fault: str
@@ -81,8 +81,8 @@ class Suspect(Utterance):
     kept: bool
 
 
-def doubted_utterances(path: Path, utterances: Sequence[Utterance]) -> list[Suspect]:
-    """Those with a fault, in the audit's order: the worst first."""
+def read_suspects(path: Path, utterances: Sequence[Utterance]) -> list[Suspect]:
+    """The utterances with a fault, worst first."""
     by_id = {one.id: one for one in utterances}
     return [
         Suspect(
@@ -99,10 +99,10 @@ def doubted_utterances(path: Path, utterances: Sequence[Utterance]) -> list[Susp
 def kept_utterances(
     path: Path, utterances: Sequence[Utterance]
 ) -> tuple[list[Utterance], dict[str, int]]:
-    """What the audit let through, in order, and how many it dropped by fault.
+    """The utterances that split gets, in order, and how many the audit dropped by fault.
 
     Raises:
-        InputError: if the CSV is on other utterances.
+        InputError: if the CSV lists other utterances.
     """
     lines = {line["id"]: line for line in read_audit(path)}
     ids = {utterance.id for utterance in utterances}

@@ -1,7 +1,7 @@
-"""Whether a transcript is written in the language that it is said to be in.
+"""How well a transcript's text fits its language.
 
-Two words are not enough to be sure, and Belarusian, Russian and Bulgarian share many. So the answer
-is a number, and what to make of it is for those who know the rest.
+Two words are not enough to be certain, and Belarusian, Russian and Bulgarian share many. So this is
+a number, which ``asr/audit/faults.py`` weighs together with other measures.
 """
 
 import math
@@ -10,19 +10,19 @@ from typing import Any
 
 
 def language_gap(text: str, language: str) -> float | None:
-    """How much likelier the text is in its own language than in the likeliest other one.
+    """Compare the text's likelihood in its own language with that in the most likely other one.
 
-    By py3langid, naive Bayes over byte sequences in 97 languages. On starter transcripts 1 % of the
-    right ones are below -7 (Belarusian) to -13 (Spanish); of those in another language of the same
-    script, half are below -12 to -23.
+    py3langid computes it: naive Bayes over byte sequences in 97 languages. On starter transcripts
+    1 % of the right ones are below -7 (Belarusian) to -13 (Spanish); of those in another language
+    of the same script, half are below -12 to -23.
 
     Args:
         text: raw transcript.
         language: ISO 639 code.
 
     Returns:
-        Difference of natural log-likelihoods, negative where another language is likelier; None for
-        a language that py3langid doesn't know.
+        Difference of natural log-likelihoods, negative if another language is more likely; None if
+        py3langid does not support the language.
     """
     scores = dict(_identifier().rank(text.casefold()))
     own = scores.pop(language, None)

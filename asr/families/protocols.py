@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from asr.audit.listening import Heard
+    from asr.audit.listening import JudgeResult
     from asr.audit.params import AuditParams
     from asr.core.schema import Schema
     from asr.decoding.params import DecodeParams
@@ -318,14 +318,14 @@ class Judge(Protocol):
     def num_workers(self) -> int:
         """See above."""
 
-    def hear(
+    def score_clips(
         self,
         waveforms: "Sequence[Waveform]",
         language: str,
         context_s: float,
         texts: Sequence[Sequence[str]],
         budgets: Sequence[int],
-    ) -> "list[Heard]":
+    ) -> "list[JudgeResult]":
         """Encode each clip once and score its texts against it.
 
         Args:

@@ -12,7 +12,7 @@ from typing import Any
 import ctranslate2
 import numpy as np
 
-from asr.audit.listening import Heard
+from asr.audit.listening import JudgeResult
 from asr.families.whisper.runtime.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.features.log_mel import FRAMES_PER_S
@@ -35,14 +35,14 @@ class WhisperJudge:
         # Decoder positions that the longest prompt and the end token leave free.
         self._max_tokens = self._whisper.about.max_target_positions - 5
 
-    def hear(
+    def score_clips(
         self,
         waveforms: Sequence[Waveform],
         language: str,
         context_s: float,
         texts: Sequence[Sequence[str]],
         budgets: Sequence[int],
-    ) -> list[Heard]:
+    ) -> list[JudgeResult]:
         """Transcribe clips and score texts against them; see ``asr.families.protocols.Judge``."""
         whisper = self._whisper
         mel = whisper.log_mel(waveforms, context_s)
@@ -66,7 +66,7 @@ class WhisperJudge:
         ]
         hypotheses = whisper.tokenizer.decode_batch(tokens, skip_special_tokens=False)
         return [
-            Heard(
+            JudgeResult(
                 log_probs=fit,
                 hypothesis=hypothesis.strip(),
                 no_speech_prob=result.no_speech_prob,
