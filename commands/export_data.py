@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from asr.core.errors import InputError
-from asr.export.datasets import FORMS, export
+from asr.export.datasets import EXPORT_FORMATS, export
 from asr.utterances.utterance import read_manifest
 
 PREPARED = Path("data/prepared")
@@ -26,7 +26,7 @@ def export_data(form: str, manifests: list[Path], prepared: Path, out: Path) -> 
     splits = {path.stem: read_manifest(path) for path in manifests}
     if len(splits) < len(manifests):
         raise InputError(f"--manifest: expected files of different names, got {manifests}")
-    export(FORMS[form], splits, prepared, out)
+    export(EXPORT_FORMATS[form], splits, prepared, out)
     for split, utterances in splits.items():
         print(f"{split}: {len(utterances)} utterances")
     print(f"Written to {out}")
@@ -35,7 +35,7 @@ def export_data(form: str, manifests: list[Path], prepared: Path, out: Path) -> 
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--format", choices=sorted(FORMS), required=True)
+    parser.add_argument("--format", choices=sorted(EXPORT_FORMATS), required=True)
     parser.add_argument("--out", type=Path, required=True, help="a folder that is new or empty")
     default = "repeatable; train, dev and test if unset"
     parser.add_argument("--manifest", type=Path, action="append", help=default)

@@ -115,7 +115,7 @@ def test_a_folder_with_something_in_it_is_left_alone(prepared):
     out = prepared.parent / "out"
     out.mkdir()
     (out / "mine").write_text("mine")
-    with pytest.raises(InputError, match="out: expected a folder that is new or empty"):
+    with pytest.raises(InputError, match="out: expected a new or empty folder"):
         exported(prepared, "nemo")
     assert (out / "mine").read_text() == "mine"
 

@@ -1,1 +1,1 @@
-"""Prepared data in the forms that other tools read."""
+"""Export prepared utterances in the formats of other tools."""

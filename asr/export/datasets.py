@@ -1,6 +1,6 @@
-"""Prepared utterances in the forms that other tools train from: 16-bit audio and a manifest.
+"""Export prepared utterances as 16-bit audio files and a manifest, for training in other tools.
 
-The audio is what this repository trains on, sample by sample, so its SHA-256 stays the same.
+The samples are those that this repository trains on, so their SHA-256 stays the same.
 """
 
 import hashlib
@@ -18,21 +18,21 @@ from asr.utterances.shards import read_waveforms
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
 
-CLIPS_AT_ONCE = 256  # of 30 s: 250 MB
+CLIPS_AT_ONCE = 256  # in memory: 500 MB of float32 if each is 30 s
 
 JsonLine = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a tool wants its data; ``{split}`` in a path is the split's name.
+class ExportFormat:
+    """A tool's data format; ``{split}`` in a path stands for the split's name.
 
     Attributes:
-        manifest: its path in the export.
-        audio: the folder of the audio files, from the manifest's folder.
-        ending: of audio files.
-        line: what the manifest says of an utterance, given its file from the manifest's folder.
-        absolute: whether that path is an absolute one instead.
+        manifest: path of the manifest in the export.
+        audio: folder of the audio files, relative to the manifest's folder.
+        ending: file ending of the audio files.
+        line: builds a manifest line from an utterance and the path of its audio file.
+        absolute: whether that path is absolute instead of relative to the manifest's folder.
     """
 
     manifest: str
@@ -43,15 +43,15 @@ class Form:
 
 
 def export(
-    form: Form, splits: Mapping[str, Sequence[Utterance]], prepared: Path, out: Path
+    form: ExportFormat, splits: Mapping[str, Sequence[Utterance]], prepared: Path, out: Path
 ) -> None:
     """Write each split's audio and manifest below ``out``.
 
     Raises:
-        InputError: if ``out`` has something in it, or the audio is not the manifest's.
+        InputError: if ``out`` is not empty, or the prepared audio does not match the manifest.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out}: expected a folder that is new or empty, got one with files in it")
+        raise InputError(f"{out}: expected a new or empty folder, got existing files")
     with whole_folder(out) as beside:
         for split, utterances in splits.items():
             manifest = Path(form.manifest.format(split=split))
@@ -73,7 +73,7 @@ def _clips(prepared: Path, utterances: Sequence[Utterance]) -> Iterator[tuple[Ut
 
 
 def _file_name(utterance_id: str) -> str:
-    """A name that every file system takes and no other id has: ``be_birds_crow-1f3a5b7c``."""
+    """A unique file name for any file system, such as ``be_birds_crow-1f3a5b7c9d0e``."""
     readable = re.sub(r"[^A-Za-z0-9]+", "_", utterance_id).strip("_")[:80]
     return f"{readable}-{hashlib.sha256(utterance_id.encode()).hexdigest()[:12]}"
 
@@ -93,12 +93,12 @@ def _write_manifest(path: Path, lines: Sequence[JsonLine]) -> None:
         path.write_text(text, encoding="utf-8", newline="")
 
 
-def _known(line: JsonLine) -> JsonLine:
+def _drop_none(line: JsonLine) -> JsonLine:
     return {key: value for key, value in line.items() if value is not None}
 
 
-def _more(utterance: Utterance, line: JsonLine) -> JsonLine:
-    """The free attributes too, but for those that would hide a column."""
+def _with_attributes(utterance: Utterance, line: JsonLine) -> JsonLine:
+    """Add the utterance's attributes, except those that would replace a column of the line."""
     return {k: v for k, v in utterance.attributes.items() if k not in line and k != "split"} | line
 
 
@@ -108,7 +108,7 @@ def _qwen3_asr(utterance: Utterance, path: str) -> JsonLine:
 
 
 def _nemo(utterance: Utterance, path: str) -> JsonLine:
-    return _known(
+    return _drop_none(
         {
             "audio_filepath": path,
             "text": utterance.text,
@@ -130,7 +130,7 @@ def _audiofolder(utterance: Utterance, path: str) -> JsonLine:
         "session_id": utterance.session_id,
         "license": utterance.license,
     }
-    return _more(utterance, line)
+    return _with_attributes(utterance, line)
 
 
 def _drivendata(utterance: Utterance, path: str) -> JsonLine:
@@ -142,14 +142,14 @@ def _drivendata(utterance: Utterance, path: str) -> JsonLine:
         "audio_duration_sec": utterance.duration_s,
         "orthographic_text": utterance.text,
     }
-    return _more(utterance, line)
+    return _with_attributes(utterance, line)
 
 
 def language_name(code: str) -> str:
     """The English name of a language: ``he`` is Hebrew.
 
     Raises:
-        InputError: if Whisper's list, the longest that models here share, has no such code.
+        InputError: if Whisper's list of 100 languages has no such code.
     """
     from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
@@ -158,9 +158,9 @@ def language_name(code: str) -> str:
     return str(LANGUAGES[code]).title()
 
 
-FORMS = {
-    "audiofolder": Form("{split}/metadata.csv", ".", "wav", _audiofolder),
-    "drivendata": Form("{split}.jsonl", "audio", "flac", _drivendata),
-    "nemo": Form("{split}_manifest.json", "audio/{split}", "wav", _nemo),
-    "qwen3_asr": Form("{split}.jsonl", "audio/{split}", "wav", _qwen3_asr, absolute=True),
+EXPORT_FORMATS = {
+    "audiofolder": ExportFormat("{split}/metadata.csv", ".", "wav", _audiofolder),
+    "drivendata": ExportFormat("{split}.jsonl", "audio", "flac", _drivendata),
+    "nemo": ExportFormat("{split}_manifest.json", "audio/{split}", "wav", _nemo),
+    "qwen3_asr": ExportFormat("{split}.jsonl", "audio/{split}", "wav", _qwen3_asr, absolute=True),
 }
