@@ -192,7 +192,7 @@ def test_what_was_lost_is_fetched_again(site, out):
 
 
 def test_a_site_that_is_not_there_is_said(site, out):
-    with pytest.raises(InputError, match="nothing could be fetched; it says why"):
+    with pytest.raises(InputError, match="expected recordings, got none"):
         run(site, out, "none.html")
     assert "404" in why(out, "none.html")
 

@@ -1,1 +1,1 @@
-"""Recordings of the web with their licenses, as a corpus."""
+"""Download recordings with their licenses from the web, as a corpus."""

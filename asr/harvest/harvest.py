@@ -1,8 +1,8 @@
-"""Recordings from the web, by yt-dlp: what has a license that is allowed, and where it is from.
+"""Download recordings that have an allowed license from the web, with yt-dlp.
 
-The folder is what format ``paired`` reads: recordings, the subtitles beside them, and an inventory
-``metadata.csv`` with each one's license, source_url, title and uploader. ``harvest.csv``, which no
-format reads, says of every address when it was looked at and what came of it.
+The folder is a corpus in format ``paired``: recordings, subtitles beside them, and the inventory
+``metadata.csv`` with license, source_url, title and uploader of each recording. The log
+``harvest.csv``, which no format reads, has the time and the result of each URL.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from asr.core.files import sha256_of
 from asr.core.schema import Schema
 from asr.corpora.paths import is_audio
 from asr.harvest.spdx import spdx_of, stated_licenses
-from asr.harvest.tables import HarvestRow, Look, read_table, write_table
+from asr.harvest.tables import HarvestRow, LogLine, read_table, write_table
 
 CONF = Path("conf/harvests.yaml")
 INVENTORY, LOG = "metadata.csv", "harvest.csv"
-_GENERIC = ("Generic", "HTML5MediaEmbed")  # that read any page, and say nothing of its license
+_GENERIC = ("Generic", "HTML5MediaEmbed")  # yt-dlp's extractors for any page; they set no license
 _MAX_PAGE_BYTES = 4 << 20
-_PATIENCE_S = 30
+_TIMEOUT_S = 30  # of each connection
 
 
 class Harvest(Schema):
@@ -43,26 +43,26 @@ class Harvest(Schema):
 
 
 class Harvester:
-    """Fills one folder from one block."""
+    """Downloads the recordings of one block of ``conf/harvests.yaml`` into one folder."""
 
     def __init__(self, block: Harvest, out: Path) -> None:
-        """Read what is there already."""
+        """Read the inventory and the log of earlier runs, if there are any."""
         self._block, self._out = block, out
-        self._beside = out / ".partial"
+        self._partial = out / ".partial"
         self._rows = {
             (row.source_url, row.source_id): row for row in read_table(out / INVENTORY, HarvestRow)
         }
-        self._looks = {look.url: look for look in read_table(out / LOG, Look)}
+        self._log = {line.url: line for line in read_table(out / LOG, LogLine)}
         self._stated: dict[str, list[str]] = {}  # licenses, by the page that states them
-        self._listing = ""  # the page or feed at hand
-        self._refusals: dict[tuple[str, str], str] = {}  # by address: of the download at hand
+        self._listing = ""  # URL of the page or feed in progress
+        self._refusals: dict[tuple[str, str], str] = {}  # reasons by recording, of one download
         self.results: dict[str, int] = dict.fromkeys(("new", "there", "refused", "failed"), 0)
 
     def run(self) -> None:
-        """Look at every address; what is allowed and new is fetched.
+        """Visit every URL and download the recordings that are new and allowed.
 
         Raises:
-            InputError: if nothing could be looked at, so that the folder is still empty.
+            InputError: if a URL failed and the inventory is still empty.
         """
         self._out.mkdir(parents=True, exist_ok=True)
         with YoutubeDL(self._options()) as self._site:
@@ -72,47 +72,47 @@ class Harvester:
                     for address, entry in _entries(self._site, url):
                         self._harvest(address, entry)
                 except YoutubeDLError as error:
-                    self._note(url, "failed", _plain(error))
-        shutil.rmtree(self._beside, ignore_errors=True)
+                    self._write_log(url, "failed", _plain(error))
+        shutil.rmtree(self._partial, ignore_errors=True)
         if not self._rows and self.results["failed"]:
-            raise InputError(f"{self._out / LOG}: nothing could be fetched; it says why")
+            raise InputError(f"{self._out / LOG}: expected recordings, got none; the file says why")
 
     def _options(self) -> dict[str, Any]:
         return {
             "format": "bestaudio/best",
-            "paths": {"home": str(self._beside)},
+            "paths": {"home": str(self._partial)},
             "outtmpl": {"default": "%(autonumber)s.%(ext)s"},
             "writesubtitles": bool(self._block.subtitles),
             "subtitleslangs": self._block.subtitles,
             "subtitlesformat": "vtt/srt",
             "match_filter": self._refusal,
-            "socket_timeout": _PATIENCE_S,
+            "socket_timeout": _TIMEOUT_S,
             "cachedir": False,
             "updatetime": False,
             "quiet": True,
             "no_warnings": True,
             "noprogress": True,
-            "logger": _Silence(),
+            "logger": _NoLog(),
         }
 
     def _harvest(self, address: str, entry: dict[str, Any]) -> None:
-        """What one entry of a page or feed holds, as a rule one recording."""
+        """Download the recordings of one entry of a page or feed, usually one."""
         if is_audio(address) and any(url == address and self._has(row)
                                      for (url, _), row in self._rows.items()):  # fmt: skip
-            self._note(address, "there", "")  # a file is what its address says: no need to ask
+            self._write_log(address, "there", "")  # we have it, and a direct link needs no request
             return
-        shutil.rmtree(self._beside, ignore_errors=True)
+        shutil.rmtree(self._partial, ignore_errors=True)
         self._refusals = {}
         try:
             found = self._site.process_ie_result(entry, download=True)
         except YoutubeDLError as error:
-            self._note(address, "failed", _plain(error), str(entry.get("title") or ""))
+            self._write_log(address, "failed", _plain(error), str(entry.get("title") or ""))
             return
         for info in _recordings(found):
-            self._keep(info)
+            self._store(info)
 
     def _refusal(self, info: dict[str, Any], *, incomplete: bool) -> str | None:
-        """Why a recording shall not be downloaded; yt-dlp asks before it does."""
+        """yt-dlp's ``match_filter``: why not to download a recording, None to download it."""
         if incomplete or info.get("_type", "video") != "video":
             return None
         why = None
@@ -129,7 +129,7 @@ class Harvester:
         return why
 
     def _license(self, info: dict[str, Any]) -> tuple[str | None, str]:
-        """A recording's license, None if it is not known, and who states it in which words."""
+        """Return a recording's SPDX identifier, None if unknown, and the statement behind it."""
         if words := info.get("license"):
             return spdx_of(words, self._block.read_as), f"site: {words}"
         if stated := self._stated_for(info):
@@ -138,7 +138,7 @@ class Harvester:
         return self._block.unstated or None, "block" if self._block.unstated else "not stated"
 
     def _stated_for(self, info: dict[str, Any]) -> list[str]:
-        """What the page of a recording states as its license, or else the page that led there."""
+        """Licenses stated on a recording's page or, if none, on the page that links to it."""
         if info.get("extractor_key") not in _GENERIC:
             return []
         own = [] if info.get("direct") else [_key(info)[0]]
@@ -149,27 +149,27 @@ class Harvester:
                 return self._stated[page]
         return []
 
-    def _keep(self, info: dict[str, Any]) -> None:
-        """Put a recording that was downloaded into the folder, or say why it was not."""
+    def _store(self, info: dict[str, Any]) -> None:
+        """Move a downloaded recording into the folder, or log why there is none."""
         url, source_id = _key(info)
         title = str(info.get("title") or "")
         if why := self._refusals.get((url, source_id)):
             there = why == "there"
-            self._note(url, "there" if there else "refused", "" if there else why, title)
+            self._write_log(url, "there" if there else "refused", "" if there else why, title)
             return
         downloads = [Path(one["filepath"]) for one in info.get("requested_downloads") or ()]
         if len(downloads) != 1 or not is_audio(downloads[0].name):
             names = [path.name for path in downloads]
-            self._note(url, "failed", f"expected one file of sound, got {names}", title)
+            self._write_log(url, "failed", f"expected one file of sound, got {names}", title)
             return
         (audio,) = downloads
         row = self._row(info, audio)
-        self._take_subtitles(info, Path(row.filename).stem)
-        # The inventory first: a recording without its line would have no license.
+        self._store_subtitles(info, Path(row.filename).stem)
+        # Write the inventory first: after a kill, a recording without a row would have no license.
         self._rows[url, source_id] = row
         write_table(self._out / INVENTORY, sorted(self._rows.values(), key=lambda r: r.filename))
         audio.replace(self._out / row.filename)
-        self._note(url, "new", "", title)
+        self._write_log(url, "new", "", title)
 
     def _row(self, info: dict[str, Any], audio: Path) -> HarvestRow:
         url, source_id = _key(info)
@@ -187,8 +187,8 @@ class Harvester:
             sha256=sha256_of(audio),
         )
 
-    def _take_subtitles(self, info: dict[str, Any], name: str) -> None:
-        """Keep those of the first language that there is, of the block's."""
+    def _store_subtitles(self, info: dict[str, Any], name: str) -> None:
+        """Store the subtitles in the first of the block's languages that has any."""
         there = info.get("requested_subtitles") or {}
         for language in self._block.subtitles:
             if path := there.get(language, {}).get("filepath"):
@@ -198,16 +198,16 @@ class Harvester:
     def _has(self, row: HarvestRow) -> bool:
         return (self._out / row.filename).is_file()
 
-    def _note(self, url: str, result: str, why: str, title: str = "") -> None:
+    def _write_log(self, url: str, result: str, why: str, title: str = "") -> None:
         self.results[result] += 1
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        if result != "there" or url not in self._looks:
-            self._looks[url] = Look(url, result, why, title, now)
-            write_table(self._out / LOG, sorted(self._looks.values(), key=lambda look: look.url))
+        if result != "there" or url not in self._log:
+            self._log[url] = LogLine(url, result, why, title, now)
+            write_table(self._out / LOG, sorted(self._log.values(), key=lambda line: line.url))
 
 
-class _Silence:
-    """yt-dlp says what went wrong in its exceptions too."""
+class _NoLog:
+    """A logger that discards messages: yt-dlp repeats errors in its exceptions."""
 
     def debug(self, message: str) -> None: ...
 
@@ -217,7 +217,7 @@ class _Silence:
 
 
 def _page(site: YoutubeDL, url: str) -> str:
-    """The text of a page or feed; nothing of what is no text."""
+    """Return the text of an HTML or XML page; empty for other content."""
     with site.urlopen(url) as response:
         kind = response.headers.get("Content-Type", "")
         if "html" not in kind and "xml" not in kind:
@@ -227,7 +227,7 @@ def _page(site: YoutubeDL, url: str) -> str:
 
 
 def _entries(site: YoutubeDL, url: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Addresses that a page, feed or playlist leads to, with what yt-dlp makes of them."""
+    """Yield (URL, yt-dlp's info) for each entry of a page, feed or playlist."""
     info = site.extract_info(url, download=False, process=False)
     if info.get("_type") in ("playlist", "multi_video"):
         for entry in info["entries"]:
@@ -246,13 +246,13 @@ def _recordings(info: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
 
 
 def _key(info: dict[str, Any]) -> tuple[str, str]:
-    """The address and the site's id of a recording."""
+    """A recording's URL and its id on the site."""
     address = unsmuggle_url(info.get("webpage_url") or info["url"])[0]
     return str(address), str(info["id"])
 
 
 def _name(url: str, source_id: str) -> str:
-    """A file name that says something, and is another's never."""
+    """A readable, unique file name without ending."""
     words = re.sub(r"[^\w-]+", "-", source_id).strip("-")[:40]
     return f"{words}-{hashlib.sha256(f'{url} {source_id}'.encode()).hexdigest()[:12]}"
 

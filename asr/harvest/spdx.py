@@ -1,4 +1,4 @@
-"""Licenses as sites word them, as SPDX identifiers."""
+"""Map license statements of web sites to SPDX identifiers."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ _CC = re.compile(
 )
 _ZERO = re.compile(r"(?:https?:)?//(?:www\.)?creativecommons\.org/publicdomain/zero/1\.0", re.I)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*-\d+(\.\d+)*(-[A-Za-z-]+)?")
-# https://support.google.com/youtube/answer/2797468 says 3.0
+# YouTube's name of CC-BY 3.0: https://support.google.com/youtube/answer/2797468
 _WORDED = {"creative commons attribution license (reuse allowed)": "CC-BY-3.0"}
 
 _LINKS = re.compile(r"<(?:a|link|atom:link)\b[^>]*>", re.I)
@@ -18,13 +18,13 @@ _TAGS = re.compile(r"<(?:\w+:)?license\b([^>]*)>([^<]*)<", re.I)
 
 
 def spdx_of(stated: str, read_as: Mapping[str, str]) -> str | None:
-    """The identifier of a license that a site states, None if it is not known.
+    """Return the SPDX identifier of a stated license, None if it is unknown.
 
-    Without a version it is none: "Creative Commons Attribution" is six licenses.
+    A statement without a version is unknown: "Creative Commons Attribution" names six licenses.
 
     Args:
-        stated: an address, an identifier or words.
-        read_as: identifiers by words that a site uses.
+        stated: a URL, an SPDX identifier or a site's words.
+        read_as: additional identifiers, by a site's words.
 
     >>> spdx_of("http://creativecommons.org/licenses/by-sa/4.0/deed.be", {})
     'CC-BY-SA-4.0'
@@ -44,7 +44,7 @@ def spdx_of(stated: str, read_as: Mapping[str, str]) -> str | None:
 
 
 def stated_licenses(page: str) -> list[str]:
-    """What a web page or feed states as its license: ``rel="license"``, ``<license>``."""
+    """Find the licenses in a web page or feed: ``rel="license"`` links and ``<license>`` tags."""
     links = [link[0] for link in _LINKS.finditer(page) if _REL.search(link[0])]
     found = [match[1] for link in links if (match := _ADDRESS.search(link))]
     for tag in _TAGS.finditer(page):

@@ -1,4 +1,4 @@
-"""The tables that a harvest writes: what it has, and what came of each address."""
+"""The tables that a harvest writes: the inventory of recordings and the log of URLs."""
 
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -15,12 +15,12 @@ class HarvestRow:
         filename: of the recording.
         language: ISO 639 code.
         license: SPDX identifier.
-        license_stated: how, and by whom: the site of this recording, its page, or the block.
-        source_url: the page, or the file if it has none.
-        source_id: what the site calls the recording.
-        title: as the site has it.
-        uploader: as the site has it, empty if it doesn't say.
-        published: day, empty if the site doesn't say.
+        license_stated: source and words of the license: ``site: …``, ``page: …`` or ``block``.
+        source_url: the recording's page, or its file if it has no page.
+        source_id: the recording's id on the site.
+        title: on the site.
+        uploader: on the site, empty if unknown.
+        published: date as YYYYMMDD, empty if unknown.
         sha256: of the file, in hexadecimal.
     """
 
@@ -37,8 +37,8 @@ class HarvestRow:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A line of ``harvest.csv``: ``result`` is new, there, refused or failed, and why."""
+class LogLine:
+    """A line of ``harvest.csv``. ``result`` is new, there, refused or failed; ``why`` says more."""
 
     url: str
     result: str
@@ -47,18 +47,18 @@ class Look:
     at: str
 
 
-Table = TypeVar("Table", HarvestRow, Look)
+Table = TypeVar("Table", HarvestRow, LogLine)
 
 
 def read_table(path: Path, kind: type[Table]) -> list[Table]:
-    """The lines of a table; none if it is not there."""
+    """Read the lines of a table; an empty list if the file does not exist."""
     if not path.is_file():
         return []
     return [kind(**row) for row in read_csv(path, _columns(kind))]
 
 
 def write_table(path: Path, rows: list[Any]) -> None:
-    """Write a table of one line or more."""
+    """Write a table; ``rows`` must not be empty, since its first item determines the columns."""
     write_csv(path, _columns(rows[0]), map(astuple, rows))
 
 
