@@ -21,7 +21,7 @@ from dvc.repo import Repo
 
 from asr.core.errors import InputError
 from asr.corpora.params import Withdrawn
-from asr.withdrawal.removal import Withdrawal, record
+from asr.withdrawal.removal import Withdrawal, add_rule
 
 
 def remove_source(given: argparse.Namespace) -> int:
@@ -39,8 +39,8 @@ def remove_source(given: argparse.Namespace) -> int:
         print(f"To train an old one without it: git switch --detach COMMIT; {again}")
         if given.dry_run:
             return 0
-        record(given.corpus, withdrawn)
-        withdrawal.remove(given.remote, set() if given.no_repro else withdrawal.make_data_anew())
+        add_rule(given.corpus, withdrawn)
+        withdrawal.remove(given.remote, set() if given.no_repro else withdrawal.reproduce_data())
         is_gone = withdrawal.check(given.remote)
     for place, num in withdrawal.proof["searched"].items():
         left = withdrawal.proof["left"][place]

@@ -12,7 +12,7 @@ from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES, Provenance, write_files, write_provenance
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
-from asr.withdrawal.removal import learn_raw_object
+from asr.withdrawal.removal import add_raw_object
 from asr.withdrawal.traces import Traces
 from tests.corpus_examples import jsonl, parquet
 from tests.examples import utterance
@@ -29,14 +29,14 @@ def traces(tmp_path):
     """All that is known of anna, by a manifest and a raw folder."""
     traces = Traces("xx", Withdrawn(speakers=["anna"]))
     write_manifest(tmp_path / "learned", CLIPS)
-    traces.learn(tmp_path / "learned")
+    traces.add_utterances(tmp_path / "learned")
     rows = [{"id": "r<1>", "audio": "r.wav", "text": "Da.", "speaker_id": "anna"}]
     files = {"m.jsonl": jsonl(*rows), "r.wav": b"encoded"}
     write_files(tmp_path / FILES, files.items())
     write_provenance(
         tmp_path, Provenance(kind="folder", origin="x", sha256=None, license="CC0-1.0", num_files=2)
     )
-    traces.learn_raw(tmp_path, Corpus(format="jsonl", language="hr", source="home"))
+    traces.add_raw(tmp_path, Corpus(format="jsonl", language="hr", source="home"))
     return traces
 
 
@@ -48,8 +48,8 @@ def test_a_raw_copy_that_cannot_be_read_any_more_counts_as_hers(traces, tmp_path
     listed = [{"relpath": name, "md5": oid} for name, oid in names.items()]
     cache.add_bytes("3" * 32 + ".dir", json.dumps(listed).encode())
     line = Corpus(format="stamps", language="hr", source="home")
-    traces.sounds.clear()
-    learn_raw_object(cache, "3" * 32 + ".dir", line, traces)
+    traces.audio_hashes.clear()
+    add_raw_object(cache, "3" * 32 + ".dir", line, traces)
     assert traces.in_file(tmp_path / FILES)
 
 

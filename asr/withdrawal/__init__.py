@@ -1,1 +1,1 @@
-"""Recordings that may not be used any more: found everywhere, removed, proven gone."""
+"""Find and delete all traces of withdrawn recordings, and write a proof of it."""

@@ -1,6 +1,6 @@
-"""What lies in DVC's object databases: the cache and the remotes.
+"""List the objects in DVC's cache and remotes.
 
-An object's name is the MD5 of its bytes. A list (``.dir``) names the files of a folder.
+An object's name is the MD5 of its bytes. An object ``.dir`` lists the files of a folder.
 """
 
 import json
@@ -12,10 +12,10 @@ _OBJECT = re.compile(r".*/([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
 
 
 def files_in(store: Any) -> dict[str, str]:
-    """Every file of an object database, and what the store says of its MD5: mostly nothing.
+    """Return all files of an object database by path, with the store's ETag, often empty.
 
-    S3's ETag is the MD5 of what was sent in one part and is not encrypted by a key of its own.
-    Not every file is an object: a killed pull leaves temporary ones.
+    S3's ETag is the file's MD5 unless the upload had several parts or a key of its own.
+    Not every file is an object: a killed pull leaves temporary files.
     """
     if not store.fs.exists(store.path):
         return {}
@@ -26,11 +26,11 @@ def files_in(store: Any) -> dict[str, str]:
 
 
 def object_name(path: str) -> str:
-    """An object's MD5, with ``.dir`` behind a list's; the path of any other file."""
+    """An object's MD5, with its ending ``.dir`` if any; for other files, the path."""
     match = _OBJECT.fullmatch(path)
     return "".join(match.groups()) if match else path
 
 
 def listed_files(files: Any, path: str) -> dict[str, str]:
-    """What the list at ``path`` names: MD5 by file name."""
+    """Read the ``.dir`` object at ``path``: MD5 by file name."""
     return {entry["relpath"]: entry["md5"] for entry in json.loads(files.cat_file(path))}

@@ -1,7 +1,7 @@
-"""A withdrawal from its request to its proof: what ``commands.remove_source`` does.
+"""Withdraw recordings, from the request to the proof, for ``commands.remove_source``.
 
-The proof is ``metrics/withdrawals/<corpus>-<time>.json``. It names no utterance: they stand in it
-by their hashes. With these a later run finds the same again in a remote, when nothing else is left.
+The proof is ``metrics/withdrawals/<corpus>-<time>.json``. It names utterances by their hashes only.
+With them a later run can find the same utterances in a remote after all local data is gone.
 """
 
 import shutil
@@ -20,67 +20,67 @@ from asr.core.locks import dvc_tmp
 from asr.core.params import PARAMS, load_corpus
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES
-from asr.withdrawal.models import all_locks, git, hashes, manifests_in, models_that_saw, remember
+from asr.withdrawal.models import all_locks, find_models, git, hashes, id_hashes_in, manifests_in
 from asr.withdrawal.objects import LIST, files_in, listed_files, object_name
 from asr.withdrawal.traces import Traces
 
 PROOFS = Path("metrics/withdrawals")
-DATA_STAGES = ["split", "licenses"]  # with what they depend on: all that is no model's
-# Of each place its file system, as fsspec has it, and all of its files.
+DATA_STAGES = ["split", "licenses"]  # and the stages before them: all that need no training
+# By place: its fsspec file system and the paths of all its files.
 Places = dict[str, tuple[Any, list[str]]]
 
 
 class Withdrawal:
-    """One request in one repository, step by step."""
+    """One request in one repository: call ``remove``, then ``check``, then ``write_proof``."""
 
     def __init__(self, repo: Repo, corpus: str, withdrawn: Withdrawn) -> None:
-        """Learn what is theirs, from the data, the cache and proofs of earlier runs.
+        """Collect the withdrawn recordings from the data, the cache and proofs of earlier runs.
 
         Raises:
-            InputError: if nothing is, or the corpus is not in params.yaml.
+            InputError: if there are none, or the corpus is not in params.yaml.
         """
         self._repo = repo
         self.traces = traces = Traces(corpus, withdrawn)
         line = load_corpus(corpus, Corpus)
         asked: dict[str, Any] = {"corpus": corpus, "withdrawn": withdrawn.model_dump()}
-        remembered: dict[str, str] = {}
+        id_hashes: dict[str, str] = {}
         for earlier in map(read_json, sorted(PROOFS.glob("*.json"))):
-            remembered |= earlier["manifests"]
+            id_hashes |= earlier["manifests"]
             if earlier | asked == earlier:
                 traces.ids |= set(earlier["sha256_of_ids"])
-                traces.sounds |= set(earlier["sha256_of_sounds"])
+                traces.audio_hashes |= set(earlier["sha256_of_sounds"])
         raw = Path("data/raw", corpus)
         if (raw / FILES).is_file():
-            traces.learn_raw(raw, line)
+            traces.add_raw(raw, line)
         locks = all_locks()
         for oid in {hashes(lock, f"fetch@{corpus}", "outs").get(str(raw), "") for _, lock in locks}:
-            learn_raw_object(repo.cache.local, oid, line, traces)
+            add_raw_object(repo.cache.local, oid, line, traces)
         for _, paths in places(repo, []).values():
             for path in paths:
-                traces.learn(Path(path))
+                traces.add_utterances(Path(path))
         if not traces.ids:
             raise InputError(
                 f"corpora.{corpus}: expected recordings of {withdrawn} in data/ or the cache, got "
-                "none; `dvc pull` brings data that are only in a remote"
+                "none; if the data is only in a remote, run `dvc pull`"
             )
         self._manifests = {oid for _, lock in locks for oid in manifests_in(lock)}
         self.proof = asked | {
             "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "sha256_of_ids": sorted(traces.ids),
-            "sha256_of_sounds": sorted(traces.sounds),
-            "models": models_that_saw(locks, repo.cache.local, remembered, traces),
+            "sha256_of_sounds": sorted(traces.audio_hashes),
+            "models": find_models(locks, repo.cache.local, id_hashes, traces),
             "manifests": {},
             "removed": {},
         }
 
     def write_proof(self) -> Path:
-        """Write it, under the same name each time."""
+        """Write the proof; a second call replaces the file. Returns its path."""
         path = PROOFS / f"{self.traces.corpus}-{self.proof['at'].replace(':', '')}.json"
         write_json(path, self.proof)
         return path
 
-    def make_data_anew(self) -> set[str]:
-        """Make the data by the rule in ``params.yaml``; returns paths and objects of all of it."""
+    def reproduce_data(self) -> set[str]:
+        """Reproduce the data stages with the new rule; return paths and objects of their data."""
         self._repo.reproduce(DATA_STAGES)
         made = self._repo.index.targets_view(DATA_STAGES, with_deps=True)
         objects = self._repo.used_objs(DATA_STAGES, with_deps=True).values()
@@ -88,32 +88,32 @@ class Withdrawal:
         return {*paths, *(one.value for of in objects for one in of)}
 
     def remove(self, remotes: Iterable[str], keep: Set[str]) -> None:
-        """Remove it, but for files to keep, and others that no stage wrote."""
-        self.write_proof()  # so that a run that is killed here knows afterwards what was theirs
-        # These don't say of each clip whose it is, and are made anew.
+        """Delete files with traces, except those in ``keep`` and files that no stage wrote."""
+        self.write_proof()  # the next run reads it if this one is killed here
+        # These caches do not record the utterance of each entry, so delete them completely.
         for name in ("cache", f"prepare/{self.traces.corpus}", f"audit/{self.traces.corpus}"):
             if (folder := dvc_tmp() / name).is_dir():
                 shutil.rmtree(folder)
         where = places(self._repo, remotes)
-        for place, paths in holding(where, self.traces, keep | {*where["others"][1]}).items():
+        for place, paths in find_traces(where, self.traces, keep | {*where["others"][1]}).items():
             for path in paths:
                 if (oid := object_name(path)) in self._manifests and Path(path).is_file():
-                    self.proof["manifests"][oid] = remember(Path(path))
+                    self.proof["manifests"][oid] = id_hashes_in(Path(path))
                 where[place][0].rm_file(path)
             self.proof["removed"][place] = list(map(object_name, paths))
 
     def check(self, remotes: Iterable[str]) -> bool:
-        """Search all of it once more; whether nothing is left."""
+        """Search all places again; return True if no trace is left."""
         where = places(self._repo, remotes)
-        left = holding(where, self.traces)
+        left = find_traces(where, self.traces)
         self.proof["searched"] = {place: len(paths) for place, (_, paths) in where.items()}
         self.proof["left"] = {place: list(map(object_name, held)) for place, held in left.items()}
         self.proof["remotes_not_searched"] = sorted({*self._repo.config["remote"]} - {*remotes})
         return not any(left.values())
 
 
-def record(corpus: str, withdrawn: Withdrawn) -> None:
-    """Add a rule to ``params.yaml``, where it stays, as ``dvc exp run -S`` writes there."""
+def add_rule(corpus: str, withdrawn: Withdrawn) -> None:
+    """Add a rule to ``params.yaml`` permanently, with DVC's writer, which preserves comments."""
     with modify_yaml(PARAMS) as params:
         rule = params["corpora"][corpus].setdefault("withdrawn", {})
         for key, names in withdrawn:
@@ -121,26 +121,26 @@ def record(corpus: str, withdrawn: Withdrawn) -> None:
                 rule.setdefault(key, []).extend(missing)
 
 
-def learn_raw_object(cache: Any, oid: str, line: Corpus, traces: Traces) -> None:
-    """Learn from a raw copy of the corpus, if the cache has it."""
+def add_raw_object(cache: Any, oid: str, line: Corpus, traces: Traces) -> None:
+    """Collect withdrawn recordings from a raw folder in the cache, if it is there."""
     if not Path(cache.oid_to_path(oid)).is_file():
         return
     with tempfile.TemporaryDirectory() as folder:
         for name, md5 in listed_files(cache.fs, cache.oid_to_path(oid)).items():
             Path(folder, name).symlink_to(cache.oid_to_path(md5))
         try:
-            traces.learn_raw(Path(folder), line)
+            traces.add_raw(Path(folder), line)
         except (InputError, FileNotFoundError):
-            # Nobody knows what is in a tar that can't be read as the corpus's line says today.
+            # An old tar may not be readable in the corpus's current format. Remove it as a whole.
             if (tar := Path(folder, FILES)).is_file():
-                traces.sounds.add(sha256_of(tar))
+                traces.audio_hashes.add(sha256_of(tar))
 
 
 def places(repo: Repo, remotes: Iterable[str]) -> Places:
-    """Where data lie. ``ours`` is what stages wrote, DVC's folder for scratch included."""
+    """List all files by place. ``ours`` is what stages wrote, DVC's temporary folder included."""
     local = repo.cache.local.fs.fs
     ours = files_below([*(Path(out.def_path) for out in repo.index.outs), dvc_tmp()])
-    # Those that Git ignores too, such as what a killed fetch left.
+    # Include files that Git ignores, such as the partial files of a killed fetch.
     listed = git("ls-files", "-z", "--cached", "--others", "--", ".", ":!.dvc", ":!.venv")
     others = sorted(one for one in {*listed.split("\0")} - {*ours} if Path(one).is_file())
     stores = {"cache": repo.cache.local}
@@ -150,28 +150,30 @@ def places(repo: Repo, remotes: Iterable[str]) -> Places:
 
 
 def files_below(paths: Iterable[Path]) -> list[str]:
-    """Those of the paths that are files, and all files in those that are folders."""
+    """Return the given files, and all files in the given folders."""
     return [str(one) for path in paths for one in (path, *path.rglob("*")) if one.is_file()]
 
 
-def holding(where: Places, traces: Traces, keep: Set[str] = frozenset()) -> dict[str, list[str]]:
-    """The files of each place that hold any of it, but for those to keep; lists of them first."""
-    verdicts: dict[str, bool] = {}  # of objects too, which several stores have
+def find_traces(
+    where: Places, traces: Traces, keep: Set[str] = frozenset()
+) -> dict[str, list[str]]:
+    """Return by place the files with traces, except ``keep``; ``.dir`` objects come first."""
+    has_trace: dict[str, bool] = {}  # by name, since several stores have the same object
     found = {}
     for place, (files, paths) in where.items():
         names = {path: name for path in paths if (name := object_name(path)) not in keep}
         lists = [path for path, name in names.items() if name != path and name.endswith(LIST)]
         for path in names.keys() - lists:
-            if names[path] not in verdicts:
-                verdicts[names[path]] = _holds(files, path, traces)
-        held = {path: name for path, name in names.items() if verdicts.get(name)}
+            if names[path] not in has_trace:
+                has_trace[names[path]] = _has_trace(files, path, traces)
+        held = {path: name for path, name in names.items() if has_trace.get(name)}
         gone = {*held.values()}
-        # A list that stayed would vouch in a remote for what is gone.
+        # Delete their .dir objects too: DVC takes a .dir in a remote as proof that its files exist.
         found[place] = [p for p in lists if gone & {*listed_files(files, p).values()}] + [*held]
     return found
 
 
-def _holds(files: Any, path: str, traces: Traces) -> bool:
+def _has_trace(files: Any, path: str, traces: Traces) -> bool:
     if Path(path).is_file():
         return traces.in_file(Path(path))
     with tempfile.TemporaryDirectory() as folder:

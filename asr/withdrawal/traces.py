@@ -1,8 +1,8 @@
-"""Traces of withdrawn recordings in files: which files hold their sound, their words or their id.
+"""Find traces of withdrawn recordings in files: their audio, their transcripts or their ids.
 
-A file is known by its content, not its name, so that objects of DVC's cache are understood too.
-Audio is found by its hash, whether it is a file, a file in a tar or a cell of a Parquet table; text
-by the id of the utterance that it stands beside. Weights hold none of these.
+The content determines a file's format, not its name, so objects in DVC's cache can be searched too.
+Audio is found by its hash, as a file, in a tar or in a cell of a Parquet table. A transcript is
+found by its utterance's id in the same file. Model weights contain none of these.
 """
 
 import hashlib
@@ -23,42 +23,42 @@ from asr.corpora.recording import sha256_of_audio
 from asr.corpora.withdrawn import hash_of_id, is_withdrawn, read_recordings
 
 _FIELDS = ["id", "corpus", "speaker_id", "source", "sha256", "attributes"]
-# What an id stands between, in JSON, a CSV and HTML; a name may hold what the others use.
+# Delimiters of an id in JSON, CSV and HTML. Each is tried alone, as an id may hold the others.
 _ENDS = ('"', ",", "[<>]")
 
 
 @dataclass
 class Traces:
-    """What is withdrawn, by all that it can be known by.
+    """A withdrawal rule and the hashes of all that matches it.
 
     Attributes:
-        corpus: its corpus.
+        corpus: name of the corpus.
         withdrawn: the rule.
-        ids: of recordings and utterances, as ``hash_of_id`` has them.
-        sounds: SHA-256, in hexadecimal, of encoded recordings and of utterances' samples.
+        ids: ``hash_of_id`` of recordings and utterances.
+        audio_hashes: SHA-256, in hexadecimal, of encoded recordings and of utterances' samples.
     """
 
     corpus: str
     withdrawn: Withdrawn
     ids: set[str] = field(default_factory=set)
-    sounds: set[str] = field(default_factory=set)
+    audio_hashes: set[str] = field(default_factory=set)
 
-    def learn(self, path: Path) -> bool:
-        """Note the withdrawn utterances of a shard or manifest; says whether there are any."""
+    def add_utterances(self, path: Path) -> bool:
+        """Add the withdrawn utterances of a shard or manifest; return True if there are any."""
         found = False
         for row in utterance_rows(path):
             fields = row["speaker_id"], row["source"], row["attributes"]
             if row["corpus"] == self.corpus and is_withdrawn(self.withdrawn, *fields):
                 self.ids.add(hash_of_id(row["id"]))
-                self.sounds.add(row["sha256"])
+                self.audio_hashes.add(row["sha256"])
                 found = True
         return found
 
-    def learn_raw(self, folder: Path, line: Corpus) -> None:
-        """Note the withdrawn recordings of a raw folder of the corpus.
+    def add_raw(self, folder: Path, line: Corpus) -> None:
+        """Add the withdrawn recordings of a raw folder of the corpus.
 
         Raises:
-            InputError: if the folder can't be read as the corpus's line in params.yaml says.
+            InputError: if the folder can't be read in the corpus's format in params.yaml.
         """
         origin = read_provenance(folder).origin
         is_empty = True
@@ -68,13 +68,13 @@ class Traces:
             if is_withdrawn(self.withdrawn, *fields):
                 self.ids.add(hash_of_id(f"{self.corpus}/{one.name}"))
                 if one.audio:
-                    self.sounds.add(sha256_of_audio(one.audio).hex())
-        if is_empty:  # as it is to the reader of another format
+                    self.audio_hashes.add(sha256_of_audio(one.audio).hex())
+        if is_empty:  # a reader of another format finds no recording, but raises no error
             raise InputError(f"{folder}: expected recordings in format {line.format}, got none")
 
     def in_file(self, path: Path) -> bool:
-        """Whether a file holds any of it; of a damaged one nobody knows, so it does."""
-        if self.learn(path):
+        """Whether a file has a trace; True for a damaged tar or table, which can't be searched."""
+        if self.add_utterances(path):
             return True
         if b"\0" not in _head(path):
             with path.open(encoding="utf-8", errors="replace") as file:
@@ -82,7 +82,7 @@ class Traces:
                     return True
         try:
             with path.open("rb") as content:
-                return not self.sounds.isdisjoint(_hashes(content))
+                return not self.audio_hashes.isdisjoint(_hashes(content))
         except (ValueError, tarfile.TarError):
             return True
 
@@ -91,14 +91,14 @@ class Traces:
             return False
         parts = {html.unescape(p) for ends in _ENDS for p in re.split(ends, line.rstrip("\r\n"))}
         ids = [part for part in parts if part.startswith(f"{self.corpus}/")]
-        # An utterance that is a stretch of a recording has its id and a number.
+        # The utterance of a segment has the id ``<recording>#<number>``.
         ids += [part.rpartition("#")[0] for part in ids]
         return not self.ids.isdisjoint(map(hash_of_id, ids))
 
 
 def utterance_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The utterances of a shard or a manifest, without audio; none of another file."""
-    with suppress(ValueError):  # damaged, as far as it is whole
+    """Yield the utterances of a shard or manifest, without audio; nothing for other files."""
+    with suppress(ValueError):  # yield the rows before the damage
         if _head(path).startswith(b"PAR1"):
             import pyarrow.parquet as pq
 
@@ -120,7 +120,7 @@ def _head(path: Path) -> bytes:
 
 
 def _hashes(file: IO[bytes]) -> Iterator[str]:
-    """SHA-256 of a file, and of the files of a tar or the cells of a Parquet table in it."""
+    """Yield SHA-256 of a file and, recursively, of a tar's files or a Parquet table's cells."""
     yield hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     file.seek(0)
     head = file.read(512)
