@@ -1,4 +1,4 @@
-"""Charts as numbers an SVG can take: scales, ticks, points. The template draws them."""
+"""Compute the coordinates of the charts: scales, ticks, points. The template draws the SVG."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 14.0, 26.0  # room for the axes' numbers
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear map from values to pixels, and the values worth writing at its side."""
+    """A linear map from [low, high] to pixels [start, end], and the values of its ticks."""
 
     low: float
     high: float
@@ -21,14 +21,14 @@ class Scale:
     ticks: tuple[float, ...]
 
     def __call__(self, value: float) -> float:
-        """Pixels of a value, to a tenth."""
+        """Map a value to pixels, rounded to 0.1."""
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
 
 def linear_scale(low: float, high: float, start: float, end: float, num_ticks: int = 4) -> Scale:
-    """A scale over [low, high], widened to whole steps of 1, 2 or 5 times a power of ten."""
-    if high <= low:  # one point: any span shows it
+    """Build a scale over [low, high], widened to steps of 1, 2 or 5 times a power of ten."""
+    if high <= low:  # a single value needs a span above zero
         high = low + (abs(low) or 1.0)
     rough = (high - low) / num_ticks
     power = 10.0 ** math.floor(math.log10(rough))
@@ -48,7 +48,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point to look at, in pixels, and what to say of it."""
+    """A highlighted point, in pixels, and its label."""
 
     x: float
     y: float
@@ -60,12 +60,12 @@ class Panel:
     """One chart: lines over training steps.
 
     Attributes:
-        title: what is drawn.
-        summary: the same in words, for who can't see it.
-        lines: the curves that have a point.
-        x: scale of steps.
-        y: scale of values, 0 at the bottom.
-        mark: the best point, if there is one.
+        title: heading.
+        summary: description for screen readers.
+        lines: the curves that have at least one point.
+        x: scale of the training steps.
+        y: scale of the values, starting at 0 or below.
+        mark: the best point, None if there is none.
     """
 
     title: str
@@ -79,7 +79,7 @@ class Panel:
 def panel(
     title: str, curves: Mapping[str, Points], best: tuple[float, float] | None
 ) -> Panel | None:
-    """Lay out a chart of (step, value) points; values that are no numbers are left out.
+    """Lay out a chart of (step, value) points; drop non-finite values and highlight ``best``.
 
     Returns:
         None if no curve has a point.
@@ -98,12 +98,12 @@ def panel(
         Curve(name, tuple((x(step), y(value)) for step, value in points))
         for name, points in shown.items()
     )
-    said = "; ".join(
+    summary = "; ".join(
         f"{name} from {points[0][1]:.4g} at step {points[0][0]:g} "
         f"to {points[-1][1]:.4g} at step {points[-1][0]:g}"
         for name, points in shown.items()
     )
     if best is None:
-        return Panel(title, said, lines, x, y)
+        return Panel(title, summary, lines, x, y)
     mark = Mark(x(best[0]), y(best[1]), f"best {best[1]:.3f}, step {best[0]:g}")
-    return Panel(title, f"{said}; {mark.text}", lines, x, y, mark)
+    return Panel(title, f"{summary}; {mark.text}", lines, x, y, mark)

@@ -1,4 +1,4 @@
-"""Whose data it is: utterances summed up by corpus, license and source, as a Markdown table."""
+"""Write a Markdown table of the data's licenses: utterances by corpus, license and source."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from asr.utterances.utterance import Utterance
 
-CONSENT = "consent"  # the attribute in which a source says whether the speaker agreed
-UNSAID = "not said"
+CONSENT = "consent"  # the attribute with the speaker's consent, if the source has one
+UNKNOWN = "not said"
 _HEADER = ("corpus", "license", "source", "utterances", "hours", "speakers", "consent of speakers")
 _INTRO = """\
 # Licenses of the data
@@ -34,15 +34,15 @@ def licenses_page(utterances: Iterable[Utterance]) -> str:
 
 
 def _origin(utterances: list[Utterance]) -> str:
-    """What the sources ``<origin>:<file>`` of a corpus share; both parts may hold colons."""
+    """Find the origin in sources ``<origin>:<file>``, both of which may hold colons."""
     sources = [one.source for one in utterances]
-    pairs = zip(min(sources), max(sources), strict=False)  # what these two share, all share
+    pairs = zip(min(sources), max(sources), strict=False)  # their common prefix is that of all
     shared = "".join(a for a, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     return shared.rpartition(":")[0]
 
 
 def _source(utterance: Utterance, origin: str) -> str:
-    """The origin, and the host that the recording was taken from if the source names it."""
+    """The origin and, if the recording has a ``source_url``, its host."""
     host = urlsplit(utterance.attributes.get("source_url", "")).hostname
     return f"{origin}, from {host}" if host else origin
 
@@ -51,12 +51,12 @@ def _sums(utterances: list[Utterance]) -> tuple[str, ...]:
     hours = sum(one.duration_s for one in utterances) / 3600
     speakers = {one.speaker_id for one in utterances}
     known = str(len(speakers - {None}))
-    consent = Counter(one.attributes.get(CONSENT, UNSAID) for one in utterances)
+    consent = Counter(one.attributes.get(CONSENT, UNKNOWN) for one in utterances)
     return (
         str(len(utterances)),
         f"{hours:.2f}",
-        known if None not in speakers else UNSAID if speakers == {None} else f"{known}, or more",
-        UNSAID if set(consent) == {UNSAID} else _counts(consent),
+        known if None not in speakers else UNKNOWN if speakers == {None} else f"{known}, or more",
+        UNKNOWN if set(consent) == {UNKNOWN} else _counts(consent),
     )
 
 

@@ -1,4 +1,4 @@
-"""What the stages before wrote in ``metrics/``, brought into rows to show."""
+"""Read the files in ``metrics/`` and arrange them as rows of the report's tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from asr.report.chart import Scale, linear_scale
 from asr.scoring.score import Scored, summary
 
 MODELS = ("base", "tuned")
-LENGTHS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # where a bucket of clip lengths begins
+LENGTHS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # lower bounds of the buckets of clip lengths
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """The files of ``metrics/``, as they were read."""
+    """The content of ``metrics/``; ``score`` and ``speed`` are by model, base and tuned."""
 
     data: dict[str, Any]
     compare: dict[str, Any]
@@ -25,11 +25,11 @@ class Metrics:
 
 
 def read_metrics(folder: Path, test_sha256: str, normalizers: dict[str, str]) -> Metrics:
-    """Read them all, and refuse those of another test set or other normalizers.
+    """Read all metrics of the base and the tuned model.
 
     Raises:
-        InputError: naming the file and the key, expected and got.
-        OSError: naming the file that can't be read.
+        InputError: if a score is of another test set or normalizer; names file and key.
+        OSError: if a file can't be read.
     """
     data = read_json(folder / "data.json")
     compare = read_json(folder / "compare.json")
@@ -47,7 +47,7 @@ def read_metrics(folder: Path, test_sha256: str, normalizers: dict[str, str]) ->
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One group of the score table: how the two models compare, and the counts behind it."""
+    """One group of the score table: the comparison of both models, and the scores of each."""
 
     name: str
     compare: dict[str, Any]
@@ -55,7 +55,7 @@ class ScoreRow:
 
 
 def score_rows(metrics: Metrics) -> list[ScoreRow]:
-    """Overall first, then corpora, then those languages that are not one corpus under its name."""
+    """Rows overall, then by corpus, then by language, if its numbers are not a corpus's own."""
     rows: list[ScoreRow] = []
     for name in sorted(metrics.compare["groups"], key=lambda name: (name != "overall", name)):
         compare = metrics.compare["groups"][name]
@@ -69,14 +69,14 @@ def score_rows(metrics: Metrics) -> list[ScoreRow]:
 
 
 def wer_scale(rows: Sequence[ScoreRow]) -> Scale:
-    """A scale from 0, in percent of the width, that holds every interval of the rows."""
+    """Scale from 0 to the highest interval end of all rows, in percent of the chart's width."""
     ends = [row.compare["wer"][f"{model}_interval"]["high"] for row in rows for model in MODELS]
     return linear_scale(0.0, max(ends), 0.0, 100.0, num_ticks=6)
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """Utterances of about one length, and how either model scores on them."""
+    """Utterances of similar length: their number and each model's WER, None without words."""
 
     name: str
     num_utterances: int
@@ -85,7 +85,7 @@ class Bucket:
 
 
 def by_length(base: Sequence[Scored], tuned: Sequence[Scored]) -> list[Bucket]:
-    """WER by the clip's length; buckets without a clip are left out."""
+    """Compute WER by clip length; ``base`` and ``tuned`` hold the same utterances in order."""
     buckets = []
     for low, high in zip(LENGTHS_S, (*LENGTHS_S[1:], float("inf")), strict=True):
         both = [

@@ -1,4 +1,4 @@
-"""The page itself: all in one file, nothing from the network, the same bytes for the same run."""
+"""Render the report as one HTML file without network requests; equal runs give equal bytes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from asr.scoring.score import Scored
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 NUM_CONFUSIONS = 20
-MOST_WORDS = 40  # of a hypothesis; the rest of a loop is folded away
+MOST_WORDS = 40  # of a hypothesis; the rest is collapsed, since a loop may have hundreds
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
 VERDICTS = {"better": "better", "worse": "worse", "inconclusive": "no sure difference"}
@@ -24,20 +24,20 @@ VERDICTS = {"better": "better", "worse": "worse", "inconclusive": "no sure diffe
 
 @dataclass(frozen=True)
 class Results:
-    """What the page shows."""
+    """The content of the page."""
 
     metrics: Metrics
     base: Sequence[Scored]
     tuned: Sequence[Scored]
     examples: Sequence[Example]
-    suspects: Sequence[tuple[Suspect, str]]  # each with its audio
+    suspects: Sequence[tuple[Suspect, str]]  # each with its audio as a data: URI
     panels: Sequence[Panel]
 
 
 def render(results: Results) -> str:
     """The page as HTML."""
     loader = FileSystemLoader(TEMPLATE.parent)
-    # Transcripts are strangers' text: escaped everywhere, whatever the template's name ends in.
+    # Transcripts are untrusted, so escape them. select_autoescape would not do so for .j2.
     environment = Environment(
         loader=loader,
         autoescape=True,
@@ -66,26 +66,26 @@ def render(results: Results) -> str:
 
 
 def rate(value: float | None, digits: int = 2) -> str:
-    """A fraction such as 0.41, or a dash where there is none."""
+    """Format a fraction such as 0.41; None becomes a dash."""
     return NONE if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
 def signed(value: float | None, digits: int = 2) -> str:
-    """The same with its sign."""
+    """Format a fraction with its sign, such as +0.41; None becomes a dash."""
     return NONE if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
 
 
 def interval(ends: dict[str, float | None], sign: bool = False) -> str:
-    """Both ends in brackets."""
+    """Format an interval, such as [0.38, 0.44]."""
     write = signed if sign else rate
     return f"[{write(ends['low'])}, {write(ends['high'])}]"
 
 
 def count(value: int) -> str:
-    """A count with thin spaces between its thousands."""
+    """Format a count with a narrow space between thousands."""
     return f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
 def verdict_words(verdict: str) -> str:
-    """The verdict in words."""
+    """Translate a verdict of stage ``compare`` for the page."""
     return VERDICTS.get(verdict, verdict)

@@ -1,4 +1,4 @@
-"""What the report shows."""
+"""Parameters of the report."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from asr.core.schema import Schema
 
 
 class ReportParams(Schema):
-    """Section ``report``."""
+    """Section ``report``, explained in ``params.yaml``."""
 
     num_worst: int = Field(ge=0, le=500)
     num_suspects: int = Field(ge=0, le=500)

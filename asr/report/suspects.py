@@ -1,4 +1,4 @@
-"""The transcripts that the audit doubts most, with their sound: an ear settles it in seconds."""
+"""Select the transcripts that the audit marks as most doubtful, with audio to check them."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ from asr.utterances.shards import read_waveforms
 def worst_suspects(
     suspects: Sequence[Suspect], prepared: Path, most: int
 ) -> list[tuple[Suspect, str]]:
-    """The first of each corpus, each with its audio as a ``data:`` URI.
+    """Return the first suspects of each corpus, each with its audio as a ``data:`` URI.
 
     Args:
-        suspects: of each corpus the worst first.
-        prepared: folder of the prepared folders.
-        most: suspects at most of each corpus.
+        suspects: sorted, in each corpus the worst first.
+        prepared: folder of the corpora's prepared folders.
+        most: maximum number for each corpus.
 
     Raises:
-        InputError: if the audio is missing or another's.
+        InputError: if the audio is missing or does not match the utterance.
     """
     by_corpus: dict[str, list[Suspect]] = defaultdict(list)
     for one in suspects:

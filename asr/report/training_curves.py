@@ -1,4 +1,4 @@
-"""The training curves, from the CSV files that `train` writes."""
+"""Read the training curves from the CSV files of stage ``train`` and lay out their charts."""
 
 import csv
 from pathlib import Path
@@ -12,10 +12,10 @@ TRAIN_CHARTS = {"Training loss": "loss", "Learning rate": "lr", "Gradient norm":
 
 
 def training_panels(folder: Path) -> list[Panel]:
-    """A chart a quantity; those without a point are left out.
+    """Lay out one chart for each quantity that has a point.
 
     Raises:
-        InputError: naming file and line of what is no number, or the column that is missing.
+        InputError: if a column is missing or a value is no number; names file and line.
     """
     train = read_curve(folder / "train.csv", ("step", *TRAIN_CHARTS.values()))
     dev = read_curve(folder / "dev.csv", ("step", "wer", "cer", "best"))
@@ -35,10 +35,10 @@ def read_curve(path: Path, columns: tuple[str, ...]) -> Curve:
 
     Args:
         path: of the CSV file.
-        columns: to read; others may be there.
+        columns: to read; the file may have others.
 
     Raises:
-        InputError: as ``training_panels``.
+        InputError: see ``training_panels``.
     """
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)

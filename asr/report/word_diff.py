@@ -1,4 +1,4 @@
-"""Where a hypothesis leaves its reference, word by word, as jiwer aligns them for the score."""
+"""Align a hypothesis with its reference word by word, with jiwer, as the score does."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,28 +9,28 @@ import jiwer
 
 @dataclass(frozen=True)
 class Word:
-    """One place of an alignment.
+    """One position of an alignment.
 
     Attributes:
         kind: ``equal``, ``substitute``, ``delete`` or ``insert``.
-        said: the reference's word, empty where one was inserted.
-        heard: the hypothesis's word, empty where one was deleted.
+        reference: the reference's word, empty where one was inserted.
+        hypothesis: the hypothesis's word, empty where one was deleted.
     """
 
     kind: str
-    said: str
-    heard: str
+    reference: str
+    hypothesis: str
 
 
 def word_diff(reference: str, hypothesis: str) -> list[Word]:
-    """Align two normalized texts, words being what spaces part."""
+    """Align the words of two normalized texts; spaces separate words."""
     aligned = jiwer.process_words(reference, hypothesis)
-    said, heard = aligned.references[0], aligned.hypotheses[0]
+    reference_words, hypothesis_words = aligned.references[0], aligned.hypotheses[0]
     words = []
     for chunk in aligned.alignments[0]:
-        left = said[chunk.ref_start_idx : chunk.ref_end_idx]
-        right = heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
-        # Only one side is empty where words were deleted or inserted; else both are equally long.
+        left = reference_words[chunk.ref_start_idx : chunk.ref_end_idx]
+        right = hypothesis_words[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        # One side is empty for deletions and insertions; otherwise both have the same length.
         for index in range(max(len(left), len(right))):
             words.append(
                 Word(chunk.type, left[index] if left else "", right[index] if right else "")
@@ -40,17 +40,16 @@ def word_diff(reference: str, hypothesis: str) -> list[Word]:
 
 @dataclass(frozen=True)
 class Confusion:
-    """One word heard as another, and how often."""
+    """A substitution of one word by another, and its count."""
 
-    said: str
-    heard: str
+    reference: str
+    hypothesis: str
     count: int
 
 
 def confusions(diffs: Iterable[Iterable[Word]], most: int) -> list[Confusion]:
-    """The most frequent substitutions, ties in the words' order."""
-    counts = Counter(
-        (word.said, word.heard) for diff in diffs for word in diff if word.kind == "substitute"
-    )
+    """Return the ``most`` most frequent substitutions; ties are sorted by the words."""
+    words = (word for diff in diffs for word in diff if word.kind == "substitute")
+    counts = Counter((word.reference, word.hypothesis) for word in words)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Confusion(said, heard, count) for (said, heard), count in ranked[:most]]
+    return [Confusion(*pair, count) for pair, count in ranked[:most]]
