@@ -33,7 +33,7 @@ class Corpus(Schema):
 
     Attributes:
         format: the reader, a file in ``asr/corpus_formats/``.
-        language: ISO 639 code of what is spoken.
+        language: ISO 639 code of the spoken language.
         source: where the files come from, a block in ``conf/sources.yaml``.
         columns: from our name of a column to the corpus's, if that is not one of ``USUAL_NAMES``.
             Formats with fixed columns take none.

@@ -20,7 +20,7 @@ class Files(Protocol):
 
 
 class Stored:
-    """The bytes of a file in a tar, read when asked for: ``bytes(stored)``."""
+    """The bytes of a file in a tar; ``bytes(stored)`` reads them."""
 
     __slots__ = ("_files", "_name", "_size", "sha256")
 
@@ -51,7 +51,7 @@ class Segment:
     Attributes:
         start_s: where it begins, in seconds from the recording's beginning.
         end_s: where it ends, or None for the recording's own end: the last line of an LRC file.
-        text: raw transcript of what is said there; empty where nobody speaks.
+        text: raw transcript; empty if nobody speaks.
         confidence: 0 to 1, that ``text`` is spoken in this stretch, if ``asr.alignment`` assigned
             it; None if the source gives the times.
     """
@@ -69,8 +69,8 @@ class Recording:
     Attributes:
         name: unique in its corpus; the utterance's id is ``<corpus>/<name>``.
         text: raw transcript, or None where the source has none.
-        audio: encoded bytes, as the file holds them; none where there is a ``fault``.
-        file: name of that file in the source.
+        audio: encoded bytes of the file; empty if there is a ``fault``.
+        file: name of the file in the source.
         speaker_id: None if the source gives none.
         session_id: None if the source gives none.
         attributes: all other columns of the source.

@@ -82,7 +82,7 @@ def parse_json(text: str, place: str) -> Any:
         raise InputError(f"{place}: expected JSON, got it nested too deep") from error
     except ValueError as error:
         raise InputError(f"{place}: expected JSON, got {str(error)[:160]}") from error
-    # Checking all strings takes longer than parsing. Only these texts can hold a bad character.
+    # Checking all strings takes longer than parsing, and few files hold such a character.
     if "\\u" in text or _UNSTORABLE.search(text):
         _check_texts(value, place)
     return value
@@ -106,14 +106,14 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 def _check_texts(value: Any, place: str) -> None:
     """Raise ``InputError`` for null bytes and lone surrogates, which JSON can escape."""
-    waiting = [(place, value)]
-    while waiting:
-        where, value = waiting.pop()
+    stack = [(place, value)]
+    while stack:
+        where, value = stack.pop()
         if isinstance(value, dict):
-            waiting += [(where, key) for key in value]
-            waiting += [(f"{where}: {key!r:.80}", item) for key, item in value.items()]
+            stack += [(where, key) for key in value]
+            stack += [(f"{where}: {key!r:.80}", item) for key, item in value.items()]
         elif isinstance(value, list):
-            waiting += [(where, item) for item in value]
+            stack += [(where, item) for item in value]
         elif isinstance(value, str):
             check_text(value, where)
 

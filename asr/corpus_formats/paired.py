@@ -64,12 +64,12 @@ def _recording(
     """Build a recording; values of its transcript take precedence over the inventory's."""
     fault = None
     try:
-        text, segments, said = _transcript(files, stem(file))
+        text, segments, extra = _transcript(files, stem(file))
     except InputError as error:
-        fault, text, segments, said = str(error), None, (), {}
+        fault, text, segments, extra = str(error), None, (), {}
     if text is None and (key := builder.column_names(row, []).get("text")):
         text = text_value(row, key)
-    row = Row(row.file, row.place, row.values | said)
+    row = Row(row.file, row.place, row.values | extra)
     known |= {"text": text, "segments": segments, "fault": fault}
     return builder.build(row, file=file, audio=stored(files, file), **known)
 
@@ -83,17 +83,17 @@ def _transcript(files: Files, beside: str) -> tuple[str | None, Segments, dict[s
     timed = [beside + ending for ending in TIMED if beside + ending in files]
     if len(timed) > 1:
         raise InputError(f"{beside}: expected one timed transcript, got {timed}")
-    text, segments, said = _timed(files, timed[0]) if timed else (None, (), {})
+    text, segments, extra = _timed(files, timed[0]) if timed else (None, (), {})
     if f"{beside}.txt" in files:
         text = read_text(files, f"{beside}.txt").strip()
-    return (joined_text(segments) or None) if text is None else text, segments, said
+    return (joined_text(segments) or None) if text is None else text, segments, extra
 
 
 def _timed(files: Files, name: str) -> tuple[str | None, Segments, dict[str, Any]]:
     text = read_text(files, name)
     if name.endswith(".json"):
-        whole, segments, said = read_timed_json(text, name)
-        return whole, segments, {k: v for k, v in said.items() if isinstance(v, str | int)}
+        whole, segments, extra = read_timed_json(text, name)
+        return whole, segments, {k: v for k, v in extra.items() if isinstance(v, str | int)}
     if name.endswith(".lrc"):
         segments, tags = read_lrc(text, name)
         return None, segments, {"language": tags["la"]} if "la" in tags else {}

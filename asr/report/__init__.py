@@ -1,1 +1,1 @@
-"""The report: one page to look at, made of what the other stages wrote."""
+"""The report: one HTML page with the results of all stages."""

@@ -1,12 +1,12 @@
 """Split utterances into train, dev and test without leaks.
 
 **Stable.** The hash of its speaker (else session, else sentence) alone assigns an utterance to a
-split. So new data does not move old utterances. The splits meet their shares only approximately,
-the better the more speakers there are.
+split. So new data does not move old utterances. The shares are approximate; more speakers make
+them more exact.
 
 **No leak.** Two splits may then still share a sentence, a near-duplicate sentence, a recording or
-a session. In that case test keeps its utterance, dev yields to test and train to both: the other
-utterance is set aside, in no split, and listed with the reason. Keeping such groups whole would
+a session. In that case the utterance in test stays; without one in test, the one in dev stays. The
+other is set aside: it is in no split, and listed with the reason. Keeping such groups whole would
 not be stable, since one new utterance can link a group of train with one of test.
 
 Splits that a corpus defines are kept. A leak between them is an error, to be fixed in the corpus.

@@ -20,7 +20,7 @@ def files_in(store: Any) -> dict[str, str]:
     if not store.fs.exists(store.path):
         return {}
     found = store.fs.fs.find(store.path, detail=True)
-    if not isinstance(found, dict):  # DVC's own local file system lists names alone
+    if not isinstance(found, dict):  # DVC's local file system returns names without details
         return dict.fromkeys(found, "")
     return {path: info.get("ETag", "").strip('"') for path, info in found.items()}
 

@@ -42,11 +42,11 @@ class Withdrawal:
         self._repo = repo
         self.traces = traces = Traces(corpus, withdrawn)
         line = load_corpus(corpus, Corpus)
-        asked: dict[str, Any] = {"corpus": corpus, "withdrawn": withdrawn.model_dump()}
+        request: dict[str, Any] = {"corpus": corpus, "withdrawn": withdrawn.model_dump()}
         id_hashes: dict[str, str] = {}
         for earlier in map(read_json, sorted(PROOFS.glob("*.json"))):
             id_hashes |= earlier["manifests"]
-            if earlier | asked == earlier:
+            if earlier | request == earlier:
                 traces.ids |= set(earlier["sha256_of_ids"])
                 traces.audio_hashes |= set(earlier["sha256_of_sounds"])
         raw = Path("data/raw", corpus)
@@ -64,7 +64,7 @@ class Withdrawal:
                 "none; if the data is only in a remote, run `dvc pull`"
             )
         self._manifests = {oid for _, lock in locks for oid in manifests_in(lock)}
-        self.proof = asked | {
+        self.proof = request | {
             "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
             "sha256_of_ids": sorted(traces.ids),
             "sha256_of_sounds": sorted(traces.audio_hashes),
