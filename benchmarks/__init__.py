@@ -1,1 +1,1 @@
-"""Ratios against peers: one script a comparison, results as JSON beside it."""
+"""Speed compared with other tools: one script a comparison, results as JSON in results/."""

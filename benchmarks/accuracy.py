@@ -1,4 +1,4 @@
-"""Word errors of a competitor, and how sure their difference from another's is."""
+"""Word errors of a tool, and the interval of their difference from another tool's."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ def clip_errors(clips: Sequence[Clip], texts: Sequence[str]) -> list[ErrorCounts
 
 
 def wer(errors: Sequence[ErrorCounts]) -> float:
-    """The pooled rate; NaN where there are no words."""
+    """The pooled WER; NaN if the references have no words."""
     rate = pooled(errors).rate
     return float("nan") if rate is None else round(rate, 4)
 
@@ -28,7 +28,7 @@ def wer(errors: Sequence[ErrorCounts]) -> float:
 def difference(
     clips: Sequence[Clip], first: Sequence[ErrorCounts], second: Sequence[ErrorCounts]
 ) -> dict[str, float]:
-    """Second WER less the first on the same clips, with the paired bootstrap's interval."""
+    """The second WER minus the first on the same clips, with the paired bootstrap's interval."""
     blocks, _ = blocks_of([utterance for _, utterance in clips])
     params = load_params("score", ScoreParams)
     interval = paired_intervals(

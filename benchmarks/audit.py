@@ -1,9 +1,9 @@
-"""How many planted faults does the audit find, and how much of what it flags is a planted fault?
+"""Recall and precision of the audit on planted faults.
 
     python -m benchmarks.audit --corpus ru --foreign be --seed 7
 
-Both corpora must be prepared and models/base be there. The thresholds of params.yaml were chosen on
-be and bg with seed 0; other languages and seeds are unseen.
+This needs both prepared corpora and models/base. The thresholds of params.yaml were chosen on be
+and bg with seed 0, so use other languages and seeds as unseen data.
 """
 
 import argparse
@@ -22,15 +22,15 @@ from asr.utterances.shards import read_utterances, read_waveforms
 from benchmarks.measure import timed, write_result
 from benchmarks.planting import KINDS, Planted, plant
 
-SHARE = 0.05
+SHARE = 0.05  # of the utterances, for each kind of fault
 
 
 def figures(planted: Planted, rows: Sequence[AuditRow]) -> dict[str, Any]:
-    """Recall by kind and overall, precision overall, and what each kind was called.
+    """Recall by kind and overall, precision overall, and the audit's faults for each kind.
 
-    A fault counts as found whatever it is called: a swapped transcript may well be called
-    truncated. Precision counts every flagged utterance that had no planted fault as wrong, though
-    some of them are bad in the corpus itself.
+    Any fault of the audit counts as a find: it may well call a swapped transcript truncated.
+    Precision counts every flagged utterance without a planted fault as a false alarm, although some
+    of them are bad in the corpus itself.
     """
     flagged = [bool(row.fault) for row in rows]
     recall = {}
@@ -67,7 +67,7 @@ def main(arguments: argparse.Namespace) -> None:
     threads = load_params("machine", MachineParams).num_threads
     judge = open_judge(arguments.model, params, threads)
     scope = judge_scope(arguments.model, params)
-    with timed() as lap:
+    with timed() as timing:
         clips = planted.waveforms, planted.utterances
         rows = audit_utterances(judge, scope, *clips, params, NO_CACHE, "")
     if arguments.rows:
@@ -78,8 +78,8 @@ def main(arguments: argparse.Namespace) -> None:
         "seed": arguments.seed,
         "share_of_each": SHARE,
         "audio_s": round(sum(u.duration_s for u in planted.utterances), 1),
-        "cpu_s": round(lap.cpu_s, 1),
-        "wall_s": round(lap.wall_s, 1),
+        "cpu_s": round(timing.cpu_s, 1),
+        "wall_s": round(timing.wall_s, 1),
         "params": params.model_dump(),
         **figures(planted, rows),
     }
@@ -89,7 +89,7 @@ def main(arguments: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpus", required=True)
-    parser.add_argument("--foreign", required=True, help="a corpus with the same ids' sentences")
+    parser.add_argument("--foreign", required=True, help="same sentences in another language")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--prepared", type=Path, default=Path("data/prepared"))
     parser.add_argument("--model", type=Path, default=Path("models/base"))

@@ -1,16 +1,16 @@
-"""What a model must have heard to serve in short context, in 30 s, and in other tools.
+"""WER by context in training and in decoding: short context, 30 s, and other tools.
 
     python -m benchmarks.context base=models/base default=models/tuned \\
         full=models/full short=models/short
 
-Each model, named as the table shall call it, transcribes the test set in our dynamic context (once
-as it ships, once with training's small margin and no second try), in our 30 s, in faster-whisper
-with the same greedy search and in faster-whisper as it comes. ``default`` is what the others are
-compared with, decoded alike, by the paired bootstrap; ``full`` and ``short`` can be left out.
+NAME=FOLDER gives each model its name in the table. Each transcribes the test set in five ways: ours
+with dynamic context, by default and with only training's small margin and no fallback; ours with
+30 s; faster-whisper with the same greedy search and with its own defaults. The paired bootstrap
+compares each model with ``default``, decoded the same way. ``full`` and ``short`` are optional.
 
-The other models come from ``recipes/full_context.yaml`` and ``recipes/short_only.yaml``. What they
-are compared with must have trained for as many steps, so say how many; a step at 30 s takes two
-cores half a minute, a short one a second or two:
+The other models come from ``recipes/full_context.yaml`` and ``recipes/short_only.yaml``. Train all
+of them for the same number of steps. On two cores a step at 30 s takes half a minute, a short one a
+second or two:
 
     python -m commands.recipe full_context -n full -S train.max_steps=150 train
     python -m commands.recipe short_only -n short -S train.max_steps=150 train
@@ -43,13 +43,13 @@ from benchmarks.measure import write_result
 MANIFEST = Path("data/manifests/test.jsonl")
 NUM_CLIPS, QUICK_CLIPS = 100_000, 8  # all of the test set
 DEFAULT = "default"
-BEAMS = 5  # faster-whisper's own
+BEAMS = 5  # faster-whisper's default
 
-Heard = dict[str, tuple[list[str], list[bool]]]  # by decoding: texts, and whether they ran away
+Decoded = dict[str, tuple[list[str], list[bool]]]  # by decoding: texts, and whether they ran away
 
 
-def hear(model: Path, clips: list[Clip]) -> Heard:
-    """The texts that a model has for the clips, decoded in every way."""
+def decode_in_every_way(model: Path, clips: list[Clip]) -> Decoded:
+    """Transcribe the clips with one model in all five ways."""
     params = load_params("decode", DecodeParams).model_copy(update={"num_beams": 1})
     machine = load_params("machine", MachineParams)
     own = load_family_params("whisper", "decode", WhisperDecodeParams)
@@ -61,10 +61,10 @@ def hear(model: Path, clips: list[Clip]) -> Heard:
         f"ours, clip + {small_s} s, heard once": ComputedSeconds(lambda s: context_s(s, small_s)),
         "ours, 30 s": computed_seconds(model, own.model_copy(update={"context": "full"})),
     }
-    heard: Heard = {}
+    decoded: Decoded = {}
     for name, seconds in ways.items():
         hypotheses, _ = transcribe_all(engine, waveforms, utterances, seconds, params)
-        heard[name] = [h.text for h in hypotheses], [h.runaway for h in hypotheses]
+        decoded[name] = [h.text for h in hypotheses], [h.runaway for h in hypotheses]
     tokenizer = read_tokenizer(model)
     with TemporaryDirectory() as folder:
         converted = to_ctranslate2(model, Path(folder) / "model")
@@ -73,25 +73,25 @@ def hear(model: Path, clips: list[Clip]) -> Heard:
                 converted, "float32", beams, machine.num_threads, stock=beams == BEAMS
             )
             texts = decode(waveforms, utterances)
-            # It doesn't say what ran away; by ours, what has more tokens than the clip can hold.
-            heard[f"faster-whisper, {name}"] = (
+            # faster-whisper reports no runaways: count texts that reach our token budget.
+            decoded[f"faster-whisper, {name}"] = (
                 texts,
                 [
                     len(text_tokens(tokenizer, text)) >= token_budget(u.duration_s, params)
                     for text, u in zip(texts, utterances, strict=True)
                 ],
             )
-    return heard
+    return decoded
 
 
 def compare(models: dict[str, Path], clips: list[Clip]) -> list[dict[str, Any]]:
     """A row for each decoding and model, in that order."""
-    heard = {name: hear(folder, clips) for name, folder in models.items()}
+    decoded = {name: decode_in_every_way(folder, clips) for name, folder in models.items()}
     rows = []
-    for decoding in heard[DEFAULT]:
-        default = clip_errors(clips, heard[DEFAULT][decoding][0])
+    for decoding in decoded[DEFAULT]:
+        default = clip_errors(clips, decoded[DEFAULT][decoding][0])
         for name in models:
-            texts, runaways = heard[name][decoding]
+            texts, runaways = decoded[name][decoding]
             errors = clip_errors(clips, texts)
             rows.append(
                 {
@@ -119,16 +119,16 @@ def main() -> None:
     )
     parser.add_argument("models", nargs="+", metavar="NAME=FOLDER")
     parser.add_argument("--quick", action="store_true", help="few clips; prints, writes nothing")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        models = dict(map(_named, asked.models))
+        models = dict(map(_named, options.models))
     except InputError as error:
         parser.error(str(error))
     if DEFAULT not in models:
         parser.error(f"expected a model named {DEFAULT}, got {sorted(models)}")
-    corpus = read_corpus("starter", MANIFEST, QUICK_CLIPS if asked.quick else NUM_CLIPS)
+    corpus = read_corpus("starter", MANIFEST, QUICK_CLIPS if options.quick else NUM_CLIPS)
     result = {"clips": corpus.facts(), "rows": compare(models, corpus.clips)}
-    write_result("context", result, keep=not asked.quick)
+    write_result("context", result, keep=not options.quick)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Our plain transformers folders in the forms that other tools read."""
+"""Convert our plain transformers folders to the formats of other tools."""
 
 import re
 import struct
@@ -13,7 +13,7 @@ from transformers.convert_slow_tokenizer import bytes_to_unicode
 
 from asr.families.whisper.model.model import load
 
-# transformers' names, and openai/whisper's for the same.
+# Names of modules in transformers, and in openai/whisper.
 NAMES = {
     "self_attn_layer_norm": "attn_ln",
     "encoder_attn_layer_norm": "cross_attn_ln",
@@ -31,12 +31,12 @@ NAMES = {
 }
 GGML_MAGIC = 0x67676D6C
 FLOAT32, FLOAT16, INT8 = 0, 1, 8  # ggml's types; INT8 is Q8_0
-FILE_TYPES = {FLOAT32: 0, FLOAT16: 1, INT8: 2007}  # 7, by the second edition of quantization
+FILE_TYPES = {FLOAT32: 0, FLOAT16: 1, INT8: 2007}  # 2007: type 7 in version 2 of quantization
 BLOCK = 32  # numbers that share a scale in Q8_0
 
 
 def to_ctranslate2(model: Path, folder: Path) -> Path:
-    """CTranslate2's own conversion, as anyone would make it who serves the model."""
+    """Convert with CTranslate2's own converter, as a user of faster-whisper would."""
     TransformersConverter(
         str(model), copy_files=["tokenizer.json", "preprocessor_config.json"]
     ).convert(str(folder))
@@ -44,7 +44,7 @@ def to_ctranslate2(model: Path, folder: Path) -> Path:
 
 
 def to_openai(model: Path, file: Path) -> Path:
-    """A checkpoint that ``whisper.load_model`` reads."""
+    """Write a checkpoint that ``whisper.load_model`` reads."""
     whisper = load(model, torch.device("cpu"))
     config: Any = whisper.network.config
     dims = {
@@ -64,7 +64,7 @@ def to_openai(model: Path, file: Path) -> Path:
 
 
 def openai_weights(network: Any) -> dict[str, torch.Tensor]:
-    """The weights by openai/whisper's names; the tied output projection is not among them."""
+    """The weights by openai/whisper's names, without the tied output projection."""
     return {
         _openai_name(name.removeprefix("model.")): weight.contiguous()
         for name, weight in network.state_dict().items()
@@ -73,7 +73,7 @@ def openai_weights(network: Any) -> dict[str, torch.Tensor]:
 
 
 def _openai_name(name: str) -> str:
-    # The same words mean other things within a layer and at the end of a half.
+    # ``layer_norm`` at the end of the encoder or decoder has another name than within a layer.
     name = re.sub(r"^encoder\.layer_norm\.", "encoder.ln_post.", name)
     name = re.sub(r"^decoder\.layer_norm\.", "decoder.ln.", name)
     name = name.replace("embed_positions.weight", "positional_embedding")
@@ -81,12 +81,12 @@ def _openai_name(name: str) -> str:
 
 
 def to_ggml(model: Path, file: Path, kind: int) -> Path:
-    """A file that whisper.cpp reads, as its ``convert-h5-to-ggml.py`` and ``quantize`` write it.
+    """Write the GGML file that whisper.cpp's ``convert-h5-to-ggml.py`` and ``quantize`` write.
 
     Args:
         model: a plain transformers folder.
         file: to write.
-        kind: of the matrices; convolutions stay in float16 at least, vectors in float32.
+        kind: ggml type of matrices; convolutions are float16 at least, vectors float32.
     """
     whisper = load(model, torch.device("cpu"))
     config: Any = whisper.network.config
@@ -101,7 +101,7 @@ def to_ggml(model: Path, file: Path, kind: int) -> Path:
             config.decoder_attention_heads, config.decoder_layers, config.num_mel_bins,
             FILE_TYPES[kind]))  # fmt: skip
         out.write(struct.pack("<2i", *filters.shape) + filters.tobytes())
-        # Special tokens it adds itself.
+        # Without special tokens: whisper.cpp adds them itself.
         end = whisper.network.generation_config.eos_token_id
         out.write(struct.pack("<i", end))
         for index in range(end):
@@ -127,7 +127,7 @@ def _ggml_tensor(name: str, weight: npt.NDArray[np.float32], kind: int) -> bytes
 
 
 def q8_0(weight: npt.NDArray[np.float32]) -> bytes:
-    """Blocks of 32 numbers: a float16 scale, then 32 int8."""
+    """Quantize to ggml's Q8_0: blocks of a float16 scale and 32 int8 numbers."""
     blocks = weight.reshape(-1, BLOCK)
     scales = np.abs(blocks).max(axis=1, keepdims=True) / 127
     packed = np.zeros(len(blocks), dtype=[("scale", "<f2"), ("numbers", "i1", BLOCK)])

@@ -1,8 +1,8 @@
-"""Corpora to measure on: the starter clips, and longer ones made of them.
+"""Corpora for benchmarks: the starter clips, and longer clips made of them.
 
-Speed without the clips' lengths says nothing. Clips of one language are joined with short pauses,
-their texts too, to the lengths that other corpora have: ``cv`` like Common Voice, 2 to 10 s and 5 s
-in the mean; ``long`` 10 to 30 s, as audio books and lectures are cut.
+Speed depends on the clips' lengths. So clips of one language and their texts are joined, with short
+pauses, to the lengths of other corpora: ``cv`` like Common Voice, 2 to 10 s and 5 s in the mean;
+``long`` 10 to 30 s, like segments of audio books and lectures.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from asr.utterances.utterance import Utterance, read_manifest
 from asr.utterances.waveform import Waveform
 
 PREPARED = Path("data/prepared")
-MAX_PAUSE_S = 0.3  # as a speaker leaves between two sentences
+MAX_PAUSE_S = 0.3  # like the pause between two spoken sentences
 Clip = tuple[Waveform, Utterance]
 
-# Seconds that a clip of the corpus lasts, drawn anew for each.
+# Draws the duration of each clip, in seconds.
 LENGTHS: dict[str, Callable[[random.Random], float]] = {
     "cv": lambda rng: min(10.0, max(2.0, rng.lognormvariate(1.53, 0.4))),
     "long": lambda rng: rng.uniform(10.0, MAX_DURATION_S),
@@ -34,14 +34,14 @@ class Corpus:
 
     Attributes:
         name: one of ``NAMES``.
-        clips: in random order, so that any first few have the lengths of all.
+        clips: in random order, so that the first n are a fair sample of the lengths.
     """
 
     name: str
     clips: list[Clip]
 
     def facts(self) -> dict[str, float | int | str]:
-        """What a result says of the clips that it was measured on."""
+        """Number and durations of the clips, to store with a result."""
         durations_s = sorted(utterance.duration_s for _, utterance in self.clips)
         return {
             "corpus": self.name,
@@ -58,11 +58,12 @@ def read_corpus(name: str, manifest: Path, count: int, seed: int = 1) -> Corpus:
 
     Args:
         name: one of ``NAMES``.
-        manifest: whose clips are taken or joined.
-        count: clips at most; joined ones can be made without end, each from other neighbours.
+        manifest: of the clips to use or to join.
+        count: clips at most; the number of joined clips has no limit.
         seed: of the choice.
     """
-    from asr.utterances.shards import Waveforms  # 40 MB of pyarrow, which no racer needs
+    # pyarrow takes 40 MB, which must not count for the tools' processes that import this module.
+    from asr.utterances.shards import Waveforms
 
     utterances = read_manifest(manifest)
     waveforms = Waveforms(PREPARED, utterances)
@@ -89,23 +90,25 @@ def joined(
     count: int,
     rng: random.Random,
 ) -> list[Example]:
-    """Clips of one language one after another, to about the lengths that ``length_s`` draws."""
+    """Join clips of one language to about the durations that ``length_s`` draws."""
     languages = [utterance.language for utterance in utterances]
-    decks = {
-        language: _dealt([i for i, own in enumerate(languages) if own == language], rng)
+    indices_of = {
+        language: _shuffled_endlessly(
+            [i for i, own in enumerate(languages) if own == language], rng
+        )
         for language in sorted(set(languages))
     }
     examples = []
     for _ in range(count):
-        # A language comes as often as it does among the clips.
-        deck, wanted_s = decks[rng.choice(languages)], length_s(rng)
+        # Choose a language in proportion to its number of clips.
+        indices, wanted_s = indices_of[rng.choice(languages)], length_s(rng)
         pieces: list[Piece] = []
         duration_s = 0.0
         while duration_s < wanted_s:
-            index = next(deck)
+            index = next(indices)
             pause_s = rng.uniform(0, MAX_PAUSE_S) if pieces else 0.0
             longer_s = duration_s + pause_s + utterances[index].duration_s
-            # The nearer of the two to what is wanted; no clip may outlast Whisper's window.
+            # Stop if one more clip exceeds Whisper's window or takes the duration further away.
             if pieces and (
                 longer_s > MAX_DURATION_S or longer_s - wanted_s > wanted_s - duration_s
             ):
@@ -116,11 +119,11 @@ def joined(
     return examples
 
 
-def _dealt(deck: list[int], rng: random.Random) -> Iterator[int]:
-    """Without end, each clip as often as any other."""
+def _shuffled_endlessly(indices: list[int], rng: random.Random) -> Iterator[int]:
+    """Yield all indices in random order, then all again in another order, without end."""
     while True:
-        rng.shuffle(deck)
-        yield from deck
+        rng.shuffle(indices)
+        yield from indices
 
 
 def arguments(description: str | None) -> argparse.Namespace:
@@ -128,6 +131,6 @@ def arguments(description: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--corpus", choices=NAMES, help="this one alone; all where it is not given")
+    parser.add_argument("--corpus", choices=NAMES, help="only this one; all if unset")
     parser.add_argument("--quick", action="store_true", help="few clips; prints, writes nothing")
     return parser.parse_args()

@@ -1,7 +1,7 @@
-"""What is compared in decoding: ours, and the tools that people would use instead.
+"""The decoders to compare: ours, and the tools that people use instead.
 
-Each function loads its tool and returns what decodes; it is called in the tool's own process, and
-imports what the tool needs there: another tool's memory shall hold none of it.
+Each function loads a tool and returns its decoding function. It runs in the tool's own process and
+imports the tool's packages there, so that no other tool's memory includes them.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,32 +19,32 @@ from asr.families.whisper.window import context_s
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 from benchmarks.corpora import Clip
-from benchmarks.measure import Lap, timed
-from benchmarks.race import Entry, Work
+from benchmarks.in_turn import Loader, Work
+from benchmarks.measure import Timing, timed
 
 Decoder = Callable[[Sequence[Waveform], Sequence[Utterance]], list[str]]
 ENCODER_FRAMES_PER_S = 50
-# whisper.cpp refuses to hear less.
+# whisper.cpp rejects shorter audio.
 SHORTEST_S = 1.0
-# The plain search that ours does: no timestamps, no second try at what looks unlikely.
+# The same plain search as ours: no timestamps, no second try for unlikely texts.
 PLAIN: dict[str, Any] = {
     "temperature": 0.0, "without_timestamps": True, "condition_on_previous_text": False,
 }  # fmt: skip
 
 
-def entry(load: Callable[..., Decoder], *given: Any, **named: Any) -> Entry:
-    """A competitor for ``race``, whose parts are lists of clips and whose outcomes are texts."""
+def loader(load: Callable[..., Decoder], *given: Any, **named: Any) -> Loader:
+    """A tool for ``measure_in_turn``: parts are lists of clips, outcomes lists of texts."""
     return partial(_load, partial(load, *given, **named))
 
 
 def _load(load: Callable[[], Decoder]) -> Work:
     decode = load()
 
-    def work(clips: Sequence[Clip]) -> tuple[Lap, list[str]]:
+    def work(clips: Sequence[Clip]) -> tuple[Timing, list[str]]:
         waveforms, utterances = zip(*clips, strict=True)
-        with timed() as lap:
+        with timed() as timing:
             texts = decode(waveforms, utterances)
-        return lap, texts
+        return timing, texts
 
     return work
 
@@ -68,10 +68,10 @@ def ours(
 def faster_whisper(
     converted: Path, precision: str, num_beams: int, num_threads: int, *, stock: bool = False
 ) -> Decoder:
-    """faster-whisper's ``transcribe``, one clip after another as it is made to.
+    """faster-whisper's ``transcribe``, one clip at a time, as the tool is designed.
 
-    Its search is the same plain one as ours, or, if ``stock``, all that it does unasked: it asks
-    for timestamps and tries up to five times hotter what it finds unlikely.
+    Its search is the same plain one as ours. With ``stock`` it uses its defaults: it decodes
+    timestamps, and retries unlikely texts up to five times at higher temperatures.
     """
     from faster_whisper import WhisperModel
 
@@ -124,7 +124,7 @@ def faster_whisper_batched(
 
 
 def openai_whisper(checkpoint: Path, num_threads: int) -> Decoder:
-    """openai-whisper's ``transcribe``, greedy, in float32 as it must be on a CPU."""
+    """openai-whisper's ``transcribe``, greedy, in float32, because a CPU allows no other."""
     import torch
     import whisper as openai
 
@@ -143,14 +143,13 @@ def openai_whisper(checkpoint: Path, num_threads: int) -> Decoder:
 def whisper_cpp(
     file: Path, num_threads: int, margin_s: float | None, params: DecodeParams
 ) -> Decoder:
-    """whisper.cpp, greedy, one clip after another.
+    """whisper.cpp, greedy, one clip at a time.
 
     Args:
         file: a GGML file.
-        num_threads: of its own.
-        margin_s: of the context that it computes beyond the clip (its ``audio_ctx``); None leaves
-            it at 30 s.
-        params: section ``decode``, for the tokens that a clip may have.
+        num_threads: for whisper.cpp.
+        margin_s: seconds of context beyond the clip, by its ``audio_ctx``; None: 30 s in all.
+        params: section ``decode``, for the token budget.
     """
     from pywhispercpp.model import Model
 
@@ -171,15 +170,15 @@ def whisper_cpp(
             if margin_s is not None:
                 frames = round(context_s(u.duration_s, margin_s) * ENCODER_FRAMES_PER_S)
                 short = {"audio_ctx": frames, "max_tokens": token_budget(u.duration_s, params)}
-            segments = whisper.transcribe(_at_least(waveform), language=u.language, **short)
+            segments = whisper.transcribe(_padded(waveform), language=u.language, **short)
             texts.append(" ".join(segment.text for segment in segments))
         return texts
 
     return run
 
 
-def _at_least(waveform: Waveform) -> Waveform:
-    """The waveform, with silence behind it where it is shorter than whisper.cpp takes."""
+def _padded(waveform: Waveform) -> Waveform:
+    """Append silence to a waveform that is too short for whisper.cpp."""
     missing = round(SHORTEST_S * SAMPLE_RATE) + 1 - len(waveform)
     return np.pad(waveform, (0, max(0, missing)))
 
@@ -187,7 +186,7 @@ def _at_least(waveform: Waveform) -> Waveform:
 def transformers_pipeline(
     model: Path, num_beams: int, num_threads: int, batch_size: int = 8
 ) -> Decoder:
-    """transformers' pipeline, clips of one language a batch."""
+    """transformers' pipeline; each batch has clips of one language."""
     import torch
     from transformers import pipeline
 
@@ -199,12 +198,12 @@ def transformers_pipeline(
         texts = [""] * len(utterances)
         for language in sorted({utterance.language for utterance in utterances}):
             indices = [i for i, u in enumerate(utterances) if u.language == language]
-            heard = recognise(
+            results = recognise(
                 [{"raw": waveforms[i], "sampling_rate": SAMPLE_RATE} for i in indices],
                 batch_size=batch_size,
                 generate_kwargs={"language": language, "task": task, "num_beams": num_beams},
             )
-            for index, result in zip(indices, heard, strict=True):
+            for index, result in zip(indices, results, strict=True):
                 texts[index] = result["text"]
         return texts
 

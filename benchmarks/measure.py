@@ -1,4 +1,4 @@
-"""Time, memory and the machine they were spent on."""
+"""Measure time and memory, and write results with a description of the machine."""
 
 import json
 import os
@@ -16,43 +16,43 @@ RESULTS = Path("benchmarks/results")
 
 
 @dataclass
-class Lap:
-    """Seconds that one piece of work took; a shared machine's wall time means little."""
+class Timing:
+    """Seconds that one piece of work took; on a shared machine CPU time is the reliable one."""
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
 
 @contextmanager
-def timed() -> Iterator[Lap]:
-    """Time a block; all threads of this process count. The lap is filled when the block ends."""
-    lap = Lap()
+def timed() -> Iterator[Timing]:
+    """Time a block, all threads of this process included; the timing is set when it ends."""
+    timing = Timing()
     wall, cpu = time.perf_counter(), time.process_time()
-    yield lap
-    lap.wall_s = time.perf_counter() - wall
-    lap.cpu_s = time.process_time() - cpu
+    yield timing
+    timing.wall_s = time.perf_counter() - wall
+    timing.cpu_s = time.process_time() - cpu
 
 
-def forget_peak() -> None:
-    """Let ``peak_mb`` count from here; Linux alone can."""
+def reset_peak() -> None:
+    """Reset the peak that ``peak_mb`` returns; only Linux supports this."""
     if (switch := Path("/proc/self/clear_refs")).exists():
         switch.write_text("5")
 
 
 def peak_mb() -> int:
-    """Most memory that this process has held since ``forget_peak``, in MiB."""
+    """Most memory that this process has held since ``reset_peak``, in MiB."""
     if (status := Path("/proc/self/status")).exists():
         found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
         if found:
             return int(found[1]) // 1024
-    import resource  # elsewhere, the peak since the process began
+    import resource  # on other systems: the peak since the process started
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 1024 if platform.system() == "Linux" else peak // 1024**2
 
 
-def ratio(ours: Mapping[int, Lap], peer: Mapping[int, Lap]) -> dict[str, float]:
-    """How many times faster ours is: the median of the ratios of the laps that both ran."""
+def ratio(ours: Mapping[int, Timing], peer: Mapping[int, Timing]) -> dict[str, float]:
+    """How many times faster ours is: the median ratio over the parts that both ran."""
     both = sorted(ours.keys() & peer.keys())
     return {
         "cpu": round(median(peer[part].cpu_s / ours[part].cpu_s for part in both), 2),

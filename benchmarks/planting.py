@@ -1,4 +1,4 @@
-"""Faults planted into a sound corpus, on copies in memory: how would the audit know them?"""
+"""Plant faults into a corpus, on copies in memory, to test whether the audit finds them."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,8 @@ from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 KINDS = ("swapped", "truncated", "wrong_language", "no_speech")
-KEPT_SHARE = (0.35, 0.7)  # of a clip that is cut off
-MAX_CHARS_PER_S = 25.0  # prepare rejects what is beyond by itself
+KEPT_SHARE = (0.35, 0.7)  # share of a truncated clip that is kept, drawn between these
+MAX_CHARS_PER_S = 25.0  # prepare already rejects clips above this
 NOTES_HZ = (220.0, 261.6, 293.7, 329.6, 392.0, 440.0, 523.3)
 
 
@@ -23,7 +23,7 @@ class Planted:
     Attributes:
         utterances: with transcripts and durations as planted.
         waveforms: the same clips.
-        kinds: by position, one of ``KINDS``; sound ones are not in it.
+        kinds: one of ``KINDS`` by index; utterances without a planted fault are left out.
     """
 
     utterances: list[Utterance]
@@ -43,7 +43,7 @@ def plant(
     Args:
         utterances: of a corpus.
         waveforms: the same clips.
-        foreign_texts: by the part of the id behind the corpus, the sentence in another language.
+        foreign_texts: the sentence in another language, by the id without ``<corpus>/``.
         share: of the utterances, for each kind.
         seed: of the choice.
     """
@@ -72,7 +72,7 @@ def plant(
 
 
 def _cut(planted: Planted, free: list[int], size: int, rng: random.Random) -> None:
-    """Cut clips short; those that prepare would reject for it are left as they are."""
+    """Truncate clips, except those that prepare would then reject."""
     for i in list(free):
         if list(planted.kinds.values()).count("truncated") == size:
             return
@@ -88,7 +88,7 @@ def _cut(planted: Planted, free: list[int], size: int, rng: random.Random) -> No
 
 
 def _translate(planted: Planted, free: list[int], size: int, texts: Mapping[str, str]) -> None:
-    """Put the same sentence in another language; names that are equal in both are left out."""
+    """Replace transcripts by the other language's, except those that are equal in both."""
     for i in list(free):
         if list(planted.kinds.values()).count("wrong_language") == size:
             return

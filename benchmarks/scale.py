@@ -1,13 +1,13 @@
-"""What a corpus costs as it grows: time and memory of each data stage and of a training step.
+"""Time and memory of each data stage and of a training step, by corpus size.
 
     python -m benchmarks.scale --sizes 100 1000 10000 --format stamps
 
-Utterances are the starter clips under new ids, each with noise of its own, so that none is a
-duplicate, and a word of its own, so that none shares a sentence; fifty a child, ten a session. All
-that is measured is what is committed: it runs in a clone.
+Utterances are the starter clips under new ids. Each has noise of its own, so that none is a
+duplicate, and a word of its own, so that no two share a sentence. A child has fifty utterances, a
+session ten. The stages run in a clone, so only committed code is measured.
 Format ``jsonl`` is DrivenData's layout: ``audio/{utterance_id}.flac`` and a manifest. The audit
-takes a sixth of a core second a clip, so it is run only with ``--audit``. Writes
-``benchmarks/results/scale.json`` and ``scale.svg``; a size that was measured before is replaced.
+runs only with ``--audit``, because it takes a sixth of a core second a clip. This writes
+``benchmarks/results/scale.json`` and ``scale.svg``, and replaces earlier results of the same size.
 """
 
 import argparse
@@ -37,7 +37,7 @@ from asr.workers.workers import chosen_workers
 from benchmarks.measure import RESULTS
 from benchmarks.scale_plot import plot
 
-NEW = 10  # clips that come in after the first run
+NEW = 10  # clips added after the first run
 NAME, LANGUAGE = "scale", "be"
 
 Clip = tuple[Waveform, str]
@@ -54,7 +54,7 @@ def starter_clips(repo: Path) -> list[Clip]:
 
 
 def write_recordings(folder: Path, clips: Sequence[Clip], numbers: range, layout: str) -> None:
-    """Write recordings of these numbers, with what the format wants beside them."""
+    """Write the recordings with these numbers, with the format's transcripts."""
     random = np.random.default_rng(numbers.start)
     noise = random.normal(0, 1e-3, 31 * SAMPLE_RATE).astype(np.float32)
     (folder / "audio").mkdir(parents=True, exist_ok=True)
@@ -63,8 +63,8 @@ def write_recordings(folder: Path, clips: Sequence[Clip], numbers: range, layout
             waveform, text = clips[number % len(clips)]
             start = int(random.integers(SAMPLE_RATE))
             file = io.BytesIO()
-            heard = waveform * random.uniform(0.7, 0.9) + noise[start : start + len(waveform)]
-            soundfile.write(file, heard.clip(-1, 1), SAMPLE_RATE, format="FLAC")
+            noisy = waveform * random.uniform(0.7, 0.9) + noise[start : start + len(waveform)]
+            soundfile.write(file, noisy.clip(-1, 1), SAMPLE_RATE, format="FLAC")
             name, text = f"U{number:06}", f"{text} {_word(number)}"
             line = {
                 "utterance_id": name,
@@ -84,12 +84,12 @@ def write_recordings(folder: Path, clips: Sequence[Clip], numbers: range, layout
 
 
 def _word(number: int) -> str:
-    """Another short word for every number."""
+    """A word of five letters, different for every number."""
     letters = "абвгдежзіклмнопр"
     return "".join(letters[number >> shift & 15] for shift in (16, 12, 8, 4, 0))
 
 
-# A process starts with the peak of the one that it was forked from, so a small one stands between.
+# A process inherits the memory peak of the one that forked it, so a small process forks the stage.
 LAUNCH = """
 import json, resource, subprocess, sys, time
 started = time.perf_counter()
@@ -102,12 +102,12 @@ sys.exit(done.returncode)
 
 
 def measured(repo: Path, *words: str) -> dict[str, float]:
-    """Seconds by wall and the peak of memory of one command, in MB; without worker processes."""
-    with tempfile.NamedTemporaryFile() as told:
-        launch = sys.executable, "-S", "-c", LAUNCH, told.name
+    """Wall seconds and peak memory in MB of one command; memory of its workers doesn't count."""
+    with tempfile.NamedTemporaryFile() as result:
+        launch = sys.executable, "-S", "-c", LAUNCH, result.name
         subprocess.run([*launch, *words], cwd=repo, env=_environment(), check=True)
-        seconds, peak = json.load(told)
-    kilobyte = 1 << 10 if sys.platform == "darwin" else 1  # the unit of it is a byte there
+        seconds, peak = json.load(result)
+    kilobyte = 1 << 10 if sys.platform == "darwin" else 1  # ru_maxrss is in bytes on macOS
     return {"seconds": round(seconds, 2), "peak_mb": round(peak / kilobyte / 1024, 1)}
 
 
@@ -118,12 +118,12 @@ def _environment() -> dict[str, str]:
 def measure(
     repo: Path, clips: Sequence[Clip], num: int, layout: str, *, with_audit: bool
 ) -> dict[str, Any]:
-    """Every stage on ``num`` utterances, each in a process of its own."""
+    """Run and measure every stage on ``num`` utterances, each in a process of its own."""
     source = repo / "source" / str(num)
     write_recordings(source, clips, range(num), layout)
     block = f"\n{NAME}:\n  kind: folder\n  path: {source}\n  license: CC0-1.0\n"
     (repo / "conf/sources.yaml").write_text(block, encoding="utf-8")
-    # Fresh: what is measured is a first run.
+    # Remove outs and caches, to measure a first run.
     for made in ("data", "models/tuned", ".dvc/tmp/prepare", ".dvc/tmp/audit", ".dvc/tmp/scratch"):
         shutil.rmtree(repo / made, ignore_errors=True)
 
@@ -154,7 +154,7 @@ def measure(
     if with_audit:
         found[f"audit, {NEW} more"] = audit()
     else:
-        _let_all_pass(repo)
+        _write_passing_audit(repo)
     folders = "--prepared", "data/prepared", "--rejects", "data/rejects", "--audit", "data/audit"
     outs = "--manifests", "data/manifests", "--metrics", "metrics/data.json"
     found["split"] = stage("split", *folders, "--model", "models/base", *outs)
@@ -182,8 +182,8 @@ def _prepare_options(corpus: str) -> list[str]:
     return ["--corpus", corpus, *paths]
 
 
-def _let_all_pass(repo: Path) -> None:
-    """Write what the audit would, for split to read."""
+def _write_passing_audit(repo: Path) -> None:
+    """Write an audit without faults, which ``split`` needs."""
     sound = AuditRow(
         id="", keep="yes", fault="", fit=None, wholeness=None, log_prob=0.0, cer=0.0, tail_gain=0.0,
         end_drop_db=0.0, no_speech_prob=0.0, text_language=None, heard_language=LANGUAGE,
@@ -195,7 +195,7 @@ def _let_all_pass(repo: Path) -> None:
 
 
 def _read(repo: Path, layout: str) -> dict[str, float]:
-    """How long it takes to find and read each recording in the raw folder."""
+    """Seconds to find and read every recording of the raw folder, and their number."""
     started = time.perf_counter()
     files = RawFiles(repo / "data/raw" / NAME)
     read: Callable[..., Any] = corpus_format(layout).read
@@ -206,14 +206,14 @@ def _read(repo: Path, layout: str) -> dict[str, float]:
 def _set_params(path: Path, layout: str) -> None:
     params = read_yaml(path)
     params["corpora"] = {NAME: {"format": layout, "language": LANGUAGE, "source": NAME}}
-    # Each sentence ends in a word that nobody says, so all of them are faulty.
+    # Each sentence ends in a word that is not in the audio, so the audit flags all of them.
     params["audit"] |= {"stop_share": 1.0}
     params["train"] |= {"max_steps": 1, "num_epochs": 1, "num_dev_utterances": 4}
     path.write_text(json.dumps(params), encoding="utf-8")  # JSON is YAML
 
 
 def main() -> None:
-    """Measure each size asked for; write and print."""
+    """Measure each size; write and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", required=True)
     parser.add_argument("--format", choices=["stamps", "jsonl"], required=True)

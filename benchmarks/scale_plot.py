@@ -12,7 +12,7 @@ STEPS = (
 
 
 def plot(results: dict[str, Any]) -> str:
-    """The picture of ``benchmarks/results/scale.json``."""
+    """An SVG of ``benchmarks/results/scale.json``: seconds and peak memory over corpus size."""
     panels = [
         _panel(results, "seconds", "seconds", 0),
         _panel(results, "peak_mb", "peak memory, MB", WIDTH + GAP),
@@ -68,6 +68,6 @@ def _panel(results: dict[str, Any], key: str, title: str, left: float) -> str:
 
 
 def _decades(values: list[Any]) -> tuple[int, int]:
-    """Powers of ten around all values, at least one decade."""
+    """Exponents of the powers of ten below and above all values, at least one apart."""
     low = math.floor(math.log10(min(values)))
     return low, max(low + 1, math.ceil(math.log10(max(values))))

@@ -1,8 +1,8 @@
 """Where a training step's time goes, and how near it is to the machine's peak.
 
-``python -m benchmarks.step``: one thread, the same batches as ``benchmarks/training.py`` times.
-FLOPs are those of the matrix products and attention that torch counts, a multiplication and an
-addition as two; the peak is the best of square float32 products.
+``python -m benchmarks.step`` uses one thread and the same batches as ``benchmarks/training.py``.
+torch counts the FLOPs of matrix products and attention; a multiplication and an addition are two.
+The peak is the best rate of several products of square float32 matrices.
 """
 
 import os
@@ -31,7 +31,7 @@ from benchmarks.training import BASE, CLIPS_A_BATCH, MANIFEST, schedules
 
 SIZES = (512, 1024, 2048)  # of the square matrices
 NUM_CLIPS, QUICK_CLIPS = 64, 4
-# How each trains, as ``schedules`` names it, and on which corpus.
+# What to profile: train.tune, the name of the params in ``schedules``, the corpus.
 STEPS = [
     ("full", "short", "starter"),
     ("frozen_encoder", "short", "starter"),
@@ -55,20 +55,20 @@ def peak_gflops(repetitions: int = 10) -> float:
 
 
 class Parts:
-    """CPU seconds by part of a step: a mark gives all since the last one to a part."""
+    """CPU seconds by part of a step; ``mark`` adds the time since the last mark to a part."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
         self._last = time.process_time()
 
     def mark(self, part: str) -> None:
-        """What was done since the last mark was ``part``."""
+        """Add the CPU time since the last mark to ``part``."""
         now = time.process_time()
         self.seconds[part] += now - self._last
         self._last = now
 
     def after(self, function: Callable[..., Any], part: str) -> Callable[..., Any]:
-        """The same function, whose end is a mark."""
+        """Wrap a function so that it marks ``part`` when it returns."""
 
         def marking(*given: Any, **named: Any) -> Any:
             result = function(*given, **named)
@@ -79,15 +79,15 @@ class Parts:
 
 
 def watch(run: Run, whisper: Whisper, parts: Parts) -> None:
-    """Set marks in a run. Gradients arrive in the reverse order: head, decoder, encoder."""
+    """Add marks to a run. The backward pass has the reverse order: head, decoder, encoder."""
     network: Any = whisper.network
 
-    def output_of(module: torch.nn.Module, part: str, part_behind: str) -> None:
+    def output_of(module: torch.nn.Module, part: str, next_part: str) -> None:
         def forward(_: Any, __: Any, output: torch.Tensor) -> None:
             parts.mark(f"{part}, forward")
             if output.requires_grad:
-                # It has its gradient once all that is behind it went backward.
-                output.register_hook(lambda _: parts.mark(f"{part_behind}, backward"))  # type: ignore[no-untyped-call]
+                # The gradient of the output is ready when the next part's backward pass ends.
+                output.register_hook(lambda _: parts.mark(f"{next_part}, backward"))  # type: ignore[no-untyped-call]
 
         module.register_forward_hook(forward)
 
@@ -107,12 +107,12 @@ def watch(run: Run, whisper: Whisper, parts: Parts) -> None:
 def train(
     trainee: WhisperTrainee, clips: Sequence[Clip], params: TrainParams, parts: Parts | None
 ) -> None:
-    """Train on the clips as a run does, its steps marked in ``parts``."""
-    alone = Processes(0, 1, torch.device("cpu"))
+    """Run all training steps on the clips; ``parts``, if given, gets their times."""
+    single = Processes(0, 1, torch.device("cpu"))
     with TemporaryDirectory() as folder:
-        os.environ["DVC_ROOT"] = folder  # an encoder's cache is made anew
-        with our_task(trainee, clips, params, alone) as task:
-            run = Run(task, params, alone, Path(folder))
+        os.environ["DVC_ROOT"] = folder  # so that each run fills an encoder cache of its own
+        with our_task(trainee, clips, params, single) as task:
+            run = Run(task, params, single, Path(folder))
             if parts:
                 parts.mark("filling the cache")
                 watch(run, trainee.whisper, parts)
@@ -133,7 +133,7 @@ def profile(tune: str, trainer: str, corpus: str, num_clips: int, peak: float) -
     train(trainee, clips, params, parts)
     if not schedule.own.cache_encoder:
         del parts.seconds["filling the cache"]
-    seconds, heard = sum(parts.seconds.values()), len(clips) * params.num_epochs
+    seconds, num_trained = sum(parts.seconds.values()), len(clips) * params.num_epochs
     gflops = counter.get_total_flops() / 1e9
     learning = (weight for weight in trainee.network.parameters() if weight.requires_grad)
     return {
@@ -141,8 +141,8 @@ def profile(tune: str, trainer: str, corpus: str, num_clips: int, peak: float) -
         "trainer": trainer,
         "corpus": corpus,
         "learning_mb": round(sum(weight.nbytes for weight in learning) / 2**20),
-        "gflop_a_clip": round(gflops / heard, 2),
-        "cpu_s_a_clip": round(seconds / heard, 4),
+        "gflop_a_clip": round(gflops / num_trained, 2),
+        "cpu_s_a_clip": round(seconds / num_trained, 4),
         "gflops": round(gflops / seconds, 1),
         "share_of_peak": round(gflops / seconds / peak, 3),
         "shares": {
@@ -154,15 +154,15 @@ def profile(tune: str, trainer: str, corpus: str, num_clips: int, peak: float) -
 
 def main() -> None:
     """Measure, print and write ``benchmarks/results/step.json``."""
-    asked = arguments(__doc__)
+    options = arguments(__doc__)
     use_machine(load_params("machine", MachineParams).model_copy(update={"num_threads": 1}))
-    num_clips = QUICK_CLIPS if asked.quick else NUM_CLIPS
+    num_clips = QUICK_CLIPS if options.quick else NUM_CLIPS
     peak = peak_gflops()
     result = {
         "peak_gflops": round(peak, 1),
         "steps": [profile(*step, num_clips, peak) for step in STEPS],
     }
-    write_result("step", result, keep=not asked.quick)
+    write_result("step", result, keep=not options.quick)
 
 
 if __name__ == "__main__":

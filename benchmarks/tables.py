@@ -1,7 +1,7 @@
 """The benchmark tables: ``python -m benchmarks.tables`` writes them from the results.
 
-All of them go to ``docs/benchmarks.md``, six rows to README. A corpus without results has no
-column, so benchmarks can be run one by one.
+All tables go to ``docs/benchmarks.md``, and six rows to README. A corpus without results has no
+column, so benchmarks can run one by one.
 """
 
 import json
@@ -12,14 +12,14 @@ from benchmarks.measure import RESULTS
 
 CORPORA = {"starter": "starter clips", "cv": "like Common Voice", "long": "long clips"}
 LEAD = (
-    "Two cores. Times faster are ratios of CPU seconds a clip, in brackets of wall seconds: "
-    "medians over rounds in which all took turns."
+    "Two cores. Times faster is the ratio of CPU seconds a clip, in round brackets that of wall "
+    "seconds: the median over rounds in which all tools ran in turn."
 )
 Results = dict[str, Any]  # content of ``benchmarks/results/`` by name
 
 
 def benchmark_table(results: Results) -> str:
-    """Markdown."""
+    """All tables of ``docs/benchmarks.md``, in Markdown."""
     sections = {
         "training": [*_lengths(results, "training"), "", *_training(results)],
         "decoding": [*_lengths(results, "decoding"), "", *_decoding(results)],
@@ -32,7 +32,7 @@ def benchmark_table(results: Results) -> str:
 
 
 def _lengths(results: Results, kind: str) -> list[str]:
-    """How long the clips are: speed without that says nothing."""
+    """A line with the clips' durations, on which speed depends."""
     lengths = [
         f"{title} {facts['mean_s']} s in the mean ({facts['shortest_s']} to {facts['longest_s']} s)"
         for name, title in CORPORA.items()
@@ -112,7 +112,7 @@ def _times(row: Results | None, key: str) -> str:
 
 
 def _wer(row: Results | None) -> str:
-    """With the number of clips: the slow tools decode a third of them."""
+    """WER, difference and number of clips, because slow tools decode only a third of them."""
     if row is None:
         return "–"
     return f"{row['wer']:.3f} ({_interval(row['wer_difference'])}), {row['clips']} clips"
@@ -134,14 +134,14 @@ def table_row(*cells: str) -> str:
 
 
 def read_results(folder: Path = RESULTS) -> Results:
-    """Every result there is, by name."""
+    """All results of ``benchmarks/results/``, by file name without ``.json``."""
     return {
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")
     }
 
 
 def speed_table(results: Results) -> str:
-    """README's six rows: what most people would use, against what they use today."""
+    """README's six rows: our usual settings against the usual tools."""
     titles = {name: title for name, title in CORPORA.items() if f"decoding_{name}" in results}
     lines = table_header(
         "times faster, by CPU time", "than", *titles.values(), "peak MB, ours and theirs"
@@ -175,7 +175,7 @@ def speed_table(results: Results) -> str:
 
 
 def fill(page: Path, marker: str, table: str) -> None:
-    """Put a table between a page's markers."""
+    """Replace the text between the markers ``<!-- marker -->`` and ``<!-- /marker -->``."""
     start, end = f"<!-- {marker} -->", f"<!-- /{marker} -->"
     before, _, rest = page.read_text(encoding="utf-8").partition(start)
     _, _, after = rest.partition(end)

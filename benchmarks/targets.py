@@ -1,7 +1,7 @@
-"""What the benchmarks were to reach, and did: ``python -m benchmarks.targets`` prints it.
+"""Targets of the benchmarks and the figures reached: ``python -m benchmarks.targets`` prints them.
 
-A step that does its arithmetic at a share of the machine's measured peak can become faster by what
-is missing to 1 and no more: a target beyond that needs less arithmetic, not better code.
+A step that runs at 75 % of the machine's measured peak can become at most a third faster with the
+same arithmetic. A target beyond that needs less arithmetic, not better code.
 """
 
 from dataclasses import dataclass
@@ -27,74 +27,74 @@ DECODING = [("starter", 30.0), ("cv", 9.0), ("long", 1.2)]
 
 @dataclass(frozen=True)
 class Target:
-    """One figure to reach.
+    """One target and the figure reached.
 
     Attributes:
-        what: is measured.
-        asked: as it is to be, with its unit.
-        reached: as it is.
-        met: whether that is enough.
-        why: it is not.
+        name: of the figure.
+        goal: with its unit.
+        reached: the measured figure, with its unit.
+        met: whether the goal is reached.
+        reason: reason it is not reached.
     """
 
-    what: str
-    asked: str
+    name: str
+    goal: str
     reached: str
     met: bool
-    why: str
+    reason: str
 
 
 def targets(results: Results, margin_s: float) -> list[Target]:
-    """All that there are results for; the tuned model needs so much context beyond the clip."""
+    """The targets that have results; ``margin_s`` is the tuned model's context beyond a clip."""
     return [*_training(results), *_decoding(results, margin_s), *_memory(results)]
 
 
 def _training(results: Results) -> list[Target]:
     found = []
-    for tune, trainer, corpus, asked in TRAINING:
+    for tune, trainer, corpus, goal in TRAINING:
         tunes = results.get(f"training_{corpus}", {}).get("tune", {})
         if (row := tunes.get(tune, {}).get(trainer)) is None:
             continue
-        times, why = row["times_standard"]["cpu"], ""
+        times, reason = row["times_standard"]["cpu"], ""
         if step := _step(results, tune, trainer, corpus):
             share = step["share_of_peak"]
-            why = (
-                f"a step runs at {share:.0%} of what the machine multiplies at most: "
+            reason = (
+                f"a step runs at {share:.0%} of the machine's peak in matrix products: "
                 f"the same arithmetic at 100% would be {times / share:.1f}"
             )
-        found.append(_times(f"training {tune}, {trainer}, {corpus}", asked, times, why))
+        found.append(_times(f"training {tune}, {trainer}, {corpus}", goal, times, reason))
     return found
 
 
 def _step(results: Results, tune: str, trainer: str, corpus: str) -> Results | None:
-    """Where the time of such a step goes, if it was measured."""
-    asked = (tune, trainer, corpus)
+    """The profile of such a training step, if it was measured."""
+    key = (tune, trainer, corpus)
     steps: list[Results] = results.get("step", {}).get("steps", [])
-    found = (step for step in steps if (step["tune"], step["trainer"], step["corpus"]) == asked)
+    found = (step for step in steps if (step["tune"], step["trainer"], step["corpus"]) == key)
     return next(found, None)
 
 
 def _decoding(results: Results, margin_s: float) -> list[Target]:
     found = []
-    for corpus, asked in DECODING:
+    for corpus, goal in DECODING:
         result = results.get(f"decoding_{corpus}", {})
         for name in OURS:
             if (row := result.get("tuned", {}).get(name)) is None:
                 continue
             shorter = MAX_DURATION_S / (result["clips"]["mean_s"] + margin_s)
-            why = (
-                f"{MAX_DURATION_S:g} s are {shorter:.1f} times the mean clip and its margin, so "
-                "much is saved in the encoder; a token costs the decoder what it costs all, less "
-                "what batches save"
+            reason = (
+                f"the encoder computes {shorter:.1f} times less ({MAX_DURATION_S:g} s against the "
+                "mean clip and its margin), but a token costs the decoder as much as in any tool, "
+                "less what batches save"
             )
             found.append(
-                _times(f"decoding, {name}, {corpus}", asked, row["times_int8"]["cpu"], why)
+                _times(f"decoding, {name}, {corpus}", goal, row["times_int8"]["cpu"], reason)
             )
     return found
 
 
-def _times(what: str, asked: float, reached: float, why: str) -> Target:
-    return Target(what, f"{asked:g} times", f"{reached:.1f} times", reached >= asked, why)
+def _times(name: str, goal: float, reached: float, reason: str) -> Target:
+    return Target(name, f"{goal:g} times", f"{reached:.1f} times", reached >= goal, reason)
 
 
 def _memory(results: Results) -> list[Target]:
@@ -103,34 +103,34 @@ def _memory(results: Results) -> list[Target]:
         tunes = results.get(f"training_{corpus}", {}).get("tune", {})
         for tune, trainers in tunes.items():
             if "default" in trainers:
-                what = f"memory, training {tune}, {corpus}"
+                name = f"memory, training {tune}, {corpus}"
                 step = _step(results, tune, "short", "starter") or {}
                 average = f", {step['learning_mb']} MB" if step else ""
-                why = f"ours keeps a moving average of the weights{average}, the recipe none"
-                found.append(_peak(what, trainers["default"], trainers["standard"], why))
+                reason = f"ours keeps a moving average of the weights{average}, the peer none"
+                found.append(_peak(name, trainers["default"], trainers["standard"], reason))
         tools = results.get(f"decoding_{corpus}", {}).get("tuned", {})
         for name in OURS:
             if {name, PEER} <= tools.keys():
-                why = (
-                    "each core encodes and remembers clips of its own, so two clips of 30 s at a "
-                    "time on two cores, where the peer's cores share one"
+                reason = (
+                    "each core encodes clips of its own, two clips of 30 s at a time on two cores, "
+                    "where all of the peer's cores share one clip"
                 )
-                what = f"memory, decoding, {name}, {corpus}"
-                found.append(_peak(what, tools[name], tools[PEER], why))
+                title = f"memory, decoding, {name}, {corpus}"
+                found.append(_peak(title, tools[name], tools[PEER], reason))
     return found
 
 
-def _peak(what: str, ours: Results, peer: Results, why: str) -> Target:
-    reached, asked = ours["peak_mb"], peer["peak_mb"]
-    return Target(what, f"{asked} MB at most", f"{reached} MB", reached <= asked, why)
+def _peak(name: str, ours: Results, peer: Results, reason: str) -> Target:
+    reached, goal = ours["peak_mb"], peer["peak_mb"]
+    return Target(name, f"{goal} MB at most", f"{reached} MB", reached <= goal, reason)
 
 
 def target_table(found: list[Target]) -> str:
-    """Markdown."""
-    lines = table_header("target", "asked", "reached", "")
+    """All targets, in Markdown."""
+    lines = table_header("target", "goal", "reached", "")
     for target in found:
-        verdict = "met" if target.met else f"missed: {target.why}"
-        lines.append(table_row(target.what, target.asked, target.reached, verdict))
+        verdict = "met" if target.met else f"missed: {target.reason}"
+        lines.append(table_row(target.name, target.goal, target.reached, verdict))
     return "\n".join(lines)
 
 

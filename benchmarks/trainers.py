@@ -1,6 +1,6 @@
-"""What is compared in training: ours, and transformers' Seq2SeqTrainer on 30 s.
+"""The trainers to compare: ours, and transformers' Seq2SeqTrainer on 30 s.
 
-Each function loads the base model and returns what trains; it is called in a process of its own.
+Each function loads the base model and returns its training function, in a process of its own.
 Both tune the same weights of the same model: those that ``make_trainable`` chooses.
 """
 
@@ -40,13 +40,13 @@ from asr.training.plan import TrainingBatch, plan_steps
 from asr.training.task import Task
 from asr.utterances.waveform import SAMPLE_RATE
 from benchmarks.corpora import Clip
-from benchmarks.measure import Lap, timed
-from benchmarks.race import Work
+from benchmarks.in_turn import Work
+from benchmarks.measure import Timing, timed
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """What ours trains with.
+    """Our params for one training.
 
     Attributes:
         train: section ``train``.
@@ -60,17 +60,17 @@ class Schedule:
 def standard(base: Path, schedule: Schedule, num_threads: int) -> Work:
     """The Hugging Face course's recipe: features padded to 30 s, a fixed number of clips a batch.
 
-    Timed are Trainer's steps alone, not the making of the features, which it reads from memory.
+    The timing covers only Trainer's steps; the features are made before and read from memory.
     """
     torch.set_num_threads(num_threads)
     params = schedule.train
     whisper = load(base, torch.device("cpu"))
     make_trainable(whisper, params, schedule.own)
     network: Any = whisper.network
-    # Otherwise Trainer divides by the number of items of all accumulated batches, twice.
+    # Otherwise Trainer divides the loss twice by the number of items of all accumulated batches.
     network.accepts_loss_kwargs = False
 
-    def work(clips: Sequence[Clip]) -> tuple[Lap, int]:
+    def work(clips: Sequence[Clip]) -> tuple[Timing, int]:
         dataset, timer = Features(whisper, clips), StepTimer()
         end = network.generation_config.eos_token_id
         with tempfile.TemporaryDirectory() as folder:
@@ -95,13 +95,13 @@ def standard(base: Path, schedule: Schedule, num_threads: int) -> Work:
             )
             trainer.remove_callback(PrinterCallback)  # standard output is for the result
             trainer.train()
-        return timer.lap, len(clips)
+        return timer.timing, len(clips)
 
     return work
 
 
 class Features(Dataset[dict[str, Any]]):
-    """Clips as the standard recipe has them: 30 s features, made before training."""
+    """Clips in the form of the standard recipe: features of 30 s, made before training."""
 
     def __init__(self, whisper: Whisper, clips: Sequence[Clip]) -> None:
         extractor = whisper.processor.feature_extractor
@@ -135,52 +135,52 @@ def collate(items: list[dict[str, Any]], end: int) -> dict[str, torch.Tensor]:
 
 
 class StepTimer(TrainerCallback):
-    """Times Trainer's steps alone, not what it does around a run."""
+    """Times Trainer's steps, without its setup."""
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Start the lap."""
+        """Start the timing."""
         self._timed = timed()
-        self.lap = self._timed.__enter__()
+        self.timing = self._timed.__enter__()
 
     def on_train_end(self, *_: Any, **__: Any) -> None:
-        """End it."""
+        """End the timing."""
         self._timed.__exit__(None, None, None)
 
 
 def ours(base: Path, schedule: Schedule, machine: MachineParams) -> Work:
-    """The train stage's own steps; all that they do of a waveform is timed too.
+    """The train stage's own steps, timed with all their work on waveforms.
 
-    So is the filling of the encoder's cache, where ``schedule`` wants one: each lap makes its own.
+    If ``schedule`` has an encoder cache, the time to fill it counts too: each part makes its own.
     """
-    alone = Processes(0, 1, use_machine(machine))
+    single = Processes(0, 1, use_machine(machine))
     params = schedule.train
-    trainee = WhisperTrainee(base, alone.device, params, schedule.own)
+    trainee = WhisperTrainee(base, single.device, params, schedule.own)
 
-    def work(clips: Sequence[Clip]) -> tuple[Lap, int]:
+    def work(clips: Sequence[Clip]) -> tuple[Timing, int]:
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
             os.environ["DVC_ROOT"] = folder
             with timed() as filling:
-                task = stack.enter_context(our_task(trainee, clips, params, alone))
-            run = Run(task, params, alone, Path(folder))
+                task = stack.enter_context(our_task(trainee, clips, params, single))
+            run = Run(task, params, single, Path(folder))
             steps = planned_steps(task, params)
             with timed() as training:
                 for number, (_, batches) in enumerate(steps):
                     run.updater.step(batches, params.lr)
                     run.average(number)
-        lap = Lap(filling.wall_s + training.wall_s, filling.cpu_s + training.cpu_s)
-        return lap, len(clips) * params.num_epochs
+        timing = Timing(filling.wall_s + training.wall_s, filling.cpu_s + training.cpu_s)
+        return timing, len(clips) * params.num_epochs
 
     return work
 
 
 @contextmanager
 def our_task(
-    trainee: WhisperTrainee, clips: Sequence[Clip], params: TrainParams, alone: Processes
+    trainee: WhisperTrainee, clips: Sequence[Clip], params: TrainParams, single: Processes
 ) -> Iterator[Task]:
-    """The clips as ``stages/train.py`` hands them to training."""
+    """The training task of the clips, as ``stages/train.py`` makes it."""
     waveforms, utterances = [w for w, _ in clips], [u for _, u in clips]
     as_it_is = Augmentation(params.augment, Path(params.augment.noise.folder))
-    with collator(trainee, waveforms, utterances, params, as_it_is, alone) as collate:
+    with collator(trainee, waveforms, utterances, params, as_it_is, single) as collate:
         yield Task(
             network=trainee.network,
             summed_loss=trainee.summed_loss,

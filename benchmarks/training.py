@@ -1,12 +1,12 @@
 """Training throughput against the standard recipe: ``python -m benchmarks.training``.
 
-Peer: transformers' Seq2SeqTrainer on features padded to 30 s. Ours: the steps of
-``asr.training.loop``, ``default`` as the default trains (clips joined, their speed changed, a share
-with long context), ``short`` on the clips as they are, and for a frozen encoder ``cached``, which
-hears each clip once and learns from it six times; filling its cache is timed too. Same base model,
-weights that learn, clips, clips a batch and precision. One result for each corpus of
-``benchmarks/corpora.py`` (``--corpus cv`` for one alone), a row for each of ``train.tune``; in each
-round everybody trains on the same clips in turn.
+The standard recipe is transformers' Seq2SeqTrainer on features padded to 30 s. Ours runs the steps
+of ``asr.training.loop``: ``default`` with the params as they are (joined clips, changed speed, a
+share with long context), ``short`` on single unchanged clips, and for a frozen encoder ``cached``,
+which encodes each clip once and trains on it six times, cache filling included. Base model, tuned
+weights, clips, clips a batch and precision are the same. The result of each corpus of
+``benchmarks/corpora.py`` has a row for each value of ``train.tune``; ``--corpus cv`` measures only
+one corpus. In each round all train on the same clips in turn.
 """
 
 from functools import partial
@@ -18,13 +18,13 @@ from asr.devices.params import MachineParams
 from asr.families.whisper.training.params import WhisperTrainParams
 from asr.training.params import TrainParams
 from benchmarks.corpora import NAMES, Corpus, arguments, read_corpus
+from benchmarks.in_turn import Loader, measure_in_turn
 from benchmarks.measure import ratio, write_result
-from benchmarks.race import Entry, race
 from benchmarks.trainers import Schedule, ours, standard
 
 BASE, MANIFEST = Path("models/base"), Path("data/manifests/train.jsonl")
-# 30 s of features for more do not fit a small GPU either; fewer of long ones, so that a round has
-# batches enough for clips of like length to meet, as they do in an epoch.
+# A small GPU does not hold 30 s features of more clips. Batches of long clips are smaller, so a
+# round has enough batches to group clips of similar length, as in an epoch.
 CLIPS_A_BATCH = {"starter": 8, "cv": 8, "long": 4}
 CLIPS_A_ROUND = {"starter": 16, "cv": 16, "long": 12}
 CACHED_EPOCHS = 6
@@ -34,7 +34,7 @@ TUNES: tuple[str, ...] = get_args(TrainParams.model_fields["tune"].annotation)
 
 
 def schedules(tune: str, batch: int) -> dict[str, Schedule]:
-    """What ours trains with, ``batch`` clips a step: the params as they come, and with less."""
+    """Our params by name, with ``batch`` clips a step: the default's, and without augmentation."""
     own = load_family_params("whisper", "train", WhisperTrainParams)
     default = load_params("train", TrainParams).model_copy(
         update={
@@ -42,7 +42,7 @@ def schedules(tune: str, batch: int) -> dict[str, Schedule]:
             "num_epochs": 1,
             "max_steps": 0,
             "max_batch_clips": batch,
-            # Then the number of clips alone fills a batch, as the peer has it.
+            # So large that only the number of clips limits a batch, as in the standard recipe.
             "batch_seconds": 30.0 * batch,
         }
     )
@@ -66,37 +66,37 @@ def schedules(tune: str, batch: int) -> dict[str, Schedule]:
 
 
 def compare(tune: str, corpus: Corpus, num_rounds: int) -> dict[str, Any]:
-    """Let all train in rounds; returns a row of figures for each."""
+    """Run all trainers in rounds; return the figures of each."""
     machine = load_params("machine", MachineParams)
     planned = schedules(tune, CLIPS_A_BATCH[corpus.name])
-    entries: dict[str, Entry] = {
+    tools: dict[str, Loader] = {
         "standard": partial(standard, BASE, planned["short"], machine.num_threads)
     }
-    entries |= {name: partial(ours, BASE, one, machine) for name, one in planned.items()}
+    tools |= {name: partial(ours, BASE, one, machine) for name, one in planned.items()}
     size = len(corpus.clips) // num_rounds
     rounds = [corpus.clips[start * size : (start + 1) * size] for start in range(num_rounds)]
-    finishes = race(entries, rounds, {})
+    measured = measure_in_turn(tools, rounds, {})
     return {
         name: {
-            "times_standard": ratio(finish.per_clip(), finishes["standard"].per_clip()),
-            "cpu_s_a_clip": round(finish.median_a_clip().cpu_s, 4),
-            "wall_s_a_clip": round(finish.median_a_clip().wall_s, 4),
-            "peak_mb": finish.peak_mb,
+            "times_standard": ratio(tool.per_clip(), measured["standard"].per_clip()),
+            "cpu_s_a_clip": round(tool.median_a_clip().cpu_s, 4),
+            "wall_s_a_clip": round(tool.median_a_clip().wall_s, 4),
+            "peak_mb": tool.peak_mb,
         }
-        for name, finish in finishes.items()
+        for name, tool in measured.items()
     }
 
 
 def main() -> None:
     """Measure, print and write ``benchmarks/results/training_<corpus>.json``."""
-    asked = arguments(__doc__)
-    num_rounds = QUICK_ROUNDS if asked.quick else NUM_ROUNDS
-    for name in NAMES if asked.corpus is None else (asked.corpus,):
-        size = QUICK_CLIPS if asked.quick else CLIPS_A_ROUND[name]
+    options = arguments(__doc__)
+    num_rounds = QUICK_ROUNDS if options.quick else NUM_ROUNDS
+    for name in NAMES if options.corpus is None else (options.corpus,):
+        size = QUICK_CLIPS if options.quick else CLIPS_A_ROUND[name]
         corpus = read_corpus(name, MANIFEST, size * num_rounds)
         rows = {tune: compare(tune, corpus, num_rounds) for tune in TUNES}
         result = {"clips": corpus.facts(), "batch": CLIPS_A_BATCH[name], "tune": rows}
-        write_result(f"training_{name}", result, keep=not asked.quick)
+        write_result(f"training_{name}", result, keep=not options.quick)
 
 
 if __name__ == "__main__":

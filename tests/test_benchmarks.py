@@ -12,12 +12,12 @@ import torch
 
 from benchmarks.conversions import FLOAT16, openai_weights, q8_0, to_ggml
 from benchmarks.corpora import LENGTHS, joined
-from benchmarks.measure import Lap, ratio
-from benchmarks.race import race
+from benchmarks.in_turn import measure_in_turn
+from benchmarks.measure import Timing, ratio
 from benchmarks.tables import benchmark_table, fill
 from benchmarks.targets import target_table, targets
+from tests.benchmark_tools import adding, failing
 from tests.examples import utterance
-from tests.racers import adding, failing
 from tests.tiny_whisper import write_transformers
 
 ROOT = Path(__file__).parents[1]
@@ -59,17 +59,22 @@ def test_no_clip_comes_again_before_all_of_its_language_came():
     assert len(set(belarusian[:40])) == len(belarusian[:40])
 
 
-def test_the_ratio_is_the_median_over_the_laps_that_both_ran():
-    ours = {0: Lap(1.0, 1.0), 1: Lap(1.0, 2.0), 2: Lap(1.0, 1.0), 3: Lap(1.0, 100.0)}
-    peer = {0: Lap(3.0, 4.0), 1: Lap(5.0, 4.0), 2: Lap(4.0, 10.0)}
+def test_the_ratio_is_the_median_over_the_parts_that_both_ran():
+    ours = {
+        0: Timing(1.0, 1.0),
+        1: Timing(1.0, 2.0),
+        2: Timing(1.0, 1.0),
+        3: Timing(1.0, 100.0),
+    }
+    peer = {0: Timing(3.0, 4.0), 1: Timing(5.0, 4.0), 2: Timing(4.0, 10.0)}
     assert ratio(ours, peer) == {"cpu": 4.0, "wall": 4.0}
 
 
 HOLD_AND_LET_GO = """
-from benchmarks.measure import forget_peak, peak_mb
+from benchmarks.measure import reset_peak, peak_mb
 held = bytearray(b"1") * (96 << 20)
 del held
-forget_peak()
+reset_peak()
 before = peak_mb()
 held = bytearray(b"1") * (64 << 20)
 del held
@@ -77,24 +82,24 @@ print(before, peak_mb())
 """
 
 
-def test_the_peak_counts_what_was_held_and_let_go_since_it_was_forgotten():
+def test_the_peak_counts_what_was_held_and_let_go_since_the_reset():
     # In a process of its own: of one that has grown large the system takes pages back meanwhile.
     words = [sys.executable, "-c", HOLD_AND_LET_GO]
     before, after = map(int, subprocess.check_output(words, cwd=ROOT, text=True).split())
-    assert before < 60  # what was let go before is forgotten
+    assert before < 60  # what was freed before the reset does not count
     assert before + 60 <= after < before + 90
 
 
 def test_all_do_the_parts_in_turn_and_the_slow_only_the_first():
-    finishes = race({"a": adding(0), "b": adding(10)}, [1, 2, 3], {"b": 2})
-    assert finishes["a"].outcomes == {0: 1, 1: 3, 2: 6}
-    assert finishes["b"].outcomes == {0: 11, 1: 13}
-    assert finishes["a"].peak_mb > 0
+    measured = measure_in_turn({"a": adding(0), "b": adding(10)}, [1, 2, 3], {"b": 2})
+    assert measured["a"].outcomes == {0: 1, 1: 3, 2: 6}
+    assert measured["b"].outcomes == {0: 11, 1: 13}
+    assert measured["a"].peak_mb > 0
 
 
-def test_a_competitor_that_fails_stops_the_race_with_its_name_and_reason():
+def test_a_tool_that_fails_stops_the_benchmark_with_its_name_and_reason():
     with pytest.raises(RuntimeError, match=r"(?s)^c: .*nothing to load"):
-        race({"c": failing}, [1], {})
+        measure_in_turn({"c": failing}, [1], {})
 
 
 def test_openai_names_are_those_of_its_own_model(tmp_path):
@@ -182,7 +187,7 @@ def test_a_missed_target_says_what_the_machine_has_left():
     found = targets(results, margin_s=0.5)
     speed, memory = target_table(found).splitlines()[2:]
     assert speed.startswith("| training full, default, starter | 14 times | 12.0 times | missed:")
-    assert "75% of what the machine multiplies at most" in speed
+    assert "75% of the machine's peak in matrix products" in speed
     assert "at 100% would be 16.0 |" in speed
     assert memory.endswith("| 1000 MB at most | 900 MB | met |")
 

@@ -1,19 +1,19 @@
-"""Entries of a race; their processes import this module alone, so they start at once."""
+"""Tools for ``measure_in_turn``; their processes import only this module, so they start fast."""
 
 from functools import partial
 
-from benchmarks.measure import Lap
+from benchmarks.measure import Timing
 
 
 def adding(start):
-    """Adds each part to what it has."""
+    """Adds each part to its total."""
     return partial(_add, [start])
 
 
 def _add(total):
     def work(part):
         total[0] += part
-        return Lap(1.0, 1.0), total[0]
+        return Timing(1.0, 1.0), total[0]
 
     return work
 
