@@ -22,8 +22,8 @@ def picture(metrics: Path, out: Path) -> None:
         metrics: folder with ``compare.json``.
         out: an SVG.
     """
-    with whole_file(out) as beside:
-        beside.write_text(scores_svg(read_json(metrics / "compare.json")), encoding="utf-8")
+    with whole_file(out) as partial:
+        partial.write_text(scores_svg(read_json(metrics / "compare.json")), encoding="utf-8")
 
 
 def scores_svg(comparison: dict[str, Any]) -> str:

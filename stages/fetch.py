@@ -26,18 +26,18 @@ def fetch(corpus: str, out: Path) -> None:
     params = load_corpus(corpus, Corpus)
     source = load_source(params.source)
     wants = corpus_format(params.format).wants
-    with whole_folder(out) as beside:
+    with whole_folder(out) as partial:
         files = fetch_files(source, lambda name: wants(name, params.language))
-        num_files = write_files(beside / FILES, files)
+        num_files = write_files(partial / FILES, files)
         if num_files == 0:
             raise InputError(
                 f"corpora.{corpus}: expected files for format {params.format} and language "
                 f"{params.language!r}, got none from {params.source}"
             )
         described = provenance(source, num_files)
-        write_provenance(beside, described)
+        write_provenance(partial, described)
         if params.withdrawn != Withdrawn():
-            drop_withdrawn(beside, corpus, params, described)
+            drop_withdrawn(partial, corpus, params, described)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ def licenses(train: Path, dev: Path, test: Path, out: Path) -> None:
         out: Markdown page.
     """
     utterances = [one for path in (train, dev, test) for one in read_manifest(path)]
-    with whole_file(out) as beside:
-        beside.write_text(licenses_page(utterances), encoding="utf-8")
+    with whole_file(out) as partial:
+        partial.write_text(licenses_page(utterances), encoding="utf-8")
 
 
 if __name__ == "__main__":

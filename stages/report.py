@@ -57,8 +57,8 @@ def report(
             panels=training_panels(curves),
         )
     )
-    with whole_file(out) as beside:
-        beside.write_text(page, encoding="utf-8")
+    with whole_file(out) as partial:
+        partial.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -54,8 +54,8 @@ def split(
     params = load_params("split", SplitParams)
     tokens = family_module(load_params("model", ModelParams).family, "tokens").open_tokens(model)
     result = set_too_long_aside(split_utterances(utterances, params), tokens)
-    for name, dealt in result.splits.items():
-        write_manifest(manifests / f"{name}.jsonl", dealt)
+    for name, members in result.splits.items():
+        write_manifest(manifests / f"{name}.jsonl", members)
     write_aside(manifests / "aside.csv", result.aside)
     write_jsonl(manifests / "suspects.jsonl", suspects)
     counts = {name: count_rejects(rejects / f"{name}.csv") for name in corpora}

@@ -90,8 +90,8 @@ def train_stage(
         progress = train(task, params, seed, processes, scratch, watch)
         if not processes.first:
             return
-        with whole_folder(out) as beside:
-            trainee.save(beside)
+        with whole_folder(out) as partial:
+            trainee.save(partial)
         write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
 

@@ -19,38 +19,38 @@ DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a path to write to; it becomes ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with _disk_full_error(path):
-            beside.touch()
-            mode = beside.stat().st_mode
-            beside.unlink()
-            yield beside
-            _finish(beside, mode)
-            beside.replace(path)
+            partial.touch()
+            mode = partial.stat().st_mode
+            partial.unlink()
+            yield partial
+            _finish(partial, mode)
+            partial.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield a fresh folder to fill; it becomes ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
     try:
         with _disk_full_error(path):
-            yield beside
-            for file in beside.rglob("*"):
+            yield partial
+            for file in partial.rglob("*"):
                 if file.is_file():
-                    _finish(file, beside.stat().st_mode)
+                    _finish(file, partial.stat().st_mode)
             # A folder can't replace one that is not empty. DVC removes a stage's outs before it
             # runs, so this removes only what an earlier run by hand left.
             shutil.rmtree(path, ignore_errors=True)
-            beside.replace(path)
+            partial.replace(path)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
@@ -79,8 +79,8 @@ def _finish(path: Path, mode: int) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write readable JSON: sorted keys, an indent of two spaces, a newline at the end."""
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-    with whole_file(path) as beside:
-        beside.write_text(text + "\n", encoding="utf-8")
+    with whole_file(path) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> Any:

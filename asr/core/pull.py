@@ -28,5 +28,5 @@ def pull_missing(outs: Iterable[Path]) -> None:
     command = shlex.join(["dvc", "pull", *missing])
     print(f"{command}  # this machine lacks them", flush=True)
     subprocess.run([sys.executable, "-m", "dvc", "pull", *missing], check=False)
-    if lost := [out for out in missing if not Path(out).exists()]:
-        raise InputError(f"{', '.join(lost)}: not here, and `{command}` did not bring it")
+    if left := [out for out in missing if not Path(out).exists()]:
+        raise InputError(f"{', '.join(left)}: not here, and `{command}` did not fetch it")

@@ -12,8 +12,8 @@ _BRACKETED = r"\[[^\[\]]*\]|\{[^{}]*\}"
 _TAG = r"</?[A-Za-z][^<>]*>"  # «<unk>», «<i>»
 _ANNOTATION = re.compile(f"{_TOKEN}|{_TIME}|{_BRACKETED}|{_TAG}|[♩♪♫♬]")
 
-# Maqaf, paseq, sof pasuq and nun hafukha lie among the points but stand between words:
-# dropped, they would turn «בית־ספר» into one.
+# Maqaf, paseq, sof pasuq and nun hafukha have codes among the points, but they separate words:
+# without a space for the maqaf, «בית־ספר» would become one word.
 _BETWEEN_WORDS = re.compile("[\u05be\u05c0\u05c3\u05c6]")
 _POINTS = re.compile("[\u0591-\u05c7]")
 _LETTER_AND_POINT = re.compile("[\ufb1d-\ufb4f]")  # one character for both: «\ufb2a»

@@ -1,6 +1,6 @@
 """Find the languages that a text could be in by its letters.
 
-This knows no words: a Bulgarian sentence may well have only letters that Russian has too. It
+This uses no dictionary: a Bulgarian sentence may well have only letters that Russian has too. It
 finds texts in the wrong script and texts with letters that the corpus's language doesn't have.
 """
 
