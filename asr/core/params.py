@@ -76,7 +76,7 @@ def load_family_params(
 
 
 def load_seed(path: Path = PARAMS) -> int:
-    """The seed from which every random choice is derived."""
+    """The seed of training and of the bootstrap; the audit and the splits have their own."""
     seed: int = _checked(path)["seed"]
     return seed
 

@@ -1,9 +1,9 @@
-"""The results of long work, stored by what they were computed from: one SQLite file a corpus.
+"""A cache of computed results, found by the hash of their inputs: one SQLite file a corpus.
 
-DVC stores a stage's outs as a whole: one clip more, and the stage computes all of them again. So
-`prepare` and `audit` store what they compute piece by piece, outside of what Git and DVC own. Each
-result is committed by itself, so a killed run resumes where it was. ``prune`` deletes what a whole
-run did not use, so the file grows no more than the corpus.
+DVC stores a stage's outs as a whole: after one new clip, the stage computes all clips again. So
+`prepare` and `audit` store each clip's result in this cache, outside of Git and DVC's outs. Each
+result is a transaction of its own, so a killed run resumes. ``prune`` deletes results that a
+finished run did not use, so the file grows no more than the corpus.
 
 Each row has the SHA-256 of its key and result, and a row that fails the check counts as missing. A
 file that SQLite finds damaged is replaced by an empty one.
@@ -26,7 +26,7 @@ FILE = "results.sqlite"
 
 @contextmanager
 def result_cache(folder: Path) -> Iterator["ResultCache"]:
-    """The cache in ``folder``, which is made and locked; empty while another process has the lock.
+    """Create and lock ``folder`` and open its cache; empty if another process has the lock.
 
     Raises:
         InputError: from ``put``, if the disk is full.
@@ -110,12 +110,12 @@ def _open(path: Path) -> sqlite3.Connection:
     rows = _connect(path)
     if not _is_whole(rows):
         rows.close()
-        print(f"{path}: damaged; what it had is computed again", file=sys.stderr)
-        for file in path.parent.glob(f"{path.name}*"):  # with the journal that a kill left
+        print(f"{path}: damaged; its results are computed again", file=sys.stderr)
+        for file in path.parent.glob(f"{path.name}*"):  # also the journal of a killed run
             file.unlink()
         rows = _connect(path)
-    # Without waiting for the disk: a power cut may damage the file, and the checks find that. With
-    # a write-ahead log a commit takes 27 µs instead of 108 (rows of 600 bytes).
+    # SQLite need not wait for the disk: a power cut may damage the file, but the checks find that.
+    # With a write-ahead log a commit takes 27 µs instead of 108 (rows of 600 bytes).
     rows.execute("PRAGMA synchronous=OFF")
     rows.execute("PRAGMA journal_mode=WAL")
     rows.execute("CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, result TEXT, sha256)")
