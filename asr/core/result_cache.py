@@ -1,9 +1,9 @@
 """A cache of computed results, found by the hash of their inputs: one SQLite file a corpus.
 
 DVC stores a stage's outs as a whole: after one new clip, the stage computes all clips again. So
-`prepare` and `audit` store each clip's result in this cache, outside of Git and DVC's outs. Each
-result is a transaction of its own, so a killed run resumes. ``prune`` deletes results that a
-finished run did not use, so the file grows no more than the corpus.
+`prepare` stores the result of each recording here, and `audit` that of each batch, outside of Git
+and DVC's outs. Each result is a transaction of its own, so a killed run resumes. ``prune`` deletes
+results that a finished run did not use, so the file grows no more than the corpus.
 
 Each row has the SHA-256 of its key and result, and a row that fails the check counts as missing. A
 file that SQLite finds damaged is replaced by an empty one.
