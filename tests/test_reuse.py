@@ -220,13 +220,13 @@ def test_an_edit_to_what_screening_imports_is_another_version(tmp_path):
             [sys.executable, "-c", command], cwd=tmp_path, capture_output=True, check=True
         ).stdout
 
-    first = version()
-    assert version() == first
-    for edited, changes in (
-        ("training/loop.py", False),
-        ("utterances/waveform.py", True),
-        ("core/__init__.py", True),
+    for edited, added, changes in (
+        ("training/loop.py", "EDITED = 1\n", False),
+        ("utterances/waveform.py", "# a comment\n", False),
+        ("utterances/waveform.py", "EDITED = 1\n", True),
+        ("core/__init__.py", "EDITED = 1\n", True),
     ):
+        before = version()
         with (tmp_path / "asr" / edited).open("a") as file:
-            file.write("# another line\n")
-        assert (version() != first) == changes
+            file.write(added)
+        assert (version() != before) == changes

@@ -179,14 +179,15 @@ def test_an_edit_of_what_training_runs_starts_it_afresh_and_no_other_edit_does(t
         assert process.returncode == 128 + signal.SIGTERM, said
         return said
 
-    def edit(name):
+    def edit(name, added="EDITED = 1"):
         file = tiny_repo.folder / name
-        file.write_text(file.read_text() + "\n# an edit\n")
+        file.write_text(file.read_text() + f"\n{added}\n")
 
     said = terminated_after_a_step()
     assert "starting afresh" not in said and "resuming" not in said
     edit("asr/report/chart.py")
     edit("asr/families/whisper/decoding/engine.py")
+    edit("asr/training/plan.py", "# a comment")
     assert "resuming after step" in terminated_after_a_step()
     edit("asr/training/plan.py")
     said = terminated_after_a_step()

@@ -74,12 +74,14 @@ def code_version(module: str, *families: str) -> str:
 def code_facts(module: str, *families: str) -> dict[str, str]:
     """The code that ``module`` with ``families`` runs: SHA-256 by file, version by package.
 
-    Python's version is included, because a library's behaviour may depend on it.
+    Comments, docstrings and line breaks are not hashed: they change no result. Python's version is
+    included, because a library's behaviour may depend on it.
     """
     closure = import_closure(module, {"asr.families": families})
     facts = {"python": sys.version, **{name: _version(name) for name in closure.packages}}
     for file in closure.files:
-        facts[file] = hashlib.sha256((ROOT / file).read_bytes()).hexdigest()
+        code = "\n".join(ast.dump(statement) for statement in _statements(ROOT / file))
+        facts[file] = hashlib.sha256(code.encode()).hexdigest()
     return facts
 
 
@@ -94,14 +96,21 @@ def file_of(name: str, root: Path) -> str | None:
 
 @cache
 def _statements(file: Path) -> list[ast.stmt]:
-    """The top-level statements of a file, without docstring and ``TYPE_CHECKING`` blocks."""
+    """The top-level statements of a file, without docstrings and ``TYPE_CHECKING`` blocks."""
+    tree = ast.parse(file.read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [one for one in body if not _is_docstring(one)]  # type: ignore[attr-defined]
     return [
         node
-        for node in ast.parse(file.read_bytes()).body
-        if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
-        and not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+        for node in tree.body
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         and ast.unparse(node) != "from typing import TYPE_CHECKING"
     ]
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _has_code(file: Path) -> bool:
