@@ -104,6 +104,12 @@ def test_the_score_table_is_that_of_the_committed_metrics(committed):
     assert section("scores") == markdown_table(committed).strip()
 
 
+def test_the_spread_over_seeds_is_that_of_the_committed_results():
+    seeds = read_json(ROOT / "benchmarks" / "results" / "seeds.json")
+    wers = [f"{seeds[seed]['overall']['wer']:.3f}" for seed in ("1", "2", "3")]
+    assert f"WER of seeds 1, 2 and 3 is {wers[0]}, {wers[1]} and {wers[2]}" in README
+
+
 def test_the_picture_is_that_of_the_committed_metrics(committed):
     picture = (ROOT / "docs" / "scores.svg").read_text(encoding="utf-8")
     assert picture == scores_svg(read_json(committed / "compare.json"))
