@@ -74,8 +74,8 @@ class Ctranslate2Engine:
     ) -> list[Hypothesis]:
         """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
         whisper = self._whisper
-        prompts = [prompt_tokens(whisper.about, u.language) for u in utterances]
-        most = whisper.about.max_target_positions - len(prompts[0])
+        prompts = [prompt_tokens(whisper.config, u.language) for u in utterances]
+        most = whisper.config.max_target_positions - len(prompts[0])
         budgets = [min(budget, most) for budget in budgets]
         found = whisper.model.generate(
             self._encoded(waveforms, context_s),
@@ -86,7 +86,7 @@ class Ctranslate2Engine:
             suppress_tokens=whisper.suppressed,
             return_scores=True,
         )
-        end = whisper.about.eos_token_id
+        end = whisper.config.eos_token_id
         hypotheses = []
         for utterance, budget, result in zip(utterances, budgets, found, strict=True):
             (rows,), (score,) = result.sequences_ids, result.scores

@@ -33,7 +33,7 @@ class WhisperJudge:
         self.num_workers = num_threads
         self._whisper = load_ctranslate2(folder, "cpu", precision, num_threads)
         # Decoder positions that the longest prompt and the end token leave free.
-        self._max_tokens = self._whisper.about.max_target_positions - 5
+        self._max_tokens = self._whisper.config.max_target_positions - 5
 
     def score_clips(
         self,
@@ -48,7 +48,7 @@ class WhisperJudge:
         mel = whisper.log_mel(waveforms, context_s)
         encoded = whisper.model.encode(ctranslate2.StorageView.from_array(mel), to_cpu=True)
         fits = self._fits(encoded, waveforms, language, texts)
-        prompt = prompt_tokens(whisper.about, language)
+        prompt = prompt_tokens(whisper.config, language)
         found = whisper.model.generate(
             encoded,
             [prompt] * len(waveforms),
@@ -89,7 +89,7 @@ class WhisperJudge:
         rows = [row for row, _ in pairs]
         frames = [max(2, len(waveforms[row]) * FRAMES_PER_S // SAMPLE_RATE) for row in rows]
         # `align` appends <|notimestamps|> itself.
-        start = prompt_tokens(self._whisper.about, language)[:-1]
+        start = prompt_tokens(self._whisper.config, language)[:-1]
         results = self._whisper.model.align(
             ctranslate2.StorageView.from_array(np.ascontiguousarray(np.array(encoded)[rows])),
             start,

@@ -12,16 +12,16 @@ class WhisperScope:
     """Languages with a token, and clips up to the window.
 
     Attributes:
-        about: the configs of the model.
+        config: the configs of the model.
         margin_s: seconds of context after a clip, ``audit.margin_s``.
     """
 
-    about: Description
+    config: Description
     margin_s: float
 
     def takes(self, language: str, duration_s: float) -> bool:
         """Whether the model has a token for the language and the clip fits the window."""
-        return has_language(self.about, language) and duration_s <= MAX_DURATION_S
+        return has_language(self.config, language) and duration_s <= MAX_DURATION_S
 
     def seconds(self, duration_s: float) -> float:
         """Clip plus margin in seconds, rounded up to ``STEP_S``."""

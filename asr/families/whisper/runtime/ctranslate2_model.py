@@ -22,7 +22,7 @@ class Ctranslate2Model:
     Attributes:
         model: the converted model; on the CPU each of its workers uses one core.
         tokenizer: the tokenizer of the folder.
-        about: the configs of the folder.
+        config: the configs of the folder.
         tokens: token id of the tokenizer, by row of the model's vocabulary: all tokens, or those
             of some scripts.
         suppressed: rows that decoding must not choose: the model's own list, and timestamps,
@@ -31,7 +31,7 @@ class Ctranslate2Model:
 
     model: ctranslate2.models.Whisper
     tokenizer: Tokenizer
-    about: Description
+    config: Description
     tokens: Sequence[int]
     suppressed: list[int]
 
@@ -42,9 +42,9 @@ class Ctranslate2Model:
         as there are mel bins would be encoded again, so such a log-mel gets two more frames.
         """
         num_frames = frames_of(context_s)
-        if num_frames == 2 * self.about.num_mel_bins:
+        if num_frames == 2 * self.config.num_mel_bins:
             num_frames += 2
-        return log_mel(waveforms, num_frames, self.about.num_mel_bins)
+        return log_mel(waveforms, num_frames, self.config.num_mel_bins)
 
 
 def load_ctranslate2(
@@ -63,14 +63,14 @@ def load_ctranslate2(
         InputError: if the folder holds no Whisper model, or one that can't be converted.
         RuntimeError: if CTranslate2 lacks a library for the device.
     """
-    about, tokenizer = read_description(folder), read_tokenizer(folder)
-    end, last = about.eos_token_id, about.no_timestamps_token_id
-    tokens: Sequence[int] = range(about.vocab_size)
+    config, tokenizer = read_description(folder), read_tokenizer(folder)
+    end, last = config.eos_token_id, config.no_timestamps_token_id
+    tokens: Sequence[int] = range(config.vocab_size)
     if scripts:
         tokens = [*tokens_of_scripts(scripts, tokenizer, end), *range(end, last + 1)]
     with TemporaryDirectory() as beside:
         converted = Path(beside, "model")
-        convert(folder, about, tokenizer, tokens, precision, converted)
+        convert(folder, config, tokenizer, tokens, precision, converted)
         model = ctranslate2.models.Whisper(
             str(converted),
             device=device,
@@ -81,7 +81,7 @@ def load_ctranslate2(
     return Ctranslate2Model(
         model=model,
         tokenizer=tokenizer,
-        about=about,
+        config=config,
         tokens=tokens,
         # -1 stands for the model's own list.
         suppressed=[-1, *(row for row, token in enumerate(tokens) if token > last)],

@@ -48,7 +48,7 @@ Array = NDArray[np.float32]
 
 def convert(
     folder: Path,
-    about: Description,
+    config: Description,
     tokenizer: Tokenizer,
     tokens: Sequence[int],
     precision: str,
@@ -58,7 +58,7 @@ def convert(
 
     Args:
         folder: written by ``model.save``, in float32.
-        about: the configs of the folder.
+        config: the configs of the folder.
         tokenizer: the tokenizer of the folder.
         tokens: ids of the tokens to keep, in the order of the new vocabulary.
         precision: ``int8`` quantizes the matrices here; CTranslate2 converts to any other precision
@@ -66,34 +66,34 @@ def convert(
         out: a new folder, to be loaded by ``ctranslate2.models.Whisper``.
 
     Raises:
-        InputError: if the weights are damaged or don't match ``about``.
+        InputError: if the weights are damaged or don't match ``config``.
     """
     out.mkdir()
     try:
         # pread, since the pages of a memory-mapped file count as memory of the process.
         with safe_open(folder / "model.safetensors", "np", backend="pread") as weights:
-            variables = _variables(about, weights, tokens, in_int8=precision == "int8")
+            variables = _variables(config, weights, tokens, in_int8=precision == "int8")
             write_model(out / "model.bin", SPEC, REVISION, variables, {PROJECTION: EMBEDDING})
     except (SafetensorError, OSError, TypeError, ValueError) as error:
         raise InputError(f"{folder}: can't be converted to CTranslate2: {error}") from error
     ids = tokenizer.get_vocab()
     names = sorted(ids, key=ids.__getitem__)
-    names += timestamp_tokens(about.vocab_size - len(names))
+    names += timestamp_tokens(config.vocab_size - len(names))
     write_json(out / "vocabulary.json", [names[token] for token in tokens])
-    write_json(out / "config.json", _config(about, tokens))
+    write_json(out / "config.json", _config(config, tokens))
 
 
 def _variables(
-    about: Description, weights: Any, tokens: Sequence[int], *, in_int8: bool
+    config: Description, weights: Any, tokens: Sequence[int], *, in_int8: bool
 ) -> Iterator[tuple[str, Variable]]:
-    yield "encoder/num_heads", _scalar("int16", about.encoder_attention_heads)
-    yield "decoder/num_heads", _scalar("int16", about.decoder_attention_heads)
+    yield "encoder/num_heads", _scalar("int16", config.encoder_attention_heads)
+    yield "decoder/num_heads", _scalar("int16", config.decoder_attention_heads)
     for name, (dtype, value) in SETTINGS.items():
         yield name, _scalar(dtype, value)
-    table = stacked_parameters(about.encoder_layers, about.decoder_layers)
+    table = stacked_parameters(config.encoder_layers, config.decoder_layers)
     for name, stacked in table.items():
         parts = [
-            np.zeros(about.d_model, np.float32) if parameter.endswith(NO_PARAMETER)
+            np.zeros(config.d_model, np.float32) if parameter.endswith(NO_PARAMETER)
             else weights.get_tensor(parameter)
             for parameter in stacked
         ]  # fmt: skip
@@ -133,18 +133,18 @@ def quantize_int8(matrix: Array) -> tuple[NDArray[np.int8], Array]:
     return levels, scales
 
 
-def _config(about: Description, tokens: Sequence[int]) -> dict[str, Any]:
+def _config(config: Description, tokens: Sequence[int]) -> dict[str, Any]:
     """CTranslate2's ``config.json``, with rows of the new vocabulary as token ids."""
     row_of = {token: row for row, token in enumerate(tokens)}
 
     def rows_of(ids: Iterable[int] | None) -> list[int]:
         return [row_of[token] for token in ids or () if token in row_of]
 
-    last_half = range(about.decoder_layers // 2, about.decoder_layers)
+    last_half = range(config.decoder_layers // 2, config.decoder_layers)
     return {
-        "alignment_heads": about.alignment_heads
-        or list(product(last_half, range(about.decoder_attention_heads))),
-        "lang_ids": rows_of(sorted(about.lang_to_id.values())),
-        "suppress_ids": rows_of(about.suppress_tokens),
-        "suppress_ids_begin": rows_of(about.begin_suppress_tokens),
+        "alignment_heads": config.alignment_heads
+        or list(product(last_half, range(config.decoder_attention_heads))),
+        "lang_ids": rows_of(sorted(config.lang_to_id.values())),
+        "suppress_ids": rows_of(config.suppress_tokens),
+        "suppress_ids_begin": rows_of(config.begin_suppress_tokens),
     }

@@ -109,6 +109,6 @@ class WhisperTokens:
 
 def open_tokens(model: Path) -> WhisperTokens:
     """Read the tokenizer of a transformers folder."""
-    about = read_description(model)
-    most = max_text_tokens(about.max_target_positions, about)
+    config = read_description(model)
+    most = max_text_tokens(config.max_target_positions, config)
     return WhisperTokens(read_tokenizer(model), most)
