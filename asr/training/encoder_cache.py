@@ -72,9 +72,9 @@ def encoder_cache(
         path = folder / FILE
         if not path.exists():
             _free_disk_space(folder, 2 * width * sum(num_positions))
-            with whole_file(path) as beside:
+            with whole_file(path) as partial:
                 shape = (sum(num_positions), width)
-                outputs = np.memmap(beside, dtype=np.float16, mode="w+", shape=shape)
+                outputs = np.memmap(partial, dtype=np.float16, mode="w+", shape=shape)
                 starts = np.concatenate([[0], np.cumsum(num_positions)])
                 for clips in _batches(num_positions, batch_positions):
                     for clip, output in zip(clips, encode(clips), strict=True):

@@ -41,11 +41,11 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> tuple[Path, str]:
         The file of its tensors, and that file's SHA-256.
     """
     path = folder / f"step-{checkpoint.step:08d}"
-    with whole_folder(path) as beside:
-        save_file(checkpoint.tensors, beside / TENSORS)
-        sha256 = sha256_of(beside / TENSORS)
+    with whole_folder(path) as partial:
+        save_file(checkpoint.tensors, partial / TENSORS)
+        sha256 = sha256_of(partial / TENSORS)
         state = {"step": checkpoint.step, "sha256": sha256, "state": checkpoint.state}
-        write_json(beside / STATE, state)
+        write_json(partial / STATE, state)
     for old in checkpoints(folder)[:-MAX_CHECKPOINTS]:
         shutil.rmtree(old)
     return path / TENSORS, sha256
@@ -77,5 +77,5 @@ def checkpoint_states(folder: Path) -> list[dict[str, Any]]:
 
 def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write weights atomically as safetensors."""
-    with whole_file(path) as beside:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside)
+    with whole_file(path) as partial:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)

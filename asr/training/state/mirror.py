@@ -159,17 +159,17 @@ class Mirror:
 
     def _fetch(self, state: State) -> None:
         """Download to a temporary folder and verify; then move the files, the checkpoint last."""
-        beside = self.scratch / f".mirror.{os.getpid()}.partial"
+        partial = self.scratch / f".mirror.{os.getpid()}.partial"
         for name, sha256 in state.files.items():
-            if not (beside / name).resolve().is_relative_to(beside.resolve()):
+            if not (partial / name).resolve().is_relative_to(partial.resolve()):
                 raise InputError(f"{self.url}/{INDEX}: expected names of files, got {name!r}")
-            (beside / name).parent.mkdir(parents=True, exist_ok=True)
-            self.files.get_file(f"{self.root}/{sha256}", str(beside / name))
-            if (got := sha256_of(beside / name)) != sha256:
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            self.files.get_file(f"{self.root}/{sha256}", str(partial / name))
+            if (got := sha256_of(partial / name)) != sha256:
                 raise InputError(f"{self.url}/{sha256}: {name}: expected this SHA-256, got {got}")
-        for whole in sorted(beside.iterdir(), key=Path.is_dir):
+        for whole in sorted(partial.iterdir(), key=Path.is_dir):
             whole.replace(self.scratch / whole.name)
-        beside.rmdir()
+        partial.rmdir()
 
     def _warn(self, what: str, error: Exception) -> None:
         tqdm.write(f"{self.url}: {what}: {error!r}", file=sys.stderr)

@@ -43,9 +43,9 @@ def scratch_folder(stage: str, key: str, *, owned: bool = True) -> Iterator[Path
 
 def remove_state(folder: Path) -> None:
     """Remove a folder that this process has locked; by a rename, so that none sees half of it."""
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
-    folder.rename(beside)
-    shutil.rmtree(beside, ignore_errors=True)  # leftover files must not fail the run
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    folder.rename(partial)
+    shutil.rmtree(partial, ignore_errors=True)  # leftover files must not fail the run
 
 
 def checkpoints(folder: Path) -> list[Path]:
@@ -61,5 +61,5 @@ def newest_step(folder: Path) -> int:
 
 def state_files(folder: Path, step: int) -> list[Path]:
     """Files that a resume after ``step`` needs: its checkpoint, and the files beside it."""
-    beside = [path for path in folder.glob("[!.]*") if path.is_file() and path.name != LOCK]
-    return sorted([*beside, *(folder / f"step-{step:08d}").iterdir()])
+    others = [path for path in folder.glob("[!.]*") if path.is_file() and path.name != LOCK]
+    return sorted([*others, *(folder / f"step-{step:08d}").iterdir()])

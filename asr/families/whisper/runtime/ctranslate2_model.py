@@ -68,8 +68,8 @@ def load_ctranslate2(
     tokens: Sequence[int] = range(config.vocab_size)
     if scripts:
         tokens = [*tokens_of_scripts(scripts, tokenizer, end), *range(end, last + 1)]
-    with TemporaryDirectory() as beside:
-        converted = Path(beside, "model")
+    with TemporaryDirectory() as scratch:
+        converted = Path(scratch, "model")
         convert(folder, config, tokenizer, tokens, precision, converted)
         model = ctranslate2.models.Whisper(
             str(converted),
