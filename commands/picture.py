@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.cli import run
-from asr.core.files import read_json, whole_file
+from asr.core.files import atomic_file, read_json
 
 WIDTH, LEFT, RIGHT = 720, 110, 60  # pixels
 BAR, GAP, TOP = 18, 22, 44
@@ -22,7 +22,7 @@ def picture(metrics: Path, out: Path) -> None:
         metrics: folder with ``compare.json``.
         out: an SVG.
     """
-    with whole_file(out) as partial:
+    with atomic_file(out) as partial:
         partial.write_text(scores_svg(read_json(metrics / "compare.json")), encoding="utf-8")
 
 

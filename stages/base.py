@@ -5,7 +5,7 @@ from pathlib import Path
 
 from asr.audit.params import AuditParams
 from asr.core.cli import run
-from asr.core.files import whole_folder
+from asr.core.files import atomic_folder
 from asr.core.params import load_block, load_params
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
@@ -28,7 +28,7 @@ def base(section: str, out: Path) -> None:
     family = family_module(model.family, "base")
     block = load_block(MODELS, (model.family, model.name), family.Block)
     # Not in /tmp, which may be in memory: weights take gigabytes.
-    with whole_folder(out) as folder, tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+    with atomic_folder(out) as folder, tempfile.TemporaryDirectory(dir=out.parent) as scratch:
         weights = {}
         for name, kind in weights_of(block).items():
             Path(scratch, name).mkdir()

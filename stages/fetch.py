@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asr.core.cli import run
 from asr.core.errors import InputError
-from asr.core.files import whole_folder
+from asr.core.files import atomic_folder
 from asr.core.params import load_corpus
 from asr.corpora.formats import corpus_format
 from asr.corpora.params import Corpus, Withdrawn
@@ -26,7 +26,7 @@ def fetch(corpus: str, out: Path) -> None:
     params = load_corpus(corpus, Corpus)
     source = load_source(params.source)
     wants = corpus_format(params.format).wants
-    with whole_folder(out) as partial:
+    with atomic_folder(out) as partial:
         files = fetch_files(source, lambda name: wants(name, params.language))
         num_files = write_files(partial / FILES, files)
         if num_files == 0:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from asr.core.cli import run
-from asr.core.files import whole_file
+from asr.core.files import atomic_file
 from asr.report.licenses import licenses_page
 from asr.utterances.utterance import read_manifest
 
@@ -18,7 +18,7 @@ def licenses(train: Path, dev: Path, test: Path, out: Path) -> None:
         out: Markdown page.
     """
     utterances = [one for path in (train, dev, test) for one in read_manifest(path)]
-    with whole_file(out) as partial:
+    with atomic_file(out) as partial:
         partial.write_text(licenses_page(utterances), encoding="utf-8")
 
 

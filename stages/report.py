@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asr.audit.table import Suspect
 from asr.core.cli import run
-from asr.core.files import sha256_of, whole_file
+from asr.core.files import atomic_file, sha256_of
 from asr.core.params import load_params
 from asr.core.pull import pull_missing
 from asr.report.metrics import read_metrics
@@ -57,7 +57,7 @@ def report(
             panels=training_panels(curves),
         )
     )
-    with whole_file(out) as partial:
+    with atomic_file(out) as partial:
         partial.write_text(page, encoding="utf-8")
 
 

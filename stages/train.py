@@ -6,7 +6,7 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.closure import code_facts
 from asr.core.errors import InputError
-from asr.core.files import whole_folder
+from asr.core.files import atomic_folder
 from asr.core.params import load_family_params, load_params, load_seed
 from asr.core.pull import pull_missing
 from asr.devices.device import use_machine
@@ -90,7 +90,7 @@ def train_stage(
         progress = train(task, params, seed, processes, scratch, watch)
         if not processes.first:
             return
-        with whole_folder(out) as partial:
+        with atomic_folder(out) as partial:
             trainee.save(partial)
         write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)

@@ -4,12 +4,12 @@ import os
 import pytest
 
 from asr.core.errors import InputError
-from asr.core.files import fingerprint, read_json, sha256_of, whole_file, whole_folder, write_json
+from asr.core.files import atomic_file, atomic_folder, fingerprint, read_json, sha256_of, write_json
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
     path = tmp_path / "new" / "a.txt"
-    with whole_file(path) as beside:
+    with atomic_file(path) as beside:
         beside.write_text("new")
         assert not path.exists()
     assert path.read_text() == "new"
@@ -19,7 +19,7 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
 def test_an_error_leaves_the_old_file_and_no_part_of_the_new(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), whole_file(path) as beside:
+    with pytest.raises(RuntimeError), atomic_file(path) as beside:
         beside.write_text("half of the n")
         raise RuntimeError
     assert path.read_text() == "old"
@@ -29,10 +29,10 @@ def test_an_error_leaves_the_old_file_and_no_part_of_the_new(tmp_path):
 def test_a_folder_is_replaced_whole(tmp_path):
     path = tmp_path / "folder"
     for name in ("first", "second"):
-        with whole_folder(path) as beside:
+        with atomic_folder(path) as beside:
             (beside / name).write_text(name)
     assert [file.name for file in path.iterdir()] == ["second"]
-    with pytest.raises(RuntimeError), whole_folder(path) as beside:
+    with pytest.raises(RuntimeError), atomic_folder(path) as beside:
         (beside / "third").write_text("half")
         raise RuntimeError
     assert [file.name for file in path.iterdir()] == ["second"]
@@ -47,9 +47,9 @@ def umask(request):
 
 
 def test_what_was_written_can_be_read_as_the_umask_says(umask, tmp_path):
-    with whole_file(tmp_path / "a") as beside:
+    with atomic_file(tmp_path / "a") as beside:
         beside.touch(mode=0o600)
-    with whole_folder(tmp_path / "b") as beside:
+    with atomic_folder(tmp_path / "b") as beside:
         (beside / "c").touch(mode=0o600)
         (beside / "d").touch()
         (beside / "d").chmod(0o444)
@@ -61,7 +61,7 @@ def test_what_was_written_can_be_read_as_the_umask_says(umask, tmp_path):
 def test_a_full_disk_names_what_was_being_written(small_disk):
     path = small_disk / "a.bin"
     message = r"disk/a\.bin: can't be written: .*No space left on device"
-    with pytest.raises(InputError, match=message), whole_file(path) as beside:
+    with pytest.raises(InputError, match=message), atomic_file(path) as beside:
         beside.write_bytes(bytes(10**6))
     assert list(small_disk.iterdir()) == []
 

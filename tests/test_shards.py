@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asr.core.errors import InputError
-from asr.core.files import whole_folder
+from asr.core.files import atomic_folder
 from asr.utterances.shards import (
     Waveforms,
     partition,
@@ -153,7 +153,7 @@ def test_a_full_disk_leaves_no_shard_and_says_where(small_disk):
     clips = [(utterance(str(n)), random.bytes(32_000)) for n in range(20)]
     with (
         pytest.raises(InputError, match=r"disk/xx: can't be written: .*No space left on device"),
-        whole_folder(small_disk / "xx") as beside,
+        atomic_folder(small_disk / "xx") as beside,
     ):
         write_shards(beside, clips, max_bytes=10**6)
     assert list(small_disk.iterdir()) == []

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.audio.params import SilenceParams
-from asr.audio.silence import cut_at_silences, silence_share, silent_frames, sounding
+from asr.audio.silence import cut_at_silences, silence_share, silent_frames, trim_bounds
 from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone
 
@@ -25,28 +25,28 @@ def seconds(bounds: tuple[int, int]) -> tuple[float, float]:
 
 def test_speech_keeps_a_margin_on_both_sides():
     waveform = np.concatenate([pause(1.0), tone(0.5), pause(2.0)])
-    assert seconds(sounding(waveform, PARAMS)) == (0.9, 1.6)
+    assert seconds(trim_bounds(waveform, PARAMS)) == (0.9, 1.6)
     assert silence_share(waveform, 40.0) == pytest.approx(3 / 3.5, abs=0.01)
 
 
 def test_a_pause_inside_stays():
     waveform = np.concatenate([tone(0.3), pause(1.0), tone(0.3)])
-    assert seconds(sounding(waveform, PARAMS)) == (0.0, 1.6)
+    assert seconds(trim_bounds(waveform, PARAMS)) == (0.0, 1.6)
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.1, 0.001])
 def test_silence_is_relative_to_the_clip(gain):
     waveform = gain * np.concatenate([pause(1.0), tone(0.5), pause(1.0)])
-    assert seconds(sounding(waveform, PARAMS)) == (0.9, 1.6)
+    assert seconds(trim_bounds(waveform, PARAMS)) == (0.9, 1.6)
 
 
 def test_noise_30_db_below_the_speech_is_not_silent():
     waveform = np.concatenate([pause(1.0, 0.02), tone(0.5), pause(1.0, 0.02)])
-    assert seconds(sounding(waveform, PARAMS)) == (0.0, 2.5)
+    assert seconds(trim_bounds(waveform, PARAMS)) == (0.0, 2.5)
 
 
 def test_all_of_nothing_is_left():
-    assert sounding(np.zeros(1000, np.float32), PARAMS) == (0, 1000)
+    assert trim_bounds(np.zeros(1000, np.float32), PARAMS) == (0, 1000)
     assert silence_share(np.zeros(1000, np.float32), 40.0) == 1.0
     assert len(silent_frames(np.zeros(161, np.float32), 40.0)) == 2
 

@@ -37,7 +37,7 @@ def silence_share(waveform: Waveform, below_db: float) -> float:
     return float(silent_frames(waveform, below_db).mean())
 
 
-def sounding(waveform: Waveform, params: SilenceParams) -> tuple[int, int]:
+def trim_bounds(waveform: Waveform, params: SilenceParams) -> tuple[int, int]:
     """Trim silence at both ends; return the first sample and the end (exclusive).
 
     Keeps ``params.margin_s`` seconds on both sides, since the start of a consonant is quieter than

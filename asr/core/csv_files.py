@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.core.files import whole_file
+from asr.core.files import atomic_file
 
 
 def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write a table; None is an empty field, and a table without rows keeps its header."""
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="") as file:
         # The csv module ends lines in CR LF, which `git diff` and `cut` show.
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)

@@ -16,7 +16,7 @@ DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a path to write to; it becomes ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -33,7 +33,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a fresh folder to fill; it becomes ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -79,7 +79,7 @@ def _finish(path: Path, mode: int) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write readable JSON: sorted keys, an indent of two spaces, a newline at the end."""
     text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True, allow_nan=False)
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
 
 

@@ -74,7 +74,7 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
     gone: set[str] = set()
     stored: set[str] = set()
     recordings = corpus_format(line.format).read(RawFiles(folder), line.language, line.columns)
-    beside = folder / f".{FILES}.partial"
+    partial = folder / f".{FILES}.partial"
     with (folder / RECORDINGS).open("w", encoding="utf-8", newline="\n") as described:
 
         def remaining() -> Iterator[tuple[str, bytes]]:
@@ -91,7 +91,7 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
                         yield one.file, bytes(one.audio)
                 described.write(json.dumps(row, ensure_ascii=False) + "\n")
 
-        num_files = write_files(beside, remaining())
+        num_files = write_files(partial, remaining())
     if shared := sorted(gone & stored):
         raise InputError(
             f"corpora.{corpus}: withdrawn: {shared[0]}: expected a file that is withdrawn as a "
@@ -102,5 +102,5 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
             f"corpora.{corpus}: withdrawn: expected some recordings to remain, got none; remove "
             "the corpus from params.yaml"
         )
-    beside.replace(folder / FILES)
+    partial.replace(folder / FILES)
     write_provenance(folder, provenance.model_copy(update={"num_files": num_files}))

@@ -13,7 +13,7 @@ from typing import Any
 
 from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
-from asr.core.files import whole_folder
+from asr.core.files import atomic_folder
 from asr.utterances.shards import read_waveforms
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
@@ -52,18 +52,18 @@ def export(
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: expected a new or empty folder, got existing files")
-    with whole_folder(out) as beside:
+    with atomic_folder(out) as partial:
         for split, utterances in splits.items():
             manifest = Path(form.manifest.format(split=split))
             audio = form.audio.format(split=split)
-            (beside / manifest.parent / audio).mkdir(parents=True, exist_ok=True)
+            (partial / manifest.parent / audio).mkdir(parents=True, exist_ok=True)
             lines = []
             for utterance, waveform in _clips(prepared, utterances):
                 path = f"{audio}/{_file_name(utterance.id)}.{form.ending}".removeprefix("./")
-                _write_audio(beside / manifest.parent / path, waveform)
+                _write_audio(partial / manifest.parent / path, waveform)
                 named = str(out.resolve() / manifest.parent / path) if form.absolute else path
                 lines.append(form.line(utterance, named))
-            _write_manifest(beside / manifest, lines)
+            _write_manifest(partial / manifest, lines)
 
 
 def _clips(prepared: Path, utterances: Sequence[Utterance]) -> Iterator[tuple[Utterance, Waveform]]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from asr.core.errors import InputError
-from asr.core.files import whole_folder
+from asr.core.files import atomic_folder
 from asr.corpora.raw_folder import Provenance
 from asr.corpora.recording import Recording
 from asr.preparation.inventory import Inventory
@@ -88,7 +88,7 @@ def prepare_corpus(
         recordings = _few(recordings, params.max_utterances)
     folder = outs.shards.parent
     with (
-        whole_folder(outs.shards) as beside,
+        atomic_folder(outs.shards) as partial,
         tempfile.TemporaryFile(dir=folder) as file,
         tempfile.TemporaryFile("w+", dir=folder, encoding="utf-8", newline="") as rows,
     ):
@@ -100,7 +100,7 @@ def prepare_corpus(
         inventory.write(outs.inventory, (clip.id for clip in unique), repeated)
         inventory.write_validation(outs.validation, map(_duration_s, unique), rejects)
         _check_losses(corpus.name, len(unique), rejects, params, outs.rejects)
-        _write_shards(unique, spool, cache, beside, params.shard_mb * MIB)
+        _write_shards(unique, spool, cache, partial, params.shard_mb * MIB)
     if not params.max_utterances:  # or the next run would decode the rest again
         cache.prune()
 

@@ -14,7 +14,7 @@ from typing import TypedDict
 import numpy as np
 
 from asr.audio.decoding import Decoded, TooLongError, decode
-from asr.audio.silence import silence_share, sounding
+from asr.audio.silence import silence_share, trim_bounds
 from asr.audio.stream import UndecodableError
 from asr.corpora.recording import Recording
 from asr.preparation.params import PrepareParams
@@ -193,7 +193,7 @@ def _cleaned(waveform: Waveform, params: PrepareParams) -> tuple[Waveform, float
         measured = waveform[_EDGE_SAMPLES:-_EDGE_SAMPLES]
     peak = peak_dbfs(measured) if len(measured) else -np.inf
     if params.silence.trim:
-        start, end = sounding(waveform, params.silence)
+        start, end = trim_bounds(waveform, params.silence)
         if end - start < len(waveform):
             done["trimmed_start_s"] = f"{start / SAMPLE_RATE:.3f}"
             done["trimmed_end_s"] = f"{(len(waveform) - end) / SAMPLE_RATE:.3f}"

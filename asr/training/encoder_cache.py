@@ -23,7 +23,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from asr.core.errors import InputError
-from asr.core.files import whole_file
+from asr.core.files import atomic_file
 from asr.core.locks import dvc_tmp
 
 Output = npt.NDArray[np.float16]  # (num_positions, width)
@@ -72,7 +72,7 @@ def encoder_cache(
         path = folder / FILE
         if not path.exists():
             _free_disk_space(folder, 2 * width * sum(num_positions))
-            with whole_file(path) as partial:
+            with atomic_file(path) as partial:
                 shape = (sum(num_positions), width)
                 outputs = np.memmap(partial, dtype=np.float16, mode="w+", shape=shape)
                 starts = np.concatenate([[0], np.cumsum(num_positions)])

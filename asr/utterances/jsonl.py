@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from asr.core.errors import InputError, faults
-from asr.core.files import whole_file
+from asr.core.files import atomic_file
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,6 +29,6 @@ def read_jsonl(path: Path, schema: type[Model]) -> list[Model]:
 
 def write_jsonl(path: Path, rows: Iterable[BaseModel]) -> None:
     """Write one row a line: keys in the schema's order, non-ASCII letters as they are."""
-    with whole_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
+    with atomic_file(path) as partial, partial.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(row.model_dump_json() + "\n")

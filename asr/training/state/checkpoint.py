@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from tqdm import tqdm
 
 from asr.core.errors import InputError
-from asr.core.files import read_json, sha256_of, whole_file, whole_folder, write_json
+from asr.core.files import atomic_file, atomic_folder, read_json, sha256_of, write_json
 from asr.training.state.scratch import checkpoints
 
 MAX_CHECKPOINTS = 2  # the previous one is a fallback if the last is damaged
@@ -41,7 +41,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> tuple[Path, str]:
         The file of its tensors, and that file's SHA-256.
     """
     path = folder / f"step-{checkpoint.step:08d}"
-    with whole_folder(path) as partial:
+    with atomic_folder(path) as partial:
         save_file(checkpoint.tensors, partial / TENSORS)
         sha256 = sha256_of(partial / TENSORS)
         state = {"step": checkpoint.step, "sha256": sha256, "state": checkpoint.state}
@@ -77,5 +77,5 @@ def checkpoint_states(folder: Path) -> list[dict[str, Any]]:
 
 def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write weights atomically as safetensors."""
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
