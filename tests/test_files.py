@@ -1,10 +1,15 @@
 # python -m pytest tests/test_files.py
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from asr.core.errors import InputError
 from asr.core.files import atomic_file, atomic_folder, fingerprint, read_json, sha256_of, write_json
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path):
@@ -37,6 +42,40 @@ def test_a_folder_is_replaced_whole(tmp_path):
         raise RuntimeError
     assert [file.name for file in path.iterdir()] == ["second"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+KILLED = """
+import os, signal
+from pathlib import Path
+from asr.core.files import atomic_folder
+with atomic_folder(Path("data/prepared/be")) as partial:
+    (partial / "00000.parquet").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_write_leaves_nothing_among_the_outs(tmp_path, monkeypatch):
+    """data/prepared is a dep of split, so a file there would change its hash."""
+    monkeypatch.chdir(tmp_path)
+    subprocess.run([sys.executable, "-c", KILLED], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert list(Path("data/prepared").iterdir()) == []
+    assert len(list(Path(".dvc/tmp/partial").rglob("00000.parquet"))) == 1
+    with atomic_file(Path("data/rejects/be.csv")) as partial:
+        partial.write_text("id")
+        write_json(Path("data/other.json"), 1)  # a write in a write
+        assert len(list(Path(".dvc/tmp/partial").iterdir())) == 1
+    assert list(Path(".dvc/tmp/partial").iterdir()) == []
+    assert Path("data/rejects/be.csv").read_text() == "id"
+
+
+def test_an_out_on_another_disk_is_copied(tmp_path, monkeypatch, small_disk):
+    monkeypatch.chdir(tmp_path)
+    Path("data").symlink_to(small_disk)
+    write_json(Path("data/a.json"), 1)
+    with atomic_folder(Path("data/b")) as partial:
+        (partial / "c").write_text("whole")
+    assert Path("data/b/c").read_text() == "whole"
+    assert sorted(path.name for path in small_disk.iterdir()) == ["a.json", "b"]
 
 
 @pytest.fixture(params=[0o022, 0o077])

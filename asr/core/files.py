@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
+from asr.core.locks import dvc_tmp, is_held, lock_folder
 
 DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -19,38 +20,81 @@ DISK_IS_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a path to write to; it becomes ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with _disk_full_error(path):
-            partial.touch()
-            mode = partial.stat().st_mode
-            partial.unlink()
-            yield partial
-            _finish(partial, mode)
-            partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with _disk_full_error(path), _partial(path) as partial:
+        partial.touch()
+        mode = partial.stat().st_mode
+        partial.unlink()
+        yield partial
+        _finish(partial, mode)
+        _replace(partial, path)
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a fresh folder to fill; it becomes ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    try:
-        with _disk_full_error(path):
+    with _disk_full_error(path), _partial(path) as partial:
+        partial.mkdir()
+        yield partial
+        for file in partial.rglob("*"):
+            if file.is_file():
+                _finish(file, partial.stat().st_mode)
+        # A folder can't replace one that is not empty. DVC removes a stage's outs before it
+        # runs, so this removes only what an earlier run by hand left.
+        shutil.rmtree(path, ignore_errors=True)
+        _replace(partial, path)
+
+
+@contextmanager
+def _partial(path: Path) -> Iterator[Path]:
+    """A temporary path for what becomes ``path``, removed at the end.
+
+    The folder of an out may be a dep of another stage, and its hash must not hang on what a killed
+    process left there. So outs are written in ``.dvc/tmp/partial``, and the next write removes the
+    leftovers of dead processes. Paths outside of the working tree have their partial beside them.
+    """
+    if path.is_absolute() or path.is_relative_to(dvc_tmp()):
+        partial = _beside(path)
+        _remove(partial)
+        try:
             yield partial
-            for file in partial.rglob("*"):
-                if file.is_file():
-                    _finish(file, partial.stat().st_mode)
-            # A folder can't replace one that is not empty. DVC removes a stage's outs before it
-            # runs, so this removes only what an earlier run by hand left.
-            shutil.rmtree(path, ignore_errors=True)
-            partial.replace(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        finally:
+            _remove(partial)
+        return
+    folders = dvc_tmp() / "partial"
+    for leftover in folders.glob("*"):
+        if not is_held(leftover):
+            shutil.rmtree(leftover, ignore_errors=True)
+    folder = folders / f"{os.getpid()}-{hashlib.sha256(bytes(path)).hexdigest()[:12]}"
+    with lock_folder(folder) as locked:
+        if not locked:
+            raise InputError(f"{path}: another thread of this process is writing it")
+        try:
+            yield folder / path.name
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _replace(partial: Path, path: Path) -> None:
+    """Rename; where ``path`` is on another disk, such as a linked ``data/``, copy first."""
+    try:
+        partial.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.move(partial, copy := _beside(path))
+        copy.replace(path)
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
