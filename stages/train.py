@@ -9,6 +9,7 @@ from asr.core.errors import InputError
 from asr.core.files import atomic_folder
 from asr.core.params import load_family_params, load_params, load_seed
 from asr.core.pull import pull_missing
+from asr.core.unchanged import StageInputs
 from asr.devices.device import use_machine
 from asr.devices.gpu_claim import claim_gpus
 from asr.devices.params import MachineParams
@@ -37,6 +38,7 @@ def train_stage(
     out: Path, curves: Path,
 ) -> None:  # fmt: skip
     """Tune the base model on train and keep the weights with the best WER on dev."""
+    started_with = StageInputs()
     params = load_params("train", TrainParams)
     machine = load_params("machine", MachineParams)
     operations = load_params("operations", OperationsParams)
@@ -88,6 +90,7 @@ def train_stage(
             sharded_layers=layers if machine.shard_weights else (),
         )
         progress = train(task, params, seed, processes, scratch, watch)
+        started_with.check()  # here, so that an error leaves the state to resume from
         if not processes.first:
             return
         with atomic_folder(out) as partial:

@@ -10,15 +10,18 @@ from asr.core.errors import InputError
 from asr.core.locks import is_held
 from asr.training.state.checkpoint import (
     Checkpoint,
+    files_in_use,
     load_checkpoint,
     save_checkpoint,
+    save_weights,
 )
 from asr.training.state.scratch import scratch_folder
 from tests.pipeline_repo import wait_for
 
 
-def checkpoint(step):
-    return Checkpoint(step, {"weight/a": torch.full((2,), float(step))}, {"best": [0.5, 0.1]})
+def checkpoint(step, **files):
+    weight = torch.full((2,), float(step))
+    return Checkpoint(step, {"weight/a": weight}, {"best": [0.5, 0.1]}, files)
 
 
 def test_the_last_is_loaded_and_two_are_kept(tmp_path):
@@ -42,6 +45,24 @@ def test_a_damaged_one_is_passed_over_with_a_word(tmp_path, capsys):
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"\xff")
     assert load_checkpoint(tmp_path).step == 5
     assert "checkpoint skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_checkpoint_whose_best_weights_are_damaged_is_passed_over(tmp_path, capsys, damage):
+    files = {}
+    for step in (5, 10):
+        path = tmp_path / f"best-{step}"
+        files[path.name] = save_weights(path, {"a": torch.full((2,), float(step))})
+        save_checkpoint(tmp_path, checkpoint(step, **{path.name: files[path.name]}))
+    assert load_checkpoint(tmp_path).step == 10
+    assert files_in_use(tmp_path) == {tmp_path / "best-5", tmp_path / "best-10"}
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "remove":
+        path.write_bytes(content[:-1] + (b"\xff" if damage == "flip" else b""))
+    assert load_checkpoint(tmp_path).step == 5
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("checkpoint skipped: ") and "best-10" in line
 
 
 def test_scratch_stays_after_a_failure_and_goes_after_success(tmp_path, monkeypatch):
@@ -90,7 +111,7 @@ def test_who_waits_for_a_folder_that_is_removed_meanwhile_makes_it_anew(tmp_path
 
 def test_full_disk_is_said_and_the_last_checkpoint_stays(small_disk):
     save_checkpoint(small_disk, checkpoint(5))
-    large = Checkpoint(10, {"weight/a": torch.zeros(200_000)}, {})
+    large = Checkpoint(10, {"weight/a": torch.zeros(200_000)}, {}, {})
     with pytest.raises(InputError, match=r"step-00000010: can't be written: .*No space left"):
         save_checkpoint(small_disk, large)
     assert [path.name for path in small_disk.iterdir()] == ["step-00000005"]

@@ -23,7 +23,7 @@ ROOT = "dvc/mirror/train-k"
 
 
 def checkpoint(step):
-    return Checkpoint(step, {"weight/a": torch.full((2,), float(step))}, {"best_step": 5})
+    return Checkpoint(step, {"weight/a": torch.full((2,), float(step))}, {"best_step": 5}, {})
 
 
 @pytest.fixture(scope="module")

@@ -119,7 +119,7 @@ def test_two_processes_learn_what_one_does(model, two, tmp_path):
 def test_sigterm_to_one_saves_once_for_all_and_they_go_on(model, two, tmp_path):
     status, words = trained(model, tmp_path, 2, "sigterm")
     assert status == 143, words
-    assert words.count("terminated: saved after step") == 1
+    assert words.count("stopped: saved after step") == 1
     assert len(list((tmp_path / "scratch").glob("step-*"))) == 1
     assert_goes_on(model, tmp_path, two)
 

@@ -201,7 +201,8 @@ def test_sigkill_while_a_checkpoint_is_written_costs_that_checkpoint_alone(tmp_p
     assert (tmp_path / "killed/weights").read_bytes() == (tmp_path / "whole/weights").read_bytes()
 
 
-def test_sigterm_saves_at_once_and_the_next_run_goes_on(tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_sigterm_and_ctrl_c_save_at_once_and_the_next_run_resumes(tmp_path, stop):
     whole, _ = task()
     expected = train(whole, params(), 1, ALONE, tmp_path / "whole")
     warned, _ = task()
@@ -210,17 +211,32 @@ def test_sigterm_saves_at_once_and_the_next_run_goes_on(tmp_path):
     def collate_until_warned(batch):
         batches.append(batch)
         if len(batches) == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), stop)
         return collate(batch)
 
     warned.collate = collate_until_warned
     with pytest.raises(SystemExit) as ended:
         train(warned, params(save_every_steps=100), 1, ALONE, tmp_path / "warned")
-    assert ended.value.code == 143
+    assert ended.value.code == 128 + stop
     assert load_checkpoint(tmp_path / "warned").step == 3
     resumed, looks = task(dev_wers=[1 / 2, 1 / 3, 1 / 4])  # the first look was before the warning
     assert train(resumed, params(save_every_steps=100), 1, ALONE, tmp_path / "warned") == expected
     assert len(looks) == 3
+
+
+def test_best_weights_that_are_damaged_are_trained_again(tmp_path):
+    wers, every_step = [0.5, 0.2, 0.4, 0.3], params(save_every_steps=1)
+    whole, _ = task(wers)
+    expected = train(whole, every_step, 1, ALONE, tmp_path / "whole")
+    killed, _ = task(wers, kill_at_look=3)
+    with pytest.raises(KilledError):
+        train(killed, every_step, 1, ALONE, tmp_path / "killed")
+    best = max((tmp_path / "killed").glob("best-*"))
+    best.write_bytes(best.read_bytes()[:-1] + b"\xff")
+    resumed, _ = task(wers)  # from the start: both checkpoints refer to these weights
+    assert train(resumed, every_step, 1, ALONE, tmp_path / "killed") == expected
+    for ours, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
 
 
 class Hungry(SquaredLoss):

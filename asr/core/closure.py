@@ -80,7 +80,7 @@ def code_facts(module: str, *families: str) -> dict[str, str]:
     closure = import_closure(module, {"asr.families": families})
     facts = {"python": sys.version, **{name: _version(name) for name in closure.packages}}
     for file in closure.files:
-        code = "\n".join(ast.dump(statement) for statement in _statements(ROOT / file))
+        code = code_of(ast.parse((ROOT / file).read_bytes()))
         facts[file] = hashlib.sha256(code.encode()).hexdigest()
     return facts
 
@@ -97,16 +97,25 @@ def file_of(name: str, root: Path) -> str | None:
 @cache
 def _statements(file: Path) -> list[ast.stmt]:
     """The top-level statements of a file, without docstrings and ``TYPE_CHECKING`` blocks."""
-    tree = ast.parse(file.read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(body := getattr(node, "body", None), list):
-            node.body = [one for one in body if not _is_docstring(one)]  # type: ignore[attr-defined]
     return [
         node
-        for node in tree.body
+        for node in without_docstrings(ast.parse(file.read_bytes())).body
         if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
         and ast.unparse(node) != "from typing import TYPE_CHECKING"
     ]
+
+
+def code_of(tree: ast.Module) -> str:
+    """The code of a file for comparison: without comments, docstrings and line breaks."""
+    return ast.dump(without_docstrings(tree))
+
+
+def without_docstrings(tree: ast.Module) -> ast.Module:
+    """Remove all docstrings from a tree."""
+    for node in ast.walk(tree):
+        if isinstance(body := getattr(node, "body", None), list):
+            node.body = [one for one in body if not _is_docstring(one)]  # type: ignore[attr-defined]
+    return tree
 
 
 def _is_docstring(node: ast.AST) -> bool:

@@ -42,6 +42,9 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 
 Section = TypeVar("Section", bound=BaseModel)
 
+# What this process has loaded, by file and keys; asr/core/unchanged.py compares it with the files.
+loaded: dict[tuple[Path, tuple[str, ...]], Any] = {}
+
 
 def read_yaml(path: Path) -> Any:
     """Read YAML 1.2: ``1e-5`` is a number and ``no`` a string, unlike in PyYAML's YAML 1.1.
@@ -61,7 +64,7 @@ def load_params(section: str, schema: type[Section], path: Path = PARAMS) -> Sec
     Raises:
         InputError: every fault of the file at once, each with section, key, expected and got.
     """
-    return schema.model_validate(_checked(path)[section])
+    return schema.model_validate(_load(path, section))
 
 
 def load_family_params(
@@ -72,18 +75,18 @@ def load_family_params(
     Raises:
         InputError: as ``load_params``.
     """
-    return schema.model_validate(_checked(path)[family][section])
+    return schema.model_validate(_load(path, family, section))
 
 
 def load_seed(path: Path = PARAMS) -> int:
     """The seed of training and of the bootstrap; the audit and the splits have their own."""
-    seed: int = _checked(path)["seed"]
+    seed: int = _load(path, "seed")
     return seed
 
 
 def load_corpora(path: Path = PARAMS) -> list[str]:
     """The names of the corpora, in the order of ``params.yaml``."""
-    return list(_checked(path)["corpora"])
+    return list(_load(path, "corpora"))
 
 
 def load_corpus(name: str, schema: type[Section], path: Path = PARAMS) -> Section:
@@ -95,7 +98,7 @@ def load_corpus(name: str, schema: type[Section], path: Path = PARAMS) -> Sectio
     corpora = _checked(path)["corpora"]
     if name not in corpora:
         raise InputError(f"{path}: corpora.{name}: no such corpus, there are {sorted(corpora)}")
-    return schema.model_validate(corpora[name])
+    return schema.model_validate(_load(path, "corpora", name))
 
 
 def load_block(path: Path, keys: tuple[str, ...], schema: type[Section] | TypeAdapter[Any]) -> Any:
@@ -110,12 +113,34 @@ def load_block(path: Path, keys: tuple[str, ...], schema: type[Section] | TypeAd
             known = sorted(block) if isinstance(block, dict) else block
             raise InputError(f"{path}: {'.'.join(keys[:depth])}: no such key, there are {known}")
         block = block[key]
+    loaded[path, keys] = block
     try:
         if isinstance(schema, TypeAdapter):
             return schema.validate_python(block)
         return schema.model_validate(block)
     except ValidationError as error:
         raise InputError("\n".join(f"{path}: {f}" for f in faults(error, *keys))) from error
+
+
+def value_of(path: Path, keys: tuple[str, ...]) -> Any:
+    """The value under ``keys`` of a YAML file.
+
+    Raises:
+        InputError: if the file is no YAML.
+        KeyError: if there is no such key.
+    """
+    value = read_yaml(path)
+    for key in keys:
+        value = value[key]
+    return value
+
+
+def _load(path: Path, *keys: str) -> Any:
+    value: Any = _checked(path)
+    for key in keys:
+        value = value[key]
+    loaded[path, keys] = value
+    return value
 
 
 def _checked(path: Path) -> dict[str, Any]:

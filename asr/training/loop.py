@@ -11,6 +11,7 @@ the optimizer's moments and the curves. A killed and resumed run ends in the sam
 was never killed.
 """
 
+import signal
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
-from asr.training.distributed.launch import EXIT_CODE, sigterm_flag
+from asr.training.distributed.launch import stop_signals
 from asr.training.distributed.processes import Processes
 from asr.training.distributed.sharding import (
     full_tensor,
@@ -36,7 +37,8 @@ from asr.training.params import TrainParams
 from asr.training.plan import learning_rate, plan_steps
 from asr.training.state.checkpoint import (
     Checkpoint,
-    checkpoint_states,
+    check_sha256,
+    files_in_use,
     load_checkpoint,
     save_checkpoint,
     save_weights,
@@ -56,6 +58,7 @@ class Progress:
     step: int = 0
     best_step: int = 0
     best: list[float] | None = None  # WER and CER
+    best_sha256: str = ""  # of the file with the best weights; the first process has it
     window: list[CurveRow] = field(default_factory=list)  # steps since the last train row
     train_rows: list[CurveRow] = field(default_factory=list)
     dev_rows: list[CurveRow] = field(default_factory=list)
@@ -87,7 +90,7 @@ def train(
     file and hash of a checkpoint, if one was saved.
 
     Raises:
-        SystemExit: with code 143 after SIGTERM, with a checkpoint saved.
+        SystemExit: with code 143 after SIGTERM, 130 after Ctrl-C, with a checkpoint saved.
         InputError: if one clip does not fit into memory.
     """
     run = Run(task, params, processes, scratch)
@@ -100,7 +103,7 @@ def train(
         _write(processes, f"each of {processes.count} processes holds {share:.1%} of the weights")
     progress = run.resumed()
     with (
-        sigterm_flag() as terminated,
+        stop_signals() as stopped_by,
         _bar(len(steps), progress.step, processes) as bar,
     ):
         for epoch, batches in steps[progress.step :]:
@@ -115,16 +118,16 @@ def train(
                 progress.log_window()
             if progress.step % params.eval_every_steps == 0 or last:
                 run.evaluate(progress)
-            stop = processes.any(terminated()) and not last
+            stop = processes.any(bool(stopped_by())) and not last
             save = (progress.step % params.save_every_steps == 0 or stop) and not last
             watch(progress, run.save(progress) if save else {})
             if stop:
                 processes.barrier()  # until the first process has saved
                 _write(
                     processes,
-                    f"terminated: saved after step {progress.step}, run again to resume",
+                    f"stopped: saved after step {progress.step}, run again to resume",
                 )
-                raise SystemExit(EXIT_CODE)
+                raise SystemExit(128 + (stopped_by() or signal.SIGTERM))
             bar.set_postfix(loss=f"{point['loss']:.3f}", dev_wer=progress.best and progress.best[0])
             bar.update()
     run.restore_best(progress)
@@ -179,7 +182,8 @@ class Run:
             progress.best, progress.best_step = [error.wer, error.cer], progress.step
             averages = self._gathered(self.averages)
             if self.processes.first:
-                save_weights(self._best_file(progress.best_step), averages)
+                file = self._best_file(progress.best_step)
+                progress.best_sha256 = save_weights(file, averages)
         progress.dev_rows.append(
             {"step": progress.step, "wer": error.wer, "cer": error.cer, "best": int(best)}
         )
@@ -189,7 +193,9 @@ class Run:
         unshard(self.task.network)
         if self.processes.first:
             self.weights = trainable(self.task.network)
-            self._fill(load_file(self._best_file(progress.best_step)))
+            best = self._best_file(progress.best_step)
+            check_sha256(best, progress.best_sha256)
+            self._fill(load_file(best))
         self.task.network.eval()
 
     def save(self, progress: Progress) -> CurveRow:
@@ -206,10 +212,11 @@ class Run:
         tensors = self._gathered(tensors)
         if not self.processes.first:
             return {}
-        checkpoint = Checkpoint(progress.step, tensors, asdict(progress))
+        best = self._best_file(progress.best_step)
+        files = {best.name: progress.best_sha256} if progress.best else {}
+        checkpoint = Checkpoint(progress.step, tensors, asdict(progress), files)
         path, sha256 = save_checkpoint(self.scratch, checkpoint)
-        named = {self._best_file(state["best_step"]) for state in checkpoint_states(self.scratch)}
-        for unused in set(self.scratch.glob("best-*")) - named:
+        for unused in set(self.scratch.glob("best-*")) - files_in_use(self.scratch):
             unused.unlink()
         return {"checkpoint": str(path), "checkpoint_sha256": sha256}
 

@@ -16,22 +16,28 @@ EXIT_CODE = 128 + signal.SIGTERM  # 143, as shells report SIGTERM; DVC prints it
 
 
 @contextmanager
-def sigterm_flag() -> Iterator[Callable[[], bool]]:
-    """Inside the block, SIGTERM only sets a flag; the yielded function returns the flag."""
-    received = False
+def stop_signals() -> Iterator[Callable[[], int]]:
+    """Inside the block, SIGTERM and Ctrl-C do not end the process.
 
-    def set_flag(_: int, __: FrameType | None) -> None:
+    Yields a function that returns the number of the signal that came, or 0. A second Ctrl-C ends
+    the process at once.
+    """
+    received = 0
+
+    def store(number: int, _: FrameType | None) -> None:
         nonlocal received
-        received = True
+        received = number
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    before = signal.signal(signal.SIGTERM, set_flag)
+    before = {number: signal.signal(number, store) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield lambda: received
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-ENDED = (EXIT_CODE, -signal.SIGTERM)
+ENDED = (EXIT_CODE, -signal.SIGTERM, 128 + signal.SIGINT, -signal.SIGINT)
 SAVING_S = 600  # seconds after SIGTERM to finish a step and save a checkpoint
 
 
@@ -39,7 +45,7 @@ def launch(module: str, arguments: list[str], num_processes: int) -> None:
     """Run ``python -m module arguments`` in several processes and wait for them to end.
 
     Raises:
-        SystemExit: with code 143 after SIGTERM, when all processes have ended.
+        SystemExit: with code 143 after SIGTERM, 130 after Ctrl-C, when all processes have ended.
         InputError: if a process fails or is killed; the launcher then ends the others.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException

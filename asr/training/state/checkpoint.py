@@ -27,11 +27,13 @@ class Checkpoint:
         step: number of steps done.
         tensors: trainable weights, their averages and the optimizer's moments, by name.
         state: everything else, as JSON.
+        files: SHA-256 by name of the files beside the checkpoint that it refers to.
     """
 
     step: int
     tensors: dict[str, torch.Tensor]
     state: dict[str, Any]
+    files: dict[str, str]
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> tuple[Path, str]:
@@ -44,8 +46,15 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> tuple[Path, str]:
     with atomic_folder(path) as partial:
         save_file(checkpoint.tensors, partial / TENSORS)
         sha256 = sha256_of(partial / TENSORS)
-        state = {"step": checkpoint.step, "sha256": sha256, "state": checkpoint.state}
-        write_json(partial / STATE, state)
+        write_json(
+            partial / STATE,
+            {
+                "step": checkpoint.step,
+                "sha256": sha256,
+                "state": checkpoint.state,
+                "files": checkpoint.files,
+            },
+        )
     for old in checkpoints(folder)[:-MAX_CHECKPOINTS]:
         shutil.rmtree(old)
     return path / TENSORS, sha256
@@ -54,28 +63,44 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> tuple[Path, str]:
 def load_checkpoint(folder: Path) -> Checkpoint | None:
     """Load the newest undamaged checkpoint, or return None.
 
-    A checkpoint with a wrong hash is reported and removed: to resume from the previous one costs
-    minutes of training.
+    A checkpoint is reported and removed if its tensors or a file that it refers to have a wrong
+    hash: to resume from the previous one costs minutes of training.
     """
     for path in reversed(checkpoints(folder)):
         try:
             state = read_json(path / STATE)
-            if (got := sha256_of(path / TENSORS)) != state["sha256"]:
-                raise InputError(f"{path / TENSORS}: expected SHA-256 {state['sha256']}, got {got}")
+            check_sha256(path / TENSORS, state["sha256"])
+            for name, sha256 in state["files"].items():
+                check_sha256(folder / name, sha256)
         except (InputError, OSError, KeyError) as error:
             tqdm.write(f"checkpoint skipped: {error}")
             shutil.rmtree(path)  # else save_checkpoint would count it as one of the last two
             continue
-        return Checkpoint(state["step"], load_file(path / TENSORS), state["state"])
+        tensors = load_file(path / TENSORS)
+        return Checkpoint(state["step"], tensors, state["state"], state["files"])
     return None
 
 
-def checkpoint_states(folder: Path) -> list[dict[str, Any]]:
-    """``state`` of every checkpoint in the folder, oldest first."""
-    return [read_json(path / STATE)["state"] for path in checkpoints(folder)]
+def check_sha256(path: Path, expected: str) -> None:
+    """Verify a file.
+
+    Raises:
+        InputError: if it has another hash.
+        OSError: if it is missing.
+    """
+    if (got := sha256_of(path)) != expected:
+        raise InputError(f"{path}: expected SHA-256 {expected}, got {got}")
 
 
-def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write weights atomically as safetensors."""
+def files_in_use(folder: Path) -> set[Path]:
+    """The files beside the checkpoints that one of them refers to."""
+    return {
+        folder / name for path in checkpoints(folder) for name in read_json(path / STATE)["files"]
+    }
+
+
+def save_weights(path: Path, tensors: Mapping[str, torch.Tensor]) -> str:
+    """Write weights atomically as safetensors; return the file's SHA-256."""
     with atomic_file(path) as partial:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, partial)
+        return sha256_of(partial)
