@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,23 @@ def test_what_a_user_can_mend_is_one_line(monkeypatch, error):
 
     with pytest.raises(SystemExit, match=f"^prepare: {error}$"):
         call(prepare, monkeypatch)
+
+
+INTERRUPTED = """
+import os, signal, sys
+from asr.core.cli import run
+
+def prepare():
+    os.kill(os.getpid(), signal.SIGINT)
+
+sys.argv = ["prepare"]
+run(prepare)
+"""
+
+
+def test_ctrl_c_is_one_line():
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (130, "prepare: interrupted\n")
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch):

@@ -75,6 +75,10 @@ def test_an_out_on_another_disk_is_copied(tmp_path, monkeypatch, small_disk):
     with atomic_folder(Path("data/b")) as partial:
         (partial / "c").write_text("whole")
     assert Path("data/b/c").read_text() == "whole"
+    full = r"data/b: can't be written: .*No space left"
+    with pytest.raises(InputError, match=full), atomic_folder(Path("data/b")) as partial:
+        (partial / "c").write_bytes(bytes(10**6))
+    assert Path("data/b/c").read_text() == "whole"
     assert sorted(path.name for path in small_disk.iterdir()) == ["a.json", "b"]
 
 

@@ -39,9 +39,6 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         for file in partial.rglob("*"):
             if file.is_file():
                 _finish(file, partial.stat().st_mode)
-        # A folder can't replace one that is not empty. DVC removes a stage's outs before it
-        # runs, so this removes only what an earlier run by hand left.
-        shutil.rmtree(path, ignore_errors=True)
         _replace(partial, path)
 
 
@@ -76,14 +73,28 @@ def _partial(path: Path) -> Iterator[Path]:
 
 
 def _replace(partial: Path, path: Path) -> None:
-    """Rename; where ``path`` is on another disk, such as a linked ``data/``, copy first."""
+    """Rename ``partial`` to ``path``; if that is on another disk, copy first.
+
+    ``path`` may be a mounted or linked ``data/``. An earlier folder there is lost only once the new
+    one is complete on its disk.
+    """
+    old = partial.with_name(f"{partial.name}.old")
     try:
+        if path.is_dir():  # a folder can't replace one that is not empty
+            path.rename(old)
         partial.replace(path)
+        _remove(old)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        shutil.move(partial, copy := _beside(path))
-        copy.replace(path)
+        copy = _beside(path)
+        try:
+            shutil.move(partial, copy)
+            if path.is_dir():
+                _remove(path)
+            copy.replace(path)
+        finally:
+            _remove(copy)
 
 
 def _beside(path: Path) -> Path:

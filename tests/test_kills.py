@@ -1,0 +1,68 @@
+# python -m pytest tests/test_kills.py -m slow
+"""Stages that are killed at random moments: the next `dvc repro` makes what it would have made."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from tests.pipeline_repo import is_alive, out_hashes, wait_for
+
+NUM_KILLS = 10
+STAGES = (
+    "fetch@be", "prepare@be", "judge", "audit@be", "base", "split", "train", "transcribe@tuned",
+    "score@tuned", "compare", "report",
+)  # fmt: skip
+TIMES = ("timing", "speed", "report")  # outs that hold seconds, or show them
+
+
+def hashes(repo):
+    return {p: md5 for p, md5 in out_hashes(repo).items() if not any(one in p for one in TIMES)}
+
+
+def files(repo):
+    """All files of the working tree but Git's and DVC's; those of DVC that are half written too."""
+    outside = {
+        str(path.relative_to(repo.folder))
+        for path in repo.folder.rglob("*")
+        if path.is_file() and not {".git", ".dvc", "__pycache__"} & {*path.parts}
+    }
+    partial = {str(path) for path in repo.folder.glob(".dvc/tmp/partial/*/*")}
+    return outside | partial | {str(path) for path in repo.folder.glob(".dvc/tmp/scratch/train-*")}
+
+
+@pytest.fixture(scope="module")
+def whole(reproduced, tmp_path_factory):
+    """A clone with all outs."""
+    repo = reproduced.clone(tmp_path_factory.mktemp("kills") / "repo")
+    repo.share_cache_of(reproduced)
+    repo.run("dvc", "checkout")
+    return repo
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_killed_at_random_moments_leaves_no_trace(whole, stage):
+    expected, there = hashes(whole), files(whole)
+    again = ("dvc", "repro", "--single-item", "--force", "--no-run-cache", stage)
+    started = time.monotonic()
+    whole.run(*again)
+    duration_s = time.monotonic() - started
+    assert hashes(whole) == expected
+    moments = random.Random(stage)
+    for _ in range(NUM_KILLS):
+        with whole.started(*again) as process:
+            time.sleep(moments.uniform(0, duration_s))
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:  # it was faster this time
+                continue
+        wait_for(lambda: not is_alive(process.pid))  # noqa: B023
+    whole.run("dvc", "repro", "--force", "--single-item", "--no-run-cache", stage)
+    whole.run("dvc", "repro")
+    assert hashes(whole) == expected
+    assert files(whole) == there
+    assert "up to date" in whole.run("dvc", "status")
