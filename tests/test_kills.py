@@ -60,8 +60,8 @@ def test_a_stage_killed_at_random_moments_leaves_no_trace(whole, stage):
                 os.killpg(process.pid, signal.SIGKILL)
             except ProcessLookupError:  # it was faster this time
                 continue
-        wait_for(lambda: not is_alive(process.pid))  # noqa: B023
-    whole.run("dvc", "repro", "--force", "--single-item", "--no-run-cache", stage)
+        wait_for(lambda: not is_alive(process.pid))
+    whole.run(*again)
     whole.run("dvc", "repro")
     assert hashes(whole) == expected
     assert files(whole) == there
