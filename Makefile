@@ -1,15 +1,18 @@
 # make repro   set up, run the pipeline, print the scores
 # make test    set up, add what tests need, lint, types, tests
+# make test-slow   kills, long fuzzing, the whole pipeline with real weights
 # make bench   set up, add other tools, measure speed against them (an hour of two quiet cores)
 # make bench-quick   the same on a few clips, to see that it runs; writes no result
 
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
+# Many containers set it: every stage then compiles torch and transformers again, which takes 8 s.
+unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro test lint bench bench-quick
+.PHONY: setup repro test test-slow lint bench bench-quick
 
 setup: .venv/installed
 
@@ -33,8 +36,13 @@ repro: setup
 	python -m commands.scores
 
 # Two test processes share two cores, so OpenMP threads that wait must not spin.
+PYTEST := OMP_WAIT_POLICY=passive pytest --numprocesses 2 --dist worksteal
+
 test: lint
-	OMP_WAIT_POLICY=passive pytest --numprocesses 2 --dist worksteal
+	$(PYTEST) -m "not slow"
+
+test-slow: .venv/test
+	$(PYTEST) -m slow
 
 lint: .venv/test
 	ruff check

@@ -1,6 +1,7 @@
 import fcntl
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,26 @@ from tests.starter import write_starter
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# Many containers set it: every process then compiles torch and transformers again, which takes 8 s.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+KINDS = ("unit", "integration", "slow")
+
 
 def pytest_make_parametrize_id(val, argname):
     """Tests are named alike in all processes: a WAV holds the second in which it was made."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_modifyitems(items):
+    """Mark what has no marker as a unit test; pyproject.toml says what the markers mean."""
+    for item in items:
+        kinds = [kind for kind in KINDS if item.get_closest_marker(kind)]
+        if len(kinds) > 1:
+            raise pytest.UsageError(f"{item.nodeid}: expected one of {KINDS}, got {kinds}")
+        if not kinds:
+            item.add_marker("unit")
 
 
 @pytest.fixture

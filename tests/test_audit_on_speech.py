@@ -1,4 +1,4 @@
-# python -m pytest -m slow tests/test_audit_on_speech.py    (half a minute on two cores)
+# python -m pytest tests/test_audit_on_speech.py    (half a minute on two cores)
 """Faults planted into real speech are found, and little else is called a fault."""
 
 from pathlib import Path
@@ -19,7 +19,7 @@ PARAMS = load_params("audit", AuditParams, ROOT / "params.yaml")
 NUM_CLIPS = 80
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_planted_faults_are_found(starter):
     judge = open_judge(starter / "base", PARAMS, num_threads=2)
     scope = judge_scope(starter / "base", PARAMS)
@@ -41,7 +41,7 @@ def test_planted_faults_are_found(starter):
     assert len(flagged - found) <= 0.1 * NUM_CLIPS
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_as_many_positions_as_mel_bins_are_no_log_mel(starter):
     """CTranslate2 takes encoder output of 80 positions, 1.6 s, for a log-mel of 80 bins.
 

@@ -102,7 +102,7 @@ def test_pitch_moves_by_semitones_and_length_stays(semitones):
     assert loudest_hz(heard[4_000:12_000]) == pytest.approx(440 * 2 ** (semitones / 12), abs=3)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("semitones", [-3.0, 3.0])
 def test_the_pitch_of_a_voice_moves_by_semitones(semitones):
     import librosa

@@ -82,6 +82,7 @@ print(before, peak_mb())
 """
 
 
+@pytest.mark.integration
 def test_the_peak_counts_what_was_held_and_let_go_since_the_reset():
     # In a process of its own: of one that has grown large the system takes pages back meanwhile.
     words = [sys.executable, "-c", HOLD_AND_LET_GO]
@@ -90,6 +91,7 @@ def test_the_peak_counts_what_was_held_and_let_go_since_the_reset():
     assert before + 60 <= after < before + 90
 
 
+@pytest.mark.integration
 def test_all_do_the_parts_in_turn_and_the_slow_only_the_first():
     measured = measure_in_turn({"a": adding(0), "b": adding(10)}, [1, 2, 3], {"b": 2})
     assert measured["a"].outcomes == {0: 1, 1: 3, 2: 6}
@@ -198,6 +200,7 @@ print(sorted({"torch", "transformers", "pyarrow", "ctranslate2"} & sys.modules.k
 """
 
 
+@pytest.mark.integration
 def test_a_tool_that_is_compared_is_not_charged_with_our_libraries():
     words = [sys.executable, "-c", HEAVY_ONES_THERE]
     assert subprocess.check_output(words, cwd=ROOT, text=True).strip() == "[]"

@@ -75,6 +75,7 @@ def test_scratch_stays_after_a_failure_and_goes_after_success(tmp_path, monkeypa
     assert not folder.exists()
 
 
+@pytest.mark.integration
 def test_two_processes_never_share_a_scratch_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     other = (

@@ -18,7 +18,7 @@ from asr.training.state.scratch import scratch_folder
 from tests.pipeline_repo import wait_for
 from tests.s3_server import s3_server
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 ROOT = "dvc/mirror/train-k"
 
 

@@ -1,4 +1,4 @@
-# python -m pytest -m slow tests/test_ctranslate2_parity.py    (half a minute)
+# python -m pytest tests/test_ctranslate2_parity.py    (half a minute)
 """Real weights: what is converted writes as CTranslate2 does; what a script needs is kept."""
 
 import ctranslate2
@@ -21,7 +21,7 @@ NUM_TOKENS = 60  # a clip that runs away writes the same few ones up to the 448t
 PROMPT = ["<|startoftranscript|>", "<|bg|>", "<|transcribe|>", "<|notimestamps|>"]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_the_same_greedy_text(starter):
     """Of Bulgarian clips: zero-shot Whisper-base is at its worst there."""
     processor = WhisperProcessor.from_pretrained(starter / "base")
@@ -37,7 +37,7 @@ def test_the_same_greedy_text(starter):
     assert ours == greedy_ctranslate2(reference, processor, features.numpy())
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("script", "text"),
     [
@@ -55,7 +55,7 @@ def test_whatever_a_script_has_its_tokens_write(starter, script, text):
     assert len(kept) < end
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_the_way_to_transformers_and_back_loses_no_bit(starter, tmp_path):
     base = starter / "base"
     about, tokenizer = read_description(base), read_tokenizer(base)

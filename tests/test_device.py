@@ -30,6 +30,7 @@ def test_a_device_that_is_not_there_is_refused():
         device_name(machine(missing))
 
 
+@pytest.mark.integration
 def test_decoding_on_a_cpu_does_without_torch():
     done = subprocess.run([sys.executable, "-c", HEAVY], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -59,6 +59,7 @@ def test_a_batch_has_no_more_positions_than_asked_for_or_one_clip():
         assert asked == [[0], [2], [1]]
 
 
+@pytest.mark.integration
 def test_who_is_killed_while_writing_begins_anew_and_leaves_nothing(dvc_root):
     dying = (
         "import os, signal\n"

@@ -78,7 +78,7 @@ def test_what_was_exported_is_read_again_the_same(prepared, form, tmp_path):
         assert samples_sha256(bytes(one.audio)) == expected.hexdigest()
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_datasets_loads_the_audiofolder(prepared):
     import datasets
 
@@ -126,6 +126,7 @@ def test_nothing_is_written_beside_the_folder(prepared):
     assert sorted(prepared.parent.iterdir()) == sorted([*before, out])
 
 
+@pytest.mark.integration
 def test_the_command(prepared):
     words = [sys.executable, "-m", "commands.export_data", "--format", "nemo"]
     words += ["--out", str(prepared.parent / "out"), "--prepared", str(prepared)]

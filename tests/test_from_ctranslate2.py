@@ -12,6 +12,8 @@ from asr.families.whisper.base.from_ctranslate2 import convert
 from asr.families.whisper.runtime.ctranslate2_format import Model, Variable, read_model, write_model
 from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers
 
+pytestmark = pytest.mark.integration  # whole models, through CTranslate2's own converter
+
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:

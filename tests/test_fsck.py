@@ -5,7 +5,7 @@ import pytest
 from tests.pipeline_repo import ROOT, PipelineRepo
 from tests.s3_server import s3_server
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 PART_BYTES = 5 * 2**20  # the least that S3 takes
 WEIGHTS = b"x" * (PART_BYTES + 1)
 

@@ -48,6 +48,7 @@ def claiming(folder, count=1):
             process.kill()
 
 
+@pytest.mark.integration
 def test_each_process_has_a_gpu_of_its_own_and_the_third_waits_for_a_death(two_gpus, tmp_path):
     with ExitStack() as stack:
         first, second = (stack.enter_context(claiming(tmp_path)) for _ in range(2))
@@ -59,6 +60,7 @@ def test_each_process_has_a_gpu_of_its_own_and_the_third_waits_for_a_death(two_g
         assert third.stdout.readline() == "GPU-b\n"
 
 
+@pytest.mark.integration
 def test_two_that_want_both_never_hold_one_each(two_gpus, tmp_path):
     with ExitStack() as stack:
         one = stack.enter_context(claiming(tmp_path))

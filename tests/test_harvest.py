@@ -121,6 +121,7 @@ def read(out):
     return list(paired.read({k: v for k, v in files.items() if paired.wants(k, "be")}, "be", {}))
 
 
+@pytest.mark.integration
 def test_a_page_gives_a_recording_with_timed_text_and_its_provenance(site, out):
     run(site, out, "talk.html")
     (one,) = read(out)
@@ -134,6 +135,7 @@ def test_a_page_gives_a_recording_with_timed_text_and_its_provenance(site, out):
     assert one.attributes["license_stated"] == f"page: {BY}"
 
 
+@pytest.mark.integration
 def test_what_no_license_allows_is_refused_with_its_reason_and_never_asked_for(site, out):
     run(site, out, "kept.html")
     assert "/talk.ogg" not in site.asked
@@ -144,6 +146,7 @@ def test_what_no_license_allows_is_refused_with_its_reason_and_never_asked_for(s
     assert len(read(out)) == 1
 
 
+@pytest.mark.integration
 def test_what_a_page_says_itself_goes_before_the_feed_that_leads_there(site, out):
     item = f"<item><title>kept</title><link>{site.url}/kept.html</link></item>"
     (site.root / "feed.xml").write_text(FEED.format(license=BY, items=item))
@@ -152,12 +155,14 @@ def test_what_a_page_says_itself_goes_before_the_feed_that_leads_there(site, out
     assert "license CC-BY-NC-ND-4.0: not among" in why(out, "kept.html")
 
 
+@pytest.mark.integration
 def test_a_file_of_a_license_that_its_owner_told(site, out):
     run(site, out, "1.wav", unstated="CC0-1.0")
     (one,) = read(out)
     assert (one.license, one.attributes["license_stated"]) == ("CC0-1.0", "block")
 
 
+@pytest.mark.integration
 def test_a_second_run_fetches_only_what_is_new(site, out, capsys):
     run(site, out, "talk.html", "feed.xml")
     assert "2 new, 0 there, 0 refused, 1 failed" in capsys.readouterr().out
@@ -183,6 +188,7 @@ def test_a_second_run_fetches_only_what_is_new(site, out, capsys):
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
+@pytest.mark.integration
 def test_what_was_lost_is_fetched_again(site, out):
     run(site, out, "talk.html")
     (audio,) = out.glob("*.ogg")
@@ -191,6 +197,7 @@ def test_what_was_lost_is_fetched_again(site, out):
     assert audio.read_bytes() == (site.root / "talk.ogg").read_bytes()
 
 
+@pytest.mark.integration
 def test_a_site_that_is_not_there_is_said(site, out):
     with pytest.raises(InputError, match="expected recordings, got none"):
         run(site, out, "none.html")
@@ -201,6 +208,7 @@ def test_the_example_is_a_block():
     assert load_block(ROOT / CONF, ("talks",), Harvest).subtitles == ["be"]
 
 
+@pytest.mark.integration
 def test_a_misspelt_key_is_named(site, out):
     with pytest.raises(InputError, match=r"harvests.yaml: talks.alow: Extra inputs"):
         run(site, out, "talk.html", alow=[])

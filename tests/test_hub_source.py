@@ -80,7 +80,7 @@ def fetch(address, cache, form, *blocks, **more):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_files_are_brought_once_at_their_commit(hub, tmp_path):
     address, asked = hub
     brought = fetch(address, tmp_path, "parquet", HUB)
@@ -91,7 +91,7 @@ def test_files_are_brought_once_at_their_commit(hub, tmp_path):
     assert again == brought
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_rows_are_brought_by_configuration_and_split_and_no_audio_is_decoded(hub, tmp_path):
     address, asked = hub
     unknown = DATASETS | {"splits": ["test"]}
@@ -105,7 +105,7 @@ def test_rows_are_brought_by_configuration_and_split_and_no_audio_is_decoded(hub
     assert not any("other" in path for path in asked)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_rows_are_brought_whatever_files_hold_them(tmp_path):
     block = {key: value for key, value in DATASETS.items() if key != "config"}
     with hub_server(corpora(b"first", b"second")["audiofolder"]) as (address, _):
@@ -125,7 +125,7 @@ def read(brought):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_no_network_and_no_such_data_set_say_what_to_do(hub, tmp_path):
     address, _ = hub
     # Offline by setting: at a refused connection the client tries again for half a minute.

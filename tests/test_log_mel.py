@@ -21,7 +21,7 @@ def test_short_spectrogram_is_the_start_of_the_30_s_one(num_mels):
     np.testing.assert_allclose(ours, as_usual[..., :128], atol=5e-5, rtol=0)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_the_mel_filters_are_those_of_librosa():
     import librosa  # OpenAI made Whisper's with it
 

@@ -148,7 +148,7 @@ def sentences(number):
         yield chance.choice([text, text, text.title(), text.upper(), text.replace(" ", "")])
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_english_is_the_same_with_openai_whisper_and_without():
     authority, copied = english.openai_normalizer(), english.copied_normalizer()
     expected = {text: authority(text) for text in sentences(10_000)}

@@ -51,6 +51,7 @@ def slow_pid(_):
     return os.getpid()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("workers", [SERIAL, PROCESSES])
 def test_results_come_in_the_items_order(workers):
     numbers = list(range(100, 200))
@@ -58,6 +59,7 @@ def test_results_come_in_the_items_order(workers):
     assert list(mapped(halve, [], workers)) == []
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("workers", [SERIAL, PROCESSES])
 def test_what_is_known_is_not_computed(workers):
     def known(number):
@@ -67,6 +69,7 @@ def test_what_is_known_is_not_computed(workers):
     assert found == [6.0, -1, -1, -1, 8.0, 8.5]
 
 
+@pytest.mark.integration
 def test_the_work_is_done_in_other_processes_once_patience_ends():
     patient = Workers("processes", 2, serial_s=0.05)
     pids = [pid for _, pid in mapped(slow_pid, range(40), patient)]
@@ -74,6 +77,7 @@ def test_the_work_is_done_in_other_processes_once_patience_ends():
     assert pids.count(os.getpid()) <= 5  # of at least 10 ms each
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("workers", [SERIAL, PROCESSES])
 def test_items_are_taken_no_faster_than_results(workers):
     taken = 0
@@ -90,6 +94,7 @@ def test_items_are_taken_no_faster_than_results(workers):
     results.close()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("workers", [SERIAL, PROCESSES])
 def test_a_fault_names_its_item(workers):
     with pytest.raises(InputError, match=r"^13: no half$"):
@@ -99,6 +104,7 @@ def test_a_fault_names_its_item(workers):
     assert caught.value.__notes__ == ["while working on 14"]
 
 
+@pytest.mark.integration
 def test_a_worker_that_dies_is_told():
     # The one at fault need not be in the task whose results are waited for.
     message = r"a worker process died at one of (100|15) … 130: was it killed, or out of memory\?"
@@ -106,6 +112,7 @@ def test_a_worker_that_dies_is_told():
         list(mapped(halve, [*range(100, 116), 15, *range(116, 131)], PROCESSES))
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_workers_end_with_their_parent(stop):
     with subprocess.Popen(

@@ -42,7 +42,7 @@ print(json.dumps({"peak_mb": peak_mb(), "rows": len(read_utterances(folder / "xx
 """
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_ten_thousand_clips_fit_where_their_sound_does_not(tmp_path):
     """320 MB of samples pass through 220 MB at most, of which Python and libraries are 120."""
     done = subprocess.run(

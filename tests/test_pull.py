@@ -14,7 +14,7 @@ from asr.core.params import read_yaml
 from tests.examples import tone, wav
 from tests.pipeline_repo import copy_of_this_repository
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 AUDIT = (
     "python -c \"from tests.audit_csv import *; write_audit_of('${key}', 99 * ('${key}' == 'ru'))\""
     " && mkdir -p metrics/audit && echo '{}' > metrics/audit/${key}.json"

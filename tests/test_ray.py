@@ -1,4 +1,4 @@
-# python -m pytest -m slow tests/test_ray.py    (half a minute)
+# python -m pytest tests/test_ray.py    (half a minute)
 """A real Ray cluster of two workers on this machine."""
 
 import os
@@ -31,7 +31,7 @@ from tests.test_reuse import RECORDINGS
 from tests.test_transcribe import own, params
 from tests.tiny_whisper import write_transformers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 RAY = Workers("ray", 2)
 MACHINE = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
 DECODE, OWN = params(), own(engine="ctranslate2")

@@ -19,7 +19,7 @@ from tests.corpus_examples import jsonl
 from tests.examples import tone, wav
 from tests.pipeline_repo import ROOT, PipelineRepo
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 
 WORDS = ["aist", "babr", "varan", "gusь", "dzik", "jenot", "zubr", "ibis", "karp", "losь"]
 TWIN = 7  # of whom somebody else has a recording too, which is a duplicate

@@ -106,6 +106,7 @@ runpy.run_module("commands.harvest", run_name="__main__")
 """
 
 
+@pytest.mark.integration
 def test_a_command_without_its_package_ends_in_one_line():
     words = [sys.executable, "-c", HARVEST, "--block", "talks", "--out", "."]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)

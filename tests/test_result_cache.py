@@ -76,6 +76,7 @@ with result_cache(Path(sys.argv[1])) as results:
 """
 
 
+@pytest.mark.integration
 def test_a_kill_takes_no_result(tmp_path):
     killed = subprocess.run([sys.executable, "-c", PUT_UNTIL_KILLED, str(tmp_path)])
     assert killed.returncode == -signal.SIGKILL

@@ -208,6 +208,7 @@ def test_a_run_beside_another_has_no_cache(prepare, tmp_path):
     assert len(cached(tmp_path / "cache", RECORDINGS)) == len(RECORDINGS)
 
 
+@pytest.mark.integration
 def test_an_edit_to_what_screening_imports_is_another_version(tmp_path):
     shutil.copytree(ROOT / "asr", tmp_path / "asr", ignore=shutil.ignore_patterns("__pycache__"))
 

@@ -1,4 +1,4 @@
-# python -m pytest -m slow tests/test_segment.py    (half a minute on two cores)
+# python -m pytest tests/test_segment.py    (half a minute on two cores)
 """commands.segment, from a long recording without times to utterances with the right words."""
 
 import re
@@ -39,7 +39,7 @@ def write_raw(folder: Path, files: dict[str, bytes]) -> RawFiles:
     return RawFiles(folder)
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_long_recording_is_dealt_its_words(starter, clips, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / "conf", "conf")

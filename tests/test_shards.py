@@ -97,7 +97,7 @@ print(peak_mb() - before)
 """
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_waveforms_take_no_memory_however_many_they_are(tmp_path):
     """600 MB of them; a group of 64 rows of 1 MB passes through memory, a copy or two of it."""
     (tmp_path / "xx").mkdir()

@@ -214,6 +214,7 @@ def at(url, content):
     return Https(kind="https", url=url, sha256=sha256(content), license="CC0-1.0")
 
 
+@pytest.mark.integration
 def test_an_address_is_downloaded_once(server):
     folder, url = server
     (folder / "a.tar.gz").write_bytes(ARCHIVES["a.tar.gz"])
@@ -223,6 +224,7 @@ def test_an_address_is_downloaded_once(server):
     assert dict(fetch_files(source, wants)) == WANTED
 
 
+@pytest.mark.integration
 def test_a_wrong_download_is_refused_and_not_kept(server):
     folder, url = server
     (folder / "a.zip").write_bytes(b"not what was pinned")
@@ -234,6 +236,7 @@ def test_a_wrong_download_is_refused_and_not_kept(server):
     assert dict(fetch_files(source, wants)) == WANTED
 
 
+@pytest.mark.integration
 def test_no_such_page_and_no_network_are_one_message(server):
     _, url = server
     with pytest.raises(InputError, match=r"/b\.zip: could not be downloaded: .*404"):

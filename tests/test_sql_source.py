@@ -120,7 +120,7 @@ def postgresql():
         yield address
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_a_real_postgresql(postgresql, monkeypatch):
     monkeypatch.setenv("CLIPS_DSN", postgresql)
     recordings = list(

@@ -14,6 +14,8 @@ from asr.families.whisper.runtime.to_ctranslate2 import convert, quantize_int8
 from asr.families.whisper.tokens.description import read_description, read_tokenizer
 from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers
 
+pytestmark = pytest.mark.integration  # whole models, through CTranslate2's own converter
+
 START = 50258
 
 

@@ -99,12 +99,14 @@ def test_an_epoch_is_as_many_steps_as_batches():
     assert len(steps(accumulation=2)) == 4
 
 
+@pytest.mark.integration
 def test_it_learns(tmp_path):
     made, _ = task()
     progress = train(made, params(num_epochs=20), 1, ALONE, tmp_path)
     assert progress.train_rows[-1]["loss"] < progress.train_rows[0]["loss"] / 10
 
 
+@pytest.mark.integration
 def test_the_weights_that_read_dev_best_are_handed_on(tmp_path):
     made, looks = task(dev_wers=[0.5, 0.2, 0.4, 0.3])
     progress = train(made, params(), 1, ALONE, tmp_path)
@@ -113,6 +115,7 @@ def test_the_weights_that_read_dev_best_are_handed_on(tmp_path):
     assert [row["best"] for row in progress.dev_rows] == [1, 1, 0, 0]
 
 
+@pytest.mark.integration
 def test_each_checkpoint_is_shown_with_its_file_and_hash(tmp_path):
     steps = []
 
@@ -126,6 +129,7 @@ def test_each_checkpoint_is_shown_with_its_file_and_hash(tmp_path):
     assert steps == [3, 6]  # of 8
 
 
+@pytest.mark.integration
 def test_what_is_handed_on_is_the_moving_average(tmp_path):
     steps_own, looks = task()
     train(steps_own, params(max_steps=3, eval_every_steps=1), 1, ALONE, tmp_path / "own")
@@ -141,6 +145,7 @@ def test_what_is_handed_on_is_the_moving_average(tmp_path):
     assert averaged.network.line.weight.item() == average_looks[-1]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("kill_at_look", [1, 2, 3, 4])
 def test_a_killed_run_ends_in_the_same_bits_as_one_that_was_not(tmp_path, kill_at_look):
     averaging = params(save_every_steps=1, average_decay=0.9)
@@ -201,6 +206,7 @@ def test_sigkill_while_a_checkpoint_is_written_costs_that_checkpoint_alone(tmp_p
     assert (tmp_path / "killed/weights").read_bytes() == (tmp_path / "whole/weights").read_bytes()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_sigterm_and_ctrl_c_save_at_once_and_the_next_run_resumes(tmp_path, stop):
     whole, _ = task()
@@ -257,6 +263,7 @@ def little_memory():
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
+@pytest.mark.integration
 def test_what_does_not_fit_the_memory_is_computed_in_halves(tmp_path, little_memory):
     steps = {"max_steps": 2, "max_batch_clips": 8, "batch_seconds": 99.0}
     plenty, _ = task()
@@ -269,6 +276,7 @@ def test_what_does_not_fit_the_memory_is_computed_in_halves(tmp_path, little_mem
         assert ours == pytest.approx(theirs, rel=1e-5)
 
 
+@pytest.mark.integration
 def test_one_clip_that_does_not_fit_is_named(tmp_path, little_memory):
     class Insatiable(SquaredLoss):
         def forward(self, batch):
@@ -280,6 +288,7 @@ def test_one_clip_that_does_not_fit_is_named(tmp_path, little_memory):
         train(made, params(), 1, ALONE, tmp_path / "insatiable")
 
 
+@pytest.mark.integration
 def test_two_half_batches_make_the_step_of_one(tmp_path):
     whole, _ = task()
     halves, _ = task()

@@ -89,7 +89,7 @@ def test_a_log_that_fails_ends_no_training(logs, capsys):
     assert said.count("jsonl: dropped, training goes on: IsADirectoryError") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_tensorboard_has_the_curves(logs):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -100,7 +100,7 @@ def test_tensorboard_has_the_curves(logs):
     assert {"config/text_summary", "checkpoint/text_summary"} <= {*events.Tags()["tensors"]}
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_dvclive_has_the_curves(logs):
     run("dvclive")
     folder = logs / "dvclive" / "train-k"
@@ -140,7 +140,7 @@ def wandb_records(folder):
     return [Record.FromString(data) for data in leveldb_records(path.read_bytes())]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_wandb_keeps_the_run_offline(logs, wandb_session, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     run("wandb")
@@ -158,7 +158,7 @@ def test_wandb_keeps_the_run_offline(logs, wandb_session, monkeypatch):
     assert config["train"] == {"lr": 0.1}
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 @pytest.mark.parametrize("name", ["WANDB_NAME", "WANDB_RUN_NAME"])
 def test_wandb_obeys_its_own_variables(logs, tmp_path, wandb_session, monkeypatch, name):
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -172,7 +172,7 @@ def test_wandb_obeys_its_own_variables(logs, tmp_path, wandb_session, monkeypatc
     assert started.display_name == "a long night"
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_wandb_without_a_key_is_refused_before_training(logs, wandb_session, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("WANDB_MODE", "online")
@@ -182,7 +182,7 @@ def test_wandb_without_a_key_is_refused_before_training(logs, wandb_session, mon
         run("wandb")
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_trackio_has_the_curves(logs, tmp_path, monkeypatch):
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
     for _ in range(2):  # what resumes a run goes on in it
@@ -196,7 +196,7 @@ def test_trackio_has_the_curves(logs, tmp_path, monkeypatch):
     assert [(row["step"], row["loss"]) for row in rows if row.get("loss")] == 2 * [(5, 2.5)]
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_trackio_obeys_its_own_variables(logs, monkeypatch):
     monkeypatch.setenv("TRACKIO_SERVER_URL", "http://127.0.0.1:9")
     with pytest.raises(InputError, match="trackio can't start: Self-hosted logging requires"):

@@ -163,7 +163,7 @@ def tiny_repo(tmp_path):
     return repo
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_an_edit_of_what_training_runs_starts_it_afresh_and_no_other_edit_does(tiny_repo):
     def terminated_after_a_step():
         """Train until one more step is saved; returns what was said."""

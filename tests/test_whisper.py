@@ -215,6 +215,7 @@ def test_as_many_positions_as_mel_bins_are_heard_as_one_more(folder):
     )
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("num_beams", [1, 3])
 def test_both_engines_write_the_scripts_that_they_may_and_no_other(folder, num_beams):
     clips = [noise(0.5, seed) for seed in range(10)]

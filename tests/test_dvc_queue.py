@@ -11,7 +11,6 @@ import pytest
 
 from tests.pipeline_repo import ROOT, PipelineRepo, experiments, wait_for
 
-pytestmark = pytest.mark.slow
 STAGE = """
 import time
 from pathlib import Path
@@ -70,6 +69,7 @@ def metrics(repo):
     }
 
 
+@pytest.mark.integration
 def test_two_workers_lose_none_of_the_queued(repo):
     for lr in (1, 2, 3, 4):
         queue(repo, lr)
@@ -78,6 +78,7 @@ def test_two_workers_lose_none_of_the_queued(repo):
     assert metrics(repo) == {f"lr-{lr}": {"lr": lr, "first": 0} for lr in (1, 2, 3, 4)}
 
 
+@pytest.mark.slow
 def test_an_experiment_whose_worker_was_killed_goes_on_where_it_was(repo):
     queue(repo, 7, step_s=1)
     start_workers(repo)

@@ -1,4 +1,4 @@
-# python -m pytest tests/test_corpora.py
+# python -m pytest tests/test_corpus_formats.py
 """What each format makes of a corpus without fault; faults are in test_corpus_faults.py."""
 
 import json
