@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.pipeline_repo import PipelineRepo, copy_of_this_repository, smoke_params
+from tests.pipeline_repo import (
+    RANDOM_WEIGHTS,
+    PipelineRepo,
+    copy_of_this_repository,
+    smoke_params,
+)
 from tests.starter import write_starter
 
 # A busy machine is no fault of the code: no test is timed.
@@ -34,6 +39,8 @@ def pytest_collection_modifyitems(items):
             raise pytest.UsageError(f"{item.nodeid}: expected one of {KINDS}, got {kinds}")
         if not kinds:
             item.add_marker("unit")
+    # One process runs the pipeline at once, while the other is busy with tests that do not need it.
+    items.sort(key=lambda item: "reproduced" not in item.fixturenames)
 
 
 @pytest.fixture
@@ -73,7 +80,7 @@ def made_once(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def reproduced(made_once):
-    """A repository in which `dvc repro` has run the whole pipeline, committed."""
+    """A repository in which `dvc repro` has run the whole pipeline on random weights, committed."""
     return PipelineRepo(made_once("pipeline", _reproduce))
 
 
@@ -85,17 +92,8 @@ def starter(made_once):
 
 def _reproduce(folder):
     repo = copy_of_this_repository(folder)
-    repo.set_params(smoke_params())
+    repo.set_params(smoke_params() | RANDOM_WEIGHTS)
     (repo.folder / "dvc.lock").unlink(missing_ok=True)
     repo.commit("The smallest pipeline")
     repo.run("dvc", "repro")
     repo.commit("Run it")
-
-
-@pytest.fixture
-def repo(reproduced, tmp_path):
-    """A clone of it for one test, with its cache at hand."""
-    clone = reproduced.clone(tmp_path / "clone")
-    clone.share_cache_of(reproduced)
-    clone.run("dvc", "checkout")
-    return clone

@@ -1,4 +1,4 @@
-# python -m pytest -m slow tests/test_families.py    (a minute and a half)
+# python -m pytest tests/test_families.py    (a minute and a half)
 """A second family, with files of other names in its roles than Whisper's, through the whole DAG."""
 
 import json
@@ -13,7 +13,7 @@ from asr.utterances.hypothesis import read_hypotheses
 from asr.utterances.utterance import read_manifest
 from tests.pipeline_repo import copy_of_this_repository, smoke_params
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.integration
 
 BLOCK = """
 toy:
@@ -30,9 +30,10 @@ def stale(repo):
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
+def toy(reproduced, tmp_path_factory):
     """A repository in which `dvc repro` has run with the toy family."""
     repo = copy_of_this_repository(tmp_path_factory.mktemp("toy"))
+    repo.share_cache_of(reproduced)  # the speech and the judge are the same
     shutil.copytree(Path(__file__).parent / "toy_family", repo.folder / "asr/families/toy")
     for file, text in (("conf/models.yaml", BLOCK), ("params.yaml", PARAMS)):
         with (repo.folder / file).open("a") as opened:

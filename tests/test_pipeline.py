@@ -2,14 +2,13 @@
 
 import json
 import re
-import time
 
 import pytest
 
-from tests.pipeline_repo import experiments
+from asr.core.files import read_json
+from asr.core.params import read_yaml
+from tests.pipeline_repo import experiments, out_hashes, wait_for
 from tests.s3_server import s3_server
-
-pytestmark = pytest.mark.slow
 
 
 def stages_to_run(repo):
@@ -18,12 +17,14 @@ def stages_to_run(repo):
     return [line.split("'")[1] for line in lines if line.startswith("Running stage")]
 
 
+@pytest.mark.integration
 def test_repro_runs_everything_then_nothing(reproduced):
     assert (reproduced.folder / "models" / "tuned" / "model.safetensors").is_file()
     assert "<html" in (reproduced.folder / "metrics" / "report.html").read_text()
     assert stages_to_run(reproduced) == []
 
 
+@pytest.mark.integration
 def test_scores_are_of_the_same_utterances(reproduced):
     scores = [
         json.loads((reproduced.folder / "metrics" / "score" / f"{model}.json").read_text())
@@ -32,16 +33,39 @@ def test_scores_are_of_the_same_utterances(reproduced):
     assert scores[0]["test_sha256"] == scores[1]["test_sha256"]
 
 
+def whole_clone(reproduced, folder):
+    """A clone with all that was made."""
+    clone = reproduced.clone(folder)
+    clone.share_cache_of(reproduced)
+    clone.run("dvc", "checkout")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def clone(reproduced, tmp_path_factory):
+    return whole_clone(reproduced, tmp_path_factory.mktemp("clone") / "repo")
+
+
+@pytest.fixture
+def repo(clone):
+    """The clone to edit; afterwards its files are again as committed."""
+    yield clone
+    clone.run("git", "checkout", "--quiet", ".")
+
+
+@pytest.mark.integration
 def test_commands_that_people_run(repo):
     assert "overall" in repo.run("python", "-m", "commands.scores")
     assert "dvc exp run --temp" in repo.run("python", "-m", "commands.recipe", "smoke")
 
 
+@pytest.mark.integration
 def test_what_only_scoring_uses_reruns_only_scoring(repo):
     repo.set_params({"score.normalizers.default": "verbatim"})
     assert stages_to_run(repo) == ["score@base", "score@tuned", "compare", "report"]
 
 
+@pytest.mark.integration
 def test_what_only_decoding_uses_reruns_no_training(repo):
     decoding = repo.folder / "asr/families/whisper/decoding/engine.py"
     decoding.write_text(decoding.read_text() + "# an edit\n")
@@ -49,6 +73,7 @@ def test_what_only_decoding_uses_reruns_no_training(repo):
     assert "train" not in stages_to_run(repo)
 
 
+@pytest.mark.integration
 def test_another_corpus_prepares_only_itself(repo):
     params = repo.folder / "params.yaml"
     line = "  ru: {format: stamps, language: ru, source: tuxpaint_stamps}\n"
@@ -58,54 +83,57 @@ def test_another_corpus_prepares_only_itself(repo):
     assert set(changed) == {"fetch@ru", "prepare@ru", "audit@ru", "split"}
 
 
-def test_an_experiment_with_another_learning_rate(repo):
+@pytest.mark.integration
+def test_experiments_now_and_from_the_queue(reproduced, tmp_path):
+    repo = whole_clone(reproduced, tmp_path / "clone")
     # DVC writes 1e-05, which PyYAML would read as a string.
+    repo.run("dvc", "exp", "run", "--queue", "--name", "queued", "-S", "train.lr=2e-5")
     repo.run("dvc", "exp", "run", "--name", "slower", "-S", "train.lr=1e-5")
     shown = experiments(repo)["slower"]
     assert shown["params"]["params.yaml"]["data"]["train"]["lr"] == 1e-5
     assert "lr" in repo.run("dvc", "params", "diff")
     assert "wer" in repo.run("dvc", "metrics", "diff", "--all")
-    plots = repo.run("dvc", "plots", "diff", "HEAD", "--json")
-    assert "loss" in plots
-
-
-def test_queued_experiments_run_and_show(repo):
-    for rate in ("1e-5", "2e-5"):
-        repo.run("dvc", "exp", "run", "--queue", "--name", f"lr-{rate}", "-S", f"train.lr={rate}")
+    assert "loss" in repo.run("dvc", "plots", "diff", "HEAD", "--json")
     repo.run("dvc", "queue", "start")
-    deadline = time.monotonic() + 300
-    while (status := repo.run("dvc", "queue", "status")).count("Success") < 2:
-        assert "Failed" not in status, status
-        assert time.monotonic() < deadline, status
-        time.sleep(2)
-    assert {"lr-1e-5", "lr-2e-5"} <= experiments(repo).keys()
+    wait_for(lambda: "Running" not in repo.run("dvc", "queue", "status"), pause_s=2)
+    assert "Success" in (status := repo.run("dvc", "queue", "status")), status
+    assert {"queued", "slower"} <= experiments(repo).keys()
+
+
+def cloned(reproduced, folder, server):
+    """A clone that has the server for its remote."""
+    clone = reproduced.clone(folder)
+    clone.run("dvc", "remote", "add", "--default", "storage", "s3://dvc/mothertongue")
+    clone.run("dvc", "remote", "modify", "storage", "endpointurl", server.url)
+    clone.run("dvc", "remote", "modify", "storage", "verify", "true")
+    return clone
+
+
+@pytest.fixture(scope="module")
+def server(reproduced, tmp_path_factory):
+    """An S3 server to which everything was pushed."""
+    with s3_server(tmp_path_factory.mktemp("server")) as server:
+        sender = cloned(reproduced, tmp_path_factory.mktemp("sender") / "repo", server)
+        sender.share_cache_of(reproduced)
+        sender.run("dvc", "push", **server.credentials)
+        yield server
 
 
 @pytest.fixture
-def remote(reproduced, tmp_path):
-    """An S3 server, a clone that has everything and one that has nothing, both set up for it."""
-    (tmp_path / "server").mkdir()
-    with s3_server(tmp_path / "server") as server:
-        sender, receiver = (reproduced.clone(tmp_path / name) for name in ("sender", "receiver"))
-        for clone in (sender, receiver):
-            clone.run("dvc", "remote", "add", "--default", "storage", "s3://dvc/mothertongue")
-            clone.run("dvc", "remote", "modify", "storage", "endpointurl", server.url)
-            clone.run("dvc", "remote", "modify", "storage", "verify", "true")
-        sender.share_cache_of(reproduced)
-        yield server, sender, receiver
+def receiver(reproduced, server, tmp_path):
+    """A clone that has nothing."""
+    return cloned(reproduced, tmp_path / "receiver", server)
 
 
-def test_push_and_pull_on_a_fresh_clone_leave_nothing_to_run(remote):
-    server, sender, receiver = remote
-    sender.run("dvc", "push", **server.credentials)
+@pytest.mark.integration
+def test_push_and_pull_on_a_fresh_clone_leave_nothing_to_run(server, receiver):
     receiver.run("dvc", "pull", **server.credentials)
     assert stages_to_run(receiver) == []
     assert "up to date" in receiver.run("dvc", "status")
 
 
-def test_one_command_on_a_fresh_clone_trains_anew_and_brings_what_that_needs(remote):
-    server, sender, receiver = remote
-    sender.run("dvc", "push", **server.credentials)
+@pytest.mark.integration
+def test_one_command_on_a_fresh_clone_trains_anew_and_brings_what_that_needs(server, receiver):
     fresh = ("--pull", "--allow-missing", "-S", "train.lr=1e-5")
     said = receiver.run("dvc", "exp", "run", *fresh, **server.credentials)
     ran = set(re.findall("Running stage '(.+)'", said))
@@ -116,10 +144,37 @@ def test_one_command_on_a_fresh_clone_trains_anew_and_brings_what_that_needs(rem
     assert "<html" in (receiver.folder / "metrics" / "report.html").read_text()
 
 
-def test_damage_in_the_remote_is_found_by_pull(remote):
-    server, sender, receiver = remote
+@pytest.mark.integration
+def test_damage_in_the_remote_is_found_by_pull(server, receiver):
     out = "data/hypotheses/tuned.jsonl"
-    sender.run("dvc", "push", out, **server.credentials)
-    server.flip_a_byte_of_everything()
+    server.flip_a_byte_of_everything()  # nothing that comes after this test can use it
     receiver.run("dvc", "pull", out, succeeds=False, **server.credentials)
     assert not (receiver.folder / out).exists()
+
+
+@pytest.mark.integration
+def test_same_inputs_same_bytes(reproduced, tmp_path):
+    """All that comes after fetch is made again, without a cache; only what holds times differs."""
+    again = reproduced.clone(tmp_path / "again")
+    again.share_cache_of(reproduced)
+    lock = again.folder / "dvc.lock"
+    fetched = {name: stage for name, stage in read_yaml(lock)["stages"].items() if "fetch" in name}
+    again.run("dvc", "checkout", *fetched)
+    lock.write_text(json.dumps({"schema": "2.0", "stages": fetched}))
+    again.run("dvc", "repro", "--no-run-cache")
+    first, second = out_hashes(reproduced), out_hashes(again)
+    assert first.keys() == second.keys()
+    differing = {path for path in first if first[path] != second[path]}
+    # The report shows the speed.
+    timed = {"metrics/report.html"}
+    assert {path for path in differing if "timing" not in path and "speed" not in path} <= timed
+    assert {"models/tuned", "data/hypotheses/tuned.jsonl", "metrics/compare.json"} <= first.keys()
+
+
+@pytest.mark.slow
+def test_whisper_base_goes_through_the_whole_pipeline(reproduced, tmp_path):
+    repo = whole_clone(reproduced, tmp_path / "clone")
+    repo.set_params({"model.name": "base", "audit.judge.name": "base"})
+    repo.run("dvc", "repro")
+    scores = read_json(repo.folder / "metrics/score/tuned.json")
+    assert scores["groups"]["overall"]["wer"] < 2  # random weights: above 20

@@ -15,7 +15,7 @@ from stages.prepare import prepare
 from stages.split import split
 from tests import seed_corpora
 from tests.audit_csv import write_audit_of
-from tests.pipeline_repo import copy_of_this_repository, smoke_params
+from tests.pipeline_repo import RANDOM_WEIGHTS, copy_of_this_repository, smoke_params
 from tests.tiny_tokens import write_tokens
 
 ROOT = Path(__file__).parents[1]
@@ -112,11 +112,11 @@ def test_three_languages_with_texts_beside_mp3_and_wav(dealt):
     assert rejects == {}
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_all_of_them_at_once_through_the_whole_pipeline(reproduced, tmp_path):
     """Five formats, five languages, one model trained and scored."""
     repo = copy_of_this_repository(tmp_path)
-    repo.share_cache_of(reproduced)  # the base model is the same
+    repo.share_cache_of(reproduced)  # the models are the same
     lines, blocks = [], []
     for name, (build, line) in SEEDS.items():
         build(tmp_path / "home" / name)
@@ -129,7 +129,7 @@ def test_all_of_them_at_once_through_the_whole_pipeline(reproduced, tmp_path):
     (tmp_path / "conf" / "sources.yaml").write_text("".join(blocks))
     # Three of them are read from one list of sentences, which the splits that they bring share.
     sharing = {"split.disjoint": ["speaker", "session"], "split.near_duplicate": 0.0}
-    repo.set_params(smoke_params() | {"prepare.max_utterances": 6} | sharing)
+    repo.set_params(smoke_params() | RANDOM_WEIGHTS | {"prepare.max_utterances": 6} | sharing)
     (tmp_path / "dvc.lock").unlink(missing_ok=True)
     repo.commit("Five corpora")
     repo.run("dvc", "repro")
