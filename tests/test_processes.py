@@ -14,6 +14,7 @@ from asr.training.augmentation.examples import Example, Piece
 from asr.training.distributed.processes import Processes, join_processes
 from asr.training.plan import TrainingBatch
 from tests.tiny_whisper import write_transformers
+from tests.train_tiny import train_tiny
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -59,15 +60,28 @@ def model(tmp_path_factory):
     return folder
 
 
-def trained(model, folder, num_processes, event="none", tune="lora", kept="whole"):
-    """Exit status and words of a run."""
+def trained(model, folder, runs, event="none"):
+    """Exit status and words of two processes."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.train_tiny", "--model", model, "--folder", folder,
-         "--num-processes", str(num_processes), "--event", event, "--tune", tune,
-         "--kept", kept],
+         "--num-processes", "2", "--event", event, "--runs", runs],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
+
+
+def trained_alone(model, folder, run):
+    """Results of this process, which forgets how it had to compute for that."""
+    deterministic, num_threads = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.get_num_threads(),
+    )
+    try:
+        train_tiny(model, folder, 1, "none", run)
+    finally:
+        torch.use_deterministic_algorithms(deterministic)
+        torch.set_num_threads(num_threads)
+    return results(folder / run)
 
 
 def results(folder):
@@ -85,92 +99,73 @@ def assert_alike(ours, theirs):
         torch.testing.assert_close(our_weights[name], weight, rtol=1e-3, atol=1e-4)
 
 
-def assert_goes_on(model, folder, expected, **how):
+def assert_goes_on(model, folder, run, expected):
     """Run again, two processes take up what they saved and end in the same bits."""
-    status, words = trained(model, folder, 2, **how)
+    status, words = trained(model, folder, run)
     assert status == 0, words
     assert words.count("resuming after step") == 1
-    progress, weights = results(folder)
+    progress, weights = results(folder / run)
     assert progress == expected[0]
     assert all(torch.equal(weight, expected[1][name]) for name, weight in weights.items())
 
 
 @pytest.fixture(scope="module")
 def two(model, tmp_path_factory):
-    """What two processes reach of which one ran out of memory once."""
-    folder = tmp_path_factory.mktemp("two")
-    status, words = trained(model, folder, 2)
+    """What two processes reach, by run; in the first, one of them runs out of memory once."""
+    folder, runs = tmp_path_factory.mktemp("two"), ("lora-whole", "full-parts", "lora-parts")
+    status, words = trained(model, folder, ",".join(runs))
     assert status == 0, words
     # Both have the lower limit, and both went on.
     assert words.count("out of memory: batches above") == 1
-    return results(folder)
+    # The tiny model's layers are less than a hundredth of it, the embedding is the rest.
+    assert "each of 2 processes holds 99.6% of the weights" in words
+    return {run: results(folder / run) for run in runs}
 
 
-@pytest.mark.slow
+@pytest.mark.integration
 def test_two_processes_learn_what_one_does(model, two, tmp_path):
-    assert trained(model, tmp_path, 1)[0] == 0
-    one = results(tmp_path)
+    one = trained_alone(model, tmp_path, "lora-whole")
     assert len(one[0]["train_rows"]) == 6
     assert one[0]["train_rows"][-1]["loss"] < one[0]["train_rows"][0]["loss"]
-    assert_alike(two, one)
+    assert_alike(two["lora-whole"], one)
+
+
+@pytest.mark.integration
+def test_two_processes_with_parts_of_the_layers_learn_the_same(model, two, tmp_path):
+    assert_alike(two["full-parts"], trained_alone(model, tmp_path, "full-whole"))
+    assert_alike(two["lora-parts"], two["lora-whole"])
+
+
+@pytest.mark.integration
+def test_sigterm_to_one_saves_once_for_all_and_they_go_on(model, two, tmp_path):
+    status, words = trained(model, tmp_path, "lora-whole", "sigterm")
+    assert status == 143, words
+    assert words.count("stopped: saved after step") == 1
+    assert len(list((tmp_path / "lora-whole" / "scratch").glob("step-*"))) == 1
+    assert_goes_on(model, tmp_path, "lora-whole", two["lora-whole"])
 
 
 @pytest.mark.slow
-def test_sigterm_to_one_saves_once_for_all_and_they_go_on(model, two, tmp_path):
-    status, words = trained(model, tmp_path, 2, "sigterm")
+def test_parts_are_saved_whole_and_taken_up_again(model, two, tmp_path):
+    status, words = trained(model, tmp_path, "full-parts", "sigterm")
     assert status == 143, words
-    assert words.count("stopped: saved after step") == 1
-    assert len(list((tmp_path / "scratch").glob("step-*"))) == 1
-    assert_goes_on(model, tmp_path, two)
+    (checkpoint,) = (tmp_path / "full-parts" / "scratch").glob("step-*")
+    saved = load_file(checkpoint / "state.safetensors")
+    for name, weight in two["full-parts"][1].items():
+        assert saved[f"weight/{name}"].shape == saved[f"exp_avg/{name}"].shape == weight.shape
+    assert_goes_on(model, tmp_path, "full-parts", two["full-parts"])
 
 
 @pytest.mark.slow
 def test_the_death_of_one_ends_all_with_its_name(model, tmp_path):
-    status, words = trained(model, tmp_path, 2, "death")
+    status, words = trained(model, tmp_path, "lora-whole", "death")
     assert status == 1
     assert "process 1 of 2 ended with SIGKILL" in words
 
 
-@pytest.fixture(scope="module")
-def two_with_parts(model, tmp_path_factory):
-    """What two processes reach, each with a part of the layers."""
-    folder = tmp_path_factory.mktemp("parts")
-    status, words = trained(model, folder, 2, tune="full", kept="parts")
-    assert status == 0, words
-    # The tiny model's layers are less than a hundredth of it, the embedding is the rest.
-    assert words.count("each of 2 processes holds 99.6% of the weights") == 1
-    return results(folder)
-
-
-@pytest.mark.slow
-def test_two_processes_with_parts_of_the_layers_learn_what_one_does(
-    model, two_with_parts, tmp_path
-):
-    assert trained(model, tmp_path, 1, tune="full")[0] == 0
-    assert_alike(two_with_parts, results(tmp_path))
-
-
-@pytest.mark.slow
-def test_two_processes_with_parts_of_the_layers_learn_the_same_adapter(model, two, tmp_path):
-    status, words = trained(model, tmp_path, 2, kept="parts")
-    assert status == 0, words
-    assert_alike(results(tmp_path), two)
-
-
-@pytest.mark.slow
-def test_parts_are_saved_whole_and_taken_up_again(model, two_with_parts, tmp_path):
-    status, words = trained(model, tmp_path, 2, "sigterm", tune="full", kept="parts")
-    assert status == 143, words
-    (checkpoint,) = (tmp_path / "scratch").glob("step-*")
-    saved = load_file(checkpoint / "state.safetensors")
-    for name, weight in two_with_parts[1].items():
-        assert saved[f"weight/{name}"].shape == saved[f"exp_avg/{name}"].shape == weight.shape
-    assert_goes_on(model, tmp_path, two_with_parts, tune="full", kept="parts")
-
-
-@pytest.mark.slow
+@pytest.mark.integration
 def test_out_of_memory_with_parts_says_what_to_change(model, tmp_path):
-    status, words = trained(model, tmp_path, 2, "out_of_memory", kept="parts")
+    status, words = trained(model, tmp_path, "lora-parts", "out_of_memory")
     assert status == 1
     assert (
         "no process can halve a batch alone: expected a smaller train.batch_seconds, got 3.0"

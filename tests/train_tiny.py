@@ -1,10 +1,10 @@
 """A run of training on the tiny Whisper, to be started as one process or several.
 
-``python -m tests.train_tiny`` trains the model in MODEL on noise and writes its
-curves and weights to FOLDER. KEPT says how several processes have the layers, ``whole`` or in
-``parts``. In the first step memory runs out in the last of those that have them whole; EVENT
-happens to it: ``out_of_memory`` in the first step, ``sigterm`` or ``death`` in the third, or
-``none``.
+``python -m tests.train_tiny`` trains the model in MODEL on noise, once for each of RUNS, such as
+``lora-whole,full-parts``: what is tuned, and whether each process has all layers or parts of them.
+Curves and weights go to FOLDER/RUN. In the first step memory runs out in the last process of a
+``whole`` run; EVENT happens to the last process of the first run: ``out_of_memory`` in the first
+step, ``sigterm`` or ``death`` in the third, or ``none``.
 """
 
 import json
@@ -25,7 +25,7 @@ from asr.families.whisper.training.trainee import WhisperTrainee
 from asr.training.augmentation.examples import TokenLimit
 from asr.training.dev import dev_error
 from asr.training.distributed.launch import launch
-from asr.training.distributed.processes import join_processes, launched
+from asr.training.distributed.processes import Processes, join_processes, launched
 from asr.training.loop import train
 from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
 from asr.training.task import Task
@@ -35,17 +35,22 @@ ROOT = Path(__file__).parent.parent
 TEXTS = ["як", "я", "abc", "лес", "аб", "d e"]
 
 
-def train_tiny(
-    model: Path, folder: Path, num_processes: int, event: str, tune: str, kept: str
-) -> None:
-    """Start the processes, or be one of them."""
+def train_tiny(model: Path, folder: Path, num_processes: int, event: str, runs: str) -> None:
+    """Start the processes, or be one of them: to import all takes longer than to train."""
     if num_processes > 1 and not launched():
         launch("tests.train_tiny", sys.argv[1:], num_processes)
         return
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(1)
     processes = join_processes(torch.device("cpu"), num_processes)
-    params = load_params("train", TrainParams).model_copy(
+    for name in runs.split(","):
+        train_once(model, folder / name, processes, event, *name.split("-"))
+
+
+def train_once(
+    model: Path, folder: Path, processes: Processes, event: str, tune: str, kept: str
+) -> None:
+    params = load_params("train", TrainParams, ROOT / "params.yaml").model_copy(
         update={
             "lr": 1e-2, "warmup_steps": 0, "num_epochs": 2, "batch_seconds": 3.0,
             "max_batch_clips": 3, "accumulation": 3, "eval_every_steps": 3,
@@ -57,7 +62,7 @@ def train_tiny(
     utterances = [utterance(str(i), text=TEXTS[i % 6], duration_s=0.5, row=i) for i in range(22)]
     clips = [noise(i) for i in range(22)]
     torch.manual_seed(7 + processes.rank)  # an adapter of its own, were it not for the first's
-    own = load_family_params("whisper", "train", WhisperTrainParams)
+    own = load_family_params("whisper", "train", WhisperTrainParams, ROOT / "params.yaml")
     tiny = WhisperTrainee(model, processes.device, params, own.model_copy(update={"margin_s": 0.1}))
     batches = []
 
