@@ -55,6 +55,7 @@ run(prepare)
 """
 
 
+@pytest.mark.integration
 def test_ctrl_c_is_one_line():
     done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "prepare: interrupted\n")

@@ -54,6 +54,7 @@ with atomic_folder(Path("data/prepared/be")) as partial:
 """
 
 
+@pytest.mark.integration
 def test_a_killed_write_leaves_nothing_among_the_outs(tmp_path, monkeypatch):
     """data/prepared is a dep of split, so a file there would change its hash."""
     monkeypatch.chdir(tmp_path)
