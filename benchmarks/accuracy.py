@@ -27,15 +27,21 @@ def wer(errors: Sequence[ErrorCounts]) -> float:
 
 def difference(
     clips: Sequence[Clip], first: Sequence[ErrorCounts], second: Sequence[ErrorCounts]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """The second WER minus the first on the same clips, with the paired bootstrap's interval."""
-    blocks, _ = blocks_of([utterance for _, utterance in clips])
     params = load_params("score", ScoreParams)
+    blocks, _ = blocks_of([utterance for _, utterance in clips], params.min_blocks)
     interval = paired_intervals(
-        first, second, blocks, params.num_resamples, params.confidence, load_seed()
+        first,
+        second,
+        blocks,
+        params.num_resamples,
+        params.confidence,
+        params.min_blocks,
+        load_seed(),
     ).difference
     return {
         "mean": round(wer(second) - wer(first), 4),
-        "low": round(interval.low, 4),
-        "high": round(interval.high, 4),
+        "low": interval and round(interval.low, 4),
+        "high": interval and round(interval.high, 4),
     }

@@ -120,6 +120,8 @@ def _wer(row: Results | None) -> str:
 
 def _interval(difference: Results) -> str:
     mean, low, high = (difference[key] for key in ("mean", "low", "high"))
+    if low is None:  # fewer clips than score.min_blocks
+        return f"{mean:+.3f}"
     return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 

@@ -30,8 +30,8 @@ def scores_svg(comparison: dict[str, Any]) -> str:
     """Two bars a group, each with a whisker for its interval."""
     shown = [name for name in comparison["groups"] if name.startswith("corpus ")]
     groups = {name: comparison["groups"][name]["wer"] for name in ["overall", *sorted(shown)]}
-    most = max(wer[f"{model}_interval"]["high"] for wer in groups.values() for model in NAMES)
-    scale = (WIDTH - LEFT - RIGHT) / most
+    ends = (_ends(wer, model)["high"] for wer in groups.values() for model in NAMES)
+    scale = (WIDTH - LEFT - RIGHT) / (max(ends) or 1)
     height = TOP + len(groups) * (2 * BAR + GAP)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
@@ -43,9 +43,16 @@ def scores_svg(comparison: dict[str, Any]) -> str:
         top = TOP + row * (2 * BAR + GAP)
         parts.append(_text(LEFT - 12, top + BAR + 5, name.removeprefix("corpus "), "end"))
         for place, model in enumerate(NAMES):
-            interval = wer[f"{model}_interval"]
-            parts += _bar(top + place * BAR, model, wer[model], interval, scale)
+            interval = _ends(wer, model)
+            parts += _bar(top + place * BAR, model, wer[model] or 0.0, interval, scale)
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _ends(wer: dict[str, Any], model: str) -> dict[str, float]:
+    """The interval of a model's rate; without one, the rate itself: a whisker of no length."""
+    rate = wer[model] or 0.0
+    ends: dict[str, float] = wer[f"{model}_interval"] or {"low": rate, "high": rate}
+    return ends
 
 
 def _bar(top: int, model: str, value: float, interval: dict[str, float], scale: float) -> list[str]:

@@ -58,7 +58,9 @@ def _rate(rate: float | None) -> str:
     return "–" if rate is None else f"{rate:.3f}"
 
 
-def _with_interval(rate: float | None, interval: dict[str, Any]) -> str:
+def _with_interval(rate: float | None, interval: dict[str, Any] | None) -> str:
+    if interval is None:
+        return _rate(rate)
     return f"{_rate(rate)} [{_rate(interval['low'])}, {_rate(interval['high'])}]"
 
 

@@ -51,12 +51,18 @@ def _difference(
     before: list[Scored], after: list[Scored], params: ScoreParams, seed: int
 ) -> dict[str, Any]:
     """WER and CER of both models, their difference, the intervals and the verdict of one group."""
-    blocks, kind = blocks_of([one.utterance for one in before])
+    blocks, kind = blocks_of([one.utterance for one in before], params.min_blocks)
 
     def rates(first: list[ErrorCounts], second: list[ErrorCounts]) -> dict[str, Any]:
         a, b = pooled(first).rate, pooled(second).rate
         intervals = paired_intervals(
-            first, second, blocks, params.num_resamples, params.confidence, seed
+            first,
+            second,
+            blocks,
+            params.num_resamples,
+            params.confidence,
+            params.min_blocks,
+            seed,
         )
         return {
             "base": rounded(a),
@@ -65,7 +71,7 @@ def _difference(
             "base_interval": _rounded(intervals.first),
             "tuned_interval": _rounded(intervals.second),
             "difference_interval": _rounded(intervals.difference),
-            "verdict": intervals.difference.verdict,
+            "verdict": intervals.verdict,
         }
 
     pairs = list(zip(before, after, strict=True))
@@ -80,8 +86,8 @@ def _difference(
     }
 
 
-def _rounded(interval: Interval) -> dict[str, Any]:
-    return {end: rounded(value) for end, value in asdict(interval).items()}
+def _rounded(interval: Interval | None) -> dict[str, Any] | None:
+    return interval and {end: rounded(value) for end, value in asdict(interval).items()}
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ def errors(numbers, num_reference=10):
 
 def intervals(first, second, blocks=None, num_resamples=2000):
     blocks = blocks or range(len(first))
-    return paired_intervals(errors(first), errors(second), blocks, num_resamples, 0.95, seed=1)
+    return paired_intervals(errors(first), errors(second), blocks, num_resamples, 0.95, 1, seed=1)
 
 
 def test_the_same_difference_everywhere_is_certain():
@@ -31,7 +32,7 @@ def test_a_difference_of_one_utterance_is_inconclusive():
 def test_interval_of_a_rate_is_near_the_normal_one():
     # 100 utterances of one word, half of them wrong: 0.5 +- 1.96 * sqrt(0.25 / 100).
     first = [ErrorCounts(1, substitutions=i % 2) for i in range(100)]
-    found = paired_intervals(first, first, range(100), 5000, 0.95, seed=1).first
+    found = paired_intervals(first, first, range(100), 5000, 0.95, 10, seed=1).first
     assert (found.low, found.high) == pytest.approx((0.402, 0.598), abs=0.015)
 
 
@@ -46,16 +47,52 @@ def test_utterances_of_one_speaker_are_drawn_together():
 def test_speakers_are_blocks_only_if_there_are_enough():
     # Of one speaker every draw is the same: the interval would be a point, the verdict a lie.
     alone = [utterance(f"a{number}", speaker_id="anna") for number in range(20)]
-    assert blocks_of(alone) == ([one.id for one in alone], "utterance")
+    assert blocks_of(alone, 10) == ([one.id for one in alone], "utterance")
+    assert blocks_of(alone, 1)[1] == "speaker"
     many = [utterance(f"a{number}", speaker_id=f"s{number % 10}") for number in range(20)]
-    blocks, kind = blocks_of([*many, utterance("unknown", speaker_id=None)])
+    blocks, kind = blocks_of([*many, utterance("unknown", speaker_id=None)], 10)
     assert (len(set(blocks)), kind) == (11, "speaker")
 
 
 def test_namesakes_of_two_corpora_are_two_speakers():
     pairs = [utterance(f"a{number}", corpus=corpus, speaker_id=f"s{number}")
              for number in range(10) for corpus in ("be", "bg")]  # fmt: skip
-    assert len(set(blocks_of(pairs)[0])) == 20
+    assert len(set(blocks_of(pairs, 10)[0])) == 20
+
+
+@pytest.mark.parametrize("num_blocks", [1, 9])
+def test_too_few_blocks_have_no_interval_and_no_verdict(num_blocks):
+    blocks = [number % num_blocks for number in range(20)]
+    found = paired_intervals(errors([5] * 20), errors([2] * 20), blocks, 200, 0.95, 10, seed=1)
+    assert (found.first, found.second, found.difference) == (None, None, None)
+    assert found.verdict == "inconclusive"
+
+
+def test_references_without_words_have_no_interval_and_no_verdict():
+    hallucinated, silent = errors([5] * 20, num_reference=0), errors([0] * 20, num_reference=0)
+    found = paired_intervals(hallucinated, silent, range(20), 200, 0.95, 10, seed=1)
+    assert (found.difference, found.verdict) == (None, "inconclusive")
+
+
+def test_a_drawn_error_rate_is_over_the_drawn_words():
+    # One of two utterances has 90 of 100 words, all wrong: drawn alone or not at all, the rate is
+    # 1 or 0, and over all words it would be 1.8.
+    first = [ErrorCounts(90, substitutions=90), ErrorCounts(10)]
+    found = paired_intervals(first, first, range(2), 1000, 0.95, 1, seed=1).first
+    assert (found.low, found.high) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize("num_resamples", [1, 300, 513])
+def test_as_many_test_sets_are_drawn_as_asked_for(num_resamples):
+    # Draws that come one by one yield the same quantiles only if their number is the same.
+    rng, rates = np.random.default_rng(1), []
+    first = [ErrorCounts(number + 1, substitutions=number % 3) for number in range(20)]
+    totals = np.array([(one.num_errors, one.num_reference) for one in first])
+    for _ in range(num_resamples):
+        wrong, words = totals[rng.integers(20, size=20)].sum(axis=0)
+        rates.append(wrong / words)
+    found = paired_intervals(first, first, range(20), num_resamples, 0.95, 10, seed=1).first
+    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(rates, [0.025, 0.975])))
 
 
 @given(counts, st.data())

@@ -1,4 +1,5 @@
 from asr.core.files import write_json
+from commands.picture import scores_svg
 from commands.scores import markdown_table, text_table
 
 
@@ -35,3 +36,14 @@ def test_text_columns_are_aligned(tmp_path):
     lines = text_table(tmp_path).splitlines()
     assert len({line.index(word) for line, word in zip(lines, ("verdict", "better", "better"),
                                                        strict=True)}) == 1  # fmt: skip
+
+
+def test_a_group_without_intervals_has_its_rates_alone(tmp_path):
+    few = comparison(0.9, 0.4)
+    few["wer"] |= dict.fromkeys(["base_interval", "tuned_interval", "difference_interval"])
+    few["wer"]["verdict"] = "inconclusive"
+    write_json(tmp_path / "compare.json", {"groups": {"overall": few}})
+    row = "| overall | 0.900 | 0.400 | -0.500 | inconclusive | 0.500 → 0.250 | 10 |"
+    assert markdown_table(tmp_path).splitlines()[2] == row
+    bars = scores_svg({"confidence": 0.95, "groups": {"overall": few}})
+    assert (bars.count("<rect"), "NaN" in bars) == (3, False)

@@ -69,9 +69,11 @@ def score_rows(metrics: Metrics) -> list[ScoreRow]:
 
 
 def wer_scale(rows: Sequence[ScoreRow]) -> Scale:
-    """Scale from 0 to the highest interval end of all rows, in percent of the chart's width."""
-    ends = [row.compare["wer"][f"{model}_interval"]["high"] for row in rows for model in MODELS]
-    return linear_scale(0.0, max(ends), 0.0, 100.0, num_ticks=6)
+    """Scale from 0 to the highest rate or interval end of all rows, in percent of the chart."""
+    wers = [row.compare["wer"] for row in rows]
+    ends = [(wer[f"{model}_interval"] or {}).get("high") for wer in wers for model in MODELS]
+    rates = [wer[model] for wer in wers for model in MODELS]
+    return linear_scale(0.0, max(x or 0.0 for x in ends + rates), 0.0, 100.0, num_ticks=6)
 
 
 @dataclass(frozen=True)

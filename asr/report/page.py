@@ -75,8 +75,10 @@ def signed(value: float | None, digits: int = 2) -> str:
     return NONE if value is None else f"{value:+.{digits}f}".replace("-", MINUS)
 
 
-def interval(ends: dict[str, float | None], sign: bool = False) -> str:
-    """Format an interval, such as [0.38, 0.44]."""
+def interval(ends: dict[str, float | None] | None, sign: bool = False) -> str:
+    """Format an interval, such as [0.38, 0.44]; None becomes nothing."""
+    if ends is None:
+        return ""
     write = signed if sign else rate
     return f"[{write(ends['low'])}, {write(ends['high'])}]"
 

@@ -15,7 +15,6 @@ import numpy.typing as npt
 from asr.text.error_rate import ErrorCounts
 from asr.utterances.utterance import Utterance
 
-MIN_SPEAKERS = 10  # with a single one, every draw is the same and the interval has width 0
 CHUNK = 256  # resamples per chunk: 256 x 100 000 utterances take 200 MB of indices
 
 Verdict = Literal["better", "worse", "inconclusive"]
@@ -38,22 +37,35 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedIntervals:
-    """Intervals of two systems' error rates and of their difference, from the same resamples."""
+    """Intervals of two systems' error rates and of their difference, from the same resamples.
 
-    first: Interval
-    second: Interval
-    difference: Interval
+    All are None with too few blocks or no reference words: of a single block, every draw is the
+    same, and the interval would have width 0.
+    """
+
+    first: Interval | None
+    second: Interval | None
+    difference: Interval | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict of the difference; ``inconclusive`` without an interval."""
+        return "inconclusive" if self.difference is None else self.difference.verdict
 
 
-def blocks_of(utterances: Sequence[Utterance]) -> tuple[list[Hashable], str]:
-    """Choose the block of each utterance: its speaker if at least 10 are known, else itself.
+def blocks_of(utterances: Sequence[Utterance], min_blocks: int) -> tuple[list[Hashable], str]:
+    """Choose the block of each utterance: its speaker if enough are known, else itself.
+
+    Args:
+        utterances: of the test set.
+        min_blocks: number of known speakers from which on a block is a speaker.
 
     Returns:
         The block of each utterance, and the kind of blocks, ``speaker`` or ``utterance``. Report
         the kind with the interval: by utterance, it holds only for the speakers of the test set.
     """
     speakers = {(one.corpus, one.speaker_id) for one in utterances if one.speaker_id is not None}
-    if len(speakers) < MIN_SPEAKERS:
+    if len(speakers) < min_blocks:
         return [one.id for one in utterances], "utterance"
     return [
         one.id if one.speaker_id is None else (one.corpus, one.speaker_id) for one in utterances
@@ -66,6 +78,7 @@ def paired_intervals(
     blocks: Sequence[Hashable],
     num_resamples: int,
     confidence: float,
+    min_blocks: int,
     seed: int,
 ) -> PairedIntervals:
     """Bootstrap the pooled error rates of two systems on the same utterances.
@@ -76,6 +89,7 @@ def paired_intervals(
         blocks: block of each utterance, such as its speaker.
         num_resamples: number of test sets to draw.
         confidence: share of resamples inside an interval, such as 0.95.
+        min_blocks: number of different blocks below which there are no intervals.
         seed: seed of the random draws.
 
     Returns:
@@ -87,6 +101,8 @@ def paired_intervals(
     np.add.at(totals, rows, [
         (a.num_errors, b.num_errors, a.num_reference) for a, b in zip(first, second, strict=True)
     ])  # fmt: skip
+    if len(names) < min_blocks or not totals[:, 2].any():
+        return PairedIntervals(None, None, None)
     rng = np.random.default_rng(seed)
     rates = []
     for start in range(0, num_resamples, CHUNK):

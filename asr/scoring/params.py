@@ -17,6 +17,7 @@ class ScoreParams(Schema):
     script: Literal["as_is", "latin", "cyrillic"]
     num_resamples: int = Field(ge=100, le=100_000)
     confidence: float = Field(gt=0.5, lt=1)
+    min_blocks: int = Field(ge=2, le=1000)
 
     @field_validator("normalizers")
     @classmethod
