@@ -11,6 +11,9 @@ BOTH_WAYS = [
     ("injekcija, INJEKCIJA, mikroinjekcija", "инјекција, ИНЈЕКЦИЈА, микроинјекција"),
     ("konjunkcija, konjugacija, Tanjug", "конјункција, конјугација, Танјуг"),
     ("konj, konjušar, kanjon, odžak", "коњ, коњушар, кањон, оџак"),  # look alike, are one letter
+    ("izvanjezični, autoinjektor, SAMOKONJUGACIJA", "изванјезични, аутоинјектор, САМОКОНЈУГАЦИЈА"),
+    ("predžetveni, odžalovati, nadžvakati", "преджетвени, оджаловати, наджвакати"),
+    ("nadžak, Nadžaf, prekonjušar", "наџак, Наџаф, прекоњушар"),
     ("čaj, šećer, đak", "чај, шећер, ђак"),
     ("jQuery, web 2.0", "jQuery, web 2.0"),  # no word of the language
 ]

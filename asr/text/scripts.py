@@ -18,13 +18,16 @@ Script = Literal["as_is", "latin", "cyrillic"]
 _ONE_CHARACTER = str.maketrans(
     dict(zip("ǄǅǆǇǈǉǊǋǌ", ["DŽ", "Dž", "dž", "LJ", "Lj", "lj", "NJ", "Nj", "nj"], strict=True))
 )
-# «mikroinjekcija», «hiperkonjugacija»
-_PREFIXES = "(?:de|dis|hiper|hipo|mikro|ne|pre|re)?"
+# Any prefix may precede these stems: «mikroinjekcija», «autoinjektor», «izvanjezični».
 _TWO_LETTERS = re.compile(
-    rf"\b{_PREFIXES}(?:(?:anj|tanj|kenj)(?=on|ug)"
-    r"|vanj(?=ezič|evrop|edar)|inj(?=ekt|ekc|icir|unkc|urij)|šenj(?=[ae]ng)|konj(?=ug|uk[ct]|un[kt]|ektur))"
-    r"|\b(?:nadž(?=anj|drel|el|eo|et|iv|n|up)|odž(?=al[ij]|ari|iv|ubor|vak|vać)"
-    r"|podž(?=anr|drel|eć|up)|predž(?=alb|elu|ivot)|feldž(?=andar)|andž(?=ej))",
+    r"\b(?:(?:de|dis|hiper|hipo|mikro|ne|pre|re)?(?:anj|tanj|kenj)(?=on|ug)"
+    r"|[^\W\d_]*?(?:vanj(?=ezič|ezgr|evrop|edar)|inj(?=ek[tc]|icir|unkc|urij)|šenj(?=[ae]ng)"
+    r"|konj(?=ug|uk[ct]|un[kt]|ektur))"
+    # Of prefix and «ž»; «odžak», «nadžak» and names such as «Nadžaf» are one letter.
+    r"|(?:iz|na|ne|po|sve)?(?:nadž(?=anj|ar[ie]|drel|el|eo|et|iv|n|u[pt]|v[ae])"
+    r"|odž(?=al[ijo]|ar[iu]|drel|el|iv|ubor|ut|v[aeć])"
+    r"|podž(?=anr|ar|drel|e[ćltž]|iv|up|v)"
+    r"|predž(?=al[bo]|anr|e[ltns]|iv|up))|feldž(?=andar)|andž(?=ej))",
     re.IGNORECASE,
 )
 _APART = "\u2060"  # word joiner: no letter, so cyrtranslit leaves it where it is
@@ -51,7 +54,8 @@ def in_script(text: str, language: str, script: Script) -> str:
 def _latin(text: str) -> str:
     def digraph(match: re.Match[str]) -> str:
         # «ЉУБАВ» is «LJUBAV», «Љубав» is «Ljubav»; a single «Љ», such as an initial, is «Lj».
-        before, after = text[: match.start()][-1:], text[match.end() :][:1]
+        start, end = match.span()
+        before, after = text[max(0, start - 1) : start], text[end : end + 1]
         pair = str(to_latin(match[0], "sr"))
         return (
             pair.upper() if after.isupper() or (before.isupper() and not after.islower()) else pair
