@@ -1,8 +1,8 @@
 """Spell out numbers as spoken: «$25» as «twenty-five dollars», «5 %» as «cinq pour cent».
 
 num2words has cardinals, ordinals and currency names for most languages. In others (Bulgarian,
-Greek, Hindi) digits stay, and only signs are spelled out. A date, version or telephone number is
-spelled number by number.
+Greek, Hindi) digits stay, and only signs are spelled out (asr/scoring/number_signs.py). A date,
+version or telephone number is spelled number by number.
 """
 
 import re
@@ -11,8 +11,10 @@ from functools import cache
 
 from num2words import CONVERTER_CLASSES, num2words
 
+from asr.scoring.number_signs import spell_signs
 from asr.text.scripts import in_script
 
+_MAX_GROUPS = 10  # of digits in a number, a date or a version
 _MAX_DIGITS = 9  # a longer number is taken for a telephone number, spelled digit by digit
 # For "fil" num2words falls back to "fi", Finnish; its Amharic fails on large numbers.
 _CARDINAL_LANGUAGES = CONVERTER_CLASSES.keys() - {"am"}
@@ -43,17 +45,27 @@ _DECIMAL_WORD = {
 }  # fmt: skip
 
 # Plural forms by language, in the order of num2words' ``pluralize``; one if it never changes.
-_PERCENT = {
+_PERCENT: dict[str, tuple[str, ...]] = {
     "be": ("працэнт", "працэнты", "працэнтаў"), "bg": ("процента",), "bs": ("posto",),
     "ca": ("per cent",), "cs": ("procent",), "da": ("procent",), "de": ("prozent",),
-    "el": ("τοις εκατό",), "en": ("percent",), "es": ("por ciento",), "fi": ("prosenttia",),
-    "fr": ("pour cent",), "he": ("אחוז",), "hr": ("posto",), "it": ("per cento",),
+    "el": ("τοις εκατό",), "en": ("percent",), "es": ("por ciento",), "fa": ("درصد",),
+    "fi": ("prosenttia",), "fr": ("pour cent",), "he": ("אחוז",), "hr": ("posto",),
+    "hu": ("százalék",), "id": ("persen",), "it": ("per cento",), "ja": ("パーセント",),
+    "ko": ("퍼센트",),
     "nl": ("procent",), "no": ("prosent",), "pl": ("procent",), "pt": ("por cento",),
     "ro": ("la sută",), "ru": ("процент", "процента", "процентов"), "sr": ("posto",),
-    "sv": ("procent",), "uk": ("відсоток", "відсотки", "відсотків"),
+    "sv": ("procent",), "uk": ("відсоток", "відсотки", "відсотків"), "vi": ("phần trăm",),
 }  # fmt: skip
+_DEGREES: dict[str, tuple[str, ...]] = {
+    "be": ("градус", "градусы", "градусаў"), "bg": ("градуса",), "de": ("grad",),
+    "en": ("degrees",), "es": ("grados",), "fr": ("degrés",), "it": ("gradi",),
+    "ru": ("градус", "градуса", "градусов"), "uk": ("градус", "градуси", "градусів"),
+}  # fmt: skip
+_AFTER_NUMBER = {"%": _PERCENT, "°": _DEGREES}
+_BEFORE_NUMBER = {"tr": ("%", "yüzde")}  # «%5», and also «5 %»: «yüzde beş»
 
 _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₴": "UAH", "₪": "ILS"}
+_ANY_SIGN = f"[{''.join(_SIGNS)}]"
 _ABBREVIATIONS = {  # written after the number
     "be": {"руб": "BYN"}, "cs": {"kč": "CZK"}, "pl": {"zł": "PLN"}, "ru": {"руб": "RUB"},
     "sr": {"din": "RSD", "дин": "RSD"}, "uk": {"грн": "UAH"},
@@ -102,8 +114,6 @@ def spell_numbers(text: str, language: str) -> str:
         language: ISO 639 code.
     """
     text = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text)
-    if not re.search("[0-9]", text):
-        return text
     cyrillic = re.search("[а-яА-Я]", text) is not None
 
     def words(spoken: str) -> str:
@@ -112,26 +122,43 @@ def spell_numbers(text: str, language: str) -> str:
             return spoken
         return f" {in_script(spoken, language, 'cyrillic') if cyrillic else spoken} "
 
+    text = spell_signs(text, language, words)
     number, money = _patterns(language)
     text = money.sub(lambda m: words(_money(m, language)), text)
-    if language in _PERCENT:
-        text = re.sub(rf"({number})\s?%", lambda m: words(_percent(m[1], language)), text)
+    for sign, forms in _AFTER_NUMBER.items():
+        if language in forms:
+            text = re.sub(
+                rf"({number})\s?{sign}",
+                lambda m, f=forms[language]: words(_with_unit(m[1], f, language)),  # type: ignore[misc]
+                text,
+            )
+            text = text.replace(sign, words(forms[language][-1]))
+    if language in _BEFORE_NUMBER:
+        sign, word = _BEFORE_NUMBER[language]
+        text = re.sub(rf"{sign}\s?({number})|({number})\s?{sign}", rf" {word} \1\2 ", text)
     for suffix, options, ending in _ORDINALS.get(language, ()):
         text = re.sub(
             rf"\b([0-9]{{1,{_MAX_DIGITS}}})\.?(?:{suffix})\b",
             lambda m, o=options, e=ending: words(_ordinal(m[1], language, o, e)),  # type: ignore[misc]
             text,
         )
-    return re.sub(number, lambda m: words(_number(m[0], language)), text)
+    text = re.sub(number, lambda m: words(_number(m[0], language)), text)
+    # A sign without a number: «a few €».
+    return re.sub(_ANY_SIGN, lambda m: words(_name(_SIGNS[m[0]], 5, language) or m[0]), text)
 
 
 @cache
 def _patterns(language: str) -> tuple[str, re.Pattern[str]]:
     """Patterns of a number and of an amount of money."""
     group = _THOUSANDS_SEPARATOR.get(language)
-    # Exactly three digits per group, so that «2020 3 000» is two numbers.
-    grouped = rf"[0-9]{{1,3}}(?:[{group}][0-9]{{3}})+(?![0-9])(?:[.,][0-9]+)?|" if group else ""
-    number = rf"(?<![0-9])(?:{grouped}[0-9]+(?:[.,][0-9]+)*)"
+    # Exactly three digits per group, so that «2020 3 000» is two numbers. A bound on the groups
+    # keeps the search linear: in «1.1.1.…» a number may start at every digit.
+    grouped = (
+        rf"[0-9]{{1,3}}(?:[{group}][0-9]{{3}}){{1,{_MAX_GROUPS}}}(?![0-9])(?:[.,][0-9]+)?|"
+        if group
+        else ""
+    )
+    number = rf"(?<![0-9])(?:{grouped}[0-9]+(?:[.,][0-9]+){{0,{_MAX_GROUPS}}})"
     signs = "|".join(map(re.escape, _SIGNS))
     short = "".join(rf"|{short}\b\.?" for short in _ABBREVIATIONS.get(language, ()))
     return number, re.compile(
@@ -147,7 +174,10 @@ def _money(match: re.Match[str], language: str) -> str:
     whole, fraction = _parsed(token, language) or ("", "")
     if len(fraction) != 2 or not (cents := _name(code, int(fraction), language, part=1)):
         unit = _name(code, _plural_count(whole) if whole and not fraction else 5, language)
-        return f"{_before_noun(token, language)} {unit}"
+        number = _before_noun(token, language)
+        if not unit and match["before"]:
+            return f"{sign} {number}"
+        return f"{number} {unit or sign}"
     units = f"{_before_noun(whole, language)} {_name(code, _plural_count(whole), language)}"
     small = f"{_before_noun(str(int(fraction)), language)} {cents}"
     return " ".join((units,) * bool(whole.strip("0")) + (small,) * (int(fraction) > 0)) or units
@@ -180,8 +210,8 @@ def _before_noun(token: str, language: str) -> str:
     )
 
 
-def _percent(token: str, language: str) -> str:
-    forms, (whole, fraction) = _PERCENT[language], _parsed(token, language) or ("", "")
+def _with_unit(token: str, forms: tuple[str, ...], language: str) -> str:
+    whole, fraction = _parsed(token, language) or ("", "")
     if len(forms) > 1:
         plural = CONVERTER_CLASSES[language].pluralize
         # «3,5 процента»: a fraction takes the plural form of «two».

@@ -6,7 +6,10 @@ Hindi. This one removes only case, punctuation and differences of encoding.
 It spells out numbers, money, percent and ordinals, since references and hypotheses mix «сто» and
 «100». In languages without words for them (Bulgarian, Greek, Hindi) digits stay.
 
-spoken-1 spelled out only integers, and none in Croatian and Cyrillic Serbian.
+Signs without words («5 €» in Slovene) stay, as words of their own, and so does a minus.
+
+spoken-1 spelled out only integers, and none in Croatian and Cyrillic Serbian. spoken-2 dropped
+minus and signs without words, read «10²» as 102, and kept the Arabic tatweel.
 """
 
 import re
@@ -14,13 +17,16 @@ import unicodedata
 from functools import cache
 from importlib.metadata import version
 
+from asr.scoring.number_signs import is_kept, mark_values
 from asr.scoring.numbers import spell_numbers
 
-ID = f"spoken-2/unicode-{unicodedata.unidata_version}/num2words-{version('num2words')}"
+ID = f"spoken-3/unicode-{unicodedata.unidata_version}/num2words-{version('num2words')}"
 
 APOSTROPHE = "'"
 # Belarusian and Ukrainian texts use all of these: «аб'ект», «аб’ект», «абʼект».
-_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼʻ‛′´`ʹ＇"), APOSTROPHE)
+_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼʻ‛′´`ʹ＇׳"), APOSTROPHE)
+# They stretch a line in Arabic, N'Ko and Mongolian script; Unicode calls two of them letters.
+_STRETCHES = frozenset("\u0640\u07fa\u180a")
 _ZERO_WIDTH_SPACE = (
     "\u200b"  # ends a word in Thai and Khmer; other format characters are within words
 )
@@ -29,17 +35,23 @@ _WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "yue", "zh"}
 
 _STRESS = (re.compile("\u0301"), "")  # stress mark for learners, not part of the letter
 _DOTTED_I = ((re.compile("İ"), "i"), (re.compile("I"), "ı"))
+# Gershayim of «צה״ל», also typed as two apostrophes, and the quotation mark after a prefix, as in
+# «ה"שלום"»; between letters, which may have points.
+_GERSHAYIM = (
+    re.compile(rf"(?<=[א-ת\u0591-\u05c7])(?:[\"״”“„‟″〞]|{APOSTROPHE}{{2}})(?=[א-ת])"),
+    "",
+)
 _LANGUAGE_RULES: dict[str, tuple[tuple[re.Pattern[str], str], ...]] = {
     "az": _DOTTED_I,
     "be": (_STRESS,),
     "bg": (_STRESS,),
     "ca": ((re.compile(r"(?<=[lL])·(?=[lL])"), ""),),  # «col·legi», often typed «collegi»
-    # Gershayim of «צה״ל», and the quotation mark after a prefix, as in «ה"שלום"».
-    "he": ((re.compile(r'(?<=[א-ת])["״”“](?=[א-ת])'), ""),),
+    "he": (_GERSHAYIM,),
     "ro": tuple((re.compile(a), b) for a, b in zip("şţŞŢ", "șțȘȚ", strict=True)),  # cedilla: 1990s
     "ru": (_STRESS, (re.compile("ё"), "е"), (re.compile("Ё"), "Е")),  # «ё» is optional in print
     "tr": _DOTTED_I,
     "uk": (_STRESS,),
+    "yi": (_GERSHAYIM,),
 }
 
 
@@ -55,7 +67,8 @@ def normalize(text: str, language: str) -> str:
     # First, since the rules check neighbouring letters: format characters may be between them.
     text = "".join(_visible(character) for character in text)
     # Apostrophes first: NFKC turns U+00B4 into a space and a combining accent.
-    text = unicodedata.normalize("NFKC", text.translate(_APOSTROPHES)).translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFKC", mark_values(text.translate(_APOSTROPHES)))
+    text = text.translate(_APOSTROPHES)
     for pattern, replacement in _LANGUAGE_RULES.get(language, ()):
         text = pattern.sub(replacement, text)
     text = spell_numbers(text, language).translate(_APOSTROPHES)
@@ -73,14 +86,18 @@ def _fold(text: str) -> str:
 
 @cache
 def _visible(character: str) -> str:
-    """Return the character, or an empty string for a format character other than U+200B."""
+    """Return the character, or "" for a tatweel or a format character other than U+200B."""
     hidden = unicodedata.category(character) == "Cf" and character != _ZERO_WIDTH_SPACE
-    return "" if hidden else character
+    return "" if hidden or character in _STRETCHES else character
 
 
 @cache
 def _keep(character: str) -> str:
-    """Return letters, marks, numbers and apostrophes; a space for any other character."""
+    """Return letters, marks, numbers, apostrophes and signs; a space for any other character."""
+    if is_kept(character):
+        return f" {character} "
+    if character in _STRETCHES:  # NFKC yields a tatweel from U+FE71
+        return ""
     kept = unicodedata.category(character)[0] in "LMN" or character == APOSTROPHE
     return character if kept else " "
 

@@ -1,0 +1,112 @@
+"""Signs beside numbers: fractions, powers, minus, plus, percent, degrees, currencies.
+
+A sign never vanishes and never changes a number's value: «2½» is not 21 halves, «10²» is not 102.
+A sign becomes words where this module has words for it in the language. Elsewhere it stays as a
+word of its own, so a score counts it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable
+
+from num2words import CONVERTER_CLASSES
+
+MINUS, FRACTION, POWER = "\N{MINUS SIGN}", "\N{FRACTION SLASH}", "\N{UPWARDS ARROW}"
+_KEPT = frozenset(f"{MINUS}{FRACTION}{POWER}+=%‰‱°×÷±√∞≈≠≤≥")
+
+_SUPERSCRIPT = re.compile("(?<=[^\\W_])[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_VULGAR = re.compile("[¼½¾⅐-⅞↉]")
+_ASCII_POWER = re.compile(r"(?<=[^\W_])\^(?=[-−]?\d)")
+# A single slash between two numbers; «24/12/2025» is a date.
+_SLASH = re.compile(r"(?<![\d/⁄.,])(\d{1,9})/(?=\d{1,9}(?![\d/⁄]))")
+_UNIT_SLASH = re.compile(r"(\d\s?[^\W\d_]{1,4})/(?=[^\W\d_]{1,3}\b)")  # «5 km/h»
+_MINUS = re.compile(rf"(?<![\w.,–−-])[–-](?=[^\w\s]?\d)|{MINUS}(?=\s?[^\w\s]?\d)")
+_IN_CONTEXT = re.compile(
+    r"(?<=\d)[+=]|(?<=\d\s)[+=]|[+=](?=\s?\d)|(?<![^\s])[+=](?=\s*[\w$€£¥₽₴₪−])"
+)
+
+_MINUS_WORDS = {
+    "ar": "ناقص", "bg": "минус", "bn": "মাইনাস", "bs": "minus", "cy": "minws", "el": "μείον",
+    "fa": "منفی", "hr": "minus", "id": "minus", "it": "meno", "kn": "ಮೈನಸ್", "mk": "минус",
+    "te": "మైనస్", "vi": "âm",
+}  # fmt: skip
+_PLUS_WORDS = {
+    "ar": "زائد", "be": "плюс", "bg": "плюс", "bs": "plus", "ca": "més", "cs": "plus",
+    "cy": "plws", "da": "plus", "de": "plus", "el": "συν", "en": "plus", "eo": "plus",
+    "es": "más", "fi": "plus", "fr": "plus", "he": "פלוס", "hr": "plus", "hu": "plusz",
+    "id": "plus", "is": "plús", "it": "più", "ja": "プラス", "ko": "플러스", "lt": "plius",
+    "lv": "plus", "mk": "плус", "nl": "plus", "no": "pluss", "pl": "plus", "pt": "mais",
+    "ro": "plus", "ru": "плюс", "sk": "plus", "sl": "plus", "sr": "plus", "sv": "plus",
+    "th": "บวก", "tr": "artı", "uk": "плюс", "vi": "cộng",
+}  # fmt: skip
+_EQUALS_WORDS = {"en": "equals", "de": "gleich", "es": "igual a", "pt": "igual a"}
+_POWERS = {  # squared, cubed
+    "de": ("hoch zwei", "hoch drei"), "en": ("squared", "cubed"),
+    "es": ("al cuadrado", "al cubo"), "fr": ("au carré", "au cube"),
+    "it": ("al quadrato", "al cubo"), "pt": ("ao quadrado", "ao cubo"),
+}  # fmt: skip
+_FRACTIONS = {
+    "be": {"1⁄2": "палова", "1⁄4": "чвэрць", "1⁄3": "траціна"},
+    "bg": {"1⁄2": "половина", "1⁄4": "четвърт", "1⁄3": "една трета", "3⁄4": "три четвърти"},
+    "de": {"1⁄2": "einhalb", "1⁄3": "ein drittel", "2⁄3": "zwei drittel", "1⁄4": "ein viertel",
+           "3⁄4": "drei viertel"},
+    "en": {"1⁄2": "one half", "1⁄3": "one third", "2⁄3": "two thirds", "1⁄4": "one quarter",
+           "3⁄4": "three quarters", "1⁄8": "one eighth", "3⁄8": "three eighths",
+           "5⁄8": "five eighths", "7⁄8": "seven eighths", "1⁄5": "one fifth"},
+    "es": {"1⁄2": "un medio", "1⁄3": "un tercio", "2⁄3": "dos tercios", "1⁄4": "un cuarto",
+           "3⁄4": "tres cuartos"},
+    "fr": {"1⁄2": "un demi", "1⁄3": "un tiers", "2⁄3": "deux tiers", "1⁄4": "un quart",
+           "3⁄4": "trois quarts"},
+    "it": {"1⁄2": "un mezzo", "1⁄3": "un terzo", "2⁄3": "due terzi", "1⁄4": "un quarto",
+           "3⁄4": "tre quarti"},
+    "ru": {"1⁄2": "одна вторая", "1⁄3": "одна треть", "2⁄3": "две трети", "1⁄4": "одна четверть",
+           "3⁄4": "три четверти"},
+}  # fmt: skip
+_AND = {"bg": "и", "en": "and", "es": "y", "fr": "et", "it": "e", "ru": "и"}  # «two and one half»
+
+
+def is_kept(character: str) -> bool:
+    """Whether a sign counts as a word: «€», «%», «−»; other punctuation does not."""
+    return character in _KEPT or unicodedata.category(character) == "Sc"
+
+
+def mark_values(text: str) -> str:
+    """Mark fractions and powers before NFKC, which turns «10²» into «102» and «2½» into «21⁄2».
+
+    A power becomes «10↑2», a fraction «2 1⁄2».
+    """
+    text = _SUPERSCRIPT.sub(lambda m: POWER + unicodedata.normalize("NFKC", m[0]), text)
+    text = _VULGAR.sub(lambda m: f" {unicodedata.normalize('NFKC', m[0])} ", text)
+    return _ASCII_POWER.sub(POWER, text)
+
+
+def spell_signs(text: str, language: str, spaced: Callable[[str], str]) -> str:
+    """Spell out fractions, powers, minus, plus and equals; those without words stay.
+
+    Args:
+        text: any text in NFKC, with ASCII digits, after ``mark_values``.
+        language: ISO 639 code.
+        spaced: puts spaces around words, in the script of the text.
+    """
+    text = _UNIT_SLASH.sub(rf"\1{FRACTION}", _SLASH.sub(rf"\1{FRACTION}", text))
+    for value, words in _FRACTIONS.get(language, {}).items():
+        both = rf"(?<![\d⁄])(\d{{1,9}} +)?(?<![\d⁄.,]){value}(?![\d⁄])"
+        joined = f" {_AND[language]} " if language in _AND else " "
+        text = re.sub(both, lambda m, w=words, j=joined: f"{m[1] + j if m[1] else ' '}{w} ", text)  # type: ignore[misc]
+    for exponent, words in zip("23", _POWERS.get(language, ()), strict=False):
+        text = re.sub(rf"{POWER}{exponent}(?!\d)", f" {words} ", text)
+    minus = _minus(language)
+    text = _MINUS.sub(spaced(minus) if minus else f" {MINUS}", text)
+    words_of = {"+": _PLUS_WORDS.get(language, "+"), "=": _EQUALS_WORDS.get(language, "=")}
+    signs = {match.start() for match in _IN_CONTEXT.finditer(text)}
+    return "".join(
+        c if c not in words_of else f" {spaced(words_of[c])} " if place in signs else " "
+        for place, c in enumerate(text)
+    )
+
+
+def _minus(language: str) -> str:
+    if language in _MINUS_WORDS:
+        return _MINUS_WORDS[language]
+    converter = CONVERTER_CLASSES.get(language)
+    return str(getattr(converter, "negword", "") or "").strip()
