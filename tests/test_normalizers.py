@@ -90,7 +90,7 @@ DIGITS = [
     (
         "en",
         "10² m³, 10^3, 10^-4, 102",
-        "ten squared m cubed ten cubed ten ↑ minus four one hundred and two",
+        "ten squared m cubed ten cubed ten to the power of minus four one hundred and two",
     ),
     ("en", "6+7=13, 18+, C++, a = b", "six plus seven equals thirteen eighteen plus c a equals b"),
     ("en", "5 km/h, 5‰, and/or", "five km ⁄ h five ‰ and or"),
@@ -160,6 +160,12 @@ def test_verbatim_counts_case_and_punctuation():
 def test_english_is_whispers_own_and_for_english_alone():
     assert english is text_normalizer("english")
     assert english.normalize("Um, it's the colour of $20 (red)", "en") == "it is the color of $20"
+    assert (
+        english.normalize("I’m sure he can’t, it‘s ‘so’", "en") == "i am sure he can not it is so"
+    )
+    assert english.normalize("2½, ¾, 10², 10⁻⁴", "en") == (
+        "2 and one half 3 quarters 10 squared 10 to the power of 4"
+    )
     with pytest.raises(InputError, match="english is for language 'en', got 'he'"):
         english.normalize("שלום", "he")
 
@@ -195,7 +201,7 @@ def test_english_is_the_same_with_openai_whisper_and_without():
 
 
 def test_english_says_whose_code_it_ran():
-    name, number = english.ID.removeprefix("english-2/").rsplit("-", 1)
+    name, number = english.ID.removeprefix("english-3/").rsplit("-", 1)
     assert (name, number) == ("openai-whisper", version("openai-whisper"))
     assert "whisper" not in sys.modules  # the package whole, which loads torch and numba
 
@@ -223,6 +229,11 @@ def test_a_profile_takes_any_text_and_has_nothing_to_add_to_its_own(profile, lan
     once = normalize(text, language)
     assert once == " ".join(once.split())
     assert normalize(once, language) == once
+
+
+def test_english_takes_a_long_text_piece_by_piece():
+    words = ["colour"] * 1000 + ["(aside)"]
+    assert english.normalize(" ".join(words), "en") == " ".join(["color"] * 1000)
 
 
 @given(text=st.text())

@@ -8,6 +8,7 @@ word of its own, so a score counts it.
 import re
 import unicodedata
 from collections.abc import Callable
+from math import gcd
 
 from num2words import CONVERTER_CLASSES
 
@@ -19,6 +20,8 @@ _VULGAR = re.compile("[¼½¾⅐-⅞↉]")
 _ASCII_POWER = re.compile(r"(?<=[^\W_])\^(?=[-−]?\d)")
 # A single slash between two numbers; «24/12/2025» is a date.
 _SLASH = re.compile(r"(?<![\d/⁄.,])(\d{1,9})/(?=\d{1,9}(?![\d/⁄]))")
+# A whole number may precede a fraction.
+_FRACTION = re.compile(r"(?<![\d⁄.,])(\d{1,9} {1,9})?(?<![\d⁄])(\d{1,9}⁄\d{1,9})(?![\d⁄])")
 _UNIT_SLASH = re.compile(r"(\d\s?[^\W\d_]{1,4})/(?=[^\W\d_]{1,3}\b)")  # «5 km/h»
 _MINUS = re.compile(rf"(?<![\w.,–−-])[–-](?=[^\w\s]?\d)|{MINUS}(?=\s?[^\w\s]?\d)")
 _IN_CONTEXT = re.compile(
@@ -45,14 +48,21 @@ _POWERS = {  # squared, cubed
     "es": ("al cuadrado", "al cubo"), "fr": ("au carré", "au cube"),
     "it": ("al quadrato", "al cubo"), "pt": ("ao quadrado", "ao cubo"),
 }  # fmt: skip
+# Before any other exponent.
+_POWER_OF = {
+    "de": "hoch", "en": "to the power of", "es": "elevado a", "fr": "puissance",
+    "it": "elevato a", "pt": "elevado a",
+}  # fmt: skip
+_EN_PARTS = ("half", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+_EN_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _FRACTIONS = {
     "be": {"1⁄2": "палова", "1⁄4": "чвэрць", "1⁄3": "траціна"},
     "bg": {"1⁄2": "половина", "1⁄4": "четвърт", "1⁄3": "една трета", "3⁄4": "три четвърти"},
     "de": {"1⁄2": "einhalb", "1⁄3": "ein drittel", "2⁄3": "zwei drittel", "1⁄4": "ein viertel",
            "3⁄4": "drei viertel"},
-    "en": {"1⁄2": "one half", "1⁄3": "one third", "2⁄3": "two thirds", "1⁄4": "one quarter",
-           "3⁄4": "three quarters", "1⁄8": "one eighth", "3⁄8": "three eighths",
-           "5⁄8": "five eighths", "7⁄8": "seven eighths", "1⁄5": "one fifth"},
+    "en": {f"{n}⁄{d}": f"{number} {part}{'s' * (n > 1)}"
+           for d, part in enumerate(_EN_PARTS, 2) for n, number in enumerate(_EN_NUMBERS, 1)
+           if gcd(n, d) == 1 and n < d},
     "es": {"1⁄2": "un medio", "1⁄3": "un tercio", "2⁄3": "dos tercios", "1⁄4": "un cuarto",
            "3⁄4": "tres cuartos"},
     "fr": {"1⁄2": "un demi", "1⁄3": "un tiers", "2⁄3": "deux tiers", "1⁄4": "un quart",
@@ -89,12 +99,7 @@ def spell_signs(text: str, language: str, spaced: Callable[[str], str]) -> str:
         spaced: puts spaces around words, in the script of the text.
     """
     text = _UNIT_SLASH.sub(rf"\1{FRACTION}", _SLASH.sub(rf"\1{FRACTION}", text))
-    for value, words in _FRACTIONS.get(language, {}).items():
-        both = rf"(?<![\d⁄])(\d{{1,9}} +)?(?<![\d⁄.,]){value}(?![\d⁄])"
-        joined = f" {_AND[language]} " if language in _AND else " "
-        text = re.sub(both, lambda m, w=words, j=joined: f"{m[1] + j if m[1] else ' '}{w} ", text)  # type: ignore[misc]
-    for exponent, words in zip("23", _POWERS.get(language, ()), strict=False):
-        text = re.sub(rf"{POWER}{exponent}(?!\d)", f" {words} ", text)
+    text = spell_values(text, language)
     minus = _minus(language)
     text = _MINUS.sub(spaced(minus) if minus else f" {MINUS}", text)
     words_of = {"+": _PLUS_WORDS.get(language, "+"), "=": _EQUALS_WORDS.get(language, "=")}
@@ -103,6 +108,23 @@ def spell_signs(text: str, language: str, spaced: Callable[[str], str]) -> str:
         c if c not in words_of else f" {spaced(words_of[c])} " if place in signs else " "
         for place, c in enumerate(text)
     )
+
+
+def spell_values(text: str, language: str) -> str:
+    """Spell out what ``mark_values`` marked, where the language has words for it."""
+    named = _FRACTIONS.get(language, {})
+
+    def fraction(match: re.Match[str]) -> str:
+        whole, value = match.groups()
+        if value not in named:
+            return match[0]
+        before = f"{whole}{_AND.get(language, '')} " if whole else " "
+        return f"{before}{named[value]} "
+
+    text = _FRACTION.sub(fraction, text)
+    for exponent, words in zip("23", _POWERS.get(language, ()), strict=False):
+        text = re.sub(rf"{POWER}{exponent}(?!\d)", f" {words} ", text)
+    return text.replace(POWER, f" {_POWER_OF[language]} ") if language in _POWER_OF else text
 
 
 def _minus(language: str) -> str:
