@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from pydantic import ValidationError
 
+from asr.core.urls import hide_secrets
+
 
 class InputError(Exception):
     """Input, params or the machine are not as a stage needs them.
@@ -42,6 +44,6 @@ def faults(error: ValidationError, *keys: str) -> list[str]:
     """
     return [
         f"{'.'.join(map(str, (*keys, *fault['loc']))) or 'the line'}: {fault['msg']}, "
-        f"got {fault['input']!r:.80}"
+        f"got {hide_secrets(repr(fault['input'])):.80}"
         for fault in error.errors()
     ]

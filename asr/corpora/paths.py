@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from asr.core.errors import InputError
+from asr.core.urls import hide_secrets
 from asr.corpora.raw_folder import stored
 from asr.corpora.recording import Files, Stored
 
@@ -145,7 +146,7 @@ def safe_path(path: str, place: str) -> str:
         InputError: if the path is empty, absolute, a URL, or leaves its folder; names ``place``.
     """
     if _ADDRESS.match(path):
-        raise InputError(f"{place}: expected a path, got the address {path!r:.120}")
+        raise InputError(f"{place}: expected a path, got the address {hide_secrets(path)!r:.120}")
     mended = path.replace("\\", "/")
     if mended.startswith("/") or _DRIVE.match(mended):
         raise InputError(
