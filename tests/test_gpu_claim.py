@@ -1,6 +1,8 @@
 """Real processes and real locks on pretended GPUs: a stand-in for nvidia-smi lists them."""
 
+import fcntl
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -10,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from asr.core.errors import InputError
-from asr.devices.gpu_claim import claim_gpus, visible_gpus
+from asr.devices.gpu_claim import claim_gpus, lock_folder_of_user, visible_gpus
 
 ROOT = Path(__file__).parent.parent
 CLAIM = """
 import os, sys
 from pathlib import Path
 from asr.devices.gpu_claim import claim_gpus
+print("ready", file=sys.stderr, flush=True)
 claim_gpus(int(sys.argv[1]), Path(sys.argv[2]))
 print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
 input()
@@ -43,6 +46,7 @@ def claiming(folder, count=1):
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
         try:
+            assert process.stderr.readline() == "ready\n"
             yield process
         finally:
             process.kill()
@@ -72,6 +76,54 @@ def test_two_that_want_both_never_hold_one_each(two_gpus, tmp_path):
             process.stdin.write("\n")
             process.stdin.flush()
         assert [process.stdout.readline() for process in both] == ["GPU-a,GPU-b\n"] * 2
+
+
+def test_one_at_a_time_tries(two_gpus, tmp_path):
+    """Two that want both could each lock one, release it and try again, forever."""
+    with (tmp_path / "gpus.lock").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        with claiming(tmp_path) as process:
+            assert select.select([process.stdout], [], [], 1.0)[0] == []
+            with (tmp_path / "gpu-GPU-a.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it yet
+            fcntl.flock(turn, fcntl.LOCK_UN)
+            assert process.stdout.readline() == "GPU-a\n"
+
+
+def test_the_locks_lie_in_a_folder_of_the_users_own(two_gpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with claiming(folder := lock_folder_of_user()) as process:
+        assert process.stdout.readline() == "GPU-a\n"
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert sorted(file.name for file in folder.iterdir()) == ["gpu-GPU-a.lock", "gpus.lock"]
+
+
+def test_no_link_is_followed(two_gpus, tmp_path):
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "victim").write_text("as it was")
+    (tmp_path / "link").symlink_to("locks")
+    with pytest.raises(InputError, match=r"link: expected a folder, got Not a directory"):
+        claim_gpus(1, tmp_path / "link")
+    for name, target in (("gpus.lock", "victim"), ("gpu-GPU-a.lock", "new")):
+        (tmp_path / "locks" / name).symlink_to(tmp_path / target)
+        with pytest.raises(OSError, match="symbolic links"):
+            claim_gpus(1, tmp_path / "locks")
+        (tmp_path / "locks" / name).unlink()
+    assert (tmp_path / "victim").read_text() == "as it was"
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_others_may_write_to_is_refused(two_gpus, tmp_path):
+    (tmp_path / "locks").mkdir()
+    (tmp_path / "locks").chmod(0o777)
+    with pytest.raises(InputError, match="alone may write to, got mode 777 of user"):
+        claim_gpus(1, tmp_path / "locks")
+    if os.getuid() == 0:
+        (tmp_path / "locks").chmod(0o700)
+        os.chown(tmp_path / "locks", 65534, 65534)
+        with pytest.raises(InputError, match="got mode 700 of user 65534"):
+            claim_gpus(1, tmp_path / "locks")
 
 
 def test_only_those_that_the_user_lets_be_seen(two_gpus):

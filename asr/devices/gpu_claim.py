@@ -1,7 +1,8 @@
 """Lock a GPU for each process; a process waits while all GPUs are locked.
 
 DVC's queue runs ``-j N`` experiments at once and assigns no GPUs. So a process locks a file for its
-GPU in the machine's temporary folder; the kernel releases the lock whenever the process ends.
+GPU in a folder of the user's own; the kernel releases the lock whenever the process ends. Processes
+of different users do not wait for each other: in a folder for all, one could block the others.
 Call this before CUDA starts, because CUDA reads ``CUDA_VISIBLE_DEVICES`` only once.
 """
 
@@ -13,7 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import MutableMapping
+from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from asr.core.errors import InputError
 
@@ -32,13 +35,14 @@ def claim_gpus(count: int = 1, folder: Path | None = None) -> list[str]:
 
     Args:
         count: of GPUs.
-        folder: of the lock files; the machine's temporary folder except in tests.
+        folder: of the lock files; ``lock_folder_of_user()`` except in tests.
 
     Returns:
         UUIDs of the locked GPUs.
 
     Raises:
-        InputError: if the machine, or ``CUDA_VISIBLE_DEVICES``, has fewer than ``count``.
+        InputError: if the machine, or ``CUDA_VISIBLE_DEVICES``, has fewer than ``count``, or if
+            somebody else owns the folder or may write to it.
     """
     if _held or "LOCAL_RANK" in os.environ:
         return list(_held)
@@ -47,16 +51,22 @@ def claim_gpus(count: int = 1, folder: Path | None = None) -> list[str]:
         return []
     if len(ids) < count:
         raise InputError(f"expected {count} GPUs, got {len(ids)}: {', '.join(ids)}")
-    folder = folder or Path(tempfile.gettempdir())
+    place = _opened_folder(folder or lock_folder_of_user())
     printed = False
-    while not (locks := _locked(ids, count, folder)):
+    while not (locks := _locked(ids, count, place)):
         if not printed:
             print(f"waiting for {count} of {len(ids)} GPUs: all in use", file=sys.stderr)
             printed = True
         time.sleep(POLL_S)
+    os.close(place)
     _held.update(locks)
     os.environ[VISIBLE] = ",".join(locks)
     return list(locks)
+
+
+def lock_folder_of_user() -> Path:
+    """In the machine's temporary folder, since a home folder may be shared by machines."""
+    return Path(tempfile.gettempdir()) / f"mothertongue-{os.getuid()}"
 
 
 def visible_gpus(environment: MutableMapping[str, str]) -> list[str]:
@@ -77,16 +87,23 @@ def visible_gpus(environment: MutableMapping[str, str]) -> list[str]:
     return [uuid_by_index.get(name, name) for name in names if name != "-1"]
 
 
-def _locked(ids: list[str], count: int, folder: Path) -> dict[str, int]:
-    """Locks on ``count`` of the GPUs; on none if fewer are free."""
+def _locked(ids: list[str], count: int, folder: int) -> dict[str, int]:
+    """Locks on ``count`` of the GPUs; on none if fewer are free.
+
+    Args:
+        ids: of the GPUs.
+        count: of locks.
+        folder: file descriptor of the folder of the locks.
+    """
     locks: dict[str, int] = {}
-    turn = _opened(folder / "mothertongue-gpus.lock")
+    turn = _opened(folder, "gpus.lock")
     # One process tries at a time. Otherwise two that need two could each lock one and fail forever.
     fcntl.flock(turn, fcntl.LOCK_EX)
     for gpu in ids:
         if len(locks) == count:
             break
-        lock = _opened(folder / f"mothertongue-gpu-{gpu}.lock")
+        # CUDA_VISIBLE_DEVICES may hold anything, a slash too.
+        lock = _opened(folder, f"gpu-{quote(gpu, safe='')}.lock")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -101,9 +118,27 @@ def _locked(ids: list[str], count: int, folder: Path) -> dict[str, int]:
     return locks
 
 
-def _opened(path: Path) -> int:
-    """A file descriptor to lock; opened for reading, because another user may own the file."""
+def _opened_folder(path: Path) -> int:
+    """A file descriptor of the folder, made if need be: this user's own, and no link.
+
+    In the temporary folder anybody may have made it, or a link, before.
+    """
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
     try:
-        return os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        raise InputError(f"{path}: expected a folder, got {error.strerror}") from error
+    found = os.fstat(folder)
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        os.close(folder)
+        raise InputError(
+            f"{path}: expected a folder that user {os.getuid()} alone may write to, got mode "
+            f"{found.st_mode & 0o777:o} of user {found.st_uid} (remove it, or set TMPDIR)"
+        )
+    return folder
+
+
+def _opened(folder: int, name: str) -> int:
+    """A file descriptor to lock, of a file in the folder; a link there is not followed."""
+    return os.open(name, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=folder)
