@@ -7,23 +7,26 @@ runs the same training, it downloads the state and verifies the hash of each fil
 """
 
 import os
+import re
 import shutil
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fsspec.core import url_to_fs
-from pydantic import ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 from tqdm import tqdm
 
 from asr.core.errors import InputError, faults
 from asr.core.files import sha256_of
+from asr.core.locks import LOCK
 from asr.core.schema import Schema
+from asr.core.urls import hide_secrets
 from asr.training.operations import OperationsParams
-from asr.training.state.scratch import newest_step, state_files
+from asr.training.state.scratch import checkpoint_folder, newest_step, state_files
 
 INDEX = "mirror.json"  # uploaded last, so all files that it lists are complete
 TIMEOUT_S = 20  # per attempt; by default, the last upload of a lost storage takes minutes
@@ -60,11 +63,15 @@ def mirrored(scratch: Path, params: OperationsParams) -> Iterator[None]:
     mirror.remove()
 
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
 class State(Schema):
     """Schema of ``mirror.json``."""
 
-    step: int
-    files: dict[str, str]  # SHA-256 by name in the scratch folder; objects are named by SHA-256
+    step: int = Field(ge=0, lt=10**8)
+    files: dict[str, Sha256]  # by name in the scratch folder; objects are named by SHA-256
 
 
 class Mirror:
@@ -79,7 +86,7 @@ class Mirror:
         self.files, self.root = url_to_fs(
             url, skip_instance_cache=True, use_listings_cache=False, **options
         )
-        self.url, self.scratch = url, scratch
+        self.url, self.scratch = hide_secrets(url), scratch
         self.uploaded: set[str] = set()  # SHA-256 of the files in the index of the mirror
 
     def fetch(self) -> None:
@@ -97,7 +104,7 @@ class Mirror:
             if here < 0:
                 raise InputError(
                     f"params.yaml: operations.checkpoint_mirror: expected a readable mirror, since "
-                    f"no local state exists; {self.url} can't be read: {error!r}"
+                    f"no local state exists; {self.url} can't be read: {hide_secrets(repr(error))}"
                 ) from error
             self._warn("can't be read, training resumes from the local state", error)
         else:
@@ -160,16 +167,38 @@ class Mirror:
     def _fetch(self, state: State) -> None:
         """Download to a temporary folder and verify; then move the files, the checkpoint last."""
         partial = self.scratch / f".mirror.{os.getpid()}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        self._check_names(state)
         for name, sha256 in state.files.items():
-            if not (partial / name).resolve().is_relative_to(partial.resolve()):
-                raise InputError(f"{self.url}/{INDEX}: expected names of files, got {name!r}")
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            self.files.get_file(f"{self.root}/{sha256}", str(partial / name))
+            try:
+                self.files.get_file(f"{self.root}/{sha256}", str(partial / name))
+            except FileNotFoundError as error:
+                raise InputError(f"{self.url}/{sha256}: expected a file, got none") from error
             if (got := sha256_of(partial / name)) != sha256:
                 raise InputError(f"{self.url}/{sha256}: {name}: expected this SHA-256, got {got}")
         for whole in sorted(partial.iterdir(), key=Path.is_dir):
             whole.replace(self.scratch / whole.name)
         partial.rmdir()
 
+    def _check_names(self, state: State) -> None:
+        """Raise ``InputError`` unless all names are such as ``_upload`` writes.
+
+        Who can write to the mirror could otherwise replace the lock of the scratch folder, other
+        files of this machine, or leave a folder ``step-x`` that no training can read.
+        """
+        checkpoint = checkpoint_folder(self.scratch, state.step).name
+        for name in state.files:
+            *folders, file = name.split("/")
+            if folders not in ([], [checkpoint]) or not _NAME.fullmatch(file) or name == LOCK:
+                raise InputError(
+                    f"{self.url}/{INDEX}: expected names of files, in {checkpoint} or in no "
+                    f"folder, got {name!r:.80}"
+                )
+            if not folders and file.startswith("step-"):
+                raise InputError(f"{self.url}/{INDEX}: expected {name!r:.80} to be a folder")
+        if not any(name.startswith(f"{checkpoint}/") for name in state.files):
+            raise InputError(f"{self.url}/{INDEX}: expected files in {checkpoint}, got none")
+
     def _warn(self, what: str, error: Exception) -> None:
-        tqdm.write(f"{self.url}: {what}: {error!r}", file=sys.stderr)
+        tqdm.write(f"{self.url}: {what}: {hide_secrets(repr(error))}", file=sys.stderr)

@@ -53,6 +53,11 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*"))
 
 
+def checkpoint_folder(folder: Path, step: int) -> Path:
+    """Folder of the checkpoint after a step."""
+    return folder / f"step-{step:08d}"
+
+
 def newest_step(folder: Path) -> int:
     """Step of the newest checkpoint; -1 if there is none."""
     found = checkpoints(folder)
@@ -62,4 +67,4 @@ def newest_step(folder: Path) -> int:
 def state_files(folder: Path, step: int) -> list[Path]:
     """Files that a resume after ``step`` needs: its checkpoint, and the files beside it."""
     others = [path for path in folder.glob("[!.]*") if path.is_file() and path.name != LOCK]
-    return sorted([*others, *(folder / f"step-{step:08d}").iterdir()])
+    return sorted([*others, *checkpoint_folder(folder, step).iterdir()])
