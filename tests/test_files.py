@@ -44,6 +44,42 @@ def test_a_folder_is_replaced_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.fixture
+def synced(monkeypatch):
+    """Inodes of the files that went to the disk, by the real fsync."""
+    inodes = set()
+    fsync = os.fsync
+
+    def observed(descriptor):
+        fsync(descriptor)
+        inodes.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr(os, "fsync", observed)
+    return inodes
+
+
+def test_what_is_renamed_is_on_the_disk(tmp_path, synced):
+    """Otherwise a power cut after the rename may leave an empty file of the right name."""
+    seen = []
+    replace = Path.replace
+
+    def observed(partial, path):
+        files = [partial] if partial.is_file() else [f for f in partial.rglob("*") if f.is_file()]
+        seen.extend(file.name for file in files if file.stat().st_ino in synced)
+        return replace(partial, path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "replace", observed)
+        write_json(tmp_path / "a.json", 1)
+        with atomic_folder(tmp_path / "folder") as partial:
+            (partial / "deep").mkdir()
+            (partial / "b").write_text("b")
+            (partial / "deep" / "c").write_text("c")
+    assert len(seen) == 3  # synced before the rename, not after it
+    inodes = {(tmp_path / name).stat().st_ino for name in ("a.json", "folder/b", "folder/deep/c")}
+    assert inodes <= synced
+
+
 KILLED = """
 import os, signal
 from pathlib import Path
