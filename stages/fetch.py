@@ -5,12 +5,13 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import atomic_folder
-from asr.core.params import load_corpus
+from asr.core.params import load_corpus, load_params
 from asr.corpora.formats import corpus_format
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES, write_files, write_provenance
 from asr.corpora.withdrawn import drop_withdrawn
 from asr.sources.corpus_source import fetch_files, load_source, provenance
+from asr.sources.params import FetchParams
 
 
 def fetch(corpus: str, out: Path) -> None:
@@ -25,9 +26,10 @@ def fetch(corpus: str, out: Path) -> None:
     """
     params = load_corpus(corpus, Corpus)
     source = load_source(params.source)
+    limits = load_params("fetch", FetchParams)
     wants = corpus_format(params.format).wants
     with atomic_folder(out) as partial:
-        files = fetch_files(source, lambda name: wants(name, params.language))
+        files = fetch_files(source, lambda name: wants(name, params.language), limits)
         num_files = write_files(partial / FILES, files)
         if num_files == 0:
             raise InputError(

@@ -5,6 +5,7 @@ import bz2
 import gzip
 import io
 import lzma
+import random
 import tarfile
 import tracemalloc
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 
 from asr.core.errors import InputError
 from asr.sources.archives import read_archive
+from tests.web_server import LIMITS
 
 ZEROS = bytes(1 << 20)
 LIMIT = 4 << 20  # instead of 64 MiB, for quick tests
@@ -66,7 +68,7 @@ def refused(tmp_path):
         path = tmp_path / "archive"
         path.write_bytes(content)
         with pytest.raises(InputError, match=rf"archive: .*{message}"):
-            list(read_archive(path, lambda name: True))
+            list(read_archive(path, lambda name: True, LIMITS))
         assert list(tmp_path.iterdir()) == [path]
 
     return check
@@ -118,7 +120,7 @@ def test_a_bomb_between_unwanted_files_is_refused_too(tmp_path):
     path = tmp_path / "archive"
     path.write_bytes(bomb("gz"))
     with pytest.raises(InputError, match="bytes unpacked"):
-        list(read_archive(path, lambda name: False))
+        list(read_archive(path, lambda name: False, LIMITS))
 
 
 def test_a_name_of_a_hundred_megabytes_is_not_read_into_memory(tmp_path):
@@ -128,7 +130,7 @@ def test_a_name_of_a_hundred_megabytes_is_not_read_into_memory(tmp_path):
     path.write_bytes(gzip.compress(header.tobuf() + ZEROS * 100))
     tracemalloc.start()
     with pytest.raises(InputError):
-        list(read_archive(path, lambda name: True))
+        list(read_archive(path, lambda name: True, LIMITS))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4 * LIMIT
@@ -137,5 +139,101 @@ def test_a_name_of_a_hundred_megabytes_is_not_read_into_memory(tmp_path):
 def test_a_quiet_corpus_is_no_bomb(tmp_path):
     path = tmp_path / "archive"
     path.write_bytes(bomb("gz", num_mib=2))
-    (file,) = read_archive(path, lambda name: True)
+    (file,) = read_archive(path, lambda name: True, LIMITS)
     assert len(file[1]) == 2 << 20
+
+
+def sparse_tar(version, real_size, num_entries=1):
+    """A tar with one sparse member of 512 bytes of data, as GNU tar writes it by version."""
+    data = b"x" * 512
+    if version == "old":
+        header = tarfile.TarInfo("a.wav")
+        header.type, header.size = tarfile.GNUTYPE_SPARSE, len(data)
+        block = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+        block[386:410] = b"%011o\0%011o\0" % (0, len(data))
+        block[483:495] = b"%011o\0" % real_size
+        block[148:156] = b"%06o\0 " % (sum(block[:148]) + sum(block[156:512]) + 8 * 32)
+        return bytes(block) + data
+    pax = {
+        "0.0": {"GNU.sparse.size": str(real_size), "GNU.sparse.numblocks": "1",
+                "GNU.sparse.offset": "0", "GNU.sparse.numbytes": "512"},
+        "0.1": {"GNU.sparse.map": "0,512", "GNU.sparse.size": str(real_size)},
+        "1.0": {"GNU.sparse.major": "1", "GNU.sparse.minor": "0",
+                "GNU.sparse.name": "a.wav", "GNU.sparse.realsize": str(real_size)},
+    }[version]  # fmt: skip
+    if version == "1.0":
+        table = b"%d\n" % num_entries + b"0\n512\n" * num_entries
+        data = table + bytes(-len(table) % 512) + data
+    header = tarfile.TarInfo("a.wav")
+    header.size, header.pax_headers = len(data), pax
+    return header.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % 512)
+
+
+@pytest.mark.parametrize("version", ["old", "0.0", "0.1", "1.0"])
+def test_a_sparse_member_is_refused_before_it_takes_memory(tmp_path, version):
+    path = tmp_path / "archive"
+    path.write_bytes(sparse_tar(version, real_size=3 << 30))
+    assert path.stat().st_size <= 3 << 10
+    tracemalloc.start()
+    for wanted in (True, False):
+        with pytest.raises(InputError, match=r"got the sparse file a\.wav: pack it without"):
+            list(read_archive(path, lambda name, wanted=wanted: wanted, LIMITS))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+def test_the_map_of_a_sparse_member_is_not_read(tmp_path):
+    path = tmp_path / "archive"
+    path.write_bytes(gzip.compress(sparse_tar("1.0", real_size=512, num_entries=400_000)))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="got the sparse file"):
+        list(read_archive(path, lambda name: True, LIMITS))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_member_that_is_larger_than_it_declares(tmp_path, method):
+    """bzip2 and LZMA have no limit in ``ZipFile.read``: 200 MiB for a member of «100 bytes»."""
+    content = bytes(200 << 20)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        archive.writestr("a.wav", content)
+    honest = buffer.getvalue()
+    assert honest.count(len(content).to_bytes(4, "little")) == 2  # in both headers
+    size = len(content).to_bytes(4, "little")
+    path = tmp_path / "archive"
+    path.write_bytes(honest.replace(size, (100).to_bytes(4, "little")))
+    tracemalloc.start()
+    with pytest.raises(InputError, match="archive: expected a whole archive, got "):
+        list(read_archive(path, lambda name: True, LIMITS))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100 << 20
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_of_any_method_is_read(tmp_path, method):
+    path = tmp_path / "archive"
+    files = [("a.wav", random.Random(1).randbytes(300_000)), ("b.wav", b"")]
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    assert list(read_archive(path, lambda name: True, LIMITS)) == files
+
+
+@pytest.mark.parametrize("pack", [lambda c: tar(("a.wav", c)), lambda c: zipped("a.wav", c)])
+def test_one_file_is_bounded_whatever_the_archive(tmp_path, pack):
+    limits = LIMITS.model_copy(update={"max_file_mb": 0.001})
+    path = tmp_path / "archive"
+    for num_bytes in (1000, 1001):
+        path.write_bytes(pack(bytes(num_bytes)))
+        files = read_archive(path, lambda name: True, limits)
+        if num_bytes == 1000:
+            assert list(files) == [("a.wav", bytes(1000))]
+            continue
+        with pytest.raises(InputError, match=r"a\.wav: expected at most 1000 bytes \(fetch\.max_"):
+            list(files)
+        assert list(read_archive(path, lambda name: False, limits)) == []

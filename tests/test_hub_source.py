@@ -49,11 +49,13 @@ from pydantic import TypeAdapter
 from asr.core.errors import InputError
 from asr.corpora.formats import corpus_format
 from asr.sources.corpus_source import Source, fetch_files
+from asr.sources.params import FetchParams
+limits = FetchParams(max_file_mb=1.0, max_url_s=60.0)
 wants = corpus_format(sys.argv[1]).wants
 for block in json.loads(sys.argv[2]):
     source = TypeAdapter(Source).validate_python(block)
     try:
-        files = fetch_files(source, lambda name: wants(name, "hr"))
+        files = fetch_files(source, lambda name: wants(name, "hr"), limits)
         brought = {name: content.decode("latin1") for name, content in files}
     except InputError as error:
         brought = str(error)

@@ -18,6 +18,7 @@ from asr.sources.datasets import Source as Datasets
 from asr.sources.sql import Source as Sql
 from asr.trackers import open_tracker
 from asr.workers.ray_cluster import ray_cluster
+from tests.web_server import LIMITS
 
 USES = {path.stem: path for path in (ROOT / "requirements").glob("*.txt")}
 STAGES = sorted(f"stages.{path.stem}" for path in (ROOT / "stages").glob("[!_]*.py"))
@@ -76,7 +77,7 @@ def cluster():
 def rows(monkeypatch):
     monkeypatch.setenv("CLIPS_DSN", "postgresql://somewhere")
     source = Sql(kind="sql", dsn_env="CLIPS_DSN", query="select 1", license="CC0-1.0")
-    return next(fetch_files(source, lambda name: True))
+    return next(fetch_files(source, lambda name: True, LIMITS))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def rows(monkeypatch):
     [
         ("av", "audio", lambda _: decode(b"\0\0\0\x20ftypM4A ", 30.0), "mov audio"),
         ("ray", "ray", lambda _: cluster(), "MOTHERTONGUE_WORKERS=ray"),
-        ("datasets", "datasets", lambda _: next(fetch_files(CLIPS, bool)),
+        ("datasets", "datasets", lambda _: next(fetch_files(CLIPS, bool, LIMITS)),
          "me/clips: kind datasets"),
         ("psycopg", "sql", rows, r"\$CLIPS_DSN: PostgreSQL"),
         *((name, "trackers", lambda _, name=name: open_tracker(name, Path(), "k", {}, on_cpu=True),

@@ -2,13 +2,11 @@
 import bz2
 import gzip
 import hashlib
-import http.server
 import io
 import lzma
 import os
 import shutil
 import tarfile
-import threading
 import zipfile
 
 import pyarrow
@@ -21,6 +19,7 @@ from asr.sources.corpus_source import fetch_files, load_source, provenance
 from asr.sources.debian import Source as Debian
 from asr.sources.folder import Source as Folder
 from asr.sources.https import Source as Https
+from tests.web_server import LIMITS, serving
 
 FILES = {"docs/readme": b"no", "stamps/a.ogg": bytes(range(256)) * 40, "stamps/a.txt": b"xx.utf8=A"}
 WANTED = {name: content for name, content in FILES.items() if name.startswith("stamps/")}
@@ -143,14 +142,63 @@ def test_a_folder_gives_its_wanted_files_in_order(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     source = Folder(kind="folder", path=str(tmp_path), license="CC0-1.0")
-    assert list(fetch_files(source, wants)) == list(WANTED.items())
+    assert list(fetch_files(source, wants, LIMITS)) == list(WANTED.items())
     with pytest.raises(InputError, match="nowhere: expected a folder, got none"):
-        list(fetch_files(Folder(kind="folder", path="nowhere", license="CC0-1.0"), wants))
+        list(fetch_files(Folder(kind="folder", path="nowhere", license="CC0-1.0"), wants, LIMITS))
+
+
+def folder_of(tmp_path):
+    """A corpus's folder beside a file that is not for it."""
+    (tmp_path / "corpus" / "stamps").mkdir(parents=True)
+    (tmp_path / "corpus" / "stamps" / "a.ogg").write_bytes(b"a")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "id_rsa").write_bytes(b"secret")
+    source = Folder(kind="folder", path=str(tmp_path / "corpus"), license="CC0-1.0")
+    return tmp_path / "corpus" / "stamps", source
+
+
+def test_a_link_within_the_folder_is_a_file(tmp_path):
+    stamps, source = folder_of(tmp_path)
+    (stamps / "b.ogg").symlink_to("a.ogg")
+    assert list(fetch_files(source, wants, LIMITS)) == [
+        ("stamps/a.ogg", b"a"), ("stamps/b.ogg", b"a")
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("../../outside/id_rsa", "got a link out of its folder"),
+        ("/etc/passwd", "got a link out of its folder"),
+        ("../../outside", "expected a folder, got a link to one"),
+        ("..", "expected a folder, got a link to one"),
+        ("nothing", "got a pipe, a device or a link to nothing"),
+        ("b.ogg", "got a pipe, a device or a link to nothing"),
+    ],
+)
+def test_a_link_is_refused_by_name(tmp_path, target, message):
+    stamps, source = folder_of(tmp_path)
+    (stamps / "b.ogg").symlink_to(target)
+    with pytest.raises(InputError, match=rf"corpus/stamps/b\.ogg: .*{message}"):
+        list(fetch_files(source, wants, LIMITS))
+
+
+def test_no_file_of_a_folder_is_skipped_without_a_word(tmp_path):
+    stamps, source = folder_of(tmp_path)
+    os.mkfifo(stamps / "b.ogg")
+    with pytest.raises(InputError, match=r"stamps/b\.ogg: expected a file, got a pipe"):
+        list(fetch_files(source, wants, LIMITS))
+    (stamps / "b.ogg").unlink()
+    small = LIMITS.model_copy(update={"max_file_mb": 1e-6})
+    assert len(list(fetch_files(source, wants, small))) == 1
+    (stamps / "a.ogg").write_bytes(b"ab")
+    with pytest.raises(InputError, match=r"a\.ogg: expected at most 1 bytes \(fetch\.max_file_mb"):
+        list(fetch_files(source, wants, small))
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_an_archive_gives_its_wanted_files(tmp_path, name):
-    assert dict(fetch_files(archive_at(tmp_path / name, ARCHIVES[name]), wants)) == WANTED
+    assert dict(fetch_files(archive_at(tmp_path / name, ARCHIVES[name]), wants, LIMITS)) == WANTED
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
@@ -161,7 +209,7 @@ def test_a_truncated_archive_is_named(tmp_path, name, share):
     path = tmp_path / name
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(InputError, match=rf"{name}: expected a whole archive, got \S"):
-        list(read_archive(path, wants))
+        list(read_archive(path, wants, LIMITS))
 
 
 def test_a_wrong_hash_names_both(tmp_path):
@@ -169,7 +217,7 @@ def test_a_wrong_hash_names_both(tmp_path):
     (tmp_path / "a.zip").write_bytes(b"other")
     message = rf"a\.zip: expected SHA-256 {source.sha256}, got {sha256(b'other')}"
     with pytest.raises(InputError, match=message):
-        list(fetch_files(source, wants))
+        list(fetch_files(source, wants, LIMITS))
 
 
 @pytest.mark.parametrize("name", ["../stamps/a", "/etc/stamps", "stamps/../../a", "..\\stamps"])
@@ -177,7 +225,7 @@ def test_a_name_that_leaves_the_archive_is_refused(tmp_path, name):
     for path, content in (("a.tar", tar({name: b""}, "")), ("a.zip", zipped({name: b""}))):
         (tmp_path / path).write_bytes(content)
         with pytest.raises(InputError, match="expected a path inside the archive, got one that"):
-            list(read_archive(tmp_path / path, lambda name: True))
+            list(read_archive(tmp_path / path, lambda name: True, LIMITS))
 
 
 def test_a_link_in_a_files_place_is_refused(tmp_path):
@@ -186,7 +234,7 @@ def test_a_link_in_a_files_place_is_refused(tmp_path):
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
     with pytest.raises(InputError, match=r"stamps/a\.ogg: expected a file, got a link"):
-        list(read_archive(tmp_path / "a.tar", wants))
+        list(read_archive(tmp_path / "a.tar", wants, LIMITS))
 
 
 # Over the network
@@ -196,18 +244,8 @@ def test_a_link_in_a_files_place_is_refused(tmp_path):
 def server(tmp_path):
     folder = tmp_path / "served"
     folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments):
-            super().__init__(*arguments, directory=folder)
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, args=[0.01], daemon=True).start()
-        yield folder, f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
+    with serving(lambda path: (folder / path.lstrip("/")).read_bytes()) as url:
+        yield folder, url
 
 
 def at(url, content):
@@ -219,9 +257,9 @@ def test_an_address_is_downloaded_once(server):
     folder, url = server
     (folder / "a.tar.gz").write_bytes(ARCHIVES["a.tar.gz"])
     source = at(f"{url}/a.tar.gz", ARCHIVES["a.tar.gz"])
-    assert dict(fetch_files(source, wants)) == WANTED
+    assert dict(fetch_files(source, wants, LIMITS)) == WANTED
     (folder / "a.tar.gz").unlink()
-    assert dict(fetch_files(source, wants)) == WANTED
+    assert dict(fetch_files(source, wants, LIMITS)) == WANTED
 
 
 @pytest.mark.integration
@@ -231,18 +269,42 @@ def test_a_wrong_download_is_refused_and_not_kept(server):
     source = at(f"{url}/a.zip", ARCHIVES["a.zip"])
     message = rf"a\.zip: expected SHA-256 {source.sha256}, got {sha256(b'not what was pinned')}"
     with pytest.raises(InputError, match=message):
-        list(fetch_files(source, wants))
+        list(fetch_files(source, wants, LIMITS))
     (folder / "a.zip").write_bytes(ARCHIVES["a.zip"])
-    assert dict(fetch_files(source, wants)) == WANTED
+    assert dict(fetch_files(source, wants, LIMITS)) == WANTED
 
 
 @pytest.mark.integration
 def test_no_such_page_and_no_network_are_one_message(server):
     _, url = server
     with pytest.raises(InputError, match=r"/b\.zip: could not be downloaded: .*404"):
-        list(fetch_files(at(f"{url}/b.zip", b""), wants))
+        list(fetch_files(at(f"{url}/b.zip", b""), wants, LIMITS))
     with pytest.raises(InputError, match=r":9/b\.zip: could not be downloaded: .*refused"):
-        list(fetch_files(at("http://127.0.0.1:9/b.zip", b""), wants))
+        list(fetch_files(at("http://127.0.0.1:9/b.zip", b""), wants, LIMITS))
+
+
+def test_user_info_and_query_of_an_address_are_in_no_message_and_no_provenance(server):
+    folder, url = server
+    (folder / "a.zip?token=secret").write_bytes(ARCHIVES["a.zip"])
+    address = url.replace("//", "//me:secret@") + "/a.zip?token=secret"
+    source = at(address, ARCHIVES["a.zip"])
+    assert dict(fetch_files(source, wants, LIMITS)) == WANTED
+    assert provenance(source, 2).origin == f"{url}/a.zip"
+    with pytest.raises(InputError) as caught:
+        list(fetch_files(at(address.replace("a.zip", "b.zip"), b""), wants, LIMITS))
+    assert str(caught.value) == f"{url}/b.zip: could not be downloaded: status 404"
+
+
+def test_a_redirect_to_another_private_host_needs_the_blocks_permission(server):
+    folder, url = server
+    (folder / "a.zip").write_bytes(ARCHIVES["a.zip"])
+    elsewhere = {"Location": url.replace("127.0.0.1", "127.1") + "/a.zip"}
+    with serving(lambda path: (301, elsewhere, b"")) as moved:
+        source = at(f"{moved}/a.zip", ARCHIVES["a.zip"])
+        with pytest.raises(InputError, match="expected a public address"):
+            list(fetch_files(source, wants, LIMITS))
+        source = source.model_copy(update={"allow_private": True})
+        assert dict(fetch_files(source, wants, LIMITS)) == WANTED
 
 
 # Debian packages
@@ -270,20 +332,20 @@ def stand_in_for_apt(tmp_path, monkeypatch, content):
 
 def test_a_package_is_unpacked(tmp_path, monkeypatch):
     stand_in_for_apt(tmp_path, monkeypatch, ARCHIVES["xz.deb"])
-    assert dict(fetch_files(PACKAGE, wants)) == WANTED
+    assert dict(fetch_files(PACKAGE, wants, LIMITS)) == WANTED
 
 
 def test_another_package_than_pinned_is_refused_with_both_hashes(tmp_path, monkeypatch):
     stand_in_for_apt(tmp_path, monkeypatch, b"other")
     message = rf"bash_1\.deb: expected SHA-256 {PACKAGE.sha256}, got {sha256(b'other')}"
     with pytest.raises(InputError, match=message):
-        list(fetch_files(PACKAGE, wants))
+        list(fetch_files(PACKAGE, wants, LIMITS))
 
 
 def test_a_machine_without_apt_is_told_of_the_other_kinds(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match=r"needs apt-get.* folder, archive or https"):
-        list(fetch_files(PACKAGE, wants))
+        list(fetch_files(PACKAGE, wants, LIMITS))
 
 
 @with_apt
@@ -292,7 +354,7 @@ def test_missing_package_lists_are_told_with_the_command_that_mends_it(tmp_path,
     lists = f'Dir::State::Lists "{tmp_path}/lists"; Dir::Cache "{tmp_path}/lists";'
     apt_conf(tmp_path, monkeypatch, lists + 'Dir::State::status "/dev/null";')
     with pytest.raises(InputError, match=r"bash=1: apt's lists do not .*`sudo apt-get update`"):
-        list(fetch_files(PACKAGE, wants))
+        list(fetch_files(PACKAGE, wants, LIMITS))
 
 
 @pytest.fixture
@@ -319,11 +381,11 @@ def unreachable_apt(tmp_path, monkeypatch):
 def test_an_unknown_version_is_told_with_those_there_are():
     newer = PACKAGE.model_copy(update={"version": "2"})
     with pytest.raises(InputError, match=r"bash=2: expected this version, got \['1'\] from apt"):
-        list(fetch_files(newer, wants))
+        list(fetch_files(newer, wants, LIMITS))
 
 
 @with_apt
 @pytest.mark.usefixtures("unreachable_apt")
 def test_no_network_is_told():
     with pytest.raises(InputError, match=r"bash=1: apt could not download it: .*Could not connect"):
-        list(fetch_files(PACKAGE, wants))
+        list(fetch_files(PACKAGE, wants, LIMITS))

@@ -1,6 +1,7 @@
 # python -m pytest tests/test_sql_source.py
 import json
 import sqlite3
+import traceback
 from contextlib import closing
 
 import psycopg
@@ -11,19 +12,21 @@ from asr.corpora.formats import corpus_format
 from asr.sources.corpus_source import fetch_files, provenance
 from asr.sources.sql import Source
 from tests.postgresql_server import postgresql_server
+from tests.web_server import LIMITS, serving
 
 QUERY = "select clip as id, corrected as text, sound as audio, child as speaker_id from clips"
 
 
-def source(query=QUERY, audio_root=None):
+def source(query=QUERY, audio_root=None, allow_private=False):
     return Source(
-        kind="sql", dsn_env="CLIPS_DSN", query=query, audio_root=audio_root, license="CC0-1.0"
-    )
+        kind="sql", dsn_env="CLIPS_DSN", query=query, audio_root=audio_root,
+        allow_private=allow_private, license="CC0-1.0",
+    )  # fmt: skip
 
 
-def brought(**changes):
+def brought(limits=LIMITS, **changes):
     wants = corpus_format("jsonl").wants
-    return dict(fetch_files(source(**changes), lambda name: wants(name, "hr")))
+    return dict(fetch_files(source(**changes), lambda name: wants(name, "hr"), limits))
 
 
 @pytest.fixture
@@ -82,16 +85,86 @@ def test_files_below_a_root(tmp_path):
         ("select 1 as id, 2 as text", "row 1: expected one of .*'audio_url'"),
         ("select 1 as id, 'a' as text, 'b' as audio", "row 1: audio: expected bytes, got 'b'"),
         ("select 1 as id, 'a' as text, 5 as audio_url", "row 1: audio_url: expected text, got 5"),
-        ("select 1 as id, 'a' as text, 'http://example.org/a' as audio_url", "expected https://"),
+        ("select 1 as id, 'a' as text, 'file:///etc/passwd' as audio_url", "expected http://"),
         ("select 1 as id, 'a' as text, 'http://127.0.0.1:9/a' as audio_url",
-         "row 1: audio_url: http://127.0.0.1:9/a could not be downloaded: .*refused"),
+         "row 1: audio_url: http://127.0.0.1:9/a: could not be downloaded: .*refused"),
         ("select 1 as id, 'a' as text, '/etc/passwd' as audio_path", "got the absolute"),
         ("select 1 as id, 'a' as text, '../a' as audio_path", "which leaves it"),
     ],
 )  # fmt: skip
 def test_faults_name_variable_row_and_column(query, message):
     with pytest.raises(InputError, match=rf"^\$CLIPS_DSN: .*{message}"):
-        brought(query=query, audio_root=".")
+        brought(query=query, audio_root=".", allow_private=True)
+
+
+URL_QUERY = "select clip as id, corrected as text, path as audio_url from clips"
+
+
+def test_a_rows_address_is_public_or_permitted(sqlite):
+    with serving(lambda path: (410, {}, b"") if path == "/1.wav" else b"from the web") as url:
+        sqlite("update clips set path = ? || '/' || path", url)
+        with pytest.raises(InputError, match=r"row 1: audio_url: .*rec/2\.wav: .*a public address"):
+            brought(query=URL_QUERY)
+        files = brought(query=URL_QUERY, allow_private=True)
+        assert [*files] == ["audio/b%2F2.audio", "rows.jsonl"]  # 410: the recording is gone
+        assert files["audio/b%2F2.audio"] == b"from the web"
+        small = LIMITS.model_copy(update={"max_file_mb": 11e-6})
+        with pytest.raises(InputError, match=r"expected at most 11 bytes \(fetch\.max_file_mb\)"):
+            brought(small, query=URL_QUERY, allow_private=True)
+
+
+def test_user_info_and_query_of_a_rows_address_are_nowhere(sqlite):
+    with serving(lambda path: (403, {}, b"") if "2.wav" in path else b"sound") as url:
+        url = url.replace("//", "//me:secret@")
+        sqlite("update clips set path = ? || '/' || path || '?token=secret'", url)
+        with pytest.raises(InputError) as caught:
+            brought(query=URL_QUERY, allow_private=True)
+        files = brought(query=f"{URL_QUERY} where clip = 'a'", allow_private=True)
+    assert "secret" not in str(caught.value)
+    assert b"secret" not in b"".join(files.values())
+    sqlite("update clips set path = 's3://me:secret@host/a?token=secret'")
+    for column in ("audio_path", "audio_url"):
+        with pytest.raises(InputError, match=f"row 1: {column}: ") as caught:
+            brought(query=URL_QUERY.replace("audio_url", column), audio_root=".")
+        assert "secret" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("sqlite")
+def test_files_below_a_root_are_no_links_out_of_it(tmp_path):
+    (tmp_path / "clips" / "inside").mkdir(parents=True)
+    (tmp_path / "clips" / "rec").symlink_to(tmp_path)
+    (tmp_path / "clips" / "1.wav").symlink_to("/etc/passwd")
+    query = "select clip as id, corrected as text, path as audio_path from clips where clip = '{}'"
+    for row_id, message in (("a", r"1\.wav: .*a link out of its folder"), ("b/2", "rec: .*a link")):
+        with pytest.raises(InputError, match=f"row 1: audio_path: .*{message}"):
+            brought(query=query.format(row_id), audio_root=str(tmp_path / "clips"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://user5e:pass5e@host5e.invalid:9/db5e",
+        "postgresql://user5e:pass5e@127.0.0.1:port5e/db5e",
+        "postgresql://user5e:pass5e@127.0.0.1:9/db5e",
+        "postgresql://user5e:pa%ss5e@127.0.0.1/db5e",
+        "postgresql://user5e:pass5e@127.0.0.1:9/db5e?sslmode=mode5e",
+        "postgresql://user5e:pass5e@127.0.0.1:9/db5e?option5e=1",
+        "postgresql://user5e:pass5e@[::5e/db5e",
+        "postgresql://user5e:pass\x005e@127.0.0.1:9/db5e".replace("\x00", "%00"),
+        "postgresql:///db5e?host=/socket5e&user=user5e&password=pass5e",
+        "postgresql://user5e:pass5e@/db5e?service=service5e",
+        f"postgresql://user5e:pass5e@{'5e' * 70}.example/db5e",
+    ],
+)
+def test_no_piece_of_an_address_is_printed_whatever_psycopg_says(address, monkeypatch, capfd):
+    monkeypatch.setenv("CLIPS_DSN", address)
+    with pytest.raises(InputError, match=r"^\$CLIPS_DSN: no connection: ") as caught:
+        brought()
+    shown = "".join(traceback.format_exception(caught.value)).partition("InputError: ")[2]
+    assert "5e" not in shown + "".join(capfd.readouterr())
+    assert "127.0.0.1" not in shown
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
 
 
 def test_the_address_is_in_no_message_and_no_file(monkeypatch):
@@ -133,5 +206,9 @@ def test_a_real_postgresql(postgresql, monkeypatch):
         brought(query="select * from nothing")
     with pytest.raises(InputError, match=r"the query failed: .*(read-only|syntax error)"):
         brought(query="delete from clips returning clip as id, corrected as text")
+    with pytest.raises(InputError, match=r"failed: UndefinedTable 42P01 \(its text names the da"):
+        brought(query="select * from reader")  # the name of the user
+    with pytest.raises(InputError, match=r"failed: \w+ \w+ \(its text names the database\)"):
+        brought(query="select * from postgres.x.y")
     with psycopg.connect(postgresql) as database:
         assert database.execute("select count(*) from clips").fetchone() == (150,)

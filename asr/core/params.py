@@ -24,6 +24,7 @@ SCHEMAS = {
     "seed": ("asr.core.params", "Seed"),
     "machine": ("asr.devices.params", "MachineParams"),
     "operations": ("asr.training.operations", "OperationsParams"),
+    "fetch": ("asr.sources.params", "FetchParams"),
     "corpora": ("asr.corpora.params", "CorporaParams"),
     "prepare": ("asr.preparation.params", "PrepareParams"),
     "audit": ("asr.audit.params", "AuditParams"),

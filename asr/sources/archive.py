@@ -10,6 +10,7 @@ from asr.core.errors import InputError
 from asr.core.files import sha256_of
 from asr.core.schema import Schema
 from asr.sources.archives import Wants, read_archive
+from asr.sources.params import FetchParams
 
 
 class Source(Schema):
@@ -21,11 +22,11 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     """Yield (name, content) of the wanted files, in the archive's own order."""
     path = Path(source.path).expanduser()
     if not path.is_file():
         raise InputError(f"{source.path}: expected an archive, got no such file")
     if (got := sha256_of(path)) != source.sha256:
         raise InputError(f"{source.path}: expected SHA-256 {source.sha256}, got {got}")
-    yield from read_archive(path, wants)
+    yield from read_archive(path, wants, limits)

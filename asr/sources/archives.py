@@ -8,16 +8,21 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from copy import copy
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Self, cast
 
 from asr.core.errors import InputError
+from asr.sources.params import FetchParams
 
 Wants = Callable[[str], bool]
 
 # A zip bomb unpacks to thousands of times its size; audio compresses by a small factor only.
 MAX_RATIO = 100
 MAX_SMALL_BYTES = 64 << 20  # always allowed, since digital silence exceeds MAX_RATIO
+MAX_HEADER_BYTES = 1 << 20  # of a name or a pax header, which tarfile holds in memory
+ZIP_CHUNK = 1 << 12  # zipfile unpacks at once what it reads at once: of LZMA up to 28 MB
 
 AR = b"!<arch>\n"
 # The exceptions that the libraries raise for a truncated or damaged archive.
@@ -35,27 +40,28 @@ _ARCHIVE_ERRORS = (
 )
 
 
-def read_archive(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def read_archive(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     """Yield (name, content) of the wanted files, in the archive's order.
 
     The content determines the format, not the file's name. Only one file is in memory at a time.
 
     Raises:
-        InputError: if the file is not an archive, is truncated, damaged or a zip bomb, or if a
-            wanted member is a link or encrypted, or has a path that leaves the archive's folder.
+        InputError: if the file is not an archive, is truncated, damaged or a zip bomb, has a
+            sparse member, or if a wanted member is a link or encrypted, is larger than
+            ``fetch.max_file_mb``, or has a path that leaves the archive's folder.
     """
     try:
         if zipfile.is_zipfile(path):
-            yield from _read_zip(path, wants)
+            yield from _read_zip(path, wants, limits)
         else:
-            yield from _read_tar(path, wants)
+            yield from _read_tar(path, wants, limits)
     except _ARCHIVE_ERRORS as error:
         raise InputError(f"{path}: expected a whole archive, got {error}") from error
 
 
-def _read_zip(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def _read_zip(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(path) as archive:
-        # zipfile unpacks no more of a member than its header declares, so the headers suffice.
+        # No member may unpack to more than its header declares, so the headers suffice.
         _check_size(sum(member.file_size for member in archive.infolist()), path)
         for member in archive.infolist():
             name = _without_dot_slash(member.filename)
@@ -63,16 +69,42 @@ def _read_zip(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
                 continue
             if member.external_attr >> 16 & 0o170000 == 0o120000 or member.flag_bits & 1:
                 raise InputError(f"{path}: {name}: expected a file, got a link or encrypted file")
-            yield _checked_path(name, path), archive.read(member)
+            _check_file_size(max(member.file_size, member.compress_size), name, path, limits)
+            yield _checked_path(name, path), _unzipped(archive, member, name)
 
 
-def _read_tar(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def _unzipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:
+    """Read a member without unpacking more than its declared size.
+
+    ``ZipFile.read`` unpacks all of a bzip2 or LZMA member, and then returns the declared size. Of
+    bzip2 even 4 KiB may hold gigabytes, so such a member is read as it is and unpacked here.
+    """
+    if member.compress_type == zipfile.ZIP_BZIP2:
+        packed = copy(member)
+        packed.compress_type, packed.file_size = zipfile.ZIP_STORED, member.compress_size
+        packed.CRC = None  # type: ignore[assignment]  # of the packed bytes: unknown
+        content = bz2.BZ2Decompressor().decompress(
+            archive.read(packed), max_length=member.file_size + 1
+        )
+    else:
+        with archive.open(member) as file:
+            content = b"".join(iter(partial(file.read, ZIP_CHUNK), b""))
+    if len(content) != member.file_size or zlib.crc32(content) != member.CRC:
+        raise zipfile.BadZipFile(f"{name}: content that has not its declared size and CRC")
+    return content
+
+
+def _read_tar(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     with _SizeLimited(_tar_stream(path), path) as stream:
-        with tarfile.open(fileobj=cast(BinaryIO, stream), mode="r|") as archive:
+        file_object = cast(BinaryIO, stream)
+        with tarfile.open(fileobj=file_object, mode="r|", tarinfo=_TarHeader) as archive:
             for member in archive:
                 name = _without_dot_slash(member.name)
+                if member.issparse():
+                    raise _sparse(name)
                 if member.isdir() or not wants(name):
                     continue
+                _check_file_size(member.size, name, path, limits)
                 file = archive.extractfile(member) if member.isreg() else None
                 if file is None:
                     raise InputError(f"{path}: {name}: expected a file, got a link or device")
@@ -81,6 +113,42 @@ def _read_tar(path: Path, wants: Wants) -> Iterator[tuple[str, bytes]]:
         # only when the end of the compressed data is read.
         while stream.read(1 << 20):
             pass
+
+
+class _TarHeader(tarfile.TarInfo):
+    """Refuses a header for which tarfile would take more memory than the archive has bytes.
+
+    A sparse member of 1,536 bytes may unpack to 3 GiB of zeros, and its map alone may be large.
+    """
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if header.type == tarfile.GNUTYPE_SPARSE:
+            raise _sparse(header.name)
+        if header.type in _EXTENSIONS and header.size > MAX_HEADER_BYTES:
+            raise tarfile.TarError(f"a header of {header.size} bytes, at most {MAX_HEADER_BYTES}")
+        return header
+
+    # tarfile calls it for a sparse map in the pax format 1.0, and has no public way to refuse one.
+    def _proc_gnusparse_10(self, member: tarfile.TarInfo, *_: object) -> None:
+        raise _sparse(member.name)
+
+
+_EXTENSIONS = (
+    tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, tarfile.XHDTYPE, tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)  # fmt: skip
+
+
+def _sparse(name: str) -> tarfile.TarError:
+    return tarfile.TarError(f"the sparse file {name}: pack it without --sparse")
+
+
+def _check_file_size(num_bytes: int, name: str, path: Path, limits: FetchParams) -> None:
+    """Raise ``InputError`` if a member declares more bytes than a corpus's file may have."""
+    if num_bytes > limits.max_bytes:
+        raise InputError(f"{path}: {name}: {limits.too_large(num_bytes)}")
 
 
 def _tar_stream(path: Path) -> Any:

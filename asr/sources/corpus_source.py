@@ -5,7 +5,7 @@ Each module defines::
     class Source(Schema)
         the schema of a block; ``kind`` is a literal that names the module.
 
-    fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]
+    fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]
         yields (name, content) of the wanted files, always in the same order, so that the raw
         folder's hash does not change between runs.
 """
@@ -17,9 +17,11 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from asr.core.params import load_block
+from asr.core.urls import hide_secrets
 from asr.corpora.raw_folder import Provenance
 from asr.sources import archive, datasets, debian, folder, https, hub, sql
 from asr.sources.archives import Wants
+from asr.sources.params import FetchParams
 
 CONF = Path("conf/sources.yaml")
 
@@ -45,7 +47,7 @@ def load_source(name: str, path: Path = CONF) -> Source:
     return source
 
 
-def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     """Yield (name, content) of the files of ``source`` that ``wants`` accepts.
 
     Raises:
@@ -53,19 +55,19 @@ def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
     """
     match source:
         case debian.Source():
-            return debian.fetch_files(source, wants)
+            return debian.fetch_files(source, wants, limits)
         case folder.Source():
-            return folder.fetch_files(source, wants)
+            return folder.fetch_files(source, wants, limits)
         case archive.Source():
-            return archive.fetch_files(source, wants)
+            return archive.fetch_files(source, wants, limits)
         case https.Source():
-            return https.fetch_files(source, wants)
+            return https.fetch_files(source, wants, limits)
         case hub.Source():
-            return hub.fetch_files(source, wants)
+            return hub.fetch_files(source, wants, limits)
         case datasets.Source():
-            return datasets.fetch_files(source, wants)
+            return datasets.fetch_files(source, wants, limits)
         case sql.Source():
-            return sql.fetch_files(source, wants)
+            return sql.fetch_files(source, wants, limits)
 
 
 def provenance(source: Source, num_files: int) -> Provenance:
@@ -79,7 +81,7 @@ def provenance(source: Source, num_files: int) -> Provenance:
         case archive.Source():
             origin, sha256 = source.path, source.sha256
         case https.Source():
-            origin, sha256 = source.url, source.sha256
+            origin, sha256 = hide_secrets(source.url), source.sha256
         case hub.Source():
             origin, sha256 = f"{source.repo}@{source.revision}", None
         case datasets.Source():

@@ -5,17 +5,22 @@ files hold them. It writes each row's audio, still encoded, so torchcodec is not
 ``rows.jsonl`` for the format ``jsonl``.
 """
 
+import io
 import json
 import math
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import Field
 
 from asr.core.errors import InputError, needs
 from asr.core.schema import Schema
+from asr.core.urls import hide_secrets
 from asr.sources.archives import Wants
+from asr.sources.params import FetchParams
 from asr.sources.sql import ROWS
+from asr.sources.web import PORTS, download_url
 
 
 class Source(Schema):
@@ -23,6 +28,7 @@ class Source(Schema):
 
     Omit ``config`` if the data set has only one. ``revision`` must be a commit, because a branch
     can change. Gated data sets need a token: set ``HF_TOKEN`` or run ``hf auth login``.
+    ``allow_private`` permits URLs of this machine and of its network in rows.
     """
 
     kind: Literal["datasets"]
@@ -30,10 +36,11 @@ class Source(Schema):
     config: str | None = Field(None, min_length=1)
     splits: list[str] = Field(min_length=1)
     revision: str = Field(pattern=r"^[0-9a-f]{40}$")
+    allow_private: bool = Field(False)
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     """Yield each row's audio in the order of splits and rows, then ``rows.jsonl``.
 
     Raises:
@@ -45,7 +52,7 @@ def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
 
     datasets.logging.set_verbosity_error()
     try:
-        yield from _files(source, wants)
+        yield from _files(source, wants, limits)
     except (
         datasets.exceptions.DatasetsError,
         httpx2.HTTPError,
@@ -53,7 +60,7 @@ def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
         RuntimeError,
         ValueError,
     ) as error:
-        why = " ".join(str(error.__cause__ or error).split())
+        why = hide_secrets(" ".join(str(error.__cause__ or error).split()))
         raise InputError(
             f"{source.repo}@{source.revision}: could not be read from the hub: {why:.300} (check "
             "the network; a gated data set needs HF_TOKEN; a local copy can be read with kind "
@@ -61,7 +68,7 @@ def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
         ) from error
 
 
-def _files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def _files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     from datasets import load_dataset_builder
 
     data_set = load_dataset_builder(source.repo, source.config, revision=source.revision)
@@ -75,7 +82,7 @@ def _files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
         for number, table in enumerate(rows.with_format("arrow")):
             (row,) = table.to_pylist()
             name = f"{split}/{number:06}.audio"  # asr.audio detects the format by content
-            audio = _content(row[column])
+            audio = _content(row[column], f"{split}: row {number + 1}", source, limits)
             if audio is not None and wants(name):  # prepare rejects a row without audio
                 yield name, audio
             described = {k: _plain(v, rows.features[k]) for k, v in row.items() if k != column}
@@ -99,16 +106,46 @@ def _audio_column(features: dict[str, Any], source: Source) -> str:
     return columns[0]
 
 
-def _content(audio: Any) -> bytes | None:
+def _content(audio: Any, place: str, source: Source, limits: FetchParams) -> bytes | None:
     """Return the encoded audio, from the row or the file that it names; None if it has neither."""
-    import fsspec
-
     if audio is None or (audio["bytes"] is None and audio["path"] is None):
         return None
-    if audio["bytes"] is not None:
-        return bytes(audio["bytes"])
-    with fsspec.open(audio["path"], "rb") as file:
-        return bytes(file.read())
+    place = f"{source.repo}@{source.revision}: {place}"
+    content: bytes | None = audio["bytes"]
+    if content is None:
+        content = _named(audio["path"], place, source, limits)
+    if content is not None and len(content) > limits.max_bytes:
+        raise InputError(f"{place}: {limits.too_large(len(content))}")
+    return content
+
+
+def _named(path: str, place: str, source: Source, limits: FetchParams) -> bytes | None:
+    """Read the file of the data set, or the public URL, that a row names: no file of this machine.
+
+    A path of fsspec leads from the outside in, such as ``zip://a.wav::hf://datasets/me/clips@1``.
+    """
+    import fsspec
+
+    if path.partition("://")[0] in PORTS and "::" not in path:
+        file = io.BytesIO()
+        status = download_url(
+            path,
+            file,
+            allow_private=source.allow_private,
+            max_bytes=limits.max_bytes,
+            max_s=limits.max_url_s,
+        )
+        if status != HTTPStatus.OK:
+            raise InputError(f"{place}: the audio's URL can't be downloaded: status {status}")
+        return file.getvalue()
+    *within, where = path.split("::")
+    own = where.startswith((f"hf://datasets/{source.repo}/", f"hf://datasets/{source.repo}@"))
+    if not own or any(one.partition("://")[0] not in ("zip", "tar") for one in within):
+        raise InputError(
+            f"{place}: expected audio in the data set, or at http(s)://…, got another place"
+        )
+    with fsspec.open(path, "rb") as opened:
+        return bytes(opened.read(limits.max_bytes + 1))
 
 
 def _plain(value: Any, kind: Any) -> Any:

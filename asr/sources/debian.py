@@ -10,8 +10,10 @@ from pydantic import Field
 
 from asr.core.errors import InputError
 from asr.core.schema import Schema
+from asr.core.urls import hide_secrets
 from asr.sources.archives import Wants, read_archive
 from asr.sources.downloads import download
+from asr.sources.params import FetchParams
 
 
 class Source(Schema):
@@ -24,11 +26,11 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     """Yield (name, content) of the wanted files, in the package's order; caches the download."""
     name = f"{source.package}_{source.version}.deb"
     package = download(name, source.sha256, lambda folder: _apt_download(source, folder))
-    yield from read_archive(package, wants)
+    yield from read_archive(package, wants, limits)
 
 
 def _apt_download(source: Source, folder: Path) -> Path:
@@ -58,7 +60,7 @@ def _reason(source: Source, stderr: str) -> str:
         )
     lines = [line for line in stderr.splitlines() if line.startswith("E:")]
     return (
-        f"apt could not download it: {' '.join(lines) or stderr.strip()} "
+        f"apt could not download it: {hide_secrets(' '.join(lines) or stderr.strip())} "
         "(check the network; if apt's lists are old, run `sudo apt-get update`)"
     )
 

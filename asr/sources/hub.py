@@ -8,8 +8,10 @@ from pydantic import Field
 
 from asr.core.errors import InputError
 from asr.core.schema import Schema
-from asr.sources import folder
+from asr.core.urls import hide_secrets
 from asr.sources.archives import Wants
+from asr.sources.folder import read_folder
+from asr.sources.params import FetchParams
 
 
 class Source(Schema):
@@ -27,10 +29,11 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     """Yield (name, content) of the wanted files, sorted by name; the hub's cache holds them."""
-    snapshot = folder.Source(kind="folder", path=str(_snapshot(source)), license=source.license)
-    yield from folder.fetch_files(snapshot, wants)
+    snapshot = _snapshot(source)
+    # A snapshot consists of links to ../../blobs, which are in the same data set's folder.
+    yield from read_folder(snapshot, snapshot.parents[1], wants, limits)
 
 
 def _snapshot(source: Source) -> Path:
@@ -48,7 +51,7 @@ def _snapshot(source: Source) -> Path:
             )
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, httpx2.HTTPError, OSError) as error:
-        why = str(error.__cause__ or error).strip().partition("\n")[0]
+        why = hide_secrets(str(error.__cause__ or error).strip().partition("\n")[0])
         raise InputError(
             f"{source.repo}@{source.revision}: could not be downloaded from the hub: {why:.300} "
             "(check the network; a gated data set needs HF_TOKEN; a local copy can be read with "

