@@ -81,6 +81,7 @@ def downloading():
     return process
 
 
+@pytest.mark.integration
 def test_what_a_killed_download_left_goes_with_the_next_and_a_living_one_stays():
     with downloading() as dead, downloading() as living:
         try:

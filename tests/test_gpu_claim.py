@@ -78,6 +78,7 @@ def test_two_that_want_both_never_hold_one_each(two_gpus, tmp_path):
         assert [process.stdout.readline() for process in both] == ["GPU-a,GPU-b\n"] * 2
 
 
+@pytest.mark.integration
 def test_one_at_a_time_tries(two_gpus, tmp_path):
     """Two that want both could each lock one, release it and try again, forever."""
     with (tmp_path / "gpus.lock").open("w") as turn:
@@ -90,6 +91,7 @@ def test_one_at_a_time_tries(two_gpus, tmp_path):
             assert process.stdout.readline() == "GPU-a\n"
 
 
+@pytest.mark.integration
 def test_the_locks_lie_in_a_folder_of_the_users_own(two_gpus, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with claiming(folder := lock_folder_of_user()) as process:

@@ -9,12 +9,15 @@ from math import nan
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from asr.core.errors import InputError
 from asr.corpora.formats import corpus_format
-from asr.sources.corpus_source import load_source, provenance
+from asr.sources.corpus_source import Source, load_source, provenance
+from asr.sources.datasets import _content
 from tests.corpus_examples import ONE, TWO, corpora, parquet
 from tests.hub_server import COMMIT, hub_server
+from tests.web_server import LIMITS
 
 CARD = """---
 configs:
@@ -125,6 +128,33 @@ def read(brought):
         (one.name, one.audio, one.text, one.speaker_id, one.attributes)
         for one in corpus_format("jsonl").read(files, "hr", {})
     ]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd", "file:///etc/passwd", "local:///etc/passwd", "../a.wav", "s3://bucket/a",
+        "zip://a::file:///b", "filecache::hf://datasets/me/clips@1/a", "http://a::file:///b",
+        "zip://a::http://127.0.0.1/b", "hf://datasets/me/clips2/a", "hf://me/model/a",
+        "http://127.0.0.1:9/a?token=secret", "http://me:secret@169.254.169.254/latest",
+    ],
+)  # fmt: skip
+def test_a_row_names_no_file_of_this_machine_or_network(path):
+    """A row of a table comes from strangers, and fsspec opens any file."""
+    source = TypeAdapter(Source).validate_python(DATASETS)
+    with pytest.raises(InputError, match=r"expected audio in the|a public addr") as caught:
+        _content({"bytes": None, "path": path}, "train: row 1", source, LIMITS)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.integration
+def test_a_row_that_names_a_file_of_this_machine_stops_the_fetch(tmp_path):
+    rows = [
+        {"audio": {"bytes": None, "path": "/etc/passwd"}, "sentence": ONE, "age": 1.0, "speaker": 0}
+    ]
+    with hub_server(FILES | {"data/all.parquet": parquet(rows)}) as (address, _):
+        (said,) = fetch(address, tmp_path, "jsonl", DATASETS)
+    assert said.startswith(f"me/clips@{COMMIT}: train: row 1: expected audio in the data set")
 
 
 @pytest.mark.integration

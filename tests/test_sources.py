@@ -283,6 +283,7 @@ def test_no_such_page_and_no_network_are_one_message(server):
         list(fetch_files(at("http://127.0.0.1:9/b.zip", b""), wants, LIMITS))
 
 
+@pytest.mark.integration
 def test_user_info_and_query_of_an_address_are_in_no_message_and_no_provenance(server):
     folder, url = server
     (folder / "a.zip?token=secret").write_bytes(ARCHIVES["a.zip"])
@@ -295,6 +296,7 @@ def test_user_info_and_query_of_an_address_are_in_no_message_and_no_provenance(s
     assert str(caught.value) == f"{url}/b.zip: could not be downloaded: status 404"
 
 
+@pytest.mark.integration
 def test_a_redirect_to_another_private_host_needs_the_blocks_permission(server):
     folder, url = server
     (folder / "a.zip").write_bytes(ARCHIVES["a.zip"])

@@ -100,6 +100,7 @@ def test_faults_name_variable_row_and_column(query, message):
 URL_QUERY = "select clip as id, corrected as text, path as audio_url from clips"
 
 
+@pytest.mark.integration
 def test_a_rows_address_is_public_or_permitted(sqlite):
     with serving(lambda path: (410, {}, b"") if path == "/1.wav" else b"from the web") as url:
         sqlite("update clips set path = ? || '/' || path", url)
@@ -113,6 +114,7 @@ def test_a_rows_address_is_public_or_permitted(sqlite):
             brought(small, query=URL_QUERY, allow_private=True)
 
 
+@pytest.mark.integration
 def test_user_info_and_query_of_a_rows_address_are_nowhere(sqlite):
     with serving(lambda path: (403, {}, b"") if "2.wav" in path else b"sound") as url:
         url = url.replace("//", "//me:secret@")

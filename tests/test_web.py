@@ -14,6 +14,8 @@ from asr.core.urls import hide_secrets
 from asr.sources.web import download_url, is_public
 from tests.web_server import serving
 
+serves = pytest.mark.integration
+
 
 def get(url, **options):
     file = io.BytesIO()
@@ -45,6 +47,7 @@ def test_addresses_of_public_hosts():
     assert all(map(is_public, addresses))
 
 
+@serves
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "127.1", "[::1]"])
 def test_a_name_of_this_machine_is_never_asked(host):
     asked = []
@@ -56,6 +59,7 @@ def test_a_name_of_this_machine_is_never_asked(host):
     assert asked == []
 
 
+@serves
 def test_a_redirect_is_checked_too():
     """The first host is allowed; the one that it names is not."""
     asked = []
@@ -89,6 +93,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(monkeypatch):
     assert connected == ["8.8.8.8"]
 
 
+@serves
 @pytest.mark.parametrize(
     "url",
     [
@@ -109,11 +114,13 @@ def test_other_schemes(url):
             assert refused(moved) == message
 
 
+@serves
 def test_circles_end():
     with serving(lambda path: (302, {"Location": "/"}, b"")) as url:
         assert "more than 5 redirects" in refused(url)
 
 
+@serves
 def test_a_size_limit_by_declaration_and_by_count():
     with serving(lambda path: bytes(1001)) as url:
         assert "expected at most 1000 bytes (fetch.max_file_mb), got 1001" in refused(
@@ -124,6 +131,7 @@ def test_a_size_limit_by_declaration_and_by_count():
         assert "expected at most 1000 bytes" in refused(url, max_bytes=1000)
 
 
+@serves
 @pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: "])
 def test_a_server_that_sends_a_byte_now_and_then_meets_the_time_limit(head):
     with raw_server(head, *[b"x"] * 200, pause_s=0.05) as url:
@@ -132,11 +140,13 @@ def test_a_server_that_sends_a_byte_now_and_then_meets_the_time_limit(head):
         assert time.monotonic() - start < 5
 
 
+@serves
 def test_an_answer_that_ends_early_is_no_file():
     with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", b"half") as url:
         assert "it ended after 4 of 10 bytes" in refused(url)
 
 
+@serves
 def test_user_info_is_sent_and_never_said():
     seen = []
     answer = b"HTTP/1.1 403 bad token=secret\r\nContent-Length: 0\r\n\r\n"
@@ -159,6 +169,7 @@ def test_user_info_is_sent_and_never_said():
         assert refused(url).endswith("could not be downloaded: BadStatusLine")
 
 
+@serves
 def test_a_proxy_is_asked_for_the_checked_address(monkeypatch):
     seen = []
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
