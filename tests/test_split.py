@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from asr.core.errors import InputError
 from asr.families.whisper.tokens import open_tokens
+from asr.splits.given import SPLITS
 from asr.splits.params import SplitParams
 from asr.splits.split import (
-    SPLITS,
     SplitResult,
     set_leaks_aside,
     set_too_long_aside,
@@ -188,6 +188,56 @@ def test_a_leak_in_given_splits_stops_and_names_the_pair():
 def test_a_given_split_by_another_name_is_told():
     with pytest.raises(InputError, match=r"xx/a: split: expected .*'train'.*, got 'valid'"):
         split_utterances([given_split("a", "valid")], PARAMS)
+
+
+OURS = [utterance(str(n), speaker_id=f"s{n % 20}") for n in range(60)]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_corpus_that_is_one_split_whole_stays_so_beside_others(split):
+    other = [given_split(f"y{n}", split, corpus="yy", text=f"y {n}") for n in range(9)]
+    homes = split_of(split_utterances(OURS + other, PARAMS))
+    assert {home for name, home in homes.items() if name.startswith("yy/")} == {split}
+    assert {home for name, home in homes.items() if name.startswith("xx/")} == set(SPLITS)
+
+
+def test_a_sentence_of_a_benchmark_is_set_aside_in_a_corpus_that_is_train_whole():
+    bench = [given_split(f"y{n}", "test", corpus="yy", text=f"y {n}") for n in range(9)]
+    reader = [given_split(f"z{n}", "train", corpus="zz", text=f"y {n + 8}") for n in range(9)]
+    deal = split_utterances(OURS + bench + reader, PARAMS)
+    assert [(leak.utterance.id, leak.other.id) for leak in deal.aside] == [("zz/z0", "yy/y8")]
+
+
+def test_where_every_corpus_is_one_split_train_fills_the_others():
+    bench = [given_split(f"y{n}", "test", corpus="yy", text=f"y {n}") for n in range(9)]
+    reader = [given_split(f"z{n}", "train", corpus="zz", text=f"z {n}") for n in range(9)]
+    homes = split_of(split_utterances(bench + reader, PARAMS))
+    assert {home for name, home in homes.items() if name.startswith("zz/")} == {"train", "dev"}
+    with pytest.raises(InputError, match="no utterance for yy: train, yy: dev"):
+        split_utterances(bench, PARAMS)
+
+
+@pytest.mark.parametrize(
+    ("num_speakers", "num_sentences", "said"),
+    [
+        (20, 10, "Without sentence in split.disjoint .*then test has sentences of train"),
+        (1, 60, "Without speaker in split.disjoint .*then test has voices of train"),
+    ],
+)
+def test_what_stands_in_the_way_is_named(num_speakers, num_sentences, said):
+    each_speaks_all = [
+        utterance(f"{speaker} {n}", text=f"Word {n}", speaker_id=f"s{speaker}")
+        for speaker in range(num_speakers)
+        for n in range(num_sentences)
+    ]
+    with pytest.raises(InputError, match=said):
+        split_utterances(each_speaks_all, PARAMS)
+
+
+def test_nearly_equal_sentences_in_the_way_are_named():
+    signs = [utterance(str(n), text=f"The letter {n:02} in sign language") for n in range(20)]
+    with pytest.raises(InputError, match=r"With split\.near_duplicate: 0 no split is empty"):
+        split_utterances(signs, params(near_duplicate=0.5))
 
 
 @st.composite

@@ -8,8 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from asr.splits.given import SPLITS
 from asr.splits.params import SplitParams
-from asr.splits.split import SPLITS, SplitResult
+from asr.splits.split import SplitResult
 from asr.utterances.utterance import Utterance
 
 MAX_SPEAKER_SHARE = 0.25  # fraction of a split's seconds

@@ -9,7 +9,8 @@ a session. In that case the utterance in test stays; without one in test, the on
 other is set aside: it is in no split, and listed with the reason. Keeping such groups whole would
 not be stable, since one new utterance can link a group of train with one of test.
 
-Splits that a corpus defines are kept. A leak between them is an error, to be fixed in the corpus.
+Splits that a corpus defines are kept. A leak between them is an error, to be fixed in the corpus. A
+corpus that is one split as a whole, such as a benchmark's test set, stays so beside other corpora.
 """
 
 import hashlib
@@ -17,17 +18,17 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.families.protocols import TextTokens
+from asr.splits.given import GIVEN, SPLITS, splits_to_fill
 from asr.splits.near_duplicates import near_pairs
 from asr.splits.params import SplitParams
 from asr.text.sentence import sentence_key
 from asr.utterances.utterance import Utterance
 
-SPLITS = ("train", "dev", "test")
-GIVEN = "split"  # the attribute with the split that the corpus itself defines
 _BY_PRECEDENCE = ("test", "dev", "train")
 
 Trait = tuple[str, ...]
@@ -78,41 +79,45 @@ def split_utterances(utterances: Sequence[Utterance], params: SplitParams) -> Sp
 
     Raises:
         InputError: if splits that a corpus defines leak (names pairs of utterances), or if a
-            corpus has no utterance in one of the splits.
+            corpus has no utterance in one of the splits that it is to fill.
     """
     if params.given == "keep":
         _check_given(utterances, params)
+    result = _split(utterances, params)
+    if empty := _empty(result, utterances, params):
+        raise InputError(_why_empty(empty, result, utterances, params))
+    return result
+
+
+def _split(utterances: Sequence[Utterance], params: SplitParams) -> SplitResult:
     split_by_id = _assign_splits(utterances, params)
     by_split = {
         split: [one for one in utterances if split_by_id[one.id] == split] for split in SPLITS
     }
-    result = set_leaks_aside(by_split, params)
-    _check_filled(result, utterances)
-    return result
+    return set_leaks_aside(by_split, params)
 
 
 def _assign_splits(utterances: Sequence[Utterance], params: SplitParams) -> dict[str, str]:
     """Assign each utterance id to a split: the corpus's own split, or one by hash."""
-    keep = params.given == "keep"
-    given = {
-        one.id: one.attributes[GIVEN] for one in utterances if keep and GIVEN in one.attributes
-    }
-    has_given = {(one.corpus, given[one.id]) for one in utterances if one.id in given}
+    given = {one.id: one.attributes.get(GIVEN) for one in utterances if params.given == "keep"}
+    to_fill = splits_to_fill(utterances, params)
+    missing: dict[str, set[str]] = {corpus: {*splits} for corpus, splits in to_fill.items()}
+    for one in utterances:
+        missing[one.corpus].discard(given.get(one.id) or "train")
     split_by_id: dict[str, str] = {}
     free: dict[tuple[str, str], dict[Trait, list[Utterance]]] = defaultdict(
         lambda: defaultdict(list)
     )
     for one in utterances:
         own_split = given.get(one.id)
-        if own_split is not None and (own_split != "train" or (one.corpus, "dev") in has_given):
+        if own_split is not None and (own_split != "train" or "dev" not in missing[one.corpus]):
             split_by_id[one.id] = own_split
         else:
             # If a corpus defines only train and test, dev is taken from its train.
             stratum = one.attributes.get(params.stratify_by, "")
             free[one.corpus, stratum][_unit(one, params)].append(one)
     for (corpus, _), units in free.items():
-        missing = {split for split in ("dev", "test") if (corpus, split) not in has_given}
-        for unit, split in _assign_units(units, missing, params).items():
+        for unit, split in _assign_units(units, missing[corpus], params).items():
             split_by_id |= dict.fromkeys((one.id for one in units[unit]), split)
     return split_by_id
 
@@ -178,8 +183,7 @@ def set_too_long_aside(result: SplitResult, tokens: TextTokens) -> SplitResult:
     Raises:
         InputError: if no utterance of train remains.
     """
-    train: list[Utterance] = []
-    aside: list[Aside] = []
+    train, aside = list[Utterance](), list[Aside]()
     for one in result.splits["train"]:
         if tokens.num_labels(one.text, one.language) <= tokens.max_labels(one.duration_s):
             train.append(one)
@@ -238,7 +242,9 @@ def _check_given(utterances: Sequence[Utterance], params: SplitParams) -> None:
             if split not in SPLITS:
                 raise InputError(f"{one.id}: split: expected one of {SPLITS}, got {split!r}")
             by_split[split].append(one)
-    if leaks := set_leaks_aside(by_split, params).aside:
+    # Between corpora only train loses: a benchmark's sentence in another corpus is set aside there.
+    found = set_leaks_aside(by_split, params).aside
+    if leaks := [one for one in found if one.other and one.other.corpus == one.utterance.corpus]:
         raise InputError(
             f"split: expected no leak between the corpus's own splits, got {len(leaks)}, such as: "
             f"{'; '.join(map(str, leaks[:10]))}. Fix the corpus, or set split.given: ignore to "
@@ -246,17 +252,41 @@ def _check_given(utterances: Sequence[Utterance], params: SplitParams) -> None:
         )
 
 
-def _check_filled(result: SplitResult, utterances: Sequence[Utterance]) -> None:
-    sizes = Counter(one.corpus for one in utterances)
+# What a score no longer means if split.disjoint loses an entry, or near_duplicate is 0.
+_GIVEN_UP = {
+    "near_duplicate": "train and test may share sentences that differ in a word",
+    "sentence": "test has sentences of train: the score is that of known sentences",
+    "session": "test has rooms and microphones of train: the score is that of known ones",
+    "speaker": "test has voices of train: the score is that of known speakers",
+}
+
+
+def _empty(result: SplitResult, utterances: Sequence[Utterance], params: SplitParams) -> list[str]:
+    """Corpora with the splits that they are to fill and do not: ``be: dev``."""
     filled = {(one.corpus, split) for split in SPLITS for one in result.splits[split]}
-    empty = [f"{c}: {split}" for c in sorted(sizes) for split in SPLITS if (c, split) not in filled]
-    if empty:
-        reasons = Counter(leak.reason for leak in result.aside)
-        raise InputError(
-            f"split: no utterance for {', '.join(empty)}; a corpus needs at least three speakers "
-            "(sentences, if speakers are unknown) that share nothing listed in split.disjoint "
-            f"(utterances by corpus: {dict(sizes)}; set aside, by reason: {dict(reasons)})"
-        )
+    to_fill = sorted(splits_to_fill(utterances, params).items())
+    return [f"{c}: {s}" for c, to in to_fill for s in SPLITS if s in to and (c, s) not in filled]
+
+
+def _why_empty(
+    empty: list[str], result: SplitResult, utterances: Sequence[Utterance], params: SplitParams
+) -> str:
+    """The error for empty splits; says what to give up if one entry of the params is the cause."""
+    message = (
+        f"split: no utterance for {', '.join(empty)}; a corpus needs at least three speakers "
+        "(sentences, if speakers are unknown) that share nothing listed in split.disjoint "
+        f"(utterances by corpus: {dict(Counter(one.corpus for one in utterances))}; "
+        f"set aside, by reason: {dict(Counter(leak.reason for leak in result.aside))})"
+    )
+    for entry, lost in _GIVEN_UP.items():
+        less: dict[str, Any] = {"disjoint": [one for one in params.disjoint if one != entry]}
+        how = f"Without {entry} in split.disjoint"
+        if entry == "near_duplicate":
+            less, how = {"near_duplicate": 0.0}, "With split.near_duplicate: 0"
+        fewer = params.model_copy(update=less)
+        if fewer != params and not _empty(_split(utterances, fewer), utterances, fewer):
+            return f"{message}. {how} no split is empty, but then {lost}"
+    return message
 
 
 def write_aside(path: Path, aside: Sequence[Aside]) -> None:
