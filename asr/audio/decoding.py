@@ -59,12 +59,13 @@ class Decoded:
     clipped_share: float
 
 
-def decode(audio: bytes, max_duration_s: float) -> Decoded:
+def decode(audio: bytes, max_duration_s: float, channel: int | None = None) -> Decoded:
     """Decode a file's bytes, average the channels (a sum would clip) and resample to 16 kHz.
 
     Args:
         audio: WAV, FLAC, Ogg, MP3 …; with PyAV also MP4, WebM, AAC, AMR, WMA.
         max_duration_s: limit in seconds that bounds memory, whatever length the header states.
+        channel: decode this one alone, from 0.
 
     Raises:
         TooLongError: if the audio is longer than ``max_duration_s``.
@@ -80,9 +81,13 @@ def decode(audio: bytes, max_duration_s: float) -> Decoded:
             raise UndecodableError(
                 f"expected a sample rate of {RATES[0]} to {RATES[-1]} Hz, got {stream.rate}"
             )
+        if channel is not None and channel >= stream.num_channels:
+            raise UndecodableError(
+                f"expected channel {channel}, got {stream.num_channels} channels"
+            )
         pieces, num_frames, num_clipped = [], 0, 0
         resampler = _Resampler(stream.rate)
-        for mono in _mono(stream, max_duration_s):
+        for mono in _mono(stream, max_duration_s, channel):
             num_frames += len(mono)
             num_clipped += int(np.count_nonzero(np.abs(mono) >= CLIPPED))
             pieces.append(resampler(mono))
@@ -96,14 +101,14 @@ def decode(audio: bytes, max_duration_s: float) -> Decoded:
     return Decoded(waveform, stream.rate, stream.num_channels, stream.format, share)
 
 
-def _mono(stream: Stream, max_duration_s: float) -> Iterator[Waveform]:
-    """Yield each block averaged over its channels; raise TooLongError at the limit."""
+def _mono(stream: Stream, max_duration_s: float, channel: int | None) -> Iterator[Waveform]:
+    """Yield a channel of each block, None for the mean of all; raise TooLongError at the limit."""
     left = round(max_duration_s * stream.rate)
     for block in stream.blocks:
         left -= len(block)
         if left < 0:
             raise TooLongError(f"more than {max_duration_s:g} s")
-        mono: Waveform = block.mean(axis=1)
+        mono: Waveform = block.mean(axis=1) if channel is None else block[:, channel]
         if not np.isfinite(mono).all():
             raise UndecodableError("samples that are not finite numbers")
         yield mono

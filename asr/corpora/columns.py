@@ -3,10 +3,11 @@
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from asr.core.errors import InputError
+from asr.corpora.languages import language_code
 from asr.corpora.paths import AudioFiles, canonical_split, split_of_path, stem
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import Row
@@ -24,8 +25,12 @@ USUAL_NAMES = {
     "language": ("language", "lang", "locale"),
     "license": ("license", "licence"),
     "split": ("split",),
+    "channel": (),  # no usual name: of a video, it is who published it
 }  # fmt: skip
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
+
+
+class ColumnsError(InputError):
+    """The columns that are needed are not in a row, or several could be meant."""
 
 
 def refuse_columns(columns: Columns, corpus_format: str) -> None:
@@ -43,6 +48,43 @@ class RecordingBuilder:
         self._columns = columns
         self._by_keys: dict[tuple[str, ...], dict[str, str]] = {}
         self._places: dict[str, str] = {}
+        self._found: dict[tuple[str, str], str] = {}
+
+    def build_each(
+        self, rows: Iterable[Row], build: Callable[[Row], Recording]
+    ) -> Iterator[Recording]:
+        """Yield the recordings of all rows; a row with a fault becomes a recording with a fault.
+
+        Args:
+            rows: of one or more tables.
+            build: makes the recording of a row.
+
+        Raises:
+            InputError: if no row of a table has the columns that are needed; names those it has.
+        """
+        wrong: dict[str, ColumnsError] = {}
+        whole: set[str] = set()
+        for row in rows:
+            try:
+                if row.fault:
+                    raise InputError(row.fault)
+                one = build(row)
+                whole.add(row.file)
+            except InputError as error:
+                if isinstance(error, ColumnsError):
+                    wrong.setdefault(row.file, error)
+                one = self.rejected(row, error)
+            yield one
+        if never := [error for table, error in wrong.items() if table not in whole]:
+            raise never[0]
+
+    def rejected(self, row: Row, error: InputError, name: str | None = None) -> Recording:
+        """A recording that stands for a row that can't be read."""
+        name = name or row.place
+        while name in self._places:
+            name += "~"
+        self._places[name] = row.place
+        return Recording(name, None, b"", row.file, fault=str(error))
 
     def build(self, row: Row, **known: Any) -> Recording:
         """Build a recording from a row; fields in ``known`` take precedence over its columns.
@@ -59,13 +101,14 @@ class RecordingBuilder:
             known["text"] = text_value(row, names["text"])
         attributes = self._attributes(row, names, known["file"]) | known.pop("attributes", {})
         name = known.pop("name", None) or id_value(row, names.get("id")) or stem(known["file"])
-        self.reserve_name(name, row.place)
         columns = {
             "speaker_id": id_value(row, names.get("speaker_id")),
             "session_id": id_value(row, names.get("session_id")),
             "language": language_value(row, names.get("language")),
+            "channel": channel_value(row, names.get("channel")),
             "license": id_value(row, names.get("license")),
         }
+        self.reserve_name(name, row.place)
         return Recording(name=name, attributes=attributes, **columns | known)
 
     def reserve_name(self, name: str, place: str) -> None:
@@ -85,7 +128,7 @@ class RecordingBuilder:
             InputError: if a column in ``needed`` or in params.yaml is missing, or if several
                 columns match.
         """
-        keys = (*needed, "", *row.values)
+        keys = (row.file, *needed, "", *row.values)
         if keys not in self._by_keys:
             self._by_keys[keys] = self._find(row, set(needed))
         return self._by_keys[keys]
@@ -95,19 +138,22 @@ class RecordingBuilder:
         for ours, usual in USUAL_NAMES.items():
             wanted = (self._columns[ours],) if ours in self._columns else usual
             matches = [name for name in wanted if name in row.values]
+            # A row may leave out what other rows of its table have: JSON without a key for null.
+            matches = matches or [m for m in [self._found.get((row.file, ours))] if m]
             # Skip a column that params.yaml assigns to another of our names.
             matches = [n for n in matches if self._columns.get(ours) == n
                      or n not in self._columns.values()]  # fmt: skip
             if len(matches) > 1:
-                raise InputError(
+                raise ColumnsError(
                     f"{row.place}: expected one column for {ours}, got {matches}; choose one in "
                     f"params.yaml: corpora.<name>.columns: {{{ours}: {matches[0]}}}"
                 )
             if matches:
                 found[ours] = matches[0]
+                self._found.setdefault((row.file, ours), matches[0])
             elif ours in needed or (ours in self._columns and row.place != row.file):
                 # ``paired`` builds rows without a table (place == file), which may lack a column.
-                raise InputError(
+                raise ColumnsError(
                     f"{row.place}: expected a key {' or '.join(wanted)}, got "
                     f"{list(row.values)!r:.200}"
                 )
@@ -146,7 +192,7 @@ def text_value(row: Row, key: str) -> str | None:
     Raises:
         InputError: if the value is neither a string nor null.
     """
-    value = row.values[key]
+    value = row.values.get(key)
     if value is not None and not isinstance(value, str):
         raise InputError(f"{row.place}: {key}: expected text, got {value!r:.80}")
     return value
@@ -167,14 +213,39 @@ def id_value(row: Row, key: str | None) -> str | None:
 
 
 def language_value(row: Row, key: str | None) -> str | None:
-    """An ISO 639 code in lower case: ``hr`` for ``hr-HR``."""
+    """The code of a language by its code, locale or name; None if it is missing or undetermined.
+
+    Raises:
+        InputError: if it is no language that is known.
+    """
     value = id_value(row, key)
-    if value is None:
+    if value is None or value.lower() in ("und", "unknown"):
         return None
-    code = re.split("[-_]", value.lower(), maxsplit=1)[0]
-    if not _LANGUAGE.fullmatch(code):
-        raise InputError(f"{row.place}: {key}: expected an ISO 639 code, got {value!r:.80}")
+    if (code := language_code(value)) is None:
+        raise InputError(
+            f"{row.place}: {key}: expected a language as ISO 639 code, locale or English name, "
+            f"got {value!r:.80}"
+        )
     return code
+
+
+def known_language(value: str | None) -> dict[str, str]:
+    """Columns of a language in a format whose rows need none: an unknown one is an attribute."""
+    if value is None or language_code(value):
+        return {} if value is None else {"language": value}
+    return {"language_in_source": value}
+
+
+def channel_value(row: Row, key: str | None) -> int | None:
+    """A channel, from 0; None if it is missing.
+
+    Raises:
+        InputError: if the value is anything else.
+    """
+    value = id_value(row, key)
+    if value is not None and not re.fullmatch("[0-9]{1,2}", value):
+        raise InputError(f"{row.place}: {key}: expected a channel, 0 or more, got {value!r:.80}")
+    return None if value is None else int(value)
 
 
 def seconds_value(row: Row, key: str) -> float:
@@ -205,7 +276,7 @@ def path_value(row: Row, key: str) -> str:
     Raises:
         InputError: if the value is empty or not a string.
     """
-    value = row.values[key]
+    value = row.values.get(key)
     if not isinstance(value, str) or not value:
         raise InputError(f"{row.place}: {key}: expected a path, got {value!r:.80}")
     return value

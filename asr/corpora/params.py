@@ -1,6 +1,6 @@
 """Schema of section ``corpora`` in ``params.yaml``."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -10,7 +10,7 @@ from asr.core.schema import Schema
 Column = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(id|audio|text|speaker_id|session_id|language|license|split)$",
+        pattern=r"^(id|audio|text|speaker_id|session_id|language|license|split|channel)$",
     ),
 ]
 
@@ -37,6 +37,8 @@ class Corpus(Schema):
         source: where the files come from, a block in ``conf/sources.yaml``.
         columns: from our name of a column to the corpus's, if that is not one of ``USUAL_NAMES``.
             Formats with fixed columns take none.
+        channel: of files with several, where the corpus names none: the mean of all, each as an
+            utterance of its own, or one by its number from 0.
         withdrawn: recordings that may no longer be used; usually empty.
     """
 
@@ -44,6 +46,7 @@ class Corpus(Schema):
     language: str = Field(pattern=r"^[a-z]{2,3}$")
     source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     columns: dict[Column, Annotated[str, StringConstraints(min_length=1)]] = Field({})
+    channel: Annotated[int, Field(ge=0, lt=32)] | Literal["mean", "each"] = Field("mean")
     withdrawn: Withdrawn = Field(Withdrawn())
 
 

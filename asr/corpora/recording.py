@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 class Files(Protocol):
@@ -80,6 +80,10 @@ class Recording:
         segments: timed stretches, each of which becomes an utterance ``<corpus>/<name>#<number>``.
             If there are any, prepare ignores ``text``. Empty if the source gives no times.
         withdrawn: the recording may no longer be used and has neither audio nor text.
+        channel: the one to decode, from 0; ``each`` for an utterance of each; None for their mean.
+        stated_s: the duration in seconds that the source states, None if it states none. What a
+            longer file has behind it is not decoded.
+        unlisted: audio that no table of the source names. It has no audio here.
     """
 
     name: str
@@ -94,3 +98,6 @@ class Recording:
     fault: str | None = None
     segments: tuple[Segment, ...] = ()
     withdrawn: bool = False
+    channel: int | Literal["each"] | None = None
+    stated_s: float | None = None
+    unlisted: bool = False

@@ -16,9 +16,10 @@ from asr.corpora.timed_text import joined_text
 def group_by_file(found: Iterable[Recording], audio: AudioFiles) -> Iterator[Recording]:
     """Yield recordings with their audio, in the order of their first utterances.
 
-    Segments of one file form one recording if speaker, session, language, license and split are
-    equal. Its name is the file's, with ``~2``, ``~3`` … for further recordings of the file; its
-    attributes are those that all segments share. A recording without segments stays unchanged.
+    Segments of one file form one recording if speaker, session, language, license, channel and
+    split are equal. Its name is the file's, with ``~2``, ``~3`` … for further recordings of the
+    file; its attributes are those that all segments share. A recording without segments stays
+    unchanged. An utterance without text becomes a recording without, so that rejects list it.
 
     Args:
         found: recordings without audio, each with at most one segment.
@@ -28,15 +29,22 @@ def group_by_file(found: Iterable[Recording], audio: AudioFiles) -> Iterator[Rec
         InputError: if a file is used both whole and in segments.
     """
     groups: dict[Hashable, list[Recording]] = defaultdict(list)
+    files_with_segments = set()
     for one in found:
+        if one.segments and not one.segments[0].text.strip():
+            one = replace(one, segments=(), text=None)
+        if one.segments:
+            files_with_segments.add(one.file)
         own = None if one.segments else one.name
-        traits = (one.speaker_id, one.session_id, one.language, one.license, one.fault)
+        traits = (one.speaker_id, one.session_id, one.language, one.license, one.fault, one.channel)
         groups[(one.file, *traits, one.attributes.get("split"), own)].append(one)
     names: Counter[str] = Counter()
     taken = {one.name for group in groups.values() for one in group if not one.segments}
     for group in groups.values():
         first = group[0]
-        sound = b"" if first.fault else audio[first.file]
+        # Without a transcript it is rejected, so it need not be decoded once more.
+        is_useless = first.text is None and first.file in files_with_segments
+        sound = b"" if first.fault or is_useless else audio[first.file]
         if not first.segments:
             yield replace(first, audio=sound)
             continue

@@ -29,15 +29,19 @@ class Row:
         file: the table's name in the source.
         place: file and line, for messages.
         values: by column; all are strings if the table is CSV or TSV.
+        fault: why the line can't be read; it has no values then. Usually None.
     """
 
     file: str
     place: str
     values: dict[str, Any]
+    fault: str | None = None
 
 
 def read_rows(files: Files, name: str) -> Iterator[Row]:
     """Yield the rows of a table: CSV or TSV by its ending, else a JSON list or lines by content.
+
+    A line that can't be read is a row with a ``fault``.
 
     Raises:
         InputError: if the table is damaged or not in its format; names file and line.
@@ -134,7 +138,11 @@ def _read_lines(content: bytes, name: str) -> Iterator[Row]:
     # str.splitlines would also split at U+2028, which JSON allows inside a text.
     for number, line in enumerate(decode_text(content, name).split("\n"), start=1):
         if line.strip(" \t\r"):
-            yield _row(name, f"{name}:{number}", parse_json(line, f"{name}:{number}"))
+            place = f"{name}:{number}"
+            try:
+                yield _row(name, place, parse_json(line, place))
+            except InputError as error:
+                yield Row(name, place, {}, str(error))
 
 
 def _read_list(content: bytes, name: str) -> Iterator[Row]:
@@ -145,7 +153,7 @@ def _read_list(content: bytes, name: str) -> Iterator[Row]:
 
 def _row(name: str, place: str, values: Any) -> Row:
     if not isinstance(values, dict):
-        raise InputError(f"{place}: expected an object, got {values!r:.80}")
+        return Row(name, place, {}, f"{place}: expected an object, got {values!r:.80}")
     return Row(name, place, values)
 
 
@@ -188,5 +196,5 @@ def _header(cells: list[str], place: str) -> list[str]:
 
 def _cells(name: str, place: str, header: list[str], cells: list[str]) -> Row:
     if len(cells) != len(header):
-        raise InputError(f"{place}: expected {len(header)} columns, got {len(cells)}")
+        return Row(name, place, {}, f"{place}: expected {len(header)} columns, got {len(cells)}")
     return Row(name, place, {k: v for k, v in zip(header, cells, strict=True) if k})

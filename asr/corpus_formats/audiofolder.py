@@ -26,15 +26,14 @@ def wants(name: str, language: str) -> bool:
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     """Yield the recordings of each table, sorted by table name, then those that no table lists."""
     builder = RecordingBuilder(files, columns)
-    tables = [name for name in files if not is_audio(name)]
+    tables = [name for name in files if name.rpartition("/")[2] in TABLES]
     if not tables:
         raise InputError(f"expected one of {TABLES} in an audiofolder, got no such file")
     mentioned: set[str] = set()
-    for table in tables:
-        for row in read_rows(files, table):
-            recording = builder.build(row)
-            mentioned.add(recording.file)
-            yield recording
+    rows = (row for table in tables for row in read_rows(files, table))
+    for recording in builder.build_each(rows, builder.build):
+        mentioned.add(recording.file)
+        yield recording
     for file in builder.audio.names():
         if file not in mentioned:
             builder.reserve_name(stem(file), file)

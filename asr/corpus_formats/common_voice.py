@@ -8,7 +8,14 @@ split. Rejected (``invalidated.tsv``) and unchecked clips (``other.tsv``) are ig
 from collections.abc import Iterator
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, RecordingBuilder, refuse_columns
+from asr.corpora.columns import (
+    Columns,
+    RecordingBuilder,
+    id_value,
+    known_language,
+    path_value,
+    refuse_columns,
+)
 from asr.corpora.paths import is_audio, safe_path
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import Row, read_rows
@@ -24,19 +31,28 @@ def wants(name: str, language: str) -> bool:
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     """Yield the recordings split by split, then the validated ones that are in no split."""
     refuse_columns(columns, "common_voice")
-    tables = [name for name in files if not is_audio(name)]
+    tables = [name for name in files if name.rpartition("/")[2] in TABLES]
     tables.sort(key=lambda name: (TABLES.index(name.rpartition("/")[2]), name))
     if not tables:
         raise InputError(f"expected one of {TABLES}, got no such file")
     builder = RecordingBuilder(files, {})
     read_before: set[str] = set()
-    for table in tables:
-        for row in read_rows(files, table):
-            path = str(row.values.get("path", ""))
-            if table.endswith("validated.tsv") and path in read_before:
-                continue
-            read_before.add(path)
-            values = row.values | {"validated": "true"}
-            if path:  # the table omits the folder clips/
-                values["path"] = f"clips/{safe_path(path, f'{row.place}: path')}"
-            yield builder.build(Row(row.file, row.place, values))
+
+    def rows() -> Iterator[Row]:
+        for table in tables:
+            for row in read_rows(files, table):
+                path = str(row.values.get("path", ""))
+                if row.fault or not (table.endswith("validated.tsv") and path in read_before):
+                    read_before.add(path)
+                    yield row
+
+    yield from builder.build_each(rows(), lambda row: _described(row, builder))
+
+
+def _described(row: Row, builder: RecordingBuilder) -> Recording:
+    names = builder.column_names(row, ["audio", "text"])
+    path = safe_path(path_value(row, names["audio"]), f"{row.place}: path")
+    language = known_language(id_value(row, names.get("language")))
+    values = {k: v for k, v in row.values.items() if k != names.get("language")}
+    more = {"validated": "true", names["audio"]: f"clips/{path}"}  # tables omit the folder clips/
+    return builder.build(Row(row.file, row.place, values | more | language))

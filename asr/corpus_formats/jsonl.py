@@ -13,18 +13,19 @@ from asr.corpora.paths import is_audio, is_visible
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import read_rows
 
+MANIFESTS = (".jsonl", ".jsonl.gz")
+
 
 def wants(name: str, language: str) -> bool:
     """Whether ``name`` is a recording or a manifest."""
-    return is_audio(name) or (is_visible(name) and name.endswith((".jsonl", ".jsonl.gz")))
+    return is_audio(name) or (is_visible(name) and name.endswith(MANIFESTS))
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     """Yield the recordings line by line, manifests sorted by name."""
     builder = RecordingBuilder(files, columns)
-    manifests = [name for name in files if not is_audio(name)]
+    manifests = [name for name in files if is_visible(name) and name.endswith(MANIFESTS)]
     if not manifests:
         raise InputError("expected a manifest whose name ends in .jsonl, got no such file")
-    for manifest in manifests:
-        for row in read_rows(files, manifest):
-            yield builder.build(row)
+    rows = (row for manifest in manifests for row in read_rows(files, manifest))
+    yield from builder.build_each(rows, builder.build)

@@ -2,20 +2,23 @@
 
 Each line holds an id and its value. ``wav.scp`` must hold paths; a command, which ends in a pipe,
 is an error and never runs. With ``segments`` (``utterance recording start end``, in seconds) an
-utterance is a stretch of its recording. ``utt2lang`` and ``spk2gender`` are read too.
+utterance is a stretch of its recording. ``reco2file_and_channel`` (``recording file A``) chooses a
+channel: A or 1 is the first. ``utt2lang`` and ``spk2gender`` are read too.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, RecordingBuilder, refuse_columns
+from asr.corpora.columns import Columns, RecordingBuilder, known_language, refuse_columns
 from asr.corpora.paths import is_audio, read_text
 from asr.corpora.recording import Files, Recording, Segment
 from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row
 
-TABLES = ("wav.scp", "text", "utt2spk", "segments", "utt2lang", "spk2gender")
+TABLES = ("wav.scp", "text", "utt2spk", "segments", "utt2lang", "spk2gender",
+          "reco2file_and_channel")  # fmt: skip
+CHANNELS = {"A": 0, "B": 1, "1": 0, "2": 1}
 
 
 @dataclass(frozen=True)
@@ -50,32 +53,57 @@ def _read_folder(files: Files, folder: str, builder: RecordingBuilder) -> Iterat
     if folder + "text" not in files:
         raise InputError(f"{folder}text: expected a file beside wav.scp, got none")
     for utterance_id, line in tables["text"].items():
-        recording_id, segments = utterance_id, tuple[Segment, ...]()
-        if tables["segments"]:
-            recording_id, segments = _segment(utterance_id, line, tables["segments"])
-        if (wav := tables["wav.scp"].get(recording_id)) is None:
-            raise InputError(f"{line.place}: expected {recording_id} in {folder}wav.scp, got none")
-        if wav.value.endswith("|"):
-            raise InputError(
-                f"{wav.place}: expected a path, got the command {wav.value!r:.120}, which is not "
-                "run; write its output to a file"
-            )
-        file, fault = builder.audio.find(wav.value, folder + "wav.scp", wav.place)
-        speaker = tables["utt2spk"].get(utterance_id)
-        sex = tables["spk2gender"].get(speaker.value if speaker else "")
-        row = Row(folder + "text", line.place, {"sex": sex.value if sex else None})
-        if spoken := tables["utt2lang"].get(utterance_id):
-            row = Row(row.file, spoken.place, row.values | {"language": spoken.value})
-        yield builder.build(
-            row,
-            name=utterance_id,
-            text=line.value,
-            file=file,
-            fault=fault,
-            audio=b"",
-            speaker_id=speaker.value if speaker else None,
-            segments=segments,
+        try:
+            yield _described(utterance_id, line, tables, folder, builder)
+        except InputError as error:
+            row = Row(folder + "text", line.place, {})
+            yield builder.rejected(row, error, utterance_id)
+
+
+def _described(
+    utterance_id: str,
+    line: TextLine,
+    tables: Mapping[str, Table],
+    folder: str,
+    builder: RecordingBuilder,
+) -> Recording:
+    recording_id, segments = utterance_id, tuple[Segment, ...]()
+    if tables["segments"]:
+        recording_id, segments = _segment(utterance_id, line, tables["segments"])
+    if (wav := tables["wav.scp"].get(recording_id)) is None:
+        raise InputError(f"{line.place}: expected {recording_id} in {folder}wav.scp, got none")
+    if wav.value.endswith("|"):
+        raise InputError(
+            f"{wav.place}: expected a path, got the command {wav.value!r:.120}, which is not "
+            "run; write its output to a file"
         )
+    file, fault = builder.audio.find(wav.value, folder + "wav.scp", wav.place)
+    speaker = tables["utt2spk"].get(utterance_id)
+    sex = tables["spk2gender"].get(speaker.value if speaker else "")
+    spoken = tables["utt2lang"].get(utterance_id)
+    values: dict[str, str | None] = {"sex": sex.value if sex else None}
+    values |= known_language(spoken.value if spoken else None)
+    return builder.build(
+        Row(folder + "text", line.place, values),
+        name=utterance_id,
+        text=line.value,
+        file=file,
+        fault=fault,
+        audio=b"",
+        speaker_id=speaker.value if speaker else None,
+        segments=segments,
+        channel=_channel(tables["reco2file_and_channel"].get(recording_id)),
+    )
+
+
+def _channel(line: TextLine | None) -> int | None:
+    """The channel of a line ``sw02001 sw02001 A``: A and 1 are the first, since sph2pipe's."""
+    if line is None:
+        return None
+    channel = line.value.rpartition(" ")[2].upper()
+    if channel not in CHANNELS:
+        raise InputError(f"{line.place}: expected a channel {CHANNELS}, got {line.value!r:.80}")
+    return CHANNELS[channel]
 
 
 def _segment(utterance_id: str, text: TextLine, table: Table) -> tuple[str, tuple[Segment, ...]]:

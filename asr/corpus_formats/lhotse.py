@@ -1,8 +1,8 @@
 """Lhotse's cuts, ``*.jsonl`` or ``*.jsonl.gz``, read without Lhotse.
 
 A cut is a stretch of a recording. Its supervisions are the utterances; their times are relative to
-the cut's start. A recording must be one file: a command, a URL, features or a mixed cut raises an
-``InputError``. Several channels are averaged.
+the cut's start. A recording must be one file, unchanged: a command, a URL, features, transforms or
+a mixed cut is rejected. ``channel`` chooses one of several channels.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,8 @@ from asr.corpora.columns import (
     Columns,
     RecordingBuilder,
     attribute_text,
+    id_value,
+    known_language,
     refuse_columns,
     seconds_value,
     text_value,
@@ -22,19 +24,20 @@ from asr.corpora.recording import Files, Recording, Segment
 from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row, read_rows
 
+MANIFESTS = (".jsonl", ".jsonl.gz")
 SLACK_S = 0.05  # a supervision that starts and ends this close to the recording's ends covers it
 
 
 def wants(name: str, language: str) -> bool:
     """Whether ``name`` is a recording or a manifest of cuts."""
-    return is_audio(name) or (is_visible(name) and name.endswith((".jsonl", ".jsonl.gz")))
+    return is_audio(name) or (is_visible(name) and name.endswith(MANIFESTS))
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     """Yield the recordings cut by cut, manifests sorted by name."""
     refuse_columns(columns, "lhotse")
     builder = RecordingBuilder(files, {})
-    manifests = [name for name in files if not is_audio(name)]
+    manifests = [name for name in files if is_visible(name) and name.endswith(MANIFESTS)]
     if not manifests:
         raise InputError("expected cuts whose name ends in .jsonl or .jsonl.gz, got no such file")
     rows = (row for manifest in manifests for row in read_rows(files, manifest))
@@ -43,40 +46,91 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
 
 
 def _read_cut(cut: Row, builder: RecordingBuilder) -> Iterator[Recording]:
-    if (kind := cut.values.get("type", "MonoCut")) not in ("MonoCut", "MultiCut"):
-        raise InputError(f"{cut.place}: type: expected MonoCut or MultiCut, got {kind!r:.80}")
-    recording = _part(cut, "recording")
-    path = _path(recording)
-    place = f"{recording.place}: source"
-    file, fault = builder.audio.find(path, cut.file, place)
-    cut_start_s, length_s = seconds_value(cut, "start"), seconds_value(recording, "duration")
-    supervisions = _list(cut, "supervisions")
+    """Yield the supervisions; a fault of one rejects it alone, a fault of the cut all of them."""
+    try:
+        if cut.fault:
+            raise InputError(cut.fault)
+        if (kind := cut.values.get("type", "MonoCut")) not in ("MonoCut", "MultiCut"):
+            raise InputError(f"{cut.place}: type: expected MonoCut or MultiCut, got {kind!r:.80}")
+        recording = _part(cut, "recording")
+        for part in (cut, recording):
+            if transforms := part.values.get("transforms"):
+                raise InputError(
+                    f"{part.place}: transforms: expected none, got {transforms!r:.120}"
+                )
+        found = builder.audio.find(_path(recording), cut.file, f"{recording.place}: source")
+        start_s, length_s = seconds_value(cut, "start"), seconds_value(recording, "duration")
+        supervisions = _list(cut, "supervisions")
+    except InputError as error:
+        yield builder.rejected(cut, error)
+        return
     for number, values in enumerate(supervisions, start=1):
-        said = _object(values, cut, f"supervisions {number}")
-        start_s, text = cut_start_s + seconds_value(said, "start"), text_value(said, "text") or ""
-        end_s = min(start_s + seconds_value(said, "duration"), length_s)
-        if start_s >= end_s:
-            raise InputError(
-                f"{said.place}: expected a stretch of the recording's {length_s} s, got {start_s} "
-                f"to {end_s} s"
-            )
-        whole = start_s <= SLACK_S and end_s >= length_s - SLACK_S
-        yield builder.build(
-            _columns(said),
-            file=file,
-            fault=fault,
-            audio=b"",
-            text=text,
-            segments=() if whole else (Segment(start_s, end_s, text),),
+        try:
+            said = _object(values, cut, f"supervisions {number}")
+            yield _utterance(said, cut, found, start_s, length_s, builder)
+        except InputError as error:
+            yield builder.rejected(Row(cut.file, f"{cut.place}: supervisions {number}", {}), error)
+
+
+def _utterance(
+    said: Row,
+    cut: Row,
+    found: tuple[str, str | None],
+    cut_start_s: float,
+    length_s: float,
+    builder: RecordingBuilder,
+) -> Recording:
+    # Lhotse leaves out what is None, and a supervision may begin before its cut.
+    text = text_value(said, "text") or ""
+    start_s = cut_start_s + _signed_seconds(said, "start")
+    end_s = start_s + seconds_value(said, "duration")
+    whole = abs(start_s) <= SLACK_S and abs(end_s - length_s) <= SLACK_S
+    file, fault = found
+    return builder.build(
+        _columns(said, cut),
+        file=file,
+        fault=fault,
+        audio=b"",
+        text=text or None,
+        segments=() if whole else (Segment(start_s, end_s, text),),
+        channel=_channel(said, cut),
+    )
+
+
+def _channel(said: Row, cut: Row) -> int | None:
+    """The channel that is said, None if the recording has no other, or if all are."""
+    (source,) = _list(_part(cut, "recording"), "sources")
+    there = source.get("channels") if isinstance(source.get("channels"), list) else [0]
+    wanted = said.values.get("channel", cut.values.get("channel"))
+    chosen = wanted if isinstance(wanted, list) else [] if wanted is None else [wanted]
+    if not all(isinstance(one, int) and one in there for one in chosen):
+        raise InputError(f"{said.place}: channel: expected some of {there}, got {wanted!r:.80}")
+    if len(there) == 1 or not chosen or set(chosen) == set(there):
+        return None
+    if len(set(chosen)) > 1:
+        raise InputError(
+            f"{said.place}: channel: expected one or all of {there}, got {wanted!r:.80}"
         )
+    return there.index(chosen[0])
 
 
-def _columns(said: Row) -> Row:
-    """A supervision as a flat row: id, speaker, language, gender and the keys of ``custom``."""
-    custom = said.values.get("custom")
-    known = {key: said.values.get(key) for key in ("id", "speaker", "language", "gender")}
-    more = {k: attribute_text(v) for k, v in custom.items()} if isinstance(custom, dict) else {}
-    return Row(said.file, said.place, {k: v for k, v in (more | known).items() if v is not None})
+def _signed_seconds(row: Row, key: str) -> float:
+    value = row.values.get(key)
+    if isinstance(value, int | float) and -1e9 < value < 0:
+        return float(value)
+    return seconds_value(row, key)
+
+
+def _columns(said: Row, cut: Row) -> Row:
+    """A supervision as a flat row: id, speaker, language, gender, and the keys of ``custom``."""
+    known = {key: said.values.get(key) for key in ("id", "speaker", "gender")}
+    more: dict[str, Any] = {}
+    for custom in (cut.values.get("custom"), said.values.get("custom")):
+        if isinstance(custom, dict):
+            more |= {k: attribute_text(v) for k, v in custom.items()}
+    spoken = known_language(id_value(said, "language"))  # "English" in Lhotse's own recipes
+    values = {k: v for k, v in (more | known | spoken).items() if v is not None}
+    return Row(said.file, said.place, values)
 
 
 def _path(recording: Row) -> str:

@@ -1,7 +1,7 @@
 """NeMo manifests: JSON Lines of ``{"audio_filepath": …, "offset": …, "duration": …, "text": …}``.
 
-With ``offset``, an utterance is the stretch from there with length ``duration``, both in seconds.
-Without it, an utterance is the whole file.
+With ``offset``, an utterance is the stretch from there with length ``duration``, in seconds, or to
+ the file's end. Without it, as in NeMo, an utterance is the file's first ``duration`` seconds.
 """
 
 from collections.abc import Iterator
@@ -31,12 +31,11 @@ def wants(name: str, language: str) -> bool:
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     """Yield the recordings line by line, manifests sorted by name."""
     builder = RecordingBuilder(files, columns)
-    manifests = [name for name in files if not is_audio(name)]
+    manifests = [name for name in files if is_visible(name) and name.endswith(MANIFEST_ENDINGS)]
     if not manifests:
         raise InputError(f"expected a manifest whose name ends in {MANIFEST_ENDINGS}, got none")
-    found = (
-        _described(row, builder) for manifest in manifests for row in read_rows(files, manifest)
-    )
+    rows = (row for manifest in manifests for row in read_rows(files, manifest))
+    found = builder.build_each(rows, lambda row: _described(row, builder))
     yield from group_by_file(found, builder.audio)
 
 
@@ -46,13 +45,14 @@ def _described(row: Row, builder: RecordingBuilder) -> Recording:
     file, fault = builder.audio.find(path_value(row, names["audio"]), row.file, place)
     values = {key: value for key, value in row.values.items() if key not in ("offset", "duration")}
     plain = Row(row.file, row.place, values)
+    # NeMo reads to the end where there is no duration, and writes -1 for an unknown one.
+    states_none = row.values.get("duration") in (None, 0, -1)
+    duration_s = None if states_none else seconds_value(row, "duration")
     if row.values.get("offset") is None:
-        return builder.build(plain, file=file, fault=fault, audio=b"")
-    start_s, duration_s = seconds_value(row, "offset"), seconds_value(row, "duration")
-    if duration_s == 0:
-        raise InputError(f"{row.place}: duration: expected more than 0 s, got 0")
+        return builder.build(plain, file=file, fault=fault, audio=b"", stated_s=duration_s)
+    start_s = seconds_value(row, "offset")
     text = text_value(row, names["text"]) or ""
-    end_s = start_s + duration_s
+    end_s = start_s + duration_s if duration_s else None
     # A file may have several utterances, so without an id the line is the name, not the file.
     name = id_value(row, names.get("id")) or row.place
     return builder.build(

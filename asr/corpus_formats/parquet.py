@@ -29,8 +29,9 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     builder = RecordingBuilder({}, columns)
     for name in files:
         with _open(files, name) as file:
-            for row in _read_rows(file, name):
-                yield _described(row, builder)
+            yield from builder.build_each(
+                _read_rows(file, name), lambda row: _described(row, builder)
+            )
 
 
 def _open(files: Files, name: str) -> BinaryIO:

@@ -195,8 +195,9 @@ def _utterance(corpus: Corpus, recording: Recording, outcome: Passed) -> Utteran
         duration_s=outcome.duration_s,
         language=recording.language or corpus.language,
         speaker_id=recording.speaker_id,
-        # Segments of one recording share its voice and room, so they must stay in one split.
-        session_id=recording.session_id or (recording.file if recording.segments else None),
+        # Segments and channels of one recording share voice and room: they must stay in one split.
+        session_id=recording.session_id
+        or (recording.file if recording.segments or recording.channel is not None else None),
         license=recording.license or corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
         sha256=outcome.sha256,
@@ -248,17 +249,19 @@ def _check_losses(
 ) -> None:
     """Stop if too many recordings fail: the corpus is broken, or its format is another.
 
-    Duplicates and withdrawn recordings don't count as lost. A quick look has too few recordings for
-    a share to mean anything.
+    Recordings that are duplicates, withdrawn or in no table don't count as lost. A quick look has
+    too few recordings for a share to mean anything.
     """
     counts = Counter(reject.reason for reject in rejects)
-    num_lost = len(rejects) - counts[Reason.DUPLICATE] - counts[Reason.WITHDRAWN]
-    share = num_lost / (num_passed + num_lost)
+    not_lost = (Reason.DUPLICATE, Reason.WITHDRAWN, Reason.UNLISTED)
+    num_lost = len(rejects) - sum(counts[reason] for reason in not_lost)
+    share = num_lost / ((num_passed + num_lost) or 1)
     if num_passed and (params.max_utterances or share <= params.max_rejected_share):
         return
     reasons = ", ".join(f"{reason} {count}" for reason, count in counts.most_common())
+    first = next((r.detail for r in rejects if r.reason not in not_lost), "")
     raise InputError(
         f"corpora.{name}: {num_lost} of {num_passed + num_lost} recordings are unusable, a share "
         f"of {share:.3f}, where prepare.max_rejected_share is {params.max_rejected_share} "
-        f"({reasons}); see {rejects_csv}"
+        f"({reasons}); see {rejects_csv}; the first: {first:.300}"
     )

@@ -15,6 +15,7 @@ class Reason(StrEnum):
 
     WITHDRAWN = "withdrawn"  # by its speaker or source: neither audio nor text is kept
     UNREADABLE = "unreadable"  # the source names it, but its file is missing or is no such file
+    UNLISTED = "unlisted"  # audio that no table of the corpus names; never counted as lost
     NO_TRANSCRIPT = "no_transcript"  # or one without a letter or digit
     ONLY_ANNOTATIONS = "only_annotations"  # no letter is left once they are taken out
     UNDECODABLE = "undecodable"

@@ -8,7 +8,7 @@ Every worker process imports this module, so it imports little.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 import numpy as np
@@ -111,13 +111,23 @@ def screen(recording: Recording, params: PrepareParams) -> list[Outcome]:
         return [Failed(name, Reason.WITHDRAWN, "see metrics/withdrawals", None, None)]
     if recording.fault is not None:
         return [Failed(name, Reason.UNREADABLE, recording.fault, None, text)]
+    if recording.unlisted:
+        detail = "no table of the corpus names this file"
+        return [Failed(name, Reason.UNLISTED, detail, None, None)]
+    channel = None if recording.channel == "each" else recording.channel
     try:
-        decoded = decode(bytes(recording.audio), params.max_input_s)
+        decoded = decode(bytes(recording.audio), params.max_input_s, channel)
     except UndecodableError as error:
         if not _has_words(recording):
             return [_wordless(name, text, None)]
         reason = Reason.TOO_LONG if isinstance(error, TooLongError) else Reason.UNDECODABLE
         return [Failed(name, reason, str(error), None, text)]
+    if recording.channel == "each" and decoded.num_channels > 1:
+        each = [
+            replace(recording, name=f"{name}~channel{number}", channel=number)
+            for number in range(decoded.num_channels)
+        ]
+        return [outcome for one in each for outcome in screen(one, params)]
     facts = _facts(decoded, params)
     if not _has_words(recording):
         return [_wordless(name, text, facts)]

@@ -50,8 +50,15 @@ def stretches(recording: Recording, num_samples: int, params: PrepareParams) -> 
         params: section ``prepare``.
     """
     if not recording.segments:
-        fault = None
-        if (duration_s := num_samples / SAMPLE_RATE) > params.max_duration_s:
+        fault, duration_s = None, num_samples / SAMPLE_RATE
+        if (stated_s := recording.stated_s) is not None:
+            if stated_s > duration_s + _SLACK_S:
+                detail = f"the source states {stated_s:g} s of a recording of {duration_s:.1f} s"
+                fault = Reason.WRONG_TIMES, detail
+            elif stated_s < duration_s - _SLACK_S:
+                num_samples = round(stated_s * SAMPLE_RATE)
+                duration_s = stated_s
+        if duration_s > params.max_duration_s:
             detail = f"{duration_s:.1f} s, of which the model hears {params.max_duration_s:g} s"
             fault = Reason.TOO_LONG_WITHOUT_TIMESTAMPS, detail
         yield Stretch(recording.name, recording.text, 0, num_samples, fault)
