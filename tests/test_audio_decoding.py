@@ -2,6 +2,7 @@
 # FUZZ_SECONDS=600 python -m pytest tests/test_audio_decoding.py -k fuzz
 import io
 import os
+import struct
 import time
 import tracemalloc
 
@@ -57,13 +58,101 @@ def test_every_format_is_heard(name):
     assert spectrum.max() / (SAMPLE_RATE / 2) == pytest.approx(0.4, rel=0.2)  # AMR is the furthest
 
 
-def test_a_length_that_a_pipe_left_open_is_no_fault():
-    audio = bad_audio.encode(bad_audio.sound(1.0))
-    piped = audio[:40] + b"\xff\xff\xff\xff" + audio[44:]  # as ffmpeg writes it
-    assert (decode(piped, LIMIT_S).waveform == decode(audio, LIMIT_S).waveform).all()
-    flac = bad_audio.encode(bad_audio.sound(1.0), format="FLAC")
-    piped = flac[:21] + bytes([flac[21] & 0xF0]) + bytes(4) + flac[26:]
-    assert (decode(piped, LIMIT_S).waveform == decode(flac, LIMIT_S).waveform).all()
+def at(audio: bytes, marker: bytes, offset: int, length: bytes) -> bytes:
+    """The file with other bytes at a place behind a marker."""
+    place = audio.index(marker) + offset
+    return audio[:place] + length + audio[place + len(length) :]
+
+
+OPEN = [0, 0x7FFF_F000, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FF00, 0xFFFF_FFFF]
+
+
+@pytest.mark.parametrize("length", OPEN)
+def test_a_length_that_a_pipe_left_open_is_no_fault(length):
+    files = bad_audio.whole_files()
+    little, big = struct.pack("<I", length), struct.pack(">I", length)
+    for name, piped in {
+        "pcm16.wav": at(files["pcm16.wav"], b"data", 4, little),
+        "pcm.rf64": at(files["pcm.rf64"], b"ds64", 16, struct.pack("<q", length or -1)),
+        "pcm.aiff": at(files["pcm.aiff"], b"SSND", 4, big),
+        "pcm.au": at(files["pcm.au"], b".snd", 8, big),
+        "pcm.caf": at(files["pcm.caf"], b"data", 4, struct.pack(">q", -1)),
+        "pcm.flac": at(files["pcm.flac"], b"fLaC", 22, bytes(4)),
+    }.items():
+        heard = decode(piped, LIMIT_S).waveform
+        assert (heard == decode(files[name], LIMIT_S).waveform).all(), name
+
+
+def test_a_wav_of_no_sample_is_not_read_as_one_of_unknown_length():
+    empty = bad_audio.encode(np.zeros(0, np.float32))
+    for rest in (b"", b"LIST" + struct.pack("<I", 4) + b"INFO", bytes(512)):
+        with pytest.raises(UndecodableError, match="no samples"):
+            decode(empty + rest, LIMIT_S)
+
+
+def test_a_header_that_ends_before_the_audio_is_refused_with_both_numbers():
+    files = bad_audio.whole_files()
+    half = struct.pack("<I", 16_000), struct.pack(">I", 16_000)
+    for audio, said in (
+        (at(files["pcm16.wav"], b"data", 4, half[0]), "16000 bytes of audio, but 16000 more"),
+        (at(files["pcm.aiff"], b"SSND", 4, half[1]), "16000 bytes of audio, but 16008 more"),
+        (at(files["pcm.au"], b".snd", 8, half[1]), "16000 bytes of audio, but 16000 more"),
+        (at(files["pcm.flac"], b"fLaC", 22, struct.pack(">I", 8_000)), "8000 samples, but 16000"),
+        (files["pcm16.wav"] * 2, "32000 bytes of audio, but 32044 more"),
+        (files["layer3.mp3"] * 2, r"1\.04 s, but 2\.12 s follow"),
+        (files["pcm.flac"] * 2, "another recording follows"),
+        (files["vorbis.ogg"] * 2, "another recording follows: the first one ends at Ogg page"),
+    ):
+        with pytest.raises(UndecodableError, match=said):
+            decode(audio, LIMIT_S)
+
+
+@pytest.mark.parametrize(("stated_ms", "said"), [
+    (400.0, r"the header states 0\.40 s, but 1\.02 s decode"),
+    (9000.0, r"truncated: expected 9\.00 s, got 1\.02 s"),
+])  # fmt: skip
+def test_a_matroska_length_is_compared_both_ways(stated_ms, said):
+    audio = bad_audio.whole_files()["aac.mkv"]
+    wrong = at(audio, b"\x44\x89\x88", 3, struct.pack(">d", stated_ms))
+    with pytest.raises(UndecodableError, match=said):
+        decode(wrong, LIMIT_S)
+
+
+@pytest.mark.parametrize("rate", [22_050, 44_100])
+def test_an_mp3_of_rising_bitrate_without_a_number_of_frames_is_read_to_its_end(rate):
+    """libsndfile alone takes the first frame's bitrate for that of all, or ends in the middle."""
+    file = io.BytesIO()
+    samples = np.concatenate([bad_audio.sound(1.5, rate), 1e-3 * tone(1.5, rate=rate)])
+    soundfile.write(
+        file, samples, rate, format="MP3", bitrate_mode="VARIABLE", compression_level=0.2
+    )
+    audio = file.getvalue()
+    second = audio.index(audio[:2], 100)
+    assert b"Xing" in audio[:second]
+    heard = decode(audio[second:], LIMIT_S).waveform
+    assert len(heard) / SAMPLE_RATE == pytest.approx(3.0, abs=0.15)
+
+
+def test_a_browser_s_recording_states_no_length():
+    audio = bad_audio.encode_av(bad_audio.sound(1.0, 48_000), 48_000, "webm", "libopus", live="1")
+    assert len(decode(audio, LIMIT_S).waveform) == pytest.approx(SAMPLE_RATE, abs=400)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.2])
+def test_of_channels_in_opposite_phase_the_loudest_is_heard(offset):
+    left = tone(1.0, peak=0.3)
+    opposite = np.stack([offset + left, offset - 0.95 * left], axis=1)
+    decoded = decode(bad_audio.encode(opposite), LIMIT_S)
+    assert decoded.only_channel == 0
+    np.testing.assert_allclose(decoded.waveform, offset + left, atol=1e-4)
+
+
+def test_channels_that_differ_are_averaged():
+    random = np.random.default_rng(0)
+    one_of_many = np.zeros((16_000, 32), np.float32)
+    one_of_many[:, 7] = tone(1.0)
+    for samples in (one_of_many, random.uniform(-0.5, 0.5, (16_000, 32)), np.zeros((16_000, 2))):
+        assert decode(bad_audio.encode(samples), LIMIT_S).only_channel is None
 
 
 def test_tags_behind_the_audio_are_no_fault():

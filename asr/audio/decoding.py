@@ -12,12 +12,16 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from asr.audio.channel_levels import ChannelLevels
+from asr.audio.chunks import with_real_length
+from asr.audio.flac import with_real_total
+from asr.audio.mpeg import with_real_count
 from asr.audio.ogg import ogg_fault
 from asr.audio.pyav import open_av
 from asr.audio.sniff import demuxer, looks_like
@@ -50,6 +54,8 @@ class Decoded:
         num_channels: of the file.
         format: ``WAV``, ``FLAC``, ``OGG`` …, by content.
         clipped_share: fraction of mono samples at full scale, before resampling.
+        only_channel: the channel that was decoded alone because the channels cancel each other
+            out, from 0; None for their average.
     """
 
     waveform: Waveform
@@ -57,10 +63,14 @@ class Decoded:
     num_channels: int
     format: str
     clipped_share: float
+    only_channel: int | None = None
 
 
 def decode(audio: bytes, max_duration_s: float, channel: int | None = None) -> Decoded:
     """Decode a file's bytes, average the channels (a sum would clip) and resample to 16 kHz.
+
+    Channels in opposite phase, as of a balanced cable, would average to silence. Of such a file
+    the loudest channel is decoded alone.
 
     Args:
         audio: WAV, FLAC, Ogg, MP3 …; with PyAV also MP4, WebM, AAC, AMR, WMA.
@@ -72,6 +82,17 @@ def decode(audio: bytes, max_duration_s: float, channel: int | None = None) -> D
         UndecodableError: if the bytes are damaged, truncated or not audio, hold no sample or a
             non-finite one, or have a channel count or sample rate out of range.
     """
+    decoded, levels = _decode(audio, max_duration_s, channel)
+    if channel is None and (loudest := levels.loudest_of_cancelled()) is not None:
+        decoded, _ = _decode(audio, max_duration_s, loudest)
+        return replace(decoded, only_channel=loudest)
+    return decoded
+
+
+def _decode(
+    audio: bytes, max_duration_s: float, channel: int | None
+) -> tuple[Decoded, ChannelLevels]:
+    """Decode one channel, or the average if it is None; return the levels of all channels too."""
     with _open(audio) as stream:
         if stream.num_channels not in CHANNELS:
             raise UndecodableError(
@@ -86,8 +107,8 @@ def decode(audio: bytes, max_duration_s: float, channel: int | None = None) -> D
                 f"expected channel {channel}, got {stream.num_channels} channels"
             )
         pieces, num_frames, num_clipped = [], 0, 0
-        resampler = _Resampler(stream.rate)
-        for mono in _mono(stream, max_duration_s, channel):
+        resampler, levels = _Resampler(stream.rate), ChannelLevels()
+        for mono in _mono(stream, max_duration_s, channel, levels):
             num_frames += len(mono)
             num_clipped += int(np.count_nonzero(np.abs(mono) >= CLIPPED))
             pieces.append(resampler(mono))
@@ -98,19 +119,25 @@ def decode(audio: bytes, max_duration_s: float, channel: int | None = None) -> D
     if len(waveform) == 0:
         raise UndecodableError(f"{num_frames} samples at {stream.rate} Hz are too few to resample")
     share = num_clipped / num_frames
-    return Decoded(waveform, stream.rate, stream.num_channels, stream.format, share)
+    decoded = Decoded(waveform, stream.rate, stream.num_channels, stream.format, share)
+    return decoded, levels
 
 
-def _mono(stream: Stream, max_duration_s: float, channel: int | None) -> Iterator[Waveform]:
-    """Yield a channel of each block, None for the mean of all; raise TooLongError at the limit."""
+def _mono(
+    stream: Stream, max_duration_s: float, channel: int | None, levels: ChannelLevels
+) -> Iterator[Waveform]:
+    """Yield each block as one channel; raise TooLongError at the limit."""
     left = round(max_duration_s * stream.rate)
     for block in stream.blocks:
         left -= len(block)
         if left < 0:
             raise TooLongError(f"more than {max_duration_s:g} s")
         mono: Waveform = block.mean(axis=1) if channel is None else block[:, channel]
-        if not np.isfinite(mono).all():
+        # The infinities of two channels may have a mean that is no number, or zero.
+        if not np.isfinite(mono).all() or not np.isfinite(block).all():
             raise UndecodableError("samples that are not finite numbers")
+        if stream.num_channels > 1 and channel is None:
+            levels.add(block, mono)
         yield mono
 
 
@@ -154,7 +181,8 @@ def _open(audio: bytes) -> AbstractContextManager[Stream]:
         return open_av(audio, name)
     if fault := audio[:4] == b"OggS" and ogg_fault(audio):
         raise UndecodableError(fault)
-    return _open_soundfile(audio)
+    # libsndfile stops where the header ends the audio, so the header has to be right.
+    return _open_soundfile(with_real_count(with_real_total(with_real_length(audio))))
 
 
 @contextmanager
@@ -188,7 +216,6 @@ def _soundfile_blocks(file: Any) -> Iterator[npt.NDArray[np.float32]]:
 # libsndfile logs "data : 64000 (should be 57595)" for a chunk that is longer than the file.
 _CHUNKS = ("data", "SSND", "Data Size", "riff", "Riff size")
 _CUT = re.compile(rf"^ *({'|'.join(_CHUNKS)}) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
-_UNKNOWN_LENGTH = 0xFFFF_FFFF  # ffmpeg writes it to a pipe, where it can't fill in the length
 
 
 def _announced_frames(file: Any) -> int | None:
@@ -197,7 +224,7 @@ def _announced_frames(file: Any) -> int | None:
     cuts = {name: (int(size), int(real)) for name, size, real in _CUT.findall(file.extra_info)}
     for name in _CHUNKS:
         size, real = cuts.get(name, (0, 0))
-        if size > real > 0 and size != _UNKNOWN_LENGTH:
+        if size > real > 0:
             return frames * size // real
     return frames
 

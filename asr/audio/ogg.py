@@ -8,7 +8,7 @@ import zlib
 
 _CAPTURE = b"OggS"
 _HEADER_BYTES = 27  # before the segment table; the last byte is the table's length
-_LAST_PAGE = 0x04  # bit of the flags in byte 5
+_FIRST_PAGE, _LAST_PAGE = 0x02, 0x04  # bits of the flags in byte 5
 # zlib's CRC-32 has the same polynomial, but reads the bits of each byte in reverse order.
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
@@ -27,6 +27,8 @@ def ogg_fault(audio: bytes) -> str | None:
             return f"truncated: it ends in the middle of Ogg page {number}"
         if _checksum(page) != page[22:26]:
             return f"damaged: the checksum of Ogg page {number} is wrong"
+        if number and not open_streams and page[5] & _FIRST_PAGE:
+            return f"another recording follows: the first one ends at Ogg page {number - 1}"
         open_streams.add(page[14:18])
         if page[5] & _LAST_PAGE:
             open_streams.discard(page[14:18])

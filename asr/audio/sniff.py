@@ -1,7 +1,5 @@
 """Detect a file's format by its first bytes, because its name may be wrong."""
 
-_FLAC_TOTAL = slice(21, 26)  # 36 bits in STREAMINFO, the last 4 of byte 21 and four bytes more
-
 # Files that arrive in place of audio when a download, a copy or an export went wrong.
 _NOT_AUDIO = (
     (b"version https://git-lfs", "a Git LFS pointer: the audio itself was never downloaded"),
@@ -29,9 +27,6 @@ def demuxer(audio: bytes) -> str | None:
         return "asf"  # WMA
     if len(audio) > 1 and audio[0] == 0xFF and audio[1] & 0xF6 == 0xF0:
         return "aac"  # ADTS; MPEG layer 1 to 3 have other bits here
-    total = audio[_FLAC_TOTAL]
-    if audio[:4] == b"fLaC" and len(total) == 5 and int.from_bytes(total) & 0xF_FFFF_FFFF == 0:
-        return "flac"  # written to a pipe, so without its length: libsndfile fails to seek
     return None
 
 

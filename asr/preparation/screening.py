@@ -131,10 +131,15 @@ def screen(recording: Recording, params: PrepareParams) -> list[Outcome]:
     facts = _facts(decoded, params)
     if not _has_words(recording):
         return [_wordless(name, text, facts)]
-    return [
+    outcomes = [
         _screen_stretch(stretch, decoded.waveform, facts, params)
         for stretch in stretches(recording, len(decoded.waveform), params)
     ]
+    if decoded.only_channel is not None:  # the others cancel it out
+        for outcome in outcomes:
+            if isinstance(outcome, Passed):
+                outcome.attributes["only_channel"] = str(decoded.only_channel)
+    return outcomes
 
 
 def _has_words(recording: Recording) -> bool:
