@@ -48,6 +48,7 @@ import os, signal, sys
 from asr.core.cli import run
 
 def prepare():
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs ignore it
     os.kill(os.getpid(), signal.SIGINT)
 
 sys.argv = ["prepare"]
