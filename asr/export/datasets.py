@@ -87,7 +87,9 @@ def _write_audio(path: Path, waveform: Waveform) -> None:
 def _write_manifest(path: Path, lines: Sequence[JsonLine]) -> None:
     if path.suffix == ".csv":
         columns = list(dict.fromkeys(key for line in lines for key in line))
-        write_csv(path, columns, ([line.get(column) for column in columns] for line in lines))
+        values = ([line.get(column) for column in columns] for line in lines)
+        # Programs that train on the export read it, and an apostrophe would change a transcript.
+        write_csv(path, columns, values, formulas=True)
     else:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         path.write_text(text, encoding="utf-8", newline="")
