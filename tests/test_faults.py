@@ -78,6 +78,14 @@ def test_three_weak_signs_make_a_truncated_one():
     assert fault_of(end_drop_db=10.0, duration_s=1.0, tail_gain=1.0) is Fault.TRUNCATED
 
 
+def test_a_clip_is_truncated_below_the_least_wholeness_and_no_sooner():
+    clips = corpus(replace(SOUND, end_drop_db=10.0, duration_s=1.0, tail_gain=1.0))
+    wholeness = verdicts(clips, PARAMS)[-1].wholeness
+    for least, fault in ((wholeness - 0.01, None), (wholeness + 0.01, Fault.TRUNCATED)):
+        params = PARAMS.model_copy(update={"min_wholeness": least})
+        assert verdicts(clips, params)[-1].fault is fault
+
+
 def test_a_small_corpus_has_no_distribution_and_no_share():
     found = verdicts([replace(SOUND, end_drop_db=0.0), SOUND], PARAMS)
     assert [verdict.fault for verdict in found] == [None, None]
@@ -106,7 +114,9 @@ def test_stop_names_share_limit_file_and_the_worst():
     summarized = summary([Fault.NO_SPEECH] * 10 + [None] * 30, 0, PARAMS)
     message = (
         r"corpora\.xx: a share of 0\.250 of 40 utterances .*\(no_speech 10\), where "
-        r"audit\.stop_share is 0\.15; see a\.csv\. The worst:\n  xx/1: no_speech"
+        r"audit\.stop_share is 0\.15; see a\.csv\. To go on, listen to them in the "
+        r"report, then leave them out with audit\.drop, or raise audit\.stop_share\. "
+        r"The worst:\n  xx/1: no_speech"
     )
     with pytest.raises(InputError, match=message):
         stop_if_bad("xx", summarized, ["xx/1: no_speech"], PARAMS, Path("a.csv"))

@@ -205,5 +205,7 @@ def stop_if_bad(
     raise InputError(
         f"corpora.{corpus}: a share of {summarized['low_quality_share']:.3f} of "
         f"{summarized['num_utterances']} utterances is of low quality ({kinds}), where "
-        f"audit.stop_share is {params.stop_share}; see {csv}. The worst:{named}"
+        f"audit.stop_share is {params.stop_share}; see {csv}. To go on, listen to them in the "
+        "report, then leave them out with audit.drop, or raise audit.stop_share. The worst:"
+        f"{named}"
     )
