@@ -49,6 +49,12 @@ def test_a_reference_that_the_normalizer_empties_is_counted_and_named():
     assert empty_references(rows) == ["be/a", "sr/c"]
 
 
+def test_references_with_digits_or_signs_that_no_words_replace_are_counted():
+    rows = scored([("bg/a", "5 лева", "пет лева"), ("sl/b", "5 €", "pet"), ("be/c", "5", "пяць")])
+    assert summary(rows)["num_unspelled_references"] == 2
+    assert [one.words.num_errors for one in rows] == [1, 1, 0]  # the hypothesis lacks «€»
+
+
 def test_each_language_has_its_own_normalizer():
     hebrew, belarusian = scored([("he/a", "שָׁלוֹם", "שלום"), ("be/b", "Так!", "так")])
     assert (hebrew.reference, hebrew.hypothesis) == ("שלום", "שלום")

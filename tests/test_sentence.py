@@ -13,6 +13,7 @@ from asr.text.sentence import has_digits, sentence_key
         ("cafe\u0301", "caf\u00e9"),  # the accent apart, and as one letter
         ("Калькулятар.  6x7=42", "калькулятар 6x7 42"),
         ("… — !", ""),
+        ("العـــربية ـ", "العربية"),  # tatweel stretches a line
         ("_", ""),
         ("на_лева", "на лева"),
     ],

@@ -80,6 +80,11 @@ def is_kept(character: str) -> bool:
     return character in _KEPT or unicodedata.category(character) == "Sc"
 
 
+def has_digits_or_signs(normalized: str) -> bool:
+    """Whether a number in a normalized text is not in words, or a sign is not."""
+    return any(c.isdecimal() or is_kept(c) for c in normalized)
+
+
 def mark_values(text: str) -> str:
     """Mark fractions and powers before NFKC, which turns «10²» into «102» and «2½» into «21⁄2».
 

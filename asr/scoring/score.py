@@ -7,6 +7,7 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.scoring.normalizers import Normalizers
+from asr.scoring.number_signs import has_digits_or_signs
 from asr.text.error_rate import ErrorCounts, char_errors, pooled, word_errors
 from asr.text.scripts import LANGUAGES, Script, in_script
 from asr.utterances.hypothesis import Hypothesis
@@ -103,7 +104,11 @@ def by_group(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
 
 
 def summary(scored: Sequence[Scored]) -> dict[str, Any]:
-    """Pooled error rates and their counts, for a metrics file."""
+    """Pooled error rates and their counts, for a metrics file.
+
+    ``num_unspelled_references`` counts references in which digits or signs stayed: the language has
+    no words for them, or the normalizer spells none. A hypothesis in words differs from them.
+    """
     words = pooled(one.words for one in scored)
     chars = pooled(one.chars for one in scored)
     num_runaways = sum(one.runaway for one in scored)
@@ -126,6 +131,7 @@ def summary(scored: Sequence[Scored]) -> dict[str, Any]:
         "num_runaways": num_runaways,
         "runaway_rate": rounded(num_runaways / len(scored)) if scored else None,
         "num_empty_references": len(empty_references(scored)),
+        "num_unspelled_references": sum(has_digits_or_signs(one.reference) for one in scored),
     }
 
 

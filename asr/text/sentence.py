@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 _WORD = re.compile(r"[^\W_]+")  # «_» is no letter
+_TATWEEL = "\u0640"  # stretches a line in Arabic script; Unicode calls it a letter
 _WRITTEN_NOT_SPOKEN = {"Nd", "Nl", "No", "Sc"}  # digits, other numbers, currency signs
 
 
@@ -13,7 +14,8 @@ def sentence_key(text: str) -> str:
     Not a normalizer for scores: it folds more than a score should, because here a false match only
     keeps two utterances in one split. Empty for a text without letters and digits.
     """
-    return " ".join(_WORD.findall(unicodedata.normalize("NFKC", text).casefold()))
+    folded = unicodedata.normalize("NFKC", text).replace(_TATWEEL, "").casefold()
+    return " ".join(_WORD.findall(folded))
 
 
 def has_digits(text: str) -> bool:
