@@ -1,5 +1,6 @@
 # python -m pytest tests/test_preparation.py
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -181,6 +182,14 @@ def test_a_corpus_that_loses_too_much_stops_but_shows_what_it_lost(prepare, tmp_
     assert count_rejects(tmp_path / "rejects" / "xx.csv") == {"undecodable": 2}
     assert list((tmp_path / "prepared").iterdir()) == []
     kept, _ = prepare(some(8) + bad, max_rejected_share=0.2)
+    assert len(kept) == 8
+
+
+def test_a_recording_that_cannot_be_read_is_a_loss(prepare):
+    missing = [replace(recording(f"bad{n}", b""), fault="no such file") for n in range(2)]
+    with pytest.raises(InputError, match=r"2 of 10 recordings are unusable.*\(unreadable 2\)"):
+        prepare(some(8) + missing, max_rejected_share=0.1)
+    kept, _ = prepare(some(8) + missing, max_rejected_share=0.2)
     assert len(kept) == 8
 
 

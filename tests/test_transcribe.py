@@ -30,7 +30,8 @@ class Engine:
         self.calls.append(([u.id for u in utterances], context_s, budgets))
         looping = context_s < self.cured_from_s
         return [
-            Hypothesis(id=u.id, text=f"{len(waveform) / 16_000} s", num_tokens=2,
+            Hypothesis(id=u.id, text=f"{len(waveform) / 16_000} s",
+                       num_tokens=round(2 * context_s),
                        mean_log_prob=-0.1, runaway=looping and u.id in self.loops_on)
             for u, waveform in zip(utterances, waveforms, strict=True)
         ]  # fmt: skip
@@ -101,6 +102,8 @@ def test_what_runs_away_again_stays_as_it_was():
     engine = Engine(loops_on=["xx/0"], cured_from_s=99.0)
     heard, _ = transcribe_all(engine, WAVEFORMS, UTTERANCES, clip_and(0.5), params())
     assert [h.runaway for h in heard] == [True, False, False, False]
+    assert heard[0].num_tokens == round(2 * engine.calls[-2][1])  # not of the last context, 9 s
+    assert heard[0].num_tokens != round(2 * engine.calls[-1][1])
 
 
 def test_token_budget_grows_with_the_clip_from_a_least():
