@@ -288,18 +288,49 @@ def test_a_compressed_bomb_is_refused(monkeypatch):
     [
         ("1.lrc", "Prva", r"1\.lrc:1: expected \[minutes:seconds\], got 'Prva'"),
         ("1.lrc", "[offset:x]\n[00:01.0]a", r"1\.lrc: offset: expected milliseconds, got 'x'"),
-        ("1.srt", "1\n00:00:02,000 --> 00:00:01,000\na", r"1\.srt:2: expected an end after 2.0 s"),
-        ("1.srt", "1\n0 --> 1\na", r"1\.srt:2: expected hours:minutes:seconds"),
-        ("1.srt", "1\nx --> y\na", r"1\.srt:2: expected 00:00:01,000 -->"),
         ("1.srt", "a", r"1\.srt: expected lines with 00:00:01,000"),
-        ("1.vtt", "WEBVTT\n\n00:01.000 --> 00:0", r"1\.vtt:3: expected hours:minutes:seconds"),
         ("1.json", "{}", r"1\.json: expected text or segments, there are \[\]"),
-        ("1.json", json.dumps([{"text": "a", "start": 1}]), r"1\.json: segment 1: end or end_s"),
-        ("1.json", json.dumps([{"text": 1}]), r"1\.json: segment 1: text: expected text, got 1"),
         ("1.json", json.dumps({"segments": 1}), r"1\.json: segments: expected a list, got 1"),
-        ("1.json", json.dumps([{"text": "a", "start": 2, "end": 1}]), "expected an end after 2.0"),
     ],
 )  # fmt: skip
-def test_faulty_times_reject_their_recording(file, content, said):
+def test_a_transcript_without_times_rejects_its_recording(file, content, said):
     (one,) = read("paired", {"1.wav": b"sound", file: content.encode()})
     assert re.search(said, one.fault)
+
+
+@pytest.mark.parametrize(
+    ("file", "good", "bad", "said"),
+    [
+        ("1.lrc", "[00:01.0]da", "Prva", r"1\.lrc:3: expected \[minutes:seconds\], got 'Prva'"),
+        ("1.srt", "1\n00:00:01,0 --> 00:00:02,0\nda", "2\n00:00:02,000 --> 00:00:01,000\na",
+         r"1\.srt:6: expected an end after 2.0 s"),
+        ("1.srt", "1\n00:00:01,0 --> 00:00:02,0\nda", "2\n0 --> 1\na",
+         r"1\.srt:6: expected hours:minutes:seconds"),
+        ("1.srt", "1\n00:00:01,0 --> 00:00:02,0\nda", "2\nx --> y\na",
+         r"1\.srt:6: expected 00:00:01,000 -->"),
+        ("1.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\nda", "00:01.000 --> 00:0\na",
+         r"1\.vtt:6: expected hours:minutes:seconds"),
+    ],
+)  # fmt: skip
+def test_a_faulty_line_costs_that_line(file, good, bad, said):
+    (one,) = read("paired", {"1.wav": b"sound", file: f"{good}\n\n{bad}\n".encode()})
+    first, second = one.segments
+    assert (one.fault, first.fault, first.text) == (None, None, "da")
+    assert re.search(said, second.fault) and second.text in ("a", "Prva")
+
+
+@pytest.mark.parametrize(
+    ("item", "said"),
+    [
+        ({"text": "a", "start": 1}, "segment 1: end or end_s: expected seconds, got None"),
+        ({"text": 1}, r"1\.json: segment 1: text: expected text, got 1"),
+        ({"text": "a", "start": 2, "end": 1}, "expected an end after 2.0"),
+        ({"text": "a", "start": -1, "end": 1}, "start: expected seconds, got -1"),
+        (7, r"1\.json: segment 1: expected an object, got 7"),
+    ],
+)  # fmt: skip
+def test_a_faulty_segment_costs_that_segment(item, said):
+    items = [item, {"text": "da", "start": 1, "end": 2}]
+    (one,) = read("paired", {"1.wav": b"sound", "1.json": json.dumps(items).encode()})
+    assert one.fault is None and re.search(said, one.segments[0].fault)
+    assert (one.segments[1].text, one.segments[1].fault) == ("da", None)

@@ -19,11 +19,14 @@ from asr.corpora.paths import is_audio
 from asr.corpora.recording import Recording
 from asr.utterances.utterance import Utterance
 from tests.corpus_examples import corpora
+from tests.test_tiers import CHA, EAF, SHORT
 
 CORPORA = corpora(b"first sound", b"second sound")
 CORPORA["lhotse"]["cuts.jsonl"] = gzip.decompress(CORPORA["lhotse"].pop("cuts.jsonl.gz"))
 CORPORA["paired"] |= {
     "c.wav": b"3", "c.srt": b"1\n00:00:01,000 --> 00:00:02,500\nda\n",
+    "e.wav": b"5", "e.TextGrid": SHORT.encode(), "f.wav": b"6", "f.eaf": EAF,
+    "g.wav": b"7", "g.cha": CHA.encode(), "h.wav": b"8", "h.txt": b"0.5\t1.5\tda\n2.0\t3.0\tne\n",
     "d.wav": b"4", "d.json": b'{"text": "a", "segments": [{"start": 0, "end": 1, "text": "a"}]}',
 }  # fmt: skip
 CORPORA["nemo"]["b.json"] = b'{"audio_filepath":"wav/1.wav","offset":1,"duration":2,"text":"a"}\n'

@@ -44,6 +44,8 @@ def test_each_timed_segment_is_an_utterance():
         (Segment(float("nan"), 1, "А."), "wrong_times", "nan s to 1 s in a recording of 5.0 s"),
         (Segment(0, float("nan"), "А."), "wrong_times", "0 s to nan s in a recording of 5.0 s"),
         (Segment(0, float("inf"), "А."), "wrong_times", "0 s to inf s in a recording of 5.0 s"),
+        (Segment(0, 0, "А.", fault="a.srt:7: no time"), "wrong_times", "a.srt:7: no time"),
+        (Segment(0, 0, "", fault="a.json: no text"), "no_transcript", "a.json: no text"),
         (Segment(0, 3, "А."), "too_long", "3.0 s"),
         (Segment(0, 0.1, "А."), "too_short", "0.1 s"),
         (Segment(0, 1, "♪ …"), "no_transcript", "no letter or digit"),
@@ -56,6 +58,12 @@ def test_a_segment_that_cannot_be_has_its_reason(segment, reason, detail):
     assert (bad.name, bad.reason) == ("talk#0", reason)
     assert bad.detail.startswith(detail)
     assert hz(kept.samples) == 400
+
+
+def test_an_utterance_says_that_one_channel_alone_was_heard():
+    opposite = np.stack([SECONDS, -SECONDS], axis=1)
+    (kept,) = screen(recording(wav(opposite), None, [Segment(3.0, 4.0, "Добра.")]), PARAMS)
+    assert (hz(kept.samples), kept.attributes["only_channel"]) == (400, "0")
 
 
 def test_a_last_line_may_outlast_its_recording_by_a_rounding():

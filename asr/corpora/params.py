@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from asr.core.schema import Schema
 
@@ -10,7 +10,7 @@ from asr.core.schema import Schema
 Column = Annotated[
     str,
     StringConstraints(
-        pattern=r"^(id|audio|text|speaker_id|session_id|language|license|split|channel)$",
+        pattern=r"^(id|audio|text|speaker_id|session_id|language|license|split|channel|tier)$",
     ),
 ]
 
@@ -36,7 +36,7 @@ class Corpus(Schema):
         language: ISO 639 code of the spoken language.
         source: where the files come from, a block in ``conf/sources.yaml``.
         columns: from our name of a column to the corpus's, if that is not one of ``USUAL_NAMES``.
-            Formats with fixed columns take none.
+            Formats with fixed columns take none. ``tier`` is for ``paired`` alone.
         channel: of files with several, where the corpus names none: the mean of all, each as an
             utterance of its own, or one by its number from 0.
         withdrawn: recordings that may no longer be used; usually empty.
@@ -48,6 +48,12 @@ class Corpus(Schema):
     columns: dict[Column, Annotated[str, StringConstraints(min_length=1)]] = Field({})
     channel: Annotated[int, Field(ge=0, lt=32)] | Literal["mean", "each"] = Field("mean")
     withdrawn: Withdrawn = Field(Withdrawn())
+
+    @model_validator(mode="after")
+    def _tier_is_of_paired(self) -> "Corpus":
+        if "tier" in self.columns and self.format != "paired":
+            raise ValueError(f"columns: tier is for format paired, got format {self.format}")
+        return self
 
 
 # The name is part of paths and of DVC stage names.

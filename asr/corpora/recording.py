@@ -54,12 +54,14 @@ class Segment:
         text: raw transcript; empty if nobody speaks.
         confidence: 0 to 1, that ``text`` is spoken in this stretch, if ``asr.alignment`` assigned
             it; None if the source gives the times.
+        fault: why the segment can't be used, such as times that are no times; usually None.
     """
 
     start_s: float
     end_s: float | None
     text: str
     confidence: float | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True)

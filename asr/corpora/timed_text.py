@@ -1,105 +1,88 @@
-"""Parse timed transcripts: LRC (karaoke), SRT and WebVTT (subtitles), JSON with segments."""
+"""Parse timed transcripts: LRC (karaoke) and JSON with segments."""
 
 import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from asr.core.errors import InputError
 from asr.corpora.recording import Segment
+from asr.corpora.subtitles import Segments, split_lines
 from asr.corpora.tables import parse_json
 
-_LRC_TIME = re.compile(r"\[(\d{1,4}):(\d{1,2}(?:[.:]\d{1,3})?)\]")
+# [minutes:seconds] or [hours:minutes:seconds.hundredths]
+_LRC_TIME = re.compile(
+    r"\[(?:(\d{1,2}):(?=\d{1,2}:\d{1,2}\.))?(\d{1,4}):(\d{1,2}(?:[.:]\d{1,3})?)\]"
+)
 _LRC_TAG = re.compile(r"\[([A-Za-z#]+):([^\]]*)\]")
-_LRC_WORD_TIME = re.compile(r"<\d{1,4}:\d{1,2}(?:[.:]\d{1,3})?>")
-_ARROW = re.compile(r"^\s*([\d:.,]+)\s*-->\s*([\d:.,]+)(\s.*)?$")
-_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}[.,]\d{1,3})")
-_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>|\{\\[^{}]*\}")
+_LRC_SECTION = re.compile(r"(\[[^\]]*\]\s*)+")
+_LRC_WORD_TIME = re.compile(r"<(\d{1,4}):(\d{1,2}(?:[.:]\d{1,3})?)>")
 
 ALIGNMENT_CONFIDENCE = "alignment_confidence"
-
-Segments = tuple[Segment, ...]
 
 
 def read_lrc(text: str, place: str) -> tuple[Segments, dict[str, str]]:
     """Return the lines of an LRC file, sorted by time, and its tags, such as ``la`` or ``offset``.
 
     A line may have several times, for a refrain. Lines with the same time are joined. A line ends
-    where the next one begins, the last one at the recording's end. ``[offset:500]`` shifts all
-    lines 500 ms earlier.
+    at the time behind its last word, or where the next line begins, the last one at the
+    recording's end. ``[offset:500]`` shifts all lines 500 ms earlier. ``[Chorus]`` is not sung. A
+    line of words without a time has a ``fault``.
 
     Raises:
-        InputError: if a line has no valid time or tag; names file and line.
+        InputError: if no line has a time, or the offset is no number; names the file.
     """
     tags: dict[str, str] = {}
     lines: list[tuple[float, str]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not (line := line.strip()):
-            continue
+    untimed: list[Segment] = []
+    for number, line in enumerate(map(str.strip, split_lines(text)), start=1):
         rest, times = line, []
         while match := _LRC_TIME.match(rest):
-            times.append(60 * int(match[1]) + float(match[2].replace(":", ".")))
+            times.append(3600 * int(match[1] or 0) + _lrc_s(match[2], match[3]))
             rest = rest[match.end() :].lstrip()
         if times:
-            words = " ".join(_LRC_WORD_TIME.sub(" ", rest).split())
-            lines += [(time_s, words) for time_s in times]
+            lines += [(time_s, rest) for time_s in times]
         elif tag := _LRC_TAG.fullmatch(line):
             tags[tag[1].lower()] = tag[2].strip()
-        else:
-            raise InputError(f"{place}:{number}: expected [minutes:seconds], got {line!r:.80}")
-    shift_s = _offset_s(tags.get("offset", "0"), place)
+        elif line and not _LRC_SECTION.fullmatch(line):
+            fault = f"{place}:{number}: expected [minutes:seconds], got {line!r:.80}"
+            untimed.append(Segment(0.0, 0.0, line, fault=fault))
+    if untimed and not lines:
+        raise InputError(str(untimed[0].fault))
+    shift_s = _offset_s(tags.get("offset", ""), place)
+    return (*_lrc_segments(lines, shift_s), *untimed), tags
+
+
+def _lrc_segments(lines: list[tuple[float, str]], shift_s: float) -> Iterable[Segment]:
     at: dict[float, list[str]] = defaultdict(list)
     for time_s, words in sorted(lines, key=lambda line: line[0]):
         at[max(0.0, time_s - shift_s)].append(words)
-    ends = [*list(at)[1:], None]
-    segments = (
-        Segment(start_s, end_s, " ".join(filter(None, words)))
-        for (start_s, words), end_s in zip(at.items(), ends, strict=False)
-    )
-    return tuple(segments), tags
+    for (start_s, parts), next_s in zip(at.items(), [*list(at)[1:], None], strict=False):
+        words = " ".join(" ".join(map(_without_word_times, parts)).split())
+        end_s = next_s
+        # Behind the last word stands where it ends.
+        if times := [m for m in _LRC_WORD_TIME.finditer(parts[-1]) if m.end() == len(parts[-1])]:
+            last_s = _lrc_s(times[0][1], times[0][2]) - shift_s
+            if start_s < last_s and (next_s is None or last_s < next_s):
+                end_s = last_s
+        yield Segment(start_s, end_s, words)
+
+
+def _without_word_times(words: str) -> str:
+    return _LRC_WORD_TIME.sub(" ", words)
+
+
+def _lrc_s(minutes: str, seconds: str) -> float:
+    return 60 * int(minutes) + float(seconds.replace(":", "."))
 
 
 def _offset_s(text: str, place: str) -> float:
-    if not re.fullmatch(r"[+-]?\d{1,7}", text):
+    if not text:
+        return 0.0
+    if not (match := re.fullmatch(r"([+-]?\d{1,7})(?: ?ms)?", text)):
         raise InputError(f"{place}: offset: expected milliseconds, got {text!r:.80}")
-    return int(text) / 1000
-
-
-def read_subtitles(text: str, place: str) -> Segments:
-    """Return the cues of an SRT or WebVTT file, in file order, without markup.
-
-    Raises:
-        InputError: if there is no cue, or one has invalid times; names file and line.
-    """
-    segments: list[Segment] = []
-    lines = [line.rstrip("\r") for line in text.split("\n")]
-    number = 0
-    while number < len(lines):
-        if match := _ARROW.match(lines[number]):
-            where = f"{place}:{number + 1}"
-            start_s, end_s = _clock_s(match[1], where), _clock_s(match[2], where)
-            first = number + 1
-            while number + 1 < len(lines) and lines[number + 1].strip():
-                number += 1
-            words = _MARKUP.sub(" ", " ".join(lines[first : number + 1]))
-            segments.append(_segment(start_s, end_s, " ".join(words.split()), where))
-        elif "-->" in lines[number]:
-            raise InputError(
-                f"{place}:{number + 1}: expected 00:00:01,000 --> 00:00:02,000, "
-                f"got {lines[number]!r:.80}"
-            )
-        number += 1
-    if text.strip() and not segments:
-        raise InputError(f"{place}: expected lines with 00:00:01,000 --> 00:00:02,000, got none")
-    return tuple(segments)
-
-
-def _clock_s(text: str, place: str) -> float:
-    if not (match := _CLOCK.fullmatch(text)):
-        raise InputError(f"{place}: expected hours:minutes:seconds,milliseconds, got {text!r:.80}")
-    return 3600 * int(match[1] or 0) + 60 * int(match[2]) + float(match[3].replace(",", "."))
+    return int(match[1]) / 1000
 
 
 def read_timed_json(text: str, place: str) -> tuple[str | None, Segments, dict[str, Any]]:
@@ -129,16 +112,28 @@ def read_timed_json(text: str, place: str) -> tuple[str | None, Segments, dict[s
 
 
 def _json_segment(item: Any, place: str) -> Segment:
-    if not isinstance(item, dict):
-        raise InputError(f"{place}: expected an object, got {item!r:.80}")
-    if not isinstance(words := item.get("text"), str):
-        raise InputError(f"{place}: text: expected text, got {words!r:.80}")
-    start_s = _number(item, ("start", "start_s"), place)
-    segment = _segment(start_s, _number(item, ("end", "end_s"), place), words.strip(), place)
-    if ALIGNMENT_CONFIDENCE in item:  # commands.segment wrote it
-        confidence = _number(item, (ALIGNMENT_CONFIDENCE,), place)
-        segment = replace(segment, confidence=confidence)
+    """A segment; one that can't be read has a ``fault``, which costs that segment alone."""
+    words = item.get("text", "") if isinstance(item, dict) else ""
+    words = "" if words is None else words
+    try:
+        if not isinstance(item, dict):
+            raise InputError(f"{place}: expected an object, got {item!r:.80}")
+        if "text" not in item or not isinstance(words, str):
+            raise InputError(f"{place}: text: expected text, got {item.get('text')!r:.80}")
+        segment = _timed_segment(item, words.strip(), place)
+    except InputError as error:
+        return Segment(0.0, 0.0, words.strip() if isinstance(words, str) else "", fault=str(error))
     return segment
+
+
+def _timed_segment(item: dict[str, Any], words: str, place: str) -> Segment:
+    start_s = _number(item, ("start", "start_s"), place)
+    end_s = _number(item, ("end", "end_s"), place)
+    if not (math.isfinite(end_s) and start_s < end_s):
+        raise InputError(f"{place}: expected an end after {start_s} s, got {end_s} s")
+    if ALIGNMENT_CONFIDENCE in item:  # commands.segment wrote it
+        return Segment(start_s, end_s, words, _number(item, (ALIGNMENT_CONFIDENCE,), place))
+    return Segment(start_s, end_s, words)
 
 
 def _number(item: dict[str, Any], keys: Iterable[str], place: str) -> float:
@@ -149,12 +144,6 @@ def _number(item: dict[str, Any], keys: Iterable[str], place: str) -> float:
             f"{place}: {key or ' or '.join(keys)}: expected seconds, got {value!r:.80}"
         )
     return float(value)
-
-
-def _segment(start_s: float, end_s: float, words: str, place: str) -> Segment:
-    if not (math.isfinite(end_s) and start_s < end_s):
-        raise InputError(f"{place}: expected an end after {start_s} s, got {end_s} s")
-    return Segment(start_s, end_s, words)
 
 
 def joined_text(segments: Iterable[Segment]) -> str:

@@ -1,23 +1,29 @@
 """Recordings with their transcript beside them: ``song.mp3`` and ``song.txt`` or ``song.srt``.
 
-Timed transcripts, ``.json``, ``.lrc``, ``.srt`` or ``.vtt``, become segments. An optional
+Timed transcripts become segments: ``.json``, ``.lrc``, ``.srt``, ``.vtt``, Praat's ``.TextGrid``,
+ELAN's ``.eaf``, TalkBank's ``.cha`` and Audacity's labels in ``.txt``. ``tier`` in the corpus's
+``columns`` chooses a tier of Praat or ELAN, or a speaker of TalkBank. An optional
 ``metadata.csv`` (columns: file name, language, speaker_id, license, source_url …) adds metadata.
 A damaged transcript is a fault of its own recording only.
 """
 
+import codecs
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from asr.core.errors import InputError
+from asr.corpora.chat import read_chat
 from asr.corpora.columns import Columns, RecordingBuilder, path_value, text_value
-from asr.corpora.paths import is_audio, is_visible, read_text, stem
+from asr.corpora.paths import decode_text, is_audio, is_visible, stem
 from asr.corpora.raw_folder import stored
 from asr.corpora.recording import Files, Recording
+from asr.corpora.subtitles import Segments, read_subtitles
 from asr.corpora.tables import Row, read_rows
-from asr.corpora.timed_text import Segments, joined_text, read_lrc, read_subtitles, read_timed_json
+from asr.corpora.tiers import is_label_track, read_eaf, read_labels, read_textgrid
+from asr.corpora.timed_text import joined_text, read_lrc, read_timed_json
 
-TIMED = (".json", ".lrc", ".srt", ".vtt")
+TIMED = (".json", ".lrc", ".srt", ".vtt", ".TextGrid", ".textgrid", ".eaf", ".cha")
 INVENTORIES = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
 
 
@@ -31,7 +37,7 @@ def wants(name: str, language: str) -> bool:
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     """Yield the recordings sorted by name, then a fault for each inventory row without a file."""
-    builder = RecordingBuilder(files, columns)
+    builder = RecordingBuilder(files, {k: v for k, v in columns.items() if k != "tier"})
     inventory = _inventory(files, builder)
     names = builder.audio.names()
     stems = Counter(map(stem, names))
@@ -39,7 +45,7 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
         row = inventory.pop(file, Row(file, file, {}))
         # a.wav and a.mp3 have the same transcript a.txt, so only their full names are unique.
         known = {"name": file} if stems[stem(file)] > 1 else {}
-        yield _recording(builder, files, file, row, known)
+        yield _recording(builder, files, file, row, known | {"tier": columns.get("tier")})
     for file, row in inventory.items():
         fault = f"{row.place}: expected one file {file!r} in the source, got none"
         yield builder.build(row, file=file, audio=b"", fault=fault, text=None)
@@ -62,9 +68,9 @@ def _recording(
     builder: RecordingBuilder, files: Files, file: str, row: Row, known: dict[str, Any]
 ) -> Recording:
     """Build a recording; values of its transcript take precedence over the inventory's."""
-    fault = None
+    fault, tier = None, known.pop("tier")
     try:
-        text, segments, extra = _transcript(files, stem(file))
+        text, segments, extra = _transcript(files, stem(file), tier)
     except InputError as error:
         fault, text, segments, extra = str(error), None, (), {}
     if text is None and (key := builder.column_names(row, []).get("text")):
@@ -74,7 +80,9 @@ def _recording(
     return builder.build(row, file=file, audio=stored(files, file), **known)
 
 
-def _transcript(files: Files, beside: str) -> tuple[str | None, Segments, dict[str, Any]]:
+def _transcript(
+    files: Files, beside: str, tier: str | None
+) -> tuple[str | None, Segments, dict[str, Any]]:
     """Return text, segments and other values of the transcripts beside a recording.
 
     Raises:
@@ -83,18 +91,40 @@ def _transcript(files: Files, beside: str) -> tuple[str | None, Segments, dict[s
     timed = [beside + ending for ending in TIMED if beside + ending in files]
     if len(timed) > 1:
         raise InputError(f"{beside}: expected one timed transcript, got {timed}")
-    text, segments, extra = _timed(files, timed[0]) if timed else (None, (), {})
+    text, segments, extra = _timed(files, timed[0], tier) if timed else (None, (), {})
     if f"{beside}.txt" in files:
-        text = read_text(files, f"{beside}.txt").strip()
+        text = _text(files, f"{beside}.txt").strip()
+        if is_label_track(text) and not timed:
+            segments, text = read_labels(text, f"{beside}.txt"), None
     return (joined_text(segments) or None) if text is None else text, segments, extra
 
 
-def _timed(files: Files, name: str) -> tuple[str | None, Segments, dict[str, Any]]:
-    text = read_text(files, name)
+def _timed(
+    files: Files, name: str, tier: str | None
+) -> tuple[str | None, Segments, dict[str, Any]]:
+    if name.endswith(".eaf"):
+        return None, read_eaf(files[name], name, tier), {}
+    text = _text(files, name)
     if name.endswith(".json"):
         whole, segments, extra = read_timed_json(text, name)
         return whole, segments, {k: v for k, v in extra.items() if isinstance(v, str | int)}
     if name.endswith(".lrc"):
         segments, tags = read_lrc(text, name)
         return None, segments, {"language": tags["la"]} if "la" in tags else {}
+    if name.endswith(".cha"):
+        segments, about = read_chat(text, name, tier)
+        return None, segments, dict(about)
+    if name.lower().endswith(".textgrid"):
+        return None, read_textgrid(text, name, tier), {}
     return None, read_subtitles(text, name), {}
+
+
+def _text(files: Files, name: str) -> str:
+    """Read a text in UTF-8, or in UTF-16 with its mark: Praat writes that where letters need it."""
+    content = files[name]
+    if content[:2] not in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return decode_text(content, name)
+    try:
+        return decode_text(content.decode("utf-16").encode(), name)
+    except UnicodeError as error:
+        raise InputError(f"{name}: expected UTF-16 as its first bytes say: {error}") from error

@@ -169,7 +169,9 @@ def _screen_stretch(
     """Screen one stretch of a recording: clean it as the params say, then check it."""
     name, raw = stretch.name, stretch.text or ""
     if not sentence_key(raw):
-        return _wordless(name, stretch.text, facts)
+        failed = _wordless(name, stretch.text, facts)
+        why = stretch.fault or (None, "")
+        return replace(failed, detail=why[1]) if why[0] is Reason.NO_TRANSCRIPT else failed
     if stretch.fault:
         return Failed(name, *stretch.fault, round(stretch.duration_s, 4), raw, facts)
     text, repairs = repaired(raw, params.repairs)

@@ -64,11 +64,14 @@ def stretches(recording: Recording, num_samples: int, params: PrepareParams) -> 
         yield Stretch(recording.name, recording.text, 0, num_samples, fault)
         return
     for number, segment in enumerate(recording.segments):
-        if segment.text.strip():
+        if segment.text.strip() or segment.fault:
             yield _stretch(f"{recording.name}#{number}", segment, num_samples, params)
 
 
 def _stretch(name: str, segment: Segment, num_samples: int, params: PrepareParams) -> Stretch:
+    if segment.fault:
+        reason = Reason.WRONG_TIMES if segment.text.strip() else Reason.NO_TRANSCRIPT
+        return Stretch(name, segment.text, 0, 0, (reason, segment.fault))
     duration_s = num_samples / SAMPLE_RATE
     end_s = duration_s if segment.end_s is None else segment.end_s
     # Written so that it is false for NaN too.
