@@ -42,6 +42,6 @@ def difference(
     ).difference
     return {
         "mean": round(wer(second) - wer(first), 4),
-        "low": interval and round(interval.low, 4),
-        "high": interval and round(interval.high, 4),
+        "low": round(interval.low, 4) if interval else None,
+        "high": round(interval.high, 4) if interval else None,
     }

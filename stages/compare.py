@@ -87,7 +87,9 @@ def _difference(
 
 
 def _rounded(interval: Interval | None) -> dict[str, Any] | None:
-    return interval and {end: rounded(value) for end, value in asdict(interval).items()}
+    if interval is None:
+        return None
+    return {end: rounded(value) for end, value in asdict(interval).items()}
 
 
 if __name__ == "__main__":
