@@ -63,7 +63,8 @@ def _partial(path: Path) -> Iterator[Path]:
         if not is_held(leftover):
             shutil.rmtree(leftover, ignore_errors=True)
     folder = folders / f"{os.getpid()}-{hashlib.sha256(bytes(path)).hexdigest()[:12]}"
-    with lock_folder(folder) as locked:
+    # `is_held` of another process takes the lock for an instant.
+    with lock_folder(folder, timeout_s=1.0) as locked:
         if not locked:
             raise InputError(f"{path}: another thread of this process is writing it")
         try:
