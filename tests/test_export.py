@@ -21,6 +21,7 @@ from asr.utterances.utterance import write_manifest
 from asr.utterances.waveform import to_int16
 from commands.export_data import export_data
 from tests.examples import tone, utterance
+from tests.web_server import LIMITS
 
 READERS = {"nemo": "nemo", "audiofolder": "audiofolder", "drivendata": "jsonl"}
 TEXTS = ["Добры дзень.", 'a "quoted", text', "שלום", "../x", "two  spaces", "U+2028\u2028 inside"]
@@ -63,7 +64,7 @@ def test_what_was_exported_is_read_again_the_same(prepared, form, tmp_path):
     out = exported(prepared, form)
     reader = corpus_format(READERS[form])
     files = list(fetch_files(Source(kind="folder", path=str(out), license="MIT"),
-                       lambda name: reader.wants(name, "he")))  # fmt: skip
+                       lambda name: reader.wants(name, "he"), LIMITS))  # fmt: skip
     write_files(tmp_path / FILES, files)
     write_provenance(tmp_path, Provenance(
         kind="folder", origin="x", sha256=None, license="MIT", num_files=len(files)))  # fmt: skip
