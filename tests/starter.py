@@ -14,6 +14,7 @@ from asr.families.whisper.base import Block, bring_base
 from asr.preparation.params import PrepareParams
 from asr.preparation.screening import screen
 from asr.sources.corpus_source import fetch_files, load_source, provenance
+from asr.sources.params import FetchParams
 from asr.sources.weights import fetch_weights
 from asr.utterances.waveform import Waveform
 
@@ -25,7 +26,9 @@ LANGUAGES = ("be", "bg")
 def write_starter(folder: Path) -> None:
     """Write recordings in two languages, and Whisper-base in ``base``, as it came in ``parts``."""
     wants, source = corpus_format("stamps").wants, load_source(SOURCE)
-    files = fetch_files(source, lambda name: any(wants(name, language) for language in LANGUAGES))
+    limits = load_params("fetch", FetchParams, ROOT / "params.yaml")
+    in_languages = lambda name: any(wants(name, language) for language in LANGUAGES)  # noqa: E731
+    files = fetch_files(source, in_languages, limits)
     write_provenance(folder, provenance(source, write_files(folder / "files.tar", files)))
     for name in ("base", "parts"):
         (folder / name).mkdir()
