@@ -133,6 +133,14 @@ def test_an_mp3_of_rising_bitrate_without_a_number_of_frames_is_read_to_its_end(
     assert len(heard) / SAMPLE_RATE == pytest.approx(3.0, abs=0.15)
 
 
+def test_an_mp3_that_begins_in_the_middle_of_a_frame_is_heard():
+    audio = bad_audio.whole_files(3.0)["layer3.mp3"]
+    begun = decode(audio[5_000:], LIMIT_S)
+    lost_s = 3.0 * 5_000 / len(audio)
+    assert begun.format == "MP3"
+    assert len(begun.waveform) / SAMPLE_RATE == pytest.approx(3.0 - lost_s, abs=0.15)
+
+
 def test_a_browser_s_recording_states_no_length():
     audio = bad_audio.encode_av(bad_audio.sound(1.0, 48_000), 48_000, "webm", "libopus", live="1")
     assert len(decode(audio, LIMIT_S).waveform) == pytest.approx(SAMPLE_RATE, abs=400)

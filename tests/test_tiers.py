@@ -1,11 +1,15 @@
 # python -m pytest tests/test_tiers.py
+import time
+
 import pytest
 
 from asr.core.errors import InputError
 from asr.corpora.chat import read_chat, spoken_words
 from asr.corpora.formats import corpus_format
 from asr.corpora.recording import Segment
+from asr.corpora.subtitles import read_subtitles
 from asr.corpora.tiers import is_label_track, read_eaf, read_labels, read_textgrid
+from asr.corpora.timed_text import read_lrc
 
 LONG = '''File type = "ooTextFile"
 Object class = "TextGrid"
@@ -204,3 +208,23 @@ def test_a_tier_that_is_called_as_a_column_of_the_inventory_hides_it_not():
 def test_a_file_without_the_tier_costs_its_recording():
     one, two = read({"a.wav": b"1", "a.TextGrid": SHORT.encode(), "b.wav": b"2"}, tier="Ann")
     assert one.fault == "a.TextGrid: expected a tier 'Ann', got ['Mary']" and two.fault is None
+
+
+def test_hostile_lengths_take_linear_time():
+    start_s = time.monotonic()
+    for mark in '[(<+@&"':
+        read_chat(f"*CHI:\t{mark * 64_000} da \x151_2000\x15\n", "a", None)
+        read_subtitles(f"WEBVTT\n\n00:01.000 --> 00:02.000\n{mark * 64_000}", "a")
+        read_lrc(f"[00:01.00]{mark * 64_000}\n{mark * 64_000}", "a")
+        read_textgrid(SHORT + mark * 64_000, "a", None)
+    refs = "".join(
+        f'<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="b{n}" ANNOTATION_REF="a1"/></ANNOTATION>'
+        for n in range(20_000)
+    )
+    read_eaf(EAF.replace(b"</TIER>", refs.encode() + b"</TIER>", 1), "a", "text")
+    assert time.monotonic() - start_s < 20  # seconds; quadratic ones take minutes
+
+
+def test_a_circle_of_references_has_no_times():
+    circle = EAF.replace(b'ANNOTATION_REF="a1"', b'ANNOTATION_REF="a4"')
+    assert faults(read_eaf(circle, "a", "words"))

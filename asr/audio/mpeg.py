@@ -12,6 +12,7 @@ from asr.audio.stream import UndecodableError
 
 _SLACK_S = 0.06  # two frames: one counts the frame of the header, one may be cut
 _MAX_TAG = 1 << 20  # bytes before the first frame besides ID3: a recorder that starts anywhere
+_MAX_FRAME = 2048  # bytes; the largest has 1441
 # kbit/s by version 1 and by versions 2 and 2.5, for layers 1 to 3; index 0 is any bitrate.
 _KBITS = {
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -49,7 +50,9 @@ def with_real_count(audio: bytes) -> bytes:
         UndecodableError: if more frames follow than the header states; has both numbers.
     """
     if not (audio.startswith(b"ID3") or (audio[:1] == b"\xff" and audio[1:2] >= b"\xe0")):
-        return audio
+        if (start := _start_in_mid_frame(audio)) is None:
+            return audio
+        audio = audio[start:]
     if (start := _first_frame(audio)) is None or not (first := _frame(audio, start)):
         return audio
     count = _count(audio, start, first)
@@ -62,6 +65,26 @@ def with_real_count(audio: bytes) -> bytes:
     if stated and got_s - stated_s > _SLACK_S:
         raise UndecodableError(f"the header states {stated_s:.2f} s, but {got_s:.2f} s follow")
     return audio
+
+
+def _start_in_mid_frame(audio: bytes) -> int | None:
+    """Offset of the first frame in what a recorder of a stream writes: it begins anywhere.
+
+    Eight frames in a row are no chance.
+    """
+    if audio[:4] in (b"RIFF", b"RF64", b"FORM", b"caff", b".snd", b"OggS", b"fLaC"):
+        return None
+    start = -1
+    while (start := audio.find(b"\xff", start + 1, _MAX_FRAME)) >= 0:
+        position, first = start, _frame(audio, start)
+        for _ in range(8):
+            frame = _frame(audio, position)
+            if first is None or frame is None or not _same(frame, first):
+                break
+            position += frame.size
+        else:
+            return start
+    return None
 
 
 def _first_frame(audio: bytes) -> int | None:

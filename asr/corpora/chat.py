@@ -14,7 +14,7 @@ from asr.corpora.subtitles import Segments, split_lines
 _TIMES = re.compile('[\x15\u2022](?:%(?:snd|mov):"[^"]*"_)?(\\d{1,9})_(\\d{1,9})[\x15\u2022]')
 _MAIN = re.compile(r"\*([^\s:]+):\s*(.*)")
 _NOT_SAID = (
-    re.compile(r"\[[^\]]*\]"),  # [: meant], [/], [= explained], [% comment]
+    re.compile(r"\[[^\[\]]*\]"),  # [: meant], [/], [= explained], [% comment]
     re.compile(r"\([^()]*\)"),  # (be)cause, and pauses: (.) (1.5)
     re.compile(r"&=\S+|&\*\S+"),  # what happens, and what another one says meanwhile
     re.compile(r"(?<!\S)0\w*"),  # 0is: left out; 0 alone: no speech
@@ -90,7 +90,7 @@ def spoken_words(line: str) -> str:
     >>> spoken_words("<I wanna> [/] I wanna [: want to] (.) &-uh go (be)cause no: +/.")
     'I wanna I wanna uh go cause no.'
     """
-    line = re.sub(r"\+[^\w\s.?!]*[.]{3}|\+[^\w\s.?!]*(?=[.?!])", "", line)
+    line = re.sub(r"(?<!\S)\+[^\w\s.?!]*(?:[.]{3}|(?=[.?!]))", "", line)
     for code in _NOT_SAID:
         line = code.sub("", line)
     line = _SOUND.sub("", _LENGTHENED.sub("", line))

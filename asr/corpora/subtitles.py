@@ -24,6 +24,7 @@ _SPACE_TAG = re.compile(r"<(?:br\s*/?|v(?:[. \t][^<>]*)?)>", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|</?>|\{\\[^{}]*\}")
 # Marks of direction, of width zero and soft hyphens; Persian and Indic scripts need U+200C and D.
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u200e\u200f\u2060\ufeff"))
+_MAX_ROLLING = 8  # lines; YouTube shows two
 _EXPECTED = "expected 00:00:01,000 --> 00:00:02,000"
 
 
@@ -141,7 +142,7 @@ def _num_repeated(before: _Cue, cue: _Cue) -> int:
     YouTube gives the words of a new line their times.
     """
     most = cue.timed.index(True) if True in cue.timed else len(cue.lines)
-    for num in range(min(most, len(before.lines)), 0, -1):
+    for num in range(min(most, len(before.lines), _MAX_ROLLING), 0, -1):
         if before.lines[-num:] == cue.lines[:num]:
             return num
     return 0

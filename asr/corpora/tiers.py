@@ -90,8 +90,10 @@ def _annotations(
     for one in tier.iter():
         if one.tag in ("ALIGNABLE_ANNOTATION", "REF_ANNOTATION"):
             root = one.get("ANNOTATION_ID")
-            for _ in range(len(parents)):  # a circle of references ends too
-                root = parents.get(root, root)
+            seen = set()
+            while root in parents and root not in seen:  # a circle of references ends too
+                seen.add(root)
+                root = parents[root]
             words.setdefault(root, []).append((one.findtext("ANNOTATION_VALUE") or "").strip())
     for root, parts in words.items():
         said = " ".join(filter(None, parts))
