@@ -58,6 +58,16 @@ def test_all_text_of_an_srt_is_read():
     assert cues(text) == [(1.0, 2.0, "one more --> less and"), (3.5, 4.0, "7")]
 
 
+@pytest.mark.parametrize(
+    ("clock", "time_s"),
+    [("0:0:3,5", 3.5), ("75:30.250", 4530.25), ("100:00:00.000", 360_000.0), ("00:03", 3.0),
+     ("0:75:30.0", None), ("00:61.000", None), ("3", None), ("00:0", None)],
+)  # fmt: skip
+def test_a_time_that_no_clock_shows_costs_its_cue(clock, time_s):
+    (cue,) = read_subtitles(f"{clock} --> 200:00:00.000\n1 - 2 --> 3", "a")
+    assert (None if cue.fault else cue.start_s, cue.text) == (time_s, "1 - 2 --> 3")
+
+
 def rolling(*blocks):
     """WebVTT cues of one second, beginning at 0, 1, 2 … seconds."""
     return [text for *_, text in cues(vtt(*blocks))]

@@ -17,7 +17,10 @@ Segments = tuple[Segment, ...]
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ARROW = re.compile(r"^\s*([\d:.,]+)\s*-->\s*([\d:.,]+)(\s.*)?$")
-_CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2}[.,]\d{1,3}|\d{2})")
+_CLOCK = re.compile(
+    r"(?:(\d{1,4}):(?=[0-5]?\d:))?(\d{1,3}):([0-5]?\d[.,]\d{1,3}|[0-5]\d)"
+)  # 75:30.0 is a time, 0:75:30.0 is not
+_CLOCK_FIRST = re.compile(r"\s*\d+:[\d:.,]+\s*-->")
 _RUBY_TEXT = re.compile(r"<rt[^<>]*>.*?(</rt>|(?=</ruby>)|$)")  # says how to read what is there
 _WORD_TIME = re.compile(r"<\d{1,4}(:\d{1,2}){1,2}[.,]\d{1,3}>")
 _SPACE_TAG = re.compile(r"<(?:br\s*/?|v(?:[. \t][^<>]*)?)>", re.IGNORECASE)
@@ -70,10 +73,10 @@ def read_subtitles(text: str, place: str) -> Segments:
 def _starts_cue(lines: list[str], number: int) -> bool:
     """Whether a line has a cue's times, right or wrong; an arrow may also be part of a text."""
     line = lines[number]
-    if "-->" not in line:
+    if "-->" not in line or line.startswith("NOTE"):
         return False
     before = lines[number - 1].strip() if number else ""
-    return not before or before.isdigit() or any(c.isdigit() for c in line)
+    return not before or before.isdigit() or bool(_CLOCK_FIRST.match(line))
 
 
 def _content(lines: list[str], is_vtt: bool, is_last: bool) -> list[str]:
