@@ -1,6 +1,7 @@
 # make repro   set up, run the pipeline, print the scores
 # make test    set up, add what tests need, lint, types, tests
 # make test-slow   kills, long fuzzing, the whole pipeline with real weights
+# make mutants ROOMS="scoring text"   set up, change these rooms' code in small ways, list what no test notices (hours for all)
 # make bench   set up, add other tools, measure speed against them (an hour of two quiet cores)
 # make bench-quick   the same on a few clips, to see that it runs; writes no result
 
@@ -12,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro test test-slow lint bench bench-quick
+.PHONY: setup repro test test-slow lint mutants bench bench-quick
 
 setup: .venv/installed
 
@@ -25,8 +26,8 @@ setup: .venv/installed
 	$(INSTALL) --requirement requirements.txt
 	@touch $@
 
-# What tests and benchmarks add: requirements/test.txt, requirements/benchmarks.txt.
-.venv/test .venv/benchmarks: .venv/installed $(wildcard requirements/*.txt)
+# What tests, mutants and benchmarks add: requirements/test.txt, requirements/mutants.txt ...
+.venv/test .venv/mutants .venv/benchmarks: .venv/installed $(wildcard requirements/*.txt)
 	$(INSTALL) --requirement requirements/$(@F).txt
 	$(INSTALL) --no-deps --requirement requirements/openai_whisper.txt
 	@touch $@
@@ -48,6 +49,12 @@ lint: .venv/test
 	ruff check
 	ruff format --check
 	mypy
+
+# mutmut runs in mutants/, a copy; pyproject.toml has the rooms and their tests. Slow tests are left out.
+ROOMS := scoring text splits training.state utterances corpora
+mutants: .venv/mutants
+	OMP_WAIT_POLICY=passive mutmut run $(ROOMS:%=asr.%.*)
+	@python -m benchmarks.mutants
 
 bench: .venv/benchmarks
 	python -m benchmarks.step
