@@ -50,8 +50,9 @@ def test_speakers_are_blocks_only_if_there_are_enough():
     assert blocks_of(alone, 10) == ([one.id for one in alone], "utterance")
     assert blocks_of(alone, 1)[1] == "speaker"
     many = [utterance(f"a{number}", speaker_id=f"s{number % 10}") for number in range(20)]
-    blocks, kind = blocks_of([*many, utterance("unknown", speaker_id=None)], 10)
-    assert (len(set(blocks)), kind) == (11, "speaker")
+    unknown = [utterance(name, speaker_id=None) for name in ("unknown", "other")]
+    blocks, kind = blocks_of([*many, *unknown], 10)
+    assert (len(set(blocks)), kind) == (12, "speaker")
 
 
 def test_namesakes_of_two_corpora_are_two_speakers():

@@ -71,6 +71,8 @@ DIGITS = [
     ("th", "เขามี 100 บาท", "เขามีหนึ่งร้อยบาท"),  # written without spaces
     ("sl", "5 €, 5 %, nekaj €", "pet € pet % nekaj €"),  # no words: the sign is a word
     ("sl", "-5 stopinj", "minus pet stopinj"),
+    ("bg", "1 цент ($.01)", "1 цент 1 цент"),
+    ("en", ".5 or $.25", "zero point five or twenty five cents"),
     ("hu", "5 %, −3", "öt százalék mínusz három"),
     ("tr", "%5, 5 %", "yüzde beş yüzde beş"),
     ("ar", "-5", "ناقص خمسة"),

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,18 @@ def test_a_reference_that_the_normalizer_empties_is_counted_and_named():
     rows = scored([("be/a", "…", "а"), ("be/b", "б", "б"), ("sr/c", "[smeh]", "")])
     assert summary(rows)["num_empty_references"] == 2
     assert empty_references(rows) == ["be/a", "sr/c"]
+
+
+def test_a_summary_has_rates_counts_and_runaways():
+    # Of six words, «б» is another, «в» and «г» are missing, and «я» is added.
+    rows = scored([("be/a", "а б в г", "а д"), ("be/b", "а б", "а б я")])
+    assert summary([*rows[:1], replace(rows[1], runaway=True)]) == {
+        "wer": 0.666667, "cer": 0.7, "num_utterances": 2, "num_words": 6, "num_chars": 10,
+        "substitutions": 1, "deletions": 2, "insertions": 1, "num_runaways": 1,
+        "runaway_rate": 0.5, "num_empty_references": 0, "num_unspelled_references": 0,
+    }  # fmt: skip
+    silent = summary(scored([("be/a", "…", "")]))
+    assert (silent["wer"], silent["cer"]) == (None, None)
 
 
 def test_references_with_digits_or_signs_that_no_words_replace_are_counted():

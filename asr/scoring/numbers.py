@@ -114,6 +114,7 @@ def spell_numbers(text: str, language: str) -> str:
         language: ISO 639 code.
     """
     text = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text)
+    text = re.sub(r"(?<![\w.,])\.(?=[0-9])", "0.", text)  # «$.25» is 25 cents
     cyrillic = re.search("[а-яА-Я]", text) is not None
 
     def words(spoken: str) -> str:
