@@ -74,6 +74,8 @@ DIGITS = [
     ("bg", "1 цент ($.01)", "1 цент 1 цент"),
     ("en", ".5 or $.25", "zero point five or twenty five cents"),
     ("hu", "5 %, −3", "öt százalék mínusz három"),
+    ("tr", "3,5 and 35", "üç virgül beş and otuzbeş"),
+    ("id", "3,05", "tiga koma nol lima"),
     ("tr", "%5, 5 %", "yüzde beş yüzde beş"),
     ("ar", "-5", "ناقص خمسة"),
     ("sr", "-5 Знам", "минус пет знам"),

@@ -39,9 +39,11 @@ _DECIMAL_WORD = {
     "be": ("коска", False), "bs": ("zarez", False), "ca": ("coma", False), "da": ("komma", True),
     "de": ("komma", True), "en": ("point", True), "es": ("coma", False), "fi": ("pilkku", True),
     "fr": ("virgule", False), "he": ("נקודה", True), "hr": ("zarez", False),
-    "it": ("virgola", False), "nl": ("komma", True), "no": ("komma", True),
+    "id": ("koma", True), "is": ("komma", True), "it": ("virgola", False), "ja": ("点", True),
+    "ko": ("점", True), "nl": ("komma", True), "no": ("komma", True),
     "pl": ("przecinek", False), "pt": ("vírgula", False), "ro": ("virgulă", False),
-    "sr": ("zarez", False), "sv": ("komma", True), "uk": ("кома", False),
+    "sr": ("zarez", False), "sv": ("komma", True), "th": ("จุด", True), "tr": ("virgül", False),
+    "uk": ("кома", False), "vi": ("phẩy", True),
 }  # fmt: skip
 
 # Plural forms by language, in the order of num2words' ``pluralize``; one if it never changes.
