@@ -6,6 +6,7 @@ from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import atomic_folder
 from asr.core.params import load_corpus, load_params
+from asr.corpora.chosen_files import NOT_USED, ChosenFiles
 from asr.corpora.formats import corpus_format
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES, write_files, write_provenance
@@ -19,7 +20,8 @@ def fetch(corpus: str, out: Path) -> None:
 
     Args:
         corpus: its key in ``params.yaml``; its entry names a block of ``conf/sources.yaml``.
-        out: folder for ``files.tar`` and ``source.json``.
+        out: folder for ``files.tar``, ``source.json`` and, if the format uses not all files of the
+            source, ``not_used.csv`` with the names of the others.
 
     Raises:
         InputError: if the source has no file that the corpus's format needs.
@@ -27,15 +29,16 @@ def fetch(corpus: str, out: Path) -> None:
     params = load_corpus(corpus, Corpus)
     source = load_source(params.source)
     limits = load_params("fetch", FetchParams)
-    wants = corpus_format(params.format).wants
+    chosen = ChosenFiles(corpus_format(params.format), params.language)
     with atomic_folder(out) as partial:
-        files = fetch_files(source, lambda name: wants(name, params.language), limits)
+        files = chosen.used(fetch_files(source, chosen.wants, limits))
         num_files = write_files(partial / FILES, files)
         if num_files == 0:
             raise InputError(
                 f"corpora.{corpus}: expected files for format {params.format} and language "
                 f"{params.language!r}, got none from {params.source}"
             )
+        chosen.write_others(partial / NOT_USED)
         described = provenance(source, num_files)
         write_provenance(partial, described)
         if params.withdrawn != Withdrawn():

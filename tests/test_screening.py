@@ -79,6 +79,43 @@ def test_a_long_recording_without_times_is_not_cut_off():
     assert (failed.reason, failed.detail) == ("too_long", "more than 10 s")
 
 
+STEREO = np.stack([tone(1.0, hz=200), tone(1.0, hz=400)], axis=1)
+
+
+def on(channel):
+    """Screen a stereo recording on a channel."""
+    return screen(Recording("call", "А.", wav(STEREO), "call.wav", channel=channel), PARAMS)
+
+
+def test_a_channel_is_decoded_alone_and_each_is_an_utterance():
+    assert [hz(one.samples) for channel in (0, 1) for one in on(channel)] == [200, 400]
+    assert [(one.name, hz(one.samples)) for one in on("each")] == [
+        ("call~channel0", 200), ("call~channel1", 400)]  # fmt: skip
+    (failed,) = on(2)
+    assert (failed.reason, failed.detail) == ("undecodable", "expected channel 2, got 2 channels")
+    mono = Recording("call", "А.", wav(tone(1.0, hz=200)), "call.wav", channel="each")
+    assert [one.name for one in screen(mono, PARAMS)] == ["call"]
+
+
+@pytest.mark.parametrize(
+    ("stated_s", "expected"),
+    [(1.0, 1.0), (4.9, "too_long_without_timestamps"), (5.4, "too_long_without_timestamps"),
+     (5.6, "wrong_times")],
+)  # fmt: skip
+def test_what_lies_behind_a_stated_duration_is_not_decoded(stated_s, expected):
+    one = Recording("talk", "А.", wav(SECONDS), "talk.wav", stated_s=stated_s)
+    (outcome,) = screen(one, PARAMS)
+    if isinstance(outcome, Failed):
+        assert outcome.reason == expected
+    else:
+        assert (outcome.duration_s, hz(outcome.samples)) == (expected, 100)
+
+
+def test_audio_that_no_table_names_is_listed():
+    (failed,) = screen(Recording("a.wav", None, b"", "a.wav", unlisted=True), PARAMS)
+    assert (failed.reason, failed.detail) == ("unlisted", "no table of the corpus names this file")
+
+
 def test_segments_that_say_nothing_are_no_transcript():
     (failed,) = screen(
         recording(wav(SECONDS), "Тэкст.", [Segment(0, 1, ""), Segment(1, 2, "♪")]), PARAMS

@@ -3,21 +3,26 @@
 A format is a module with two functions::
 
     wants(name: str, language: str) -> bool
-        whether the corpus needs the source's file ``name``. fetch drops all other files.
+        whether the corpus needs the source's file ``name``. fetch lists the others. If a format
+        wants any ``.wav``, fetch stores other files too if their content is audio.
 
     read(files: Files, language: str, columns: Columns) -> Iterator[Recording]
         yields the recordings in a fixed order. A recording that can't be used has a ``fault``,
-        and prepare rejects it. A table that can't be parsed raises an ``InputError`` that names
-        file, line and key. No input may raise another exception.
+        and prepare rejects it; a row with a fault is one. A table that can't be parsed, or has not
+        the columns that are needed, raises an ``InputError`` that names file, line and key. No
+        input may raise another exception.
 
 To add a format, add one module and one test.
 """
 
 from collections.abc import Iterator
-from typing import Protocol, cast
+from dataclasses import replace
+from typing import Literal, Protocol, cast
 
 from asr.core.by_name import module_by_name
 from asr.corpora.columns import Columns
+from asr.corpora.params import Corpus
+from asr.corpora.paths import is_audio_file
 from asr.corpora.recording import Files, Recording
 
 
@@ -34,3 +39,38 @@ class CorpusFormat(Protocol):
 def corpus_format(name: str) -> CorpusFormat:
     """The module ``asr/corpus_formats/<name>.py``."""
     return cast(CorpusFormat, module_by_name("asr.corpus_formats", name, "corpora: format"))
+
+
+def read_corpus(files: Files, corpus: Corpus) -> Iterator[Recording]:
+    """Yield the recordings of a corpus, then the audio files that no recording uses.
+
+    Args:
+        files: those of the raw folder.
+        corpus: its line in ``params.yaml``.
+
+    Raises:
+        InputError: see ``read`` above.
+    """
+    names, used = set[str](), set[str]()
+    channel = None if corpus.channel == "mean" else corpus.channel
+    for one in corpus_format(corpus.format).read(files, corpus.language, corpus.columns):
+        names.add(one.name)
+        used.add(one.file)
+        yield _with_channel(one, channel)
+    for file in files:
+        if file not in used and is_audio_file(files, file):
+            name = file
+            while name in names:
+                name += "~"
+            yield Recording(name, None, b"", file, unlisted=True)
+
+
+def _with_channel(one: Recording, channel: int | Literal["each"] | None) -> Recording:
+    """A recording with the corpus's ``channel`` where the source names none."""
+    if one.channel is None and channel != "each":
+        return one if channel is None else replace(one, channel=channel)
+    # Other channels of the file may be utterances too: all must stay in one split.
+    session_id = one.session_id or one.file
+    return replace(
+        one, channel=channel if one.channel is None else one.channel, session_id=session_id
+    )

@@ -7,12 +7,15 @@ from pathlib import PurePosixPath
 
 from asr.core.errors import InputError
 from asr.core.urls import hide_secrets
-from asr.corpora.raw_folder import stored
+from asr.corpora.audio_content import HEAD_BYTES, may_be_audio, starts_as_audio
+from asr.corpora.raw_folder import read_head, stored
 from asr.corpora.recording import Files, Stored
 
 AUDIO_ENDINGS = (
-    ".aac", ".aif", ".aiff", ".amr", ".au", ".flac", ".m4a", ".mp3", ".mp4", ".oga", ".ogg",
-    ".opus", ".sph", ".wav", ".webm", ".wma", ".audio",
+    ".3ga", ".3gp", ".3g2", ".aac", ".aif", ".aifc", ".aiff", ".amr", ".ape", ".au", ".audio",
+    ".avi", ".caf", ".flac", ".flv", ".m4a", ".m4b", ".m4v", ".mka", ".mkv", ".mov", ".mp2", ".mp3",
+    ".mp4", ".mpga", ".oga", ".ogg", ".ogv", ".opus", ".snd", ".sph", ".spx", ".voc", ".w64",
+    ".wav", ".wave", ".webm", ".wma", ".wmv", ".wv",
 )  # fmt: skip
 _SPLITS = {
     "train": "train", "training": "train",
@@ -30,6 +33,17 @@ def is_audio(name: str) -> bool:
     (True, False)
     """
     return name.lower().endswith(AUDIO_ENDINGS) and is_visible(name)
+
+
+def is_audio_file(files: Files, name: str) -> bool:
+    """Whether a file is audio by its name or, if that is no known one, by its content.
+
+    >>> is_audio_file({"clip": b"OggS"}, "clip"), is_audio_file({"text": b"a b"}, "text")
+    (True, False)
+    """
+    if is_audio(name) or not is_visible(name) or not may_be_audio(name):
+        return is_audio(name)
+    return starts_as_audio(read_head(files, name, HEAD_BYTES))
 
 
 def is_visible(name: str) -> bool:
@@ -90,7 +104,7 @@ class AudioFiles:
         self._by_file_name: dict[str, list[str]] = defaultdict(list)
         self._folders: set[str] = set()
         for name in files:
-            if is_audio(name):
+            if is_audio_file(files, name):
                 folder, _, file_name = name.rpartition("/")
                 self._by_file_name[file_name].append(name)
                 self._folders.add(folder)

@@ -31,6 +31,14 @@ def stored(files: Files, name: str) -> bytes | Stored:
     return files.stored(name) if isinstance(files, RawFiles) else files[name]
 
 
+def read_head(files: Files, name: str, size: int) -> bytes:
+    """The first ``size`` bytes of a file."""
+    if not isinstance(files, RawFiles):
+        return files[name][:size]
+    with files.open(name) as file:
+        return file.read(size)
+
+
 class Provenance(Schema):
     """Where a corpus's files came from; ``source.json`` beside them.
 

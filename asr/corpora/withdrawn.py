@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.corpora.formats import corpus_format
+from asr.corpora.formats import read_corpus
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
 from asr.corpora.recording import Recording, Segment
@@ -50,7 +50,7 @@ def read_recordings(raw: Path, line: Corpus) -> Iterator[Recording]:
     """
     files = RawFiles(raw)
     if not (raw / RECORDINGS).is_file():
-        yield from corpus_format(line.format).read(files, line.language, line.columns)
+        yield from read_corpus(files, line)
         return
     with (raw / RECORDINGS).open(encoding="utf-8") as rows:
         for number, text in enumerate(rows, start=1):
@@ -73,7 +73,7 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
     """
     gone: set[str] = set()
     stored: set[str] = set()
-    recordings = corpus_format(line.format).read(RawFiles(folder), line.language, line.columns)
+    recordings = read_corpus(RawFiles(folder), line)
     partial = folder / f".{FILES}.partial"
     with (folder / RECORDINGS).open("w", encoding="utf-8", newline="\n") as described:
 

@@ -7,11 +7,12 @@ each speaker's sex, F or M.
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from asr.core.errors import InputError
 from asr.corpora.columns import Columns, RecordingBuilder, refuse_columns
-from asr.corpora.paths import is_audio, is_visible, read_text, stem
+from asr.corpora.paths import is_audio, is_audio_file, is_visible, read_text, stem
 from asr.corpora.raw_folder import stored
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import Row
@@ -31,18 +32,20 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     tables = [name for name in files if name.endswith(".trans.txt")]
     if not tables:
         raise InputError("expected transcripts whose name ends in .trans.txt, got no such file")
-    audio = {stem(name): name for name in files if is_audio(name)}
+    audio = {stem(name): name for name in files if is_audio_file(files, name)}
     sexes = _sexes(files)
     builder = RecordingBuilder(files, {})
     for table in tables:
         for number, line in enumerate(read_text(files, table).split("\n"), start=1):
             if line.strip():
-                known = _line(line, table, f"{table}:{number}", audio)
-                sex = sexes.get(known["speaker_id"])
-                row = Row(table, f"{table}:{number}", {"sex": sex})
-                file = known["file"]
-                sound = b"" if known["fault"] else stored(files, file)
-                yield builder.build(row, audio=sound, **known)
+                row = Row(table, f"{table}:{number}", {})
+                try:
+                    known = _line(line, table, row.place, audio)
+                    sound = b"" if known["fault"] else stored(files, known["file"])
+                    row = replace(row, values={"sex": sexes.get(known["speaker_id"])})
+                    yield builder.build(row, audio=sound, **known)
+                except InputError as error:
+                    yield builder.rejected(row, error)
 
 
 def _line(line: str, table: str, place: str, audio: dict[str, str]) -> dict[str, Any]:

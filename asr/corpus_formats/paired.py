@@ -14,7 +14,14 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.corpora.chat import read_chat
-from asr.corpora.columns import Columns, RecordingBuilder, path_value, text_value
+from asr.corpora.columns import (
+    Columns,
+    ColumnsError,
+    RecordingBuilder,
+    known_language,
+    path_value,
+    text_value,
+)
 from asr.corpora.paths import decode_text, is_audio, is_visible, stem
 from asr.corpora.raw_folder import stored
 from asr.corpora.recording import Files, Recording
@@ -36,9 +43,10 @@ def wants(name: str, language: str) -> bool:
 
 
 def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
-    """Yield the recordings sorted by name, then a fault for each inventory row without a file."""
+    """Yield the recordings by name, then a fault for each transcript or row without a recording."""
     builder = RecordingBuilder(files, {k: v for k, v in columns.items() if k != "tier"})
-    inventory = _inventory(files, builder)
+    inventory: dict[str, Row] = {}
+    rejected = list(_read_inventory(files, builder, inventory))
     names = builder.audio.names()
     stems = Counter(map(stem, names))
     for file in names:
@@ -49,19 +57,31 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     for file, row in inventory.items():
         fault = f"{row.place}: expected one file {file!r} in the source, got none"
         yield builder.build(row, file=file, audio=b"", fault=fault, text=None)
+    yield from rejected
+    for file in files:
+        if file.endswith((".txt", *TIMED)) and stem(file) not in stems:
+            error = InputError(f"{file}: expected a recording beside it, got none")
+            yield builder.rejected(Row(file, file, {}), error)
 
 
-def _inventory(files: Files, builder: RecordingBuilder) -> dict[str, Row]:
-    """Read all inventories: rows by audio file. Raises InputError if a file has two rows."""
-    found: dict[str, Row] = {}
+def _read_inventory(
+    files: Files, builder: RecordingBuilder, found: dict[str, Row]
+) -> Iterator[Recording]:
+    """Read all inventories into ``found``, rows by audio file; yield a fault for each other row."""
     for table in (name for name in files if name.rpartition("/")[2] in INVENTORIES):
         for row in read_rows(files, table):
-            key = builder.column_names(row, ["audio"])["audio"]
-            file, _ = builder.audio.find(path_value(row, key), table, f"{row.place}: {key}")
-            if file in found:
-                raise InputError(f"{row.place}: {key}: {file!r} appears twice")
-            found[file] = row
-    return found
+            try:
+                if row.fault:
+                    raise InputError(row.fault)
+                key = builder.column_names(row, ["audio"])["audio"]
+                file, _ = builder.audio.find(path_value(row, key), table, f"{row.place}: {key}")
+                if file in found:
+                    raise InputError(f"{row.place}: {key}: {file!r} appears twice")
+                found[file] = row
+            except ColumnsError:
+                raise
+            except InputError as error:
+                yield builder.rejected(row, error)
 
 
 def _recording(
@@ -73,11 +93,18 @@ def _recording(
         text, segments, extra = _transcript(files, stem(file), tier)
     except InputError as error:
         fault, text, segments, extra = str(error), None, (), {}
-    if text is None and (key := builder.column_names(row, []).get("text")):
-        text = text_value(row, key)
-    row = Row(row.file, row.place, row.values | extra)
-    known |= {"text": text, "segments": segments, "fault": fault}
-    return builder.build(row, file=file, audio=stored(files, file), **known)
+    try:
+        names = builder.column_names(row, [])
+        if text is None and "text" in names:
+            text = text_value(row, names["text"])
+        if isinstance(spoken := extra.pop("language", None), str):  # verbose_json has "english"
+            known_one = known_language(spoken)
+            extra |= {names.get(key, key): value for key, value in known_one.items()}
+        known |= {"text": text, "segments": segments, "fault": fault}
+        whole = Row(row.file, row.place, row.values | extra)
+        return builder.build(whole, file=file, audio=stored(files, file), **known)
+    except InputError as error:
+        return builder.rejected(Row(file, row.place, {}), error, known.get("name", stem(file)))
 
 
 def _transcript(

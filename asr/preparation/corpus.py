@@ -195,9 +195,8 @@ def _utterance(corpus: Corpus, recording: Recording, outcome: Passed) -> Utteran
         duration_s=outcome.duration_s,
         language=recording.language or corpus.language,
         speaker_id=recording.speaker_id,
-        # Segments and channels of one recording share voice and room: they must stay in one split.
-        session_id=recording.session_id
-        or (recording.file if recording.segments or recording.channel is not None else None),
+        # Segments of one recording share its voice and room, so they must stay in one split.
+        session_id=recording.session_id or (recording.file if recording.segments else None),
         license=recording.license or corpus.provenance.license,
         source=f"{corpus.provenance.origin}:{recording.file}",
         sha256=outcome.sha256,

@@ -58,7 +58,7 @@ def stretches(recording: Recording, num_samples: int, params: PrepareParams) -> 
             elif stated_s < duration_s - _SLACK_S:
                 num_samples = round(stated_s * SAMPLE_RATE)
                 duration_s = stated_s
-        if duration_s > params.max_duration_s:
+        if fault is None and duration_s > params.max_duration_s:
             detail = f"{duration_s:.1f} s, of which the model hears {params.max_duration_s:g} s"
             fault = Reason.TOO_LONG_WITHOUT_TIMESTAMPS, detail
         yield Stretch(recording.name, recording.text, 0, num_samples, fault)

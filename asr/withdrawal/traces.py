@@ -63,13 +63,13 @@ class Traces:
         origin = read_provenance(folder).origin
         is_empty = True
         for one in read_recordings(folder, line):
-            is_empty = False
+            is_empty &= one.text is None and not one.segments and not one.withdrawn
             fields = one.speaker_id, f"{origin}:{one.file}", one.attributes
             if is_withdrawn(self.withdrawn, *fields):
                 self.ids.add(hash_of_id(f"{self.corpus}/{one.name}"))
                 if one.audio:
                     self.audio_hashes.add(sha256_of_audio(one.audio).hex())
-        if is_empty:  # a reader of another format finds no recording, but raises no error
+        if is_empty:  # a reader of another format finds no transcript, but raises no error
             raise InputError(f"{folder}: expected recordings in format {line.format}, got none")
 
     def in_file(self, path: Path) -> bool:

@@ -1,0 +1,89 @@
+# python -m pytest tests/test_chosen_files.py
+"""Every file of a source ends up somewhere: as a recording, in the rejects or in not_used.csv."""
+
+import io
+
+import pytest
+import soundfile
+
+from asr.core.csv_files import read_csv
+from asr.corpora.audio_content import starts_as_audio
+from asr.corpora.chosen_files import ChosenFiles
+from asr.corpora.formats import corpus_format, read_corpus
+from asr.corpora.params import Corpus
+from tests.corpus_examples import jsonl
+from tests.examples import tone, wav
+
+SOUND = wav(tone(0.1))
+
+
+def line(name, **changes):
+    return Corpus(**{"format": name, "language": "hr", "source": "home"} | changes)
+
+
+def fetched(name, files, folder):
+    """The files that fetch stores, and why it stores the others not."""
+    chosen = ChosenFiles(corpus_format(name), "hr")
+    stored = dict(chosen.used((n, files[n]) for n in sorted(files) if chosen.wants(n)))
+    chosen.write_others(folder / "others.csv")
+    others = read_csv(folder / "others.csv", ["file", "why"]) if len(stored) < len(files) else ()
+    return stored, {row["file"]: row["why"] for row in others}
+
+
+def test_audio_is_known_by_its_content(tmp_path):
+    files = {"a": SOUND, "b.3ga": SOUND, "c.dat": SOUND, "d.dat": b"1 2 3", "e.png": b"PNG",
+             "a.txt": b"da", "b.txt": b"da", "c.txt": b"da", ".f.wav": SOUND}  # fmt: skip
+    stored, others = fetched("paired", files, tmp_path)
+    found = list(read_corpus(stored, line("paired")))
+    assert [(one.name, one.text, one.audio) for one in found] == [
+        (name, "da", SOUND) for name in "abc"
+    ]
+    assert others == {
+        "d.dat": "its content is not audio",
+        "e.png": "the format reads no file of this name",
+        ".f.wav": "the format reads no file of this name",
+    }
+
+
+@pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"])
+def test_what_a_decoder_reads_starts_as_audio(kind):
+    soundfile.write(file := io.BytesIO(), tone(0.5), 16_000, format=kind)
+    assert starts_as_audio(file.getvalue()[:4096])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"{}", b"RIFF....WEBP", b"text of a file", "да".encode(), b"\xff\xfe\x41\0", b"PK"],
+)
+def test_other_content_does_not(head):
+    assert not starts_as_audio(head)
+
+
+def test_audio_that_no_table_names_is_listed(tmp_path):
+    files = {"m.jsonl": jsonl({"audio": "a.wav", "text": "da"}), "a.wav": SOUND, "b.wav": SOUND}
+    first, second = read_corpus(fetched("jsonl", files, tmp_path)[0], line("jsonl"))
+    assert (first.file, first.unlisted) == ("a.wav", False)
+    assert (second.file, second.unlisted, second.audio) == ("b.wav", True, b"")
+
+
+def test_a_transcript_without_a_recording_is_rejected():
+    one, two = read_corpus({"a.wav": SOUND, "a.txt": b"da", "b.srt": b"x"}, line("paired"))
+    assert (one.fault, two.fault) == (None, "b.srt: expected a recording beside it, got none")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "channels"), [("mean", [None, 1]), ("each", ["each", 1]), (0, [0, 1])]
+)
+def test_the_corpus_chooses_the_channel_that_the_source_does_not(chosen, channels):
+    rows = jsonl({"audio": "a.wav", "text": "da"}, {"audio": "b.wav", "text": "da", "side": "1"})
+    corpus = line("jsonl", channel=chosen, columns={"channel": "side"})
+    files = {"m.jsonl": rows, "a.wav": SOUND, "b.wav": SOUND}
+    with_column = {**files, "m.jsonl": rows.replace(b'"da"}\n{', b'"da", "side": null}\n{')}
+    assert [one.channel for one in read_corpus(with_column, corpus)] == channels
+
+
+def test_a_sidecar_with_a_named_language_costs_nothing():
+    files = {"a.wav": SOUND, "a.json": b'{"text": "da", "language": "croatian"}',
+             "b.wav": SOUND, "b.lrc": b"[la:Klingo]\n[00:00.00]da"}  # fmt: skip
+    one, two = read_corpus(files, line("paired"))
+    assert (one.language, two.language, one.fault, two.fault) == ("hr", None, None, None)
