@@ -288,11 +288,21 @@ def test_a_row_with_a_fault_costs_that_row_alone():
     rows = [{"audio": f"{n}.wav", "text": f"t{n}", "lang": "hr"} for n in range(7)]
     rows[1]["lang"], rows[2]["audio"], rows[3]["text"] = "Klingo", "/a.wav", 7
     del rows[4]["text"]
-    content = jsonl(*rows) + b'{"audio": "7.wav", "te'
+    content = jsonl(*rows) + b'{"audio": "\xff.wav"}\n{"audio": "7.wav", "te'
     found = read("jsonl", {"m.jsonl": content} | {f"{n}.wav": b"1" for n in range(8)})
     assert [one.text for one in found if not one.fault] == ["t0", None, "t5", "t6"]
     assert [one.fault.partition(": e")[0] for one in found if one.fault] == [
-        "m.jsonl:2: lang", "m.jsonl:3: audio", "m.jsonl:4: text", "m.jsonl:8"]  # fmt: skip
+        "m.jsonl:2: lang", "m.jsonl:3: audio", "m.jsonl:4: text", "m.jsonl:8",
+        "m.jsonl:9"]  # fmt: skip
+
+
+def test_an_offset_is_refused_where_files_are_whole():
+    rows = jsonl({"audio": "a.wav", "text": "da", "offset": 1.5}, {"audio": "a.wav", "text": "ne"})
+    first, second = read("jsonl", {"m.jsonl": rows, "a.wav": b"1"})
+    assert first.fault.startswith(
+        "m.jsonl:1: offset: expected a whole file, got a stretch from 1.5"
+    )
+    assert (second.text, second.fault) == ("ne", None)
 
 
 def test_a_table_without_a_needed_column_says_which_it_has():

@@ -2,6 +2,7 @@
 import pytest
 
 from asr.corpora.languages import language_code
+from asr.corpora.params import Corpus
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,9 @@ from asr.corpora.languages import language_code
 )
 def test_a_language_is_known_by_code_locale_and_name(code, names):
     assert {name: language_code(name) for name in names} == dict.fromkeys(names, code)
+
+
+def test_a_corpus_names_its_language_by_code_locale_or_name():
+    line = {"format": "jsonl", "source": "home"}
+    found = [Corpus(**line, language=name).language for name in ("he", "iw", "he-IL", "Hebrew")]
+    assert found == ["he"] * 4

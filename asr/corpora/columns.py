@@ -94,6 +94,7 @@ class RecordingBuilder:
         """
         names = self.column_names(row, [name for name in ("audio", "text") if name not in known])
         if "audio" not in known:
+            refuse_offset(row)
             key = names["audio"]
             file, fault = self.audio.find(path_value(row, key), row.file, f"{row.place}: {key}")
             known |= {"file": file, "fault": fault, "audio": b"" if fault else self.audio[file]}
@@ -210,6 +211,19 @@ def id_value(row: Row, key: str | None) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise InputError(f"{row.place}: {key}: expected a name or number, got {value!r:.80}")
     return str(value).strip() or None
+
+
+def refuse_offset(row: Row) -> None:
+    """Raise ``InputError`` if a row is a stretch of its file, in a format of whole files."""
+    try:
+        offset_s = float(row.values.get("offset") or 0)
+    except (TypeError, ValueError, OverflowError):
+        return  # some other offset
+    if offset_s:
+        raise InputError(
+            f"{row.place}: offset: expected a whole file, got a stretch from {offset_s:g} s; "
+            "format nemo reads offset and duration"
+        )
 
 
 def language_value(row: Row, key: str | None) -> str | None:

@@ -1,10 +1,11 @@
 """Schema of section ``corpora`` in ``params.yaml``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from asr.core.schema import Schema
+from asr.corpora.languages import language_code
 
 # Our names of the columns that a table of transcripts may have.
 Column = Annotated[
@@ -28,12 +29,16 @@ class Withdrawn(Schema):
     sources: list[Annotated[str, StringConstraints(min_length=1)]] = Field([])
 
 
+def _code(value: Any) -> Any:
+    return (language_code(value) or value) if isinstance(value, str) else value
+
+
 class Corpus(Schema):
     """Section ``corpora``, one line of it.
 
     Attributes:
         format: the reader, a file in ``asr/corpus_formats/``.
-        language: ISO 639 code of the spoken language.
+        language: ISO 639 code of the spoken language; a locale or an English name becomes it.
         source: where the files come from, a block in ``conf/sources.yaml``.
         columns: from our name of a column to the corpus's, if that is not one of ``USUAL_NAMES``.
             Formats with fixed columns take none. ``tier`` is for ``paired`` alone.
@@ -43,7 +48,7 @@ class Corpus(Schema):
     """
 
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    language: str = Field(pattern=r"^[a-z]{2,3}$")
+    language: Annotated[str, BeforeValidator(_code)] = Field(pattern=r"^[a-z]{2,3}$")
     source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     columns: dict[Column, Annotated[str, StringConstraints(min_length=1)]] = Field({})
     channel: Annotated[int, Field(ge=0, lt=32)] | Literal["mean", "each"] = Field("mean")

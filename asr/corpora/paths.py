@@ -81,17 +81,17 @@ def read_text(files: Files, name: str) -> str:
     return decode_text(files[name], name)
 
 
-def decode_text(content: bytes, name: str) -> str:
-    """Like ``read_text``, for bytes in memory."""
+def decode_text(content: bytes, name: str, first_line: int = 1) -> str:
+    """Like ``read_text``, for bytes in memory; ``first_line`` is the number of their first line."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # Both error.start and error.object exclude the byte order mark.
-        line = error.object.count(b"\n", 0, error.start) + 1
+        line = error.object.count(b"\n", 0, error.start) + first_line
         byte = error.object[error.start]
         raise InputError(f"{name}:{line}: expected UTF-8, got the byte 0x{byte:02x}") from error
     if (at := text.find("\0")) >= 0:
-        line = text.count("\n", 0, at) + 1
+        line = text.count("\n", 0, at) + first_line
         raise InputError(f"{name}:{line}: expected text, got a null byte")
     return text
 

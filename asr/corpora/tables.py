@@ -136,11 +136,11 @@ def check_text(value: str, where: str) -> None:
 
 def _read_lines(content: bytes, name: str) -> Iterator[Row]:
     # str.splitlines would also split at U+2028, which JSON allows inside a text.
-    for number, line in enumerate(decode_text(content, name).split("\n"), start=1):
-        if line.strip(" \t\r"):
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if line.strip(b" \t\r\xef\xbb\xbf"):
             place = f"{name}:{number}"
             try:
-                yield _row(name, place, parse_json(line, place))
+                yield _row(name, place, parse_json(decode_text(line, name, number), place))
             except InputError as error:
                 yield Row(name, place, {}, str(error))
 
@@ -178,13 +178,17 @@ def _read_csv(content: bytes, name: str) -> Iterator[Row]:
 def _read_tsv(content: bytes, name: str) -> Iterator[Row]:
     """Read TSV without quoting, as Common Voice writes it: a quote is part of a sentence."""
     header: list[str] | None = None
-    for number, line in enumerate(decode_text(content, name).split("\n"), start=1):
-        if line := line.removesuffix("\r"):
-            cells, place = line.split("\t"), f"{name}:{number}"
-            if header is None:
-                header = _header(cells, place)
-            else:
-                yield _cells(name, place, header, cells)
+    for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if not (line := line.removesuffix(b"\r")):
+            continue
+        place = f"{name}:{number}"
+        if header is None:
+            header = _header(decode_text(line, name, number).split("\t"), place)
+            continue
+        try:
+            yield _cells(name, place, header, decode_text(line, name, number).split("\t"))
+        except InputError as error:
+            yield Row(name, place, {}, str(error))
 
 
 def _header(cells: list[str], place: str) -> list[str]:
