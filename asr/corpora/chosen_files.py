@@ -20,6 +20,7 @@ class ChosenFiles:
 
     def __init__(self, corpus_format: CorpusFormat, language: str) -> None:
         self._format, self._language = corpus_format, language
+        self._lists_others = getattr(corpus_format, "LISTS_OTHERS", True)
         self._takes_any_audio = corpus_format.wants("a.wav", language)
         self._others: list[tuple[str, str]] = []
 
@@ -42,9 +43,12 @@ class ChosenFiles:
                 self._others.append((name, "its content is not audio"))
 
     def write_others(self, path: Path) -> None:
-        """Write a CSV with the names of the other files, sorted; no file if there are none."""
-        if self._others:
+        """Write a CSV with the names of the other files, sorted; no file if there are none.
+
+        Nor if the format sets ``LISTS_OTHERS`` to False: its corpus is a small part of its source.
+        """
+        if self._others and self._lists_others:
             # A name that is not UTF-8 has lone surrogates, which no file can hold.
             rows = [(n.encode(errors="backslashreplace").decode(), why) for n, why in self._others]
             write_csv(path, ("file", "why"), sorted(rows))
-            print(f"{len(self._others)} files are neither audio nor transcripts: {NOT_USED}")
+            print(f"{len(rows)} file(s) of the source are not used, see {path.name}")

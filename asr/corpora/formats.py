@@ -12,6 +12,8 @@ A format is a module with two functions::
         the columns that are needed, raises an ``InputError`` that names file, line and key. No
         input may raise another exception.
 
+A module may set ``LISTS_OTHERS = False``, and fetch does not list the source's other files.
+
 To add a format, add one module and one test.
 """
 
