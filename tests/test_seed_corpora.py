@@ -134,4 +134,7 @@ def test_all_of_them_at_once_through_the_whole_pipeline(reproduced, tmp_path):
     repo.commit("Five corpora")
     repo.run("dvc", "repro")
     scores = read_json(tmp_path / "metrics" / "score" / "tuned.json")
-    assert {f"corpus {name}" for name in SEEDS} <= set(scores["groups"])
+    train = read_manifest(tmp_path / "data" / "manifests" / "train.jsonl")
+    assert {one.corpus for one in train} == set(SEEDS)
+    # Of the others the six utterances are all of the split `train`: so they are train as a whole.
+    assert {"corpus corrected", "corpus songs"} <= set(scores["groups"])
