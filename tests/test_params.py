@@ -133,3 +133,44 @@ def test_the_chosen_family_has_a_section_and_is_there(edited):
         InputError, match=r"whisper: expected sections \['train', 'decode'\], got 1"
     ):
         load_seed(edited({"whisper:.*": "whisper: 1\nwhisper_before:"}))
+
+
+@pytest.fixture
+def of_language(tmp_path, edited):
+    """Params of one corpus in a language, beside a conf/models.yaml with the block of the model."""
+
+    def made(language, weights="{kind: hub, repo: openai/whisper-base, revision: %s}", more=""):
+        block = weights.replace("%s", "a" * 40)
+        (tmp_path / "conf").mkdir(exist_ok=True)
+        (tmp_path / "conf/models.yaml").write_text(
+            f"whisper:\n  base:\n    weights: {block}\n{more}"
+        )
+        line = f"corpora: {{a: {{format: stamps, language: {language}, source: x}}}}\n"
+        return edited({r"corpora:.*\n(  .*\n)*": line})
+
+    return made
+
+
+@pytest.mark.parametrize("language", ["be", "yue", "jv", "nb", "fil"])
+def test_a_language_of_the_model_or_its_iso_spelling_is_taken(of_language, language):
+    assert load_seed(of_language(language)) >= 0
+
+
+def test_a_language_without_a_token_is_refused_before_anything_is_fetched(of_language):
+    with pytest.raises(
+        InputError, match=r"corpora\.a\.language: expected one of Whisper's af .*, got 'ky'"
+    ):
+        load_seed(of_language("ky"))
+    assert load_seed(of_language("ky", more="    languages: {ky: kk}\n")) >= 0
+
+
+def test_english_only_weights_are_known_by_their_name_or_config(of_language, tmp_path):
+    for_english = "{kind: hub, repo: openai/whisper-base.en, revision: %s}"
+    expected = r"corpora\.a\.language: expected en with an English-only Whisper, got 'be'"
+    with pytest.raises(InputError, match=expected):
+        load_seed(of_language("be", for_english))
+    assert load_seed(of_language("en", for_english)) >= 0
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/generation_config.json").write_text('{"is_multilingual": false}')
+    with pytest.raises(InputError, match=expected):
+        load_seed(of_language("be", f"{{kind: folder, path: {tmp_path / 'own'}}}"))

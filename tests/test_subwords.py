@@ -30,17 +30,17 @@ def tokenizer():
 
 def test_tokens_are_cut_between_characters_and_not_after_a_lone_space(tokenizer):
     ids = tokenizer.get_vocab()
-    splits = SubwordDropout(tokenizer).splits(ids[WHOLE])
+    splits = SubwordDropout(tokenizer.backend_tokenizer).splits(ids[WHOLE])
     assert splits == [(ids[SPACED], ids[spelling("ось")]), (ids[LEFT], ids[RIGHT])]
 
 
 def test_a_token_that_can_not_be_cut_stays(tokenizer):
     ids = tokenizer.get_vocab()
-    assert SubwordDropout(tokenizer).splits(ids[SPACED]) == []
+    assert SubwordDropout(tokenizer.backend_tokenizer).splits(ids[SPACED]) == []
 
 
 def test_dropout_changes_tokens_and_never_the_text(tokenizer):
-    ids, subwords = tokenizer.get_vocab(), SubwordDropout(tokenizer)
+    ids, subwords = tokenizer.get_vocab(), SubwordDropout(tokenizer.backend_tokenizer)
     tokens = [ids[WHOLE]] * 100
     dropped = subwords.apply(tokens, 0.3, torch.Generator().manual_seed(1))
     assert tokenizer.decode(dropped) == tokenizer.decode(tokens)

@@ -333,14 +333,19 @@ def test_adapter_is_all_that_learns_and_ends_up_in_plain_weights(whisper, tmp_pa
     assert not any("lora" in name for name, _ in reloaded.network.named_parameters())
 
 
-def test_gradient_checkpointing_changes_no_gradient(folder):
-    gradients = []
+def test_gradient_checkpointing_computes_layers_twice_and_changes_no_gradient(folder):
+    gradients, num_calls = [], []
     for checkpointing in (False, True):
         whisper = load(folder, torch.device("cpu"))
         make_trainable(whisper, params(tune="full", gradient_checkpointing=checkpointing), own())
+        calls = []
+        norm = whisper.network.model.decoder.layers[1].final_layer_norm
+        norm.register_forward_hook(lambda *_, calls=calls: calls.append(1))
         SummedLoss(whisper)(loss_batch(whisper, [noise(0.5, 1)], [utterance()], 0.64)).backward()
+        num_calls.append(len(calls))
         gradients.append(whisper.network.model.encoder.conv1.weight.grad)
     torch.testing.assert_close(gradients[0], gradients[1])
+    assert num_calls == [1, 2]
 
 
 @pytest.mark.parametrize("name", ["torch", "ctranslate2"])
@@ -355,3 +360,10 @@ def test_weights_that_are_cut_off_are_refused(folder, tmp_path):
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(InputError, match=r"damaged: can't be converted to CTranslate2: .*rror"):
         engine(damaged, "ctranslate2")
+
+
+def test_a_hypothesis_whose_probability_is_no_number_is_refused(whisper):
+    with torch.no_grad():
+        whisper.network.model.decoder.layers[0].fc1.weight[0, 0] = torch.nan
+    with pytest.raises(InputError, match=r"xx/a: expected a finite log-probability .* got nan"):
+        transcribe_greedily(whisper, [noise(0.5, 1)], [utterance()], 0.64, [5])

@@ -19,6 +19,7 @@ from ruamel.yaml.error import YAMLError
 from asr.core.errors import InputError, faults
 
 PARAMS = Path("params.yaml")
+MODELS = Path("conf", "models.yaml")  # beside it
 # The module and class of each section's schema.
 SCHEMAS = {
     "seed": ("asr.core.params", "Seed"),
@@ -164,6 +165,8 @@ def _checked(path: Path) -> dict[str, Any]:
         found += _faults_of_family(family, content[family], checked)
     if "model" in checked and not found:
         found += _faults_of_model(checked, families, content)
+    if "model" in checked and not found:
+        found += _faults_of_languages(checked, path.parent / MODELS)
     if found:
         raise InputError("\n".join(f"{path}: {fault}" for fault in found))
     return content
@@ -202,3 +205,21 @@ def _faults_of_model(
     training = importlib.import_module(f"asr.families.{family}.training")
     found += training.faults(checked["train"], checked[f"{family}.train"])
     return found
+
+
+def _faults_of_languages(checked: dict[str, Any], models: Path) -> list[str]:
+    """Languages of corpora that the chosen model lacks: known here, not after hours."""
+    model = checked["model"]
+    base = importlib.import_module(f"asr.families.{model.family}.base")
+    block = None
+    if models.is_file():
+        block = load_block(models, (model.family, model.name), base.Block)
+    faults_by_corpus = {
+        name: base.language_fault(corpus.language, block)
+        for name, corpus in checked["corpora"].items()
+    }
+    return [
+        f"corpora.{name}.language: {fault}, got {checked['corpora'][name].language!r}"
+        for name, fault in faults_by_corpus.items()
+        if fault
+    ]

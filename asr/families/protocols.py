@@ -86,6 +86,17 @@ class BaseRole(Protocol):
     def Block(self) -> "type[Schema]":  # noqa: N802
         """See above."""
 
+    def language_fault(self, language: str, block: Any | None) -> str | None:
+        """Check whether the family can transcribe a language, before anything is fetched.
+
+        Args:
+            language: ISO 639 code, of a corpus.
+            block: the validated block of ``conf/models.yaml``; None if there is no such file.
+
+        Returns:
+            What was expected, or None if the language is right.
+        """
+
     def bring_base(self, block: Any, weights: Mapping[str, Path], out: Path) -> None:
         """Write the pretrained model into the empty folder ``out``, in float32.
 
@@ -348,6 +359,9 @@ class JudgeScope(Protocol):
 
     def seconds(self, duration_s: float) -> float:
         """Seconds of audio that the judge computes for a clip of ``duration_s``."""
+
+    def num_labels(self, text: str, language: str) -> int:
+        """See ``TextTokens``."""
 
 
 class JudgeRole(Protocol):

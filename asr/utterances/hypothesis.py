@@ -25,7 +25,7 @@ class Hypothesis(BaseModel):
     id: str = Field(min_length=1)
     text: str
     num_tokens: int = Field(ge=0)
-    mean_log_prob: float = Field(le=0)
+    mean_log_prob: float = Field(le=0, allow_inf_nan=False)
     runaway: bool
 
 

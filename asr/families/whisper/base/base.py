@@ -1,39 +1,57 @@
 """Convert a pretrained Whisper of any supported format to a transformers folder."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers import (
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+    WhisperProcessor,
+    WhisperTokenizer,
+)
 from transformers.utils import logging
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
-from asr.families.whisper.base.from_ctranslate2 import convert
-from asr.families.whisper.base.random_weights import write_random
+from asr.families.whisper.base.consistency import settle
+from asr.families.whisper.base.from_ctranslate2 import read_ctranslate2
+from asr.families.whisper.base.random_weights import random_model
+from asr.families.whisper.base.vocabulary import (
+    END,
+    NO_TIMESTAMPS,
+    START,
+    derived_settings,
+    generation_config,
+)
 from asr.families.whisper.model.model import save
 from asr.sources.weights import RANDOM
 
 
-def write_base(weights: Path, out: Path) -> None:
+def write_base(weights: Path, out: Path, languages: Mapping[str, str] | None = None) -> None:
     """Write the model of ``weights`` into the empty folder ``out``, in float32.
 
     Args:
         weights: a transformers folder, a CTranslate2 folder (with ``model.bin``), or a folder with
             ``random.json``.
         out: filled with the files of ``model.save``; same weights, same bytes.
+        languages: ISO 639 codes without a token, and the code whose token each one borrows; None
+            for none.
 
     Raises:
-        InputError: if the folder holds no Whisper model, or only part of one.
+        InputError: if the folder holds no Whisper model, only part of one, or parts of two.
     """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if (weights / RANDOM).is_file():
-        write_random(weights / RANDOM, out)
+        model, processor = random_model(weights / RANDOM, out)
     elif (weights / "model.bin").is_file():
-        convert(weights, out)
+        model, processor = read_ctranslate2(weights)
     else:
-        save(*_load(weights), out)
+        model, processor = _load(weights)
+    settle(model, processor, weights, languages or {})
+    save(model, processor, out)
 
 
 def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcessor]:
@@ -41,30 +59,39 @@ def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcess
     if not path.is_file():
         there = sorted(file.name for file in folder.iterdir())
         raise InputError(f"{folder}: expected model.bin or config.json, got {there}")
-    if (kind := read_json(path).get("model_type")) != "whisper":
+    # transformers takes a damaged file for one that is missing.
+    files = {file.stem: read_json(file) for file in folder.glob("*.json")}
+    if (kind := files["config"].get("model_type")) != "whisper":
         raise InputError(f"{path}: model_type: expected 'whisper', got {kind!r}")
     try:
         loaded: Any = WhisperForConditionalGeneration.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
         )
-        processor = WhisperProcessor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        processor = _processor(folder, files, loaded[0].config.num_mel_bins)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: transformers can't load it: {error}") from error
     model, loading = loaded
     for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         # transformers would only warn, and fill missing parameters with random numbers.
         if names := sorted(map(str, loading[fault])):
             raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
-    _check_generation_config(model, folder)
+    tokenizer: Any = processor.tokenizer
+    has_special = {
+        START,
+        END,
+        NO_TIMESTAMPS,
+    } <= tokenizer.get_vocab().keys()  # else `settle` raises
+    if "generation_config" not in files and has_special:
+        settings = derived_settings(tokenizer, files["config"])
+        most = model.config.max_target_positions
+        model.generation_config = generation_config(tokenizer, most, settings, path)
     return model, processor
 
 
-def _check_generation_config(model: WhisperForConditionalGeneration, folder: Path) -> None:
-    """Reject folders of early transformers, which lack the token ids that prompts need."""
-    generation: Any = model.generation_config
-    keys = ["decoder_start_token_id", "no_timestamps_token_id", "is_multilingual"]
-    if getattr(generation, "is_multilingual", False):
-        keys += ["lang_to_id", "task_to_id"]
-    if missing := [key for key in keys if getattr(generation, key, None) is None]:
-        path = folder / "generation_config.json"
-        raise InputError(f"{path}: expected the keys {keys}, {missing} are missing")
+def _processor(folder: Path, files: Mapping[str, Any], num_mels: int) -> WhisperProcessor:
+    """Tokenizer and feature extractor of a folder; a missing extractor follows from the model."""
+    if files.keys() & {"preprocessor_config", "processor_config"}:
+        return WhisperProcessor.from_pretrained(folder, local_files_only=True)
+    tokenizer = WhisperTokenizer.from_pretrained(folder, local_files_only=True)
+    extractor = WhisperFeatureExtractor(num_mels)  # type: ignore[no-untyped-call]
+    return WhisperProcessor(extractor, tokenizer)  # type: ignore[no-untyped-call]

@@ -21,11 +21,11 @@ from transformers import (
 from asr.core.errors import InputError
 from asr.core.files import read_json
 from asr.families.whisper.base.vocabulary import generation_config, read_tokenizer
-from asr.families.whisper.model.model import save
 from asr.families.whisper.runtime.ctranslate2_format import Model, read_model
 from asr.families.whisper.runtime.ctranslate2_names import (
     NO_PARAMETER,
     PROJECTION,
+    PROJECTION_WEIGHT,
     REVISION,
     SPEC,
     stacked_parameters,
@@ -48,8 +48,8 @@ SETTINGS: dict[str, tuple[float, ...]] = {
 }
 
 
-def convert(folder: Path, out: Path) -> None:
-    """Write the CTranslate2 Whisper of ``folder`` as a plain transformers folder into ``out``.
+def read_ctranslate2(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcessor]:
+    """Read the CTranslate2 Whisper of ``folder`` as a model of transformers.
 
     Raises:
         InputError: if a file or tensor is missing, unknown or has the wrong shape; names it.
@@ -76,7 +76,7 @@ def convert(folder: Path, out: Path) -> None:
     model = build_model(config, parameters, files["model.bin"])
     model.generation_config = generation
     extractor = WhisperFeatureExtractor(config.num_mel_bins)  # type: ignore[no-untyped-call]
-    save(model, WhisperProcessor(extractor, tokenizer), out)  # type: ignore[no-untyped-call]
+    return model, WhisperProcessor(extractor, tokenizer)  # type: ignore[no-untyped-call]
 
 
 class Variables:
@@ -136,9 +136,10 @@ def read_parameters(variables: Variables) -> tuple[WhisperConfig, dict[str, Arra
     for scope in ("encoder", "decoder"):
         sizes[f"{scope}_ffn_dim"] = parameters[f"model.{scope}.layers.0.fc1.bias"].size
     embedding = parameters["model.decoder.embed_tokens.weight"]
-    if not np.array_equal(variables.take(PROJECTION), embedding):
-        got = "another matrix"
-        raise InputError(f"{variables.path}: {PROJECTION}: expected the embedding, got {got}")
+    projection = variables.take(PROJECTION)
+    tied = np.array_equal(projection, embedding)
+    if not tied:
+        parameters[PROJECTION_WEIGHT] = projection
     _check_settings(variables)
     if variables.left:
         raise InputError(f"{variables.path}: unknown variables {sorted(variables.left)}")
@@ -149,6 +150,7 @@ def read_parameters(variables: Variables) -> tuple[WhisperConfig, dict[str, Arra
         max_source_positions=parameters["model.encoder.embed_positions.weight"].shape[0],
         max_target_positions=parameters["model.decoder.embed_positions.weight"].shape[0],
         dtype="float32",
+        tie_word_embeddings=tied,
         **sizes,
     )
     return config, parameters
@@ -162,7 +164,8 @@ def build_model(
     with torch.device("meta"):
         model = WhisperForConditionalGeneration(config)
     expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
-    del expected["proj_out.weight"]  # the embedding, tied below
+    if config.tie_word_embeddings:
+        del expected[PROJECTION_WEIGHT]  # the embedding, tied below
     for name in sorted(expected.keys() | parameters.keys()):
         got = parameters[name].shape if name in parameters else None
         if got != expected.get(name):

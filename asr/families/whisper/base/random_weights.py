@@ -28,7 +28,6 @@ from asr.families.whisper.base.vocabulary import (
     generation_config,
     read_tokenizer,
 )
-from asr.families.whisper.model.model import save
 
 NUM_TEXT_TOKENS = 50257  # of the multilingual vocabulary
 NUM_TIMESTAMPS = 1501  # 0 to 30 s by 0.02 s
@@ -61,8 +60,10 @@ class RandomConfig(Schema):
     num_heads: int = Field(ge=1, le=64)
 
 
-def write_random(description: Path, out: Path) -> None:
-    """Write the model that ``random.json`` describes as a transformers folder.
+def random_model(
+    description: Path, out: Path
+) -> tuple[WhisperForConditionalGeneration, WhisperProcessor]:
+    """Make the model that ``random.json`` describes; its tokenizer is written into ``out``.
 
     Raises:
         InputError: if a key of ``config`` is missing or invalid; names it.
@@ -107,7 +108,7 @@ def write_random(description: Path, out: Path) -> None:
         tokenizer, config.max_target_positions, settings, description
     )
     extractor = WhisperFeatureExtractor(config.num_mel_bins)  # type: ignore[no-untyped-call]
-    save(model, WhisperProcessor(extractor, tokenizer), out)  # type: ignore[no-untyped-call]
+    return model, WhisperProcessor(extractor, tokenizer)  # type: ignore[no-untyped-call]
 
 
 def _write_tokenizer(path: Path) -> None:

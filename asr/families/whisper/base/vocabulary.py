@@ -1,6 +1,7 @@
 """Build tokenizer and generation config from the vocabulary of a Whisper."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,21 @@ from transformers import GenerationConfig, WhisperTokenizer
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
-from asr.families.whisper.tokens import timestamp_tokens
+from asr.families.whisper.tokens import TIMESTAMP, timestamp_tokens
 
-# openai/whisper and CTranslate2 tell multilingual models by this size. The tokens can't: an
-# English-only vocabulary has the language tokens too, and is smaller by one.
-MIN_MULTILINGUAL_SIZE = 51865
+# Id of the end token in English-only vocabularies, which are GPT-2's; it is 50257 in all others.
+# openai/whisper and CTranslate2 go by the number of tokens, which added tokens change. English-only
+# vocabularies have the language tokens too.
+ENGLISH_END = 50256
 
 END = "<|endoftext|>"
 START = "<|startoftranscript|>"
 NO_TIMESTAMPS = "<|notimestamps|>"
-TIMESTAMP = re.compile(r"<\|\d+\.\d\d\|>")
+SPECIAL = re.compile(r"<\|[^|]+\|>")
 LANGUAGE = re.compile(r"<\|[a-z]{2,3}\|>")
+
+NEVER_WRITTEN = (START, "<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>",
+                 "<|nospeech|>", "<|nocaptions|>")  # fmt: skip
 
 # A first timestamp of at most 1 s, in steps of 0.02 s: openai/whisper's ``max_initial_timestamp``.
 MAX_INITIAL_TIMESTAMP_INDEX = 50
@@ -58,6 +63,45 @@ def read_tokenizer(path: Path, vocab_size: int) -> WhisperTokenizer:
     return tokenizer
 
 
+def special_ids(tokenizer: WhisperTokenizer) -> dict[str, int]:
+    """Ids of the tokens that are spelled ``<|…|>``, without timestamps."""
+    return {
+        token: number
+        for token, number in tokenizer.get_vocab().items()
+        if SPECIAL.fullmatch(token) and not TIMESTAMP.fullmatch(token)
+    }
+
+
+def is_multilingual(ids: Mapping[str, int]) -> bool:
+    """Whether the special tokens are those of a multilingual model."""
+    return ids[END] != ENGLISH_END
+
+
+def language_ids(ids: Mapping[str, int]) -> dict[str, int]:
+    """The language tokens among special tokens, in the order of their ids."""
+    ordered = sorted(ids, key=ids.__getitem__)
+    return {token: ids[token] for token in ordered if LANGUAGE.fullmatch(token)}
+
+
+def derived_settings(tokenizer: WhisperTokenizer, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of ``generation_config`` for a folder without a generation config.
+
+    Args:
+        tokenizer: of the model.
+        config: content of its ``config.json``; before 2023 that held the suppressed tokens.
+    """
+    ids = special_ids(tokenizer)
+    never = [ids[token] for token in NEVER_WRITTEN if token in ids]
+    space = tokenizer.get_vocab().get("Ġ")
+    first = [token for token in (space, ids[END]) if token is not None]
+    return {
+        "alignment_heads": None,
+        "lang_ids": list(language_ids(ids).values()),
+        "suppress_ids": config.get("suppress_tokens") or sorted(never),
+        "suppress_ids_begin": config.get("begin_suppress_tokens") or first,
+    }
+
+
 def generation_config(
     tokenizer: WhisperTokenizer, max_length: int, settings: dict[str, Any], source: Path
 ) -> GenerationConfig:
@@ -78,9 +122,8 @@ def generation_config(
     ids: dict[str, Any] = {
         token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens
     }
-    is_multilingual = len(tokenizer) >= MIN_MULTILINGUAL_SIZE
     maps: dict[str, dict[str, int]] = {}
-    if is_multilingual:
+    if is_multilingual(ids):
         maps["task_to_id"] = {task: ids[f"<|{task}|>"] for task in ("transcribe", "translate")}
         maps["lang_to_id"] = _languages(tokenizer, settings["lang_ids"], source)
     return GenerationConfig(  # type: ignore[no-untyped-call]
@@ -93,7 +136,7 @@ def generation_config(
         decoder_start_token_id=ids[START],
         no_timestamps_token_id=ids[NO_TIMESTAMPS],
         prev_sot_token_id=ids.get("<|startofprev|>"),
-        is_multilingual=is_multilingual,
+        is_multilingual=is_multilingual(ids),
         max_initial_timestamp_index=MAX_INITIAL_TIMESTAMP_INDEX,
         max_length=max_length,
         return_timestamps=False,

@@ -19,7 +19,7 @@ from asr.families.whisper.model.greedy import (
     transcribe_greedily,
 )
 from asr.families.whisper.model.model import load
-from asr.families.whisper.runtime.scripts import tokens_of_scripts
+from asr.families.whisper.runtime.scripts import text_tokens_of, tokens_of_scripts
 from asr.families.whisper.tokens import hypothesis_of
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -51,9 +51,9 @@ class TorchEngine:
         network.to(PRECISIONS[params.precision])
         if scripts:
             generation = network.generation_config
-            end = generation.eos_token_id
-            own = tokens_of_scripts(scripts, self.whisper.tokenizer, end)
-            foreign = set(range(end)).difference(own)
+            ends = generation.eos_token_id, generation.no_timestamps_token_id
+            own = tokens_of_scripts(scripts, self.whisper.tokenizer, *ends)
+            foreign = set(text_tokens_of(self.whisper.tokenizer, *ends)).difference(own)
             always = generation.suppress_tokens or ()
             generation.suppress_tokens = sorted(foreign.union(always))
         self.num_beams = params.num_beams

@@ -15,9 +15,9 @@ __all__ = ["judge_scope", "open_judge"]
 def judge_scope(model: Path, audit: AuditParams) -> "WhisperScope":
     """Read the languages and clip lengths that the model supports, without its weights."""
     from asr.families.whisper.judge.scope import WhisperScope
-    from asr.families.whisper.tokens.description import read_description
+    from asr.families.whisper.tokens.description import read_description, read_tokenizer
 
-    return WhisperScope(read_description(model), audit.margin_s)
+    return WhisperScope(read_description(model), audit.margin_s, read_tokenizer(model))
 
 
 def open_judge(model: Path, audit: AuditParams, num_threads: int) -> "WhisperJudge":

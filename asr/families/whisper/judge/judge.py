@@ -13,6 +13,7 @@ import ctranslate2
 import numpy as np
 
 from asr.audit.listening import JudgeResult
+from asr.core.errors import InputError
 from asr.families.whisper.runtime.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.features.log_mel import FRAMES_PER_S
@@ -30,7 +31,7 @@ class WhisperJudge:
         Raises:
             InputError: if the folder holds no Whisper model.
         """
-        self.num_workers = num_threads
+        self.num_workers, self._folder = num_threads, folder
         self._whisper = load_ctranslate2(folder, "cpu", precision, num_threads)
         # Decoder positions that the longest prompt and the end token leave free.
         self._max_tokens = self._whisper.config.max_target_positions - 5
@@ -59,8 +60,15 @@ class WhisperJudge:
             return_no_speech_prob=True,
         )
         languages = [language] * len(waveforms)
-        if whisper.model.is_multilingual:
-            languages = [best[0][0].strip("<|>") for best in whisper.model.detect_language(encoded)]
+        # CTranslate2 infers it from the size of the vocabulary, which added tokens change.
+        if whisper.config.is_multilingual and whisper.model.is_multilingual:
+            own = whisper.config.lang_to_id
+            likeliest = [ranked[0][0] for ranked in whisper.model.detect_language(encoded)]
+            # ``jv`` and ``jw`` are the same token.
+            languages = [
+                language if own.get(token) == prompt[1] else token.strip("<|>")
+                for token in likeliest
+            ]
         tokens = [
             result.sequences_ids[0][:budget] for result, budget in zip(found, budgets, strict=True)
         ]
@@ -98,5 +106,10 @@ class WhisperJudge:
         )
         fits: list[list[list[float]]] = [[] for _ in texts]
         for row, result in zip(rows, results, strict=True):
+            if not np.isfinite(result.text_token_probs).all():
+                raise InputError(
+                    f"{self._folder}: expected finite probabilities of {texts[row][0]!r:.60}, got "
+                    "others: the judge's weights or activations are not finite"
+                )
             fits[row].append(np.log(np.maximum(result.text_token_probs, _MIN_PROBABILITY)).tolist())
         return fits

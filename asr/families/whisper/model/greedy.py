@@ -13,7 +13,7 @@ import torch
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from asr.families.whisper.model.model import Whisper, encode
-from asr.families.whisper.tokens import hypothesis_of, prompt_tokens
+from asr.families.whisper.tokens import hypothesis_of, prompt_tokens, tokens_without_text
 from asr.features.log_mel import frames_of, log_mel
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -108,8 +108,8 @@ def suppression_masks(whisper: Whisper) -> tuple[torch.Tensor, torch.Tensor]:
     """Build the masks to add to logits: minus infinity for each suppressed token, else 0.
 
     The generation config lists these tokens: symbols that are not spoken, special tokens, and at
-    the first position also a space and the end token. ``<|notimestamps|>`` and the timestamps that
-    follow it in the vocabulary are suppressed too.
+    the first position also a space and the end token. Tokens without text, such as timestamps, are
+    suppressed too.
 
     Returns:
         The mask for any position and the mask for the first one, each of shape (vocab_size,).
@@ -117,7 +117,8 @@ def suppression_masks(whisper: Whisper) -> tuple[torch.Tensor, torch.Tensor]:
     config: Any = whisper.network.generation_config
     always = torch.zeros(whisper.network.config.vocab_size, device=whisper.device)
     always[list(config.suppress_tokens or ())] = -torch.inf
-    always[config.no_timestamps_token_id :] = -torch.inf
+    no_timestamps, size = config.no_timestamps_token_id, whisper.network.config.vocab_size
+    always[tokens_without_text(whisper.tokenizer, no_timestamps, size)] = -torch.inf
     first = always.clone()
     first[list(config.begin_suppress_tokens or ())] = -torch.inf
     return always, first

@@ -10,12 +10,16 @@ import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 from torch import nn
-from transformers import WhisperForConditionalGeneration, WhisperProcessor
+from transformers import GenerationConfig, WhisperForConditionalGeneration, WhisperProcessor
 from transformers.utils import logging
 
 from asr.core.errors import InputError
 from asr.features.log_mel import frames_of, log_mel
 from asr.utterances.waveform import Waveform
+
+# Keys of a generation config that choose a language, a task or a length.
+CHOICES = ("language", "task", "prompt_ids", "forced_decoder_ids", "max_length", "max_new_tokens",
+           "min_length", "min_new_tokens", "max_time")  # fmt: skip
 
 
 @dataclass
@@ -157,10 +161,47 @@ def save(model: WhisperForConditionalGeneration, processor: WhisperProcessor, ou
 
     The feature extractor is written twice: transformers 5 reads ``processor_config.json``,
     faster-whisper ``preprocessor_config.json``.
+
+    Raises:
+        InputError: if a weight is not finite; names it.
     """
-    # transformers before 4.37 forced the prompt by position; it contradicts ``language``, ``task``.
-    generation: Any = model.generation_config
-    generation.forced_decoder_ids = None
+    for name, weight in model.state_dict().items():
+        if not weight.isfinite().all():
+            count = int((~weight.isfinite()).sum())
+            raise InputError(
+                f"{out}: {name}: expected finite weights, got {count} of {weight.numel()} that are "
+                "infinite or no number"
+            )
+    _forget_choices(model, processor)
     model.save_pretrained(out)
     processor.save_pretrained(out)
     processor.feature_extractor.save_pretrained(out)
+
+
+def _forget_choices(model: Any, processor: Any) -> None:
+    """Reset the language, task and lengths that somebody chose for another use of the model.
+
+    Other tools would prompt a tuned model with them, or cut its text.
+    """
+    defaults, generation = GenerationConfig(), model.generation_config  # type: ignore[no-untyped-call]
+    for key in CHOICES:
+        if hasattr(defaults, key):
+            setattr(generation, key, getattr(defaults, key))
+        else:
+            vars(generation).pop(key, None)
+        vars(model.config).pop(key, None)
+    # transformers before 4.37 forced the prompt by position; it contradicts ``language``, ``task``.
+    generation.forced_decoder_ids = None
+    generation.return_timestamps = False
+    generation.max_length = model.config.max_target_positions
+    tokenizer = processor.tokenizer
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    if tokenizer.model_max_length < model.config.max_target_positions:
+        tokenizer.model_max_length = model.config.max_target_positions
+    if tokenizer.language or tokenizer.task or tokenizer.predict_timestamps:
+        tokenizer.language = tokenizer.task = None
+        tokenizer.predict_timestamps = False
+        for key in ("language", "task", "predict_timestamps"):
+            tokenizer.init_kwargs.pop(key, None)
+        tokenizer.set_prefix_tokens()

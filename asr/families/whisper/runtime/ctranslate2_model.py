@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from asr.families.whisper.runtime.scripts import tokens_of_scripts
 from asr.families.whisper.runtime.to_ctranslate2 import convert
+from asr.families.whisper.tokens import tokens_without_text
 from asr.families.whisper.tokens.description import Description, read_description, read_tokenizer
 from asr.features.log_mel import LogMel, frames_of, log_mel
 from asr.utterances.waveform import Waveform
@@ -25,8 +26,8 @@ class Ctranslate2Model:
         config: the configs of the folder.
         tokens: token id of the tokenizer, by row of the model's vocabulary: all tokens, or those
             of some scripts.
-        suppressed: rows that decoding must not choose: the model's own list, and timestamps,
-            which CTranslate2 does not suppress by itself.
+        suppressed: rows that decoding must not choose: the model's own list, and tokens without
+            text, such as timestamps, which CTranslate2 does not suppress by itself.
     """
 
     model: ctranslate2.models.Whisper
@@ -67,7 +68,8 @@ def load_ctranslate2(
     end, last = config.eos_token_id, config.no_timestamps_token_id
     tokens: Sequence[int] = range(config.vocab_size)
     if scripts:
-        tokens = [*tokens_of_scripts(scripts, tokenizer, end), *range(end, last + 1)]
+        own = tokens_of_scripts(scripts, tokenizer, end, last)
+        tokens = sorted({*own, *range(end, last + 1)})
     with TemporaryDirectory() as scratch:
         converted = Path(scratch, "model")
         convert(folder, config, tokenizer, tokens, precision, converted)
@@ -78,11 +80,12 @@ def load_ctranslate2(
             inter_threads=num_workers,
             intra_threads=1,
         )
+    without_text = set(tokens_without_text(tokenizer, last, config.vocab_size))
     return Ctranslate2Model(
         model=model,
         tokenizer=tokenizer,
         config=config,
         tokens=tokens,
         # -1 stands for the model's own list.
-        suppressed=[-1, *(row for row, token in enumerate(tokens) if token > last)],
+        suppressed=[-1, *(row for row, token in enumerate(tokens) if token in without_text)],
     )

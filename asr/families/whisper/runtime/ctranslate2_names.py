@@ -8,13 +8,14 @@ Table = dict[str, tuple[str, ...]]
 
 SPEC, REVISION = "WhisperSpec", 3
 EMBEDDING, PROJECTION = "decoder/embeddings/weight", "decoder/projection/weight"
+PROJECTION_WEIGHT = "proj_out.weight"  # saved only if it is not the embedding
 NO_PARAMETER = "k_proj.bias"  # Whisper's keys have no bias; such a name stands for zeros
 
 
 def stacked_parameters(num_encoder_layers: int, num_decoder_layers: int) -> Table:
     """Map each variable to the parameters whose rows it stacks.
 
-    ``PROJECTION`` is left out, since it is an alias of the embedding.
+    ``PROJECTION`` is left out, since it is an alias of the embedding in nearly all models.
     """
     table: Table = {EMBEDDING: ("model.decoder.embed_tokens.weight",)}
     for name in ("conv1", "conv2"):

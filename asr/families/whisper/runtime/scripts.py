@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import regex
 from tokenizers import Tokenizer
 
+from asr.families.whisper.tokens import tokens_without_text
+
 
 def tokens_of_scripts(
-    scripts: Sequence[str], tokenizer: Tokenizer, num_text_tokens: int
+    scripts: Sequence[str], tokenizer: Tokenizer, end: int, no_timestamps: int
 ) -> list[int]:
     """Ids of the text tokens without a letter of any other script, in ascending order.
 
@@ -18,10 +20,23 @@ def tokens_of_scripts(
     Args:
         scripts: Unicode script names, such as ``Cyrillic``.
         tokenizer: the tokenizer of the model.
-        num_text_tokens: number of tokens before ``<|endoftext|>``.
+        end: id of ``<|endoftext|>``; all tokens before it are text.
+        no_timestamps: id of ``<|notimestamps|>``; tokens after it are text if somebody added them.
     """
     own = "".join(rf"\p{{Script={script}}}" for script in (*scripts, "Common", "Inherited"))
     foreign_letter = regex.compile(rf"[\p{{L}}\p{{M}}--[{own}]]", regex.VERSION1)
-    one_by_one = [[token] for token in range(num_text_tokens)]
-    texts = tokenizer.decode_batch(one_by_one, skip_special_tokens=False)
-    return [token for token, text in enumerate(texts) if not foreign_letter.search(text)]
+    text_ids = text_tokens_of(tokenizer, end, no_timestamps)
+    texts = tokenizer.decode_batch([[token] for token in text_ids], skip_special_tokens=False)
+    return [
+        token
+        for token, text in zip(text_ids, texts, strict=True)
+        if not foreign_letter.search(text)
+    ]
+
+
+def text_tokens_of(tokenizer: Tokenizer, end: int, no_timestamps: int) -> list[int]:
+    """Ids of all text tokens: those before ``end``, and added ones that are no timestamps."""
+    size = tokenizer.get_vocab_size()
+    without_text = set(tokens_without_text(tokenizer, no_timestamps, size))
+    added = set(range(no_timestamps + 1, size)) - without_text
+    return [*range(end), *sorted(added)]

@@ -22,6 +22,7 @@ from asr.families.whisper.runtime.ctranslate2_names import (
     EMBEDDING,
     NO_PARAMETER,
     PROJECTION,
+    PROJECTION_WEIGHT,
     REVISION,
     SPEC,
     stacked_parameters,
@@ -72,25 +73,27 @@ def convert(
     try:
         # pread, since the pages of a memory-mapped file count as memory of the process.
         with safe_open(folder / "model.safetensors", "np", backend="pread") as weights:
-            variables = _variables(config, weights, tokens, in_int8=precision == "int8")
-            write_model(out / "model.bin", SPEC, REVISION, variables, {PROJECTION: EMBEDDING})
+            tied = PROJECTION_WEIGHT not in weights.keys()  # noqa: SIM118, a file, not a dict
+            aliases = {PROJECTION: EMBEDDING} if tied else {}
+            variables = _variables(config, weights, tokens, tied, in_int8=precision == "int8")
+            write_model(out / "model.bin", SPEC, REVISION, variables, aliases)
     except (SafetensorError, OSError, TypeError, ValueError) as error:
         raise InputError(f"{folder}: can't be converted to CTranslate2: {error}") from error
-    ids = tokenizer.get_vocab()
-    names = sorted(ids, key=ids.__getitem__)
-    names += timestamp_tokens(config.vocab_size - len(names))
+    names = _token_names(tokenizer, config.vocab_size)
     write_json(out / "vocabulary.json", [names[token] for token in tokens])
     write_json(out / "config.json", _config(config, tokens))
 
 
 def _variables(
-    config: Description, weights: Any, tokens: Sequence[int], *, in_int8: bool
+    config: Description, weights: Any, tokens: Sequence[int], tied: bool, *, in_int8: bool
 ) -> Iterator[tuple[str, Variable]]:
     yield "encoder/num_heads", _scalar("int16", config.encoder_attention_heads)
     yield "decoder/num_heads", _scalar("int16", config.decoder_attention_heads)
     for name, (dtype, value) in SETTINGS.items():
         yield name, _scalar(dtype, value)
     table = stacked_parameters(config.encoder_layers, config.decoder_layers)
+    if not tied:
+        table[PROJECTION] = (PROJECTION_WEIGHT,)
     for name, stacked in table.items():
         parts = [
             np.zeros(config.d_model, np.float32) if parameter.endswith(NO_PARAMETER)
@@ -98,12 +101,19 @@ def _variables(
             for parameter in stacked
         ]  # fmt: skip
         array = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        if name == EMBEDDING and len(tokens) < len(array):
+        if name in (EMBEDDING, PROJECTION) and len(tokens) < len(array):
             array = array[tokens]
         if in_int8 and name.endswith("/weight"):
             array, scales = quantize_int8(array)
             yield f"{name}_scale", Variable("float32", scales)
         yield name, Variable(array.dtype.name, array)
+
+
+def _token_names(tokenizer: Tokenizer, vocab_size: int) -> list[str]:
+    """A name for each row of the vocabulary, none twice; rows without a token get timestamps."""
+    token_of = {i: token for token, i in tokenizer.get_vocab().items()}
+    spare = (name for name in timestamp_tokens(vocab_size) if tokenizer.token_to_id(name) is None)
+    return [token_of[i] if i in token_of else next(spare) for i in range(vocab_size)]
 
 
 def _scalar(dtype: str, value: int) -> Variable:
@@ -144,7 +154,7 @@ def _config(config: Description, tokens: Sequence[int]) -> dict[str, Any]:
     return {
         "alignment_heads": config.alignment_heads
         or list(product(last_half, range(config.decoder_attention_heads))),
-        "lang_ids": rows_of(sorted(config.lang_to_id.values())),
+        "lang_ids": rows_of(sorted(set(config.lang_to_id.values()))),
         "suppress_ids": rows_of(config.suppress_tokens),
         "suppress_ids_begin": rows_of(config.begin_suppress_tokens),
     }

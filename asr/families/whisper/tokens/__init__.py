@@ -5,6 +5,8 @@ has only the first and last of these. The decoder reads exactly one start token;
 put it into the labels, and so train on two.
 """
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +16,12 @@ from tokenizers import Tokenizer
 
 from asr.core.errors import InputError
 from asr.families.whisper.tokens.description import read_description, read_tokenizer
+from asr.families.whisper.tokens.languages import language_token
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 
 SECONDS_PER_TIMESTAMP = 0.02
+TIMESTAMP = re.compile(r"<\|\d+\.\d\d\|>")
 
 
 def prompt_tokens(generation: Any, language: str) -> list[int]:
@@ -38,17 +42,32 @@ def prompt_tokens(generation: Any, language: str) -> list[int]:
             )
         return [start, no_timestamps]
     languages = generation.lang_to_id
-    if not has_language(generation, language):
+    token = language_token(language, languages)
+    if token is None:
         known = " ".join(sorted(token.strip("<|>") for token in languages))
         raise InputError(f"language: expected one of Whisper's {known}, got {language!r}")
-    return [start, languages[f"<|{language}|>"], generation.task_to_id["transcribe"], no_timestamps]
+    return [start, languages[token], generation.task_to_id["transcribe"], no_timestamps]
 
 
 def has_language(generation: Any, language: str) -> bool:
     """Whether the model supports a language: by its token, or English in an English-only model."""
     if not generation.is_multilingual:
         return language == "en"
-    return f"<|{language}|>" in generation.lang_to_id
+    return language_token(language, generation.lang_to_id) is not None
+
+
+def tokens_without_text(tokenizer: Tokenizer, no_timestamps: int, vocab_size: int) -> list[int]:
+    """Ids that no transcript holds: ``<|notimestamps|>``, timestamps, and rows without a token.
+
+    Tokens that somebody added come after the timestamps, so «all after» would forbid them. A
+    vocabulary that was padded to a round size has rows without a token at its end.
+    """
+    token_of = {i: token for token, i in tokenizer.get_vocab().items()}
+    return [
+        i
+        for i in range(vocab_size)
+        if i == no_timestamps or i not in token_of or TIMESTAMP.fullmatch(token_of[i])
+    ]
 
 
 def max_text_tokens(max_tokens: int, generation: Any) -> int:
@@ -73,7 +92,16 @@ def hypothesis_of(
     tokens: Sequence[int],
     log_prob: float,
 ) -> Hypothesis:
-    """Build the hypothesis of a clip from its tokens; it ran away if ``end`` is not the last."""
+    """Build the hypothesis of a clip from its tokens; it ran away if ``end`` is not the last.
+
+    Raises:
+        InputError: if ``log_prob`` is not finite, which only faulty weights cause.
+    """
+    if not math.isfinite(log_prob):
+        raise InputError(
+            f"{utterance.id}: expected a finite log-probability of the hypothesis, got {log_prob}: "
+            "the model's weights or activations are not finite"
+        )
     ended = tokens[-1] == end
     text = tokenizer.decode(tokens[:-1] if ended else tokens, skip_special_tokens=False)
     return Hypothesis(

@@ -18,7 +18,9 @@ class SubwordDropout:
         self._spelling = {token: spelling for spelling, token in self._ids.items()}
         characters: dict[int, str] = bytes_to_unicode()  # type: ignore[no-untyped-call]
         self._byte_of = {character: byte for byte, character in characters.items()}
-        self._splits: dict[int, list[tuple[int, int]]] = {}
+        # Added tokens are spelled in letters, all others in characters that stand for bytes.
+        added = tokenizer.get_added_tokens_decoder()
+        self._splits: dict[int, list[tuple[int, int]]] = {token: [] for token in added}
 
     def splits(self, token: int) -> list[tuple[int, int]]:
         """All pairs that spell ``token``, split between characters and not after a lone space."""

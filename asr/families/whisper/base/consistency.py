@@ -1,0 +1,194 @@
+"""Check that weights, tokenizer, generation config and feature extractor belong together.
+
+Folders of tuned and converted models often mix files of several models, and transformers loads
+them without a word. What follows from the tokenizer or the weights is completed here; what
+contradicts them is rejected by name.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tokenizers import AddedToken
+from transformers import WhisperForConditionalGeneration, WhisperProcessor
+
+from asr.core.errors import InputError
+from asr.families.whisper.base.vocabulary import (
+    END,
+    NO_TIMESTAMPS,
+    START,
+    is_multilingual,
+    language_ids,
+    special_ids,
+)
+from asr.families.whisper.tokens import TIMESTAMP, timestamp_tokens
+from asr.families.whisper.tokens.languages import language_token
+from asr.features.log_mel import HOP, WINDOW
+from asr.utterances.waveform import SAMPLE_RATE
+
+NUM_TIMESTAMPS = 1501  # 0 to 30 s by 0.02 s
+# Vocabularies are padded to a multiple of 8 or more, up to 128, for fast matrix products.
+PADDING_MULTIPLE, MAX_PADDING = 8, 128
+
+
+def settle(
+    model: WhisperForConditionalGeneration,
+    processor: WhisperProcessor,
+    folder: Path,
+    languages: Mapping[str, str],
+) -> None:
+    """Complete the configs of a model in place; see above.
+
+    Args:
+        model: with a generation config.
+        processor: tokenizer and feature extractor.
+        folder: where they come from, for error messages.
+        languages: ISO 639 codes without a token, and the code whose token each one borrows.
+
+    Raises:
+        InputError: if a part contradicts another; names the key.
+    """
+    network: Any = model
+    parts: Any = processor
+    _check_size(network, parts.tokenizer, folder)
+    _check_token_ids(network, parts.tokenizer, folder / "generation_config.json")
+    _check_suppressed(network, folder / "generation_config.json")
+    _add_languages(network.generation_config, languages)
+    _drop_missing_heads(network, folder / "generation_config.json")
+    _check_features(network, parts.feature_extractor, folder / "preprocessor_config.json")
+    # Asked of the weights: a folder may hold a projection of its own and say nothing of it.
+    network.config.tie_word_embeddings = (
+        network.proj_out.weight is network.model.decoder.embed_tokens.weight
+    )
+
+
+def _check_size(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Compare the tokens with the rows of the embedding; add timestamps that are not listed."""
+    ids, size = tokenizer.get_vocab(), model.config.vocab_size
+    if missing := [token for token in (END, START, NO_TIMESTAMPS) if token not in ids]:
+        raise InputError(
+            f"{folder}: tokenizer: expected the special tokens of a Whisper, {missing} are missing "
+            f"among {len(ids)} tokens; copy the tokenizer files of the model that was tuned"
+        )
+    num_tokens = max(ids.values()) + 1
+    if num_tokens > size:
+        raise InputError(
+            f"{folder}: tokenizer: expected at most the {size} tokens of the weights, got "
+            f"{num_tokens}; resize the embedding for added tokens, or take the model's tokenizer"
+        )
+    if not any(TIMESTAMP.fullmatch(token) for token in ids) and size >= num_tokens + NUM_TIMESTAMPS:
+        stamps = timestamp_tokens(NUM_TIMESTAMPS)
+        tokenizer.add_tokens([AddedToken(token, special=False) for token in stamps])
+        num_tokens += NUM_TIMESTAMPS
+    is_padding = size % PADDING_MULTIPLE == 0 and size - num_tokens < MAX_PADDING
+    if num_tokens != size and not is_padding:
+        raise InputError(
+            f"{folder}: tokenizer: expected the {size} tokens of the weights, got {num_tokens}: "
+            "tokenizer and weights are of two models"
+        )
+
+
+def _check_token_ids(model: Any, tokenizer: Any, path: Path) -> None:
+    """Complete start, end, language and task tokens from the tokenizer, or compare them."""
+    generation, ids = model.generation_config, special_ids(tokenizer)
+    if getattr(generation, "is_multilingual", None) is None:
+        generation.is_multilingual = is_multilingual(ids)
+    end = generation.eos_token_id
+    if isinstance(end, list) and len(end) == 1:
+        generation.eos_token_id = end[0]
+    expected: dict[str, Any] = {
+        "decoder_start_token_id": ids[START],
+        "eos_token_id": ids[END],
+        "no_timestamps_token_id": ids[NO_TIMESTAMPS],
+    }
+    for key, token in expected.items():
+        if (got := getattr(generation, key, None)) is None:
+            setattr(generation, key, token)
+        elif got != token:
+            raise _other_model(path, key, token, got)
+    if generation.is_multilingual:
+        _check_map(generation, "lang_to_id", language_ids(ids), path)
+        tasks = {task: ids.get(f"<|{task}|>") for task in ("transcribe", "translate")}
+        if missing := [task for task, token in tasks.items() if token is None]:
+            raise InputError(f"{path.parent}: tokenizer: expected tokens of the tasks {missing}")
+        _check_map(generation, "task_to_id", tasks, path)
+    # The defaults of these keys are those of English-only models.
+    for key, token in (("bos", END), ("eos", END), ("decoder_start", START)):
+        setattr(model.config, f"{key}_token_id", ids[token])
+    for config in (model.config, generation):
+        if config.pad_token_id is None or not 0 <= config.pad_token_id < model.config.vocab_size:
+            config.pad_token_id = ids[END]
+
+
+def _check_map(generation: Any, key: str, expected: Mapping[str, Any], path: Path) -> None:
+    """Compare a map of languages or tasks with the tokenizer's; an entry missing is added."""
+    given = getattr(generation, key, None) or {}
+    for name, got in given.items():
+        # A language that is no token may share that of another; see `_add_languages`.
+        allowed = [expected[name]] if name in expected else sorted(expected.values())
+        if got not in allowed:
+            raise _other_model(path, f"{key}.{name}", allowed[0] if name in expected else None, got)
+    setattr(generation, key, {**given, **{n: t for n, t in expected.items() if n not in given}})
+
+
+def _other_model(path: Path, key: str, expected: Any, got: Any) -> InputError:
+    return InputError(
+        f"{path}: {key}: expected {expected} as in the tokenizer, got {got}: the file is "
+        "of another model; without it, it is completed from the tokenizer"
+    )
+
+
+def _check_suppressed(model: Any, path: Path) -> None:
+    size, end = model.config.vocab_size, model.generation_config.eos_token_id
+    for key in ("suppress_tokens", "begin_suppress_tokens"):
+        for token in getattr(model.generation_config, key, None) or ():
+            if not 0 <= token < size:
+                raise InputError(f"{path}: {key}: expected ids below {size}, got {token}")
+            if token == end and key == "suppress_tokens":
+                raise InputError(f"{path}: {key}: expected no end token, got {token}")
+
+
+def _add_languages(generation: Any, languages: Mapping[str, str]) -> None:
+    """Let languages without a token share that of another."""
+    if languages and not generation.is_multilingual:
+        raise InputError("languages: expected none for an English-only Whisper, got some")
+    for language, lender in languages.items():
+        token = language_token(lender, generation.lang_to_id)
+        if token is None:
+            raise InputError(f"languages.{language}: expected a code of Whisper's, got {lender!r}")
+        generation.lang_to_id[f"<|{language}|>"] = generation.lang_to_id[token]
+
+
+def _drop_missing_heads(model: Any, path: Path) -> None:
+    """Drop alignment heads that the decoder lacks: distilled models often list their teacher's."""
+    generation, config = model.generation_config, model.config
+    heads = getattr(generation, "alignment_heads", None)
+    if heads is None:
+        return
+    layers, width = config.decoder_layers, config.decoder_attention_heads
+    kept = [
+        head for head in heads
+        if len(head) == 2 and 0 <= head[0] < layers and 0 <= head[1] < width
+    ]  # fmt: skip
+    if len(kept) < len(heads):
+        print(
+            f"{path}: alignment_heads: {len(heads) - len(kept)} of {len(heads)} left out, the "
+            f"decoder has {layers} layers of {width} heads",
+            file=sys.stderr,
+        )
+    generation.alignment_heads = kept
+    if not kept:
+        del generation.alignment_heads  # all heads of the last half, as in CTranslate2
+
+
+def _check_features(model: Any, extractor: Any, path: Path) -> None:
+    expected = {
+        "feature_size": model.config.num_mel_bins,
+        "sampling_rate": SAMPLE_RATE,
+        "hop_length": HOP,
+        "n_fft": WINDOW,
+    }
+    for key, value in expected.items():
+        if (got := getattr(extractor, key)) != value:
+            raise InputError(f"{path}: {key}: expected {value} as in the model, got {got}")
