@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 from asr.core.errors import InputError
@@ -243,6 +244,90 @@ def test_best_weights_that_are_damaged_are_trained_again(tmp_path):
     assert train(resumed, every_step, 1, ALONE, tmp_path / "killed") == expected
     for ours, theirs in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+class Faulty(SquaredLoss):
+    """Its loss is no number in the steps ``faulty``, counted from 0."""
+
+    def __init__(self, faulty):
+        super().__init__()
+        self.faulty, self.step = faulty, -1
+
+    def forward(self, batch):
+        self.step += 1
+        return super().forward(batch) * (float("nan") if self.step in self.faulty else 1.0)
+
+
+def test_a_step_that_is_not_finite_is_skipped_and_counted(tmp_path, capsys):
+    made, looks = task(module=Faulty({2}))
+    progress = train(made, params(eval_every_steps=1), 1, ALONE, tmp_path)
+    assert looks[2] == looks[1]  # the third step changed nothing
+    assert len(set(looks)) == 7
+    assert (progress.num_skipped, progress.num_skipped_in_a_row) == (1, 0)
+    assert [row["step"] for row in progress.train_rows] == [1, 2, 4, 5, 6, 7, 8]
+    assert progress.train_rows[-1]["skipped"] == 1
+    written = "".join(capsys.readouterr())
+    assert "step 3: loss nan, gradient norm nan on lines [" in written
+    assert "1 of 8 steps were not finite" in written
+
+
+def test_a_gradient_that_is_not_finite_is_skipped(tmp_path):
+    class Steep(SquaredLoss):
+        def forward(self, batch):
+            loss = super().forward(batch)
+            loss.register_hook(lambda gradient: gradient * float("inf"))
+            return loss
+
+    made, looks = task(module=Steep())
+    progress = train(made, params(max_steps=2), 1, ALONE, tmp_path)
+    assert (looks, progress.num_skipped) == ([0.0], 2)
+
+
+def test_a_run_of_them_ends_training_with_the_last_checkpoint(tmp_path):
+    made, _ = task(module=Faulty(range(3, 9)))
+    with pytest.raises(
+        InputError,
+        match=r"step 6: .*max_skipped_steps 3 in a row; the checkpoint step-00000004 stays",
+    ):
+        train(made, params(max_skipped_steps=3), 1, ALONE, tmp_path)
+    checkpoint = load_checkpoint(tmp_path)
+    assert (checkpoint.step, checkpoint.state["num_skipped_in_a_row"]) == (4, 1)
+    assert checkpoint.tensors["weight/line.weight"].isfinite().all()
+    # The count goes on where the checkpoint was.
+    resumed, _ = task(module=Faulty(range(9)))
+    with pytest.raises(InputError, match="step 6: "):
+        train(resumed, params(max_skipped_steps=3), 1, ALONE, tmp_path)
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    class Broken(SquaredLoss):
+        def forward(self, batch):
+            self.steps = getattr(self, "steps", 0) + 1
+            if self.steps == 3:
+                self.line.bias.data.fill_(float("inf"))
+                return super().forward(batch) * 0 + 0 * self.line.weight.sum()
+            return super().forward(batch)
+
+    made, _ = task(module=Broken())
+    with pytest.raises(InputError, match=r"max_skipped_steps 2 in a row|expected finite numbers"):
+        train(made, params(max_skipped_steps=2, save_every_steps=1), 1, ALONE, tmp_path)
+    assert load_checkpoint(tmp_path).step == 2
+    for path in tmp_path.glob("best-*"):
+        assert all(tensor.isfinite().all() for tensor in load_file(path).values())
+
+
+def test_each_step_has_a_seed_of_its_own(tmp_path):
+    """With one seed for all steps, dropout would drop the same units throughout."""
+    draws = []
+
+    class Drawing(SquaredLoss):
+        def forward(self, batch):
+            draws.append(torch.rand(()).item())
+            return super().forward(batch)
+
+    made, _ = task(module=Drawing())
+    train(made, params(), 1, ALONE, tmp_path)
+    assert len(set(draws)) == len(draws) == 8
 
 
 class Hungry(SquaredLoss):

@@ -23,6 +23,7 @@ import torch
 from safetensors.torch import load_file
 from tqdm import tqdm
 
+from asr.core.errors import InputError
 from asr.training.distributed.launch import stop_signals
 from asr.training.distributed.processes import Processes
 from asr.training.distributed.sharding import (
@@ -33,8 +34,9 @@ from asr.training.distributed.sharding import (
     unshard,
     unsharded_layers,
 )
+from asr.training.finite import check_finite, fault_of_step, is_finite, last_of_many
 from asr.training.params import TrainParams
-from asr.training.plan import learning_rate, plan_steps
+from asr.training.plan import TrainingBatch, learning_rate, plan_steps
 from asr.training.state.checkpoint import (
     Checkpoint,
     check_sha256,
@@ -53,18 +55,25 @@ DEV_COLUMNS = ("step", "wer", "cer", "best")
 
 @dataclass
 class Progress:
-    """Progress of a run; every checkpoint stores all of it."""
+    """Progress of a run; every checkpoint stores all of it.
+
+    A step whose loss or gradient is not finite is skipped: it changes no weight.
+    """
 
     step: int = 0
     best_step: int = 0
     best: list[float] | None = None  # WER and CER
     best_sha256: str = ""  # of the file with the best weights; the first process has it
     window: list[CurveRow] = field(default_factory=list)  # steps since the last train row
+    num_skipped: int = 0
+    num_skipped_in_a_row: int = 0
     train_rows: list[CurveRow] = field(default_factory=list)
     dev_rows: list[CurveRow] = field(default_factory=list)
 
     def log_window(self) -> None:
-        """Append one train row for the steps since the last: means, and the sum of ``audio_s``."""
+        """Append one train row for the steps since the last, unless all of them were skipped."""
+        if not self.window:
+            return
         last = self.window[-1]
         self.train_rows.append(
             {
@@ -74,6 +83,7 @@ class Progress:
                 "lr": float(f"{last['lr']:.6g}"),
                 "grad_norm": _mean(self.window, "grad_norm"),
                 "audio_s": round(sum(point["audio_s"] for point in self.window), 2),
+                "skipped": self.num_skipped,  # in the log, not in the curves
             }
         )
         self.window = []
@@ -91,7 +101,8 @@ def train(
 
     Raises:
         SystemExit: with code 143 after SIGTERM, 130 after Ctrl-C, with a checkpoint saved.
-        InputError: if one clip does not fit into memory.
+        InputError: if one clip does not fit into memory, ``max_skipped_steps`` steps in a row are
+            not finite, or a weight to save is not. The last checkpoint stays.
     """
     run = Run(task, params, processes, scratch)
     steps = plan_steps(
@@ -110,9 +121,14 @@ def train(
             torch.manual_seed(zlib.crc32(f"{seed}-{progress.step}".encode()) + processes.rank)
             rate = learning_rate(progress.step, len(steps), params)
             point = {"epoch": epoch, "lr": rate, **run.updater.step(batches, rate)}
-            run.average(progress.step)
-            progress.step += 1
-            progress.window.append(point)
+            if is_finite(point["loss"], point["grad_norm"]):
+                run.average(progress.step)
+                progress.step += 1
+                progress.num_skipped_in_a_row = 0
+                progress.window.append(point)
+            else:
+                progress.step += 1
+                run.skip(progress, point, batches)
             last = progress.step == len(steps)
             if progress.step % params.log_every_steps == 0 or last:
                 progress.log_window()
@@ -131,6 +147,8 @@ def train(
             bar.set_postfix(loss=f"{point['loss']:.3f}", dev_wer=progress.best and progress.best[0])
             bar.update()
     run.restore_best(progress)
+    if progress.num_skipped:
+        _write(processes, f"{progress.num_skipped} of {len(steps)} steps were not finite, skipped")
     return progress
 
 
@@ -155,6 +173,15 @@ class Run:
         self.updater = Updater(task, params, processes, scratch.parent / "batch_limits.json")
         self.weights, self.optimizer = self.updater.weights, self.updater.optimizer
         self.averages = {n: w.detach().clone() for n, w in self.weights.items()}
+
+    def skip(self, progress: Progress, point: CurveRow, batches: list[TrainingBatch]) -> None:
+        """Count and report a step that was not finite; raise if too many came in a row."""
+        progress.num_skipped += 1
+        progress.num_skipped_in_a_row += 1
+        fault = fault_of_step(progress.step, point, batches)
+        _write(self.processes, f"{fault}: skipped")
+        if progress.num_skipped_in_a_row >= self.params.max_skipped_steps:
+            raise InputError(last_of_many(fault, self.params.max_skipped_steps, self.scratch))
 
     def average(self, step: int) -> None:
         """Move the average towards the weights after ``step``; the first steps move it faster."""
@@ -182,6 +209,7 @@ class Run:
             progress.best, progress.best_step = [error.wer, error.cer], progress.step
             averages = self._gathered(self.averages)
             if self.processes.first:
+                check_finite(averages, progress.step)
                 file = self._best_file(progress.best_step)
                 progress.best_sha256 = save_weights(file, averages)
         progress.dev_rows.append(
@@ -212,6 +240,7 @@ class Run:
         tensors = self._gathered(tensors)
         if not self.processes.first:
             return {}
+        check_finite(tensors, progress.step)
         best = self._best_file(progress.best_step)
         files = {best.name: progress.best_sha256} if progress.best else {}
         checkpoint = Checkpoint(progress.step, tensors, asdict(progress), files)

@@ -103,6 +103,7 @@ class TrainParams(Schema):
     weight_decay: float = Field(ge=0, le=1)
     betas: tuple[float, float] = Field(strict=False)  # YAML has no tuples
     max_grad_norm: float = Field(gt=0)
+    max_skipped_steps: int = Field(ge=1)
     num_epochs: int = Field(ge=1)
     max_steps: int = Field(ge=0)
     batch_seconds: float = Field(gt=0)

@@ -15,6 +15,7 @@ from asr.families.protocols import Batch
 from asr.training.batch_limit import BatchLimit, split_to_fit
 from asr.training.distributed.processes import Processes
 from asr.training.distributed.sharding import local_part, shard, total_norm
+from asr.training.finite import is_finite
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
 from asr.training.state.log import CurveRow
@@ -58,6 +59,8 @@ class Updater:
     def step(self, batches: list[TrainingBatch], rate: float) -> CurveRow:
         """Update the weights once; all target tokens of all processes have equal weight.
 
+        If loss or gradient are not finite, weights and moments stay as they are.
+
         Returns:
             Loss per target token, gradient total_norm, and seconds of audio in ``batches``.
         """
@@ -71,10 +74,13 @@ class Updater:
         self.processes.add_gradients(whole)
         self.limit.max_s = self.processes.minimum(self.limit.max_s)
         grad_norm = self._clip()
-        self.optimizer.step()
+        loss = self.processes.totals(loss)[0]
+        # In fp16 the scaler skips such a step itself, and lowers its scale.
+        if is_finite(loss, grad_norm) or self.accelerator.scaler is not None:
+            self.optimizer.step()
         self.optimizer.zero_grad()
         return {
-            "loss": self.processes.totals(loss)[0],
+            "loss": loss,
             "grad_norm": grad_norm,
             "audio_s": sum(example.duration_s for b in batches for example in b.examples),
         }
