@@ -61,9 +61,12 @@ def decode_in_every_way(model: Path, clips: list[Clip]) -> Decoded:
         f"ours, clip + {small_s} s, heard once": ComputedSeconds(lambda s: context_s(s, small_s)),
         "ours, 30 s": computed_seconds(model, own.model_copy(update={"context": "full"})),
     }
+    per_letter = {
+        u.language: 1.0 for u in utterances
+    }  # at most a token a letter, as in the starter
     decoded: Decoded = {}
     for name, seconds in ways.items():
-        hypotheses, _ = transcribe_all(engine, waveforms, utterances, seconds, params)
+        hypotheses, _ = transcribe_all(engine, waveforms, utterances, seconds, params, per_letter)
         decoded[name] = [h.text for h in hypotheses], [h.runaway for h in hypotheses]
     tokenizer = read_tokenizer(model)
     with TemporaryDirectory() as folder:
@@ -77,7 +80,7 @@ def decode_in_every_way(model: Path, clips: list[Clip]) -> Decoded:
             decoded[f"faster-whisper, {name}"] = (
                 texts,
                 [
-                    len(text_tokens(tokenizer, text)) >= token_budget(u.duration_s, params)
+                    len(text_tokens(tokenizer, text)) >= token_budget(u.duration_s, params, 1.0)
                     for text, u in zip(texts, utterances, strict=True)
                 ],
             )

@@ -9,7 +9,7 @@ from asr.core.files import write_json
 from asr.core.params import load_family_params, load_params
 from asr.core.pull import pull_missing
 from asr.decoding.params import DecodeParams
-from asr.decoding.transcribe import open_on_worker, transcribe_all
+from asr.decoding.transcribe import open_on_worker, tokens_per_letter, transcribe_all
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import Engine, family_module
@@ -26,7 +26,8 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
     Args:
         model: a plain transformers folder.
         prepared: ``data/prepared``, with one folder a corpus.
-        manifest: of the test set.
+        manifest: of the test set; beside it lies that of the training set, whose transcripts
+            show how many tokens a letter takes in each language.
         out: JSONL with the hypotheses.
         timing: JSON with seconds, RTFx and the device.
     """
@@ -39,6 +40,9 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
     pull_missing(prepared / corpus for corpus in {one.corpus for one in utterances})
     waveforms = Waveforms(prepared, utterances)
     computed = family.computed_seconds(model, own)
+    train = manifest.with_name("train.jsonl")
+    tokens = family_module(name, "tokens").open_tokens(model)
+    per_letter = tokens_per_letter(read_manifest(train) if train.exists() else (), tokens)
     workers = chosen_workers()
     with ExitStack() as stack:
         if workers.kind == "ray":
@@ -48,7 +52,9 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
             engine: Engine = stack.enter_context(on_cluster)
         else:
             engine = family.open_engine(model, machine, params, own)
-        hypotheses, seconds = transcribe_all(engine, waveforms, utterances, computed, params)
+        hypotheses, seconds = transcribe_all(
+            engine, waveforms, utterances, computed, params, per_letter
+        )
     write_hypotheses(out, hypotheses)
     audio_s = sum(utterance.duration_s for utterance in utterances)
     write_json(

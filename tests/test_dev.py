@@ -1,6 +1,10 @@
 import pytest
 
-from asr.training.dev import DevError, bare_text, dev_error
+from asr.families.whisper.tokens import WhisperTokens, open_tokens
+from asr.training.dev import DevError, bare_text, dev_budget, dev_error
+from tests.examples import utterance
+from tests.sentences import SENTENCES
+from tests.tiny_tokens import write_tokens
 
 
 @pytest.mark.parametrize(
@@ -23,3 +27,16 @@ def test_errors_are_pooled():
 
 def test_words_heard_in_silence_are_counted_one_by_one():
     assert dev_error([("…", "а б")]) == DevError(2.0, 3.0)
+
+
+@pytest.mark.parametrize(("language", "text"), SENTENCES.items())
+def test_a_perfect_hypothesis_is_never_cut(tmp_path, language, text):
+    """The tiny tokenizer has a token a byte: no tokenizer of Whisper's has more."""
+    tokens = open_tokens(write_tokens(tmp_path))
+    budget = dev_budget(utterance("a", text=text, language=language), tokens)
+    assert tokens.num_labels(text, language) + 1 <= budget
+
+
+def test_a_wrong_hypothesis_may_be_spelled_letter_by_letter(tmp_path):
+    merged = WhisperTokens(open_tokens(write_tokens(tmp_path)).tokenizer, 448)
+    assert dev_budget(utterance("a", text="a" * 20), merged) == 29

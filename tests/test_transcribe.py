@@ -1,18 +1,33 @@
 """Transcribing a test set with an engine whose every answer is known."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from asr.audit.listening import judge_budget
 from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams
-from asr.decoding.transcribe import ComputedSeconds, token_budget, transcribe_all
+from asr.decoding.transcribe import (
+    ComputedSeconds,
+    token_budget,
+    tokens_per_letter,
+    transcribe_all,
+)
 from asr.families.whisper.decoding import computed_seconds
 from asr.families.whisper.decoding.params import WhisperDecodeParams
+from asr.families.whisper.judge.scope import WhisperScope
+from asr.families.whisper.tokens import open_tokens
 from asr.families.whisper.window import write_margin
+from asr.preparation.params import PrepareParams
+from asr.sources.corpus_source import fetch_files, load_source
+from asr.training.dev import dev_budget
 from asr.utterances.hypothesis import Hypothesis
 from tests.examples import utterance
+from tests.sentences import SENTENCES
+from tests.starter import SOURCE
+from tests.tiny_tokens import write_tokens
 
 ROOT = Path(__file__).parent.parent
 UTTERANCES = [utterance(str(i), duration_s=length) for i, length in enumerate([1.0, 3.0, 0.5, 2.0])]
@@ -108,5 +123,70 @@ def test_what_runs_away_again_stays_as_it_was():
 
 def test_token_budget_grows_with_the_clip_from_a_least():
     budgets = params(max_tokens_per_s=25.0, min_token_budget=16)
-    assert token_budget(2.0, budgets) == 50
-    assert token_budget(0.3, budgets) == 16
+    assert token_budget(2.0, budgets, 1.0) == 50
+    assert token_budget(0.3, budgets, 1.0) == 16
+    assert token_budget(2.0, budgets) == 200  # four tokens a letter where no transcript says less
+
+
+@pytest.mark.parametrize(("language", "text"), SENTENCES.items())
+def test_a_perfect_hypothesis_of_the_fastest_speech_is_never_cut(tmp_path, language, text):
+    """The tiny tokenizer has a token a byte: no tokenizer of Whisper's has more."""
+    tokens = open_tokens(write_tokens(tmp_path))
+    fastest = load_params("prepare", PrepareParams, ROOT / "params.yaml").max_chars_per_s
+    train = [utterance(str(i), text=t, language=k) for i, (k, t) in enumerate(SENTENCES.items())]
+    duration_s = len(text) / fastest
+    needed = tokens.num_labels(text, language) + 1
+    per_letter = tokens_per_letter(train, tokens)
+    assert needed <= token_budget(duration_s, params(), per_letter[language])
+    scope = WhisperScope(None, 4.0, tokens.tokenizer)
+    own = utterance("a", text=text, language=language, duration_s=duration_s)
+    assert needed - 1 <= judge_budget(own, scope)  # CTranslate2 counts no end token
+
+
+def test_tokens_per_letter_are_by_language_and_at_least_one():
+    class Bytes:
+        def num_labels(self, text, language):
+            return len(text.encode())
+
+    train = [utterance("a", text="ab"), utterance("b", text="აბ", language="ka")]
+    half = [utterance("c", text="x", language="en")]
+    assert tokens_per_letter([*train, *half], Bytes()) == {"be": 2.0, "ka": 5.0, "en": 2.0}
+
+
+def test_a_language_with_long_tokens_keeps_a_token_a_letter():
+    class Words:
+        def num_labels(self, text, language):
+            return len(text.split())
+
+    assert tokens_per_letter([utterance("a", text="адзін два тры")], Words()) == {"be": 1.0}
+
+
+def test_each_clip_has_the_budget_of_its_language():
+    engine = Engine()
+    train = {"be": 2.0}
+    transcribe_all(engine, WAVEFORMS, UTTERANCES, clip_and(0.28), params(), train)
+    assert engine.calls[0][2] == [150]  # 3 s of 25 tokens, twice
+
+
+@pytest.mark.slow
+def test_no_perfect_hypothesis_in_any_language_of_the_package_is_cut(starter):
+    """All transcripts of tuxpaint-stamps, in some 90 languages, with Whisper's own tokenizer."""
+    texts = {}
+    for _, content in fetch_files(load_source(SOURCE), lambda name: name.endswith(".txt")):
+        for line in bytes(content).decode("utf-8", "replace").splitlines():
+            locale, separator, text = line.partition(".utf8=")
+            if separator and text.strip():
+                texts.setdefault(re.split("[_@]", locale)[0], []).append(text.strip())
+    tokens = open_tokens(starter / "base")
+    train = [utterance(f"{k}{i}", text=t, language=k)
+             for k, some in texts.items() for i, t in enumerate(some)]  # fmt: skip
+    per_letter = tokens_per_letter(train[::2], tokens)
+    cut = [
+        u.text
+        for u in train
+        if tokens.num_labels(u.text, u.language)
+        > token_budget(len(u.text) / 25.0, params(), per_letter.get(u.language, 4.0))
+        or tokens.num_labels(u.text, u.language) + 1 > dev_budget(u, tokens)
+    ]
+    assert len(texts) > 60
+    assert cut == []

@@ -37,7 +37,9 @@ from asr.utterances.waveform import Clips
 # as well as its own.
 MAX_SIMILARITY = 60.0
 NUM_NEIGHBOURS = 40  # of about the same length, on each side; other clips are chosen among them
-TOKENS_PER_S = 15.0  # faster than anyone speaks: at this limit a hypothesis is in a loop
+# Faster than anyone speaks where a token holds two letters: at this limit a hypothesis loops.
+# In Georgian or Amharic a letter takes two or three tokens, so the transcript's tokens count too.
+TOKENS_PER_S = 15.0
 MIN_TOKEN_BUDGET = 16
 
 
@@ -106,7 +108,7 @@ def score_corpus(
 
     Args:
         judge: a model that was not trained on these utterances.
-        scope: how many seconds it computes for a clip.
+        scope: how many seconds it computes for a clip, and how many tokens a text has.
         waveforms: one a clip, float32, mono, 16 kHz.
         utterances: the same clips, all within ``scope``. Of a transcript that is too long for the
             decoder only the beginning is scored.
@@ -130,7 +132,7 @@ def score_corpus(
             chosen[0].language,
             batch.context_s,
             [[utterances[text].text for text in texts_of[i]] for i in batch.indices],
-            [max(MIN_TOKEN_BUDGET, round(u.duration_s * TOKENS_PER_S)) for u in chosen],
+            [judge_budget(u, scope) for u in chosen],
         ]
 
     def inputs_of(batch: Batch) -> list[Any]:
@@ -165,6 +167,13 @@ def score_corpus(
         means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
         contrasts.append(Contrast(found[i].log_probs[0], means, found[i]))
     return contrasts
+
+
+def judge_budget(utterance: Utterance, scope: JudgeScope) -> int:
+    """Most tokens of the judge's hypothesis; it can always write the transcript."""
+    by_time = round(utterance.duration_s * TOKENS_PER_S)
+    own = scope.num_labels(utterance.text, utterance.language)
+    return max(MIN_TOKEN_BUDGET, by_time, own)
 
 
 def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> list[list[int]]:
