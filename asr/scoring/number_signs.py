@@ -23,15 +23,15 @@ _SLASH = re.compile(r"(?<![\d/⁄.,])(\d{1,9})/(?=\d{1,9}(?![\d/⁄]))")
 # A whole number may precede a fraction.
 _FRACTION = re.compile(r"(?<![\d⁄.,])(\d{1,9} {1,9})?(?<![\d⁄])(\d{1,9}⁄\d{1,9})(?![\d⁄])")
 _UNIT_SLASH = re.compile(r"(\d\s?[^\W\d_]{1,4})/(?=[^\W\d_]{1,3}\b)")  # «5 km/h»
-_MINUS = re.compile(rf"(?<![\w.,–−-])[–-](?=[^\w\s]?\d)|{MINUS}(?=\s?[^\w\s]?\d)")
+_MINUS = re.compile(rf"((?<![\w.,–−-])[–-](?=[^\w\s]?\d)|{MINUS}(?=\s?[^\w\s]?\s?\d))|{MINUS}")
 _IN_CONTEXT = re.compile(
-    r"(?<=\d)[+=]|(?<=\d\s)[+=]|[+=](?=\s?\d)|(?<![^\s])[+=](?=\s*[\w$€£¥₽₴₪−])"
+    r"(?<=\d)[+=]|(?<=\d\s)[+=]|[+=](?=\s?\d)|(?<!\S)[+=](?=\s*[\w$€£¥₽₴₪−⁄↑%‰°×÷±√]|\s|$)"
 )
 
 _MINUS_WORDS = {
     "ar": "ناقص", "bg": "минус", "bn": "মাইনাস", "bs": "minus", "cy": "minws", "el": "μείον",
     "fa": "منفی", "hr": "minus", "id": "minus", "it": "meno", "kn": "ಮೈನಸ್", "mk": "минус",
-    "te": "మైనస్", "vi": "âm",
+    "te": "మైనస్", "vi": "âm", "yi": "מינוס",
 }  # fmt: skip
 _PLUS_WORDS = {
     "ar": "زائد", "be": "плюс", "bg": "плюс", "bs": "plus", "ca": "més", "cs": "plus",
@@ -42,7 +42,10 @@ _PLUS_WORDS = {
     "ro": "plus", "ru": "плюс", "sk": "plus", "sl": "plus", "sr": "plus", "sv": "plus",
     "th": "บวก", "tr": "artı", "uk": "плюс", "vi": "cộng",
 }  # fmt: skip
-_EQUALS_WORDS = {"en": "equals", "de": "gleich", "es": "igual a", "pt": "igual a"}
+_EQUALS_WORDS = {
+    "de": "gleich", "en": "equals", "es": "igual a", "ja": "イコール", "pt": "igual a",
+    "th": "เท่ากับ",
+}  # fmt: skip
 _POWERS = {  # squared, cubed
     "de": ("hoch zwei", "hoch drei"), "en": ("squared", "cubed"),
     "es": ("al cuadrado", "al cubo"), "fr": ("au carré", "au cube"),
@@ -106,7 +109,8 @@ def spell_signs(text: str, language: str, spaced: Callable[[str], str]) -> str:
     text = _UNIT_SLASH.sub(rf"\1{FRACTION}", _SLASH.sub(rf"\1{FRACTION}", text))
     text = spell_values(text, language)
     minus = _minus(language)
-    text = _MINUS.sub(spaced(minus) if minus else f" {MINUS}", text)
+    spelled = spaced(minus) if minus else f" {MINUS}"
+    text = _MINUS.sub(lambda match: spelled if match[1] else " ", text)  # else it is a dash
     words_of = {"+": _PLUS_WORDS.get(language, "+"), "=": _EQUALS_WORDS.get(language, "=")}
     signs = {match.start() for match in _IN_CONTEXT.finditer(text)}
     return "".join(
