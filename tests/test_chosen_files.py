@@ -66,6 +66,13 @@ def test_audio_that_no_table_names_is_listed(tmp_path):
     assert (second.file, second.unlisted, second.audio) == ("b.wav", True, b"")
 
 
+def test_audio_of_a_faulty_row_is_listed_once():
+    files = {"m.jsonl": jsonl({"audio": "a.wav", "text": "da", "lang": "Klingo"}), "a.wav": SOUND}
+    (one,) = read_corpus(files, line("jsonl"))
+    assert (one.file, one.unlisted) == ("a.wav", False)
+    assert one.fault.startswith("m.jsonl:1: lang: expected a language")
+
+
 def test_a_transcript_without_a_recording_is_rejected():
     one, two = read_corpus({"a.wav": SOUND, "a.txt": b"da", "b.srt": b"x"}, line("paired"))
     assert (one.fault, two.fault) == (None, "b.srt: expected a recording beside it, got none")

@@ -8,7 +8,7 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.corpora.languages import language_code
-from asr.corpora.paths import AudioFiles, canonical_split, split_of_path, stem
+from asr.corpora.paths import AudioFiles, canonical_split, split_of_path, split_of_table, stem
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import Row
 
@@ -84,7 +84,16 @@ class RecordingBuilder:
         while name in self._places:
             name += "~"
         self._places[name] = row.place
-        return Recording(name, None, b"", row.file, fault=str(error))
+        return Recording(name, None, b"", self._file(row), fault=str(error))
+
+    def _file(self, row: Row) -> str:
+        """The audio file that a faulty row names, else its table."""
+        try:
+            key = self.column_names(row, ["audio"])["audio"]
+            file, fault = self.audio.find(path_value(row, key), row.file, row.place)
+        except InputError:
+            return row.file
+        return row.file if fault else file
 
     def build(self, row: Row, **known: Any) -> Recording:
         """Build a recording from a row; fields in ``known`` take precedence over its columns.
@@ -171,11 +180,6 @@ class RecordingBuilder:
         return attributes | subset_attributes(
             subset or split_of_path(file) or split_of_path(row.file) or split_of_table(row.file)
         )
-
-
-def split_of_table(file: str) -> str | None:
-    """Split in a table's file name, such as ``train.jsonl`` or ``test-00000-of-00001.parquet``."""
-    return canonical_split(file.rpartition("/")[2].partition(".")[0])
 
 
 def subset_attributes(subset: str | None) -> dict[str, str]:

@@ -72,6 +72,11 @@ def split_of_path(name: str) -> str | None:
     return next((folder for folder in name.split("/")[:-1] if canonical_split(folder)), None)
 
 
+def split_of_table(file: str) -> str | None:
+    """Split in a table's file name, such as ``train.jsonl`` or ``test-00000-of-00001.parquet``."""
+    return canonical_split(file.rpartition("/")[2].partition(".")[0])
+
+
 def read_text(files: Files, name: str) -> str:
     """The text of a UTF-8 file, with or without a byte order mark.
 
