@@ -33,7 +33,15 @@ def test_a_small_test_set_of_unknown_voices_is_told():
 
 def test_a_loud_speaker_is_told():
     train = [utterance(str(n), speaker_id="loud" if n < 6 else f"s{n}") for n in range(10)]
-    assert "speaker loud speaks 60% of train: record others" in told(train, [])["recommendations"]
+    loud = "speaker loud of xx speaks 60% of train: record others"
+    assert loud in told(train, [])["recommendations"]
+
+
+def test_one_id_in_two_corpora_is_two_speakers():
+    both = [utterance(str(n), speaker_id="s1", corpus=f"c{n % 8}") for n in range(8)]
+    assert not any(text.startswith("speaker") for text in told(both, [])["recommendations"])
+    (few,) = [text for text in told([], both)["recommendations"] if "speakers, fewer" in text]
+    assert few.startswith("test has 8 speakers")
 
 
 def test_a_value_that_test_lacks_is_told():

@@ -31,17 +31,25 @@ def balance(result: SplitResult, params: SplitParams) -> dict[str, Any]:
 
 
 def _counts(utterances: Sequence[Utterance]) -> dict[str, Any]:
-    speakers = {(one.corpus, one.speaker_id) for one in utterances if one.speaker_id is not None}
     return {
         "num_utterances": len(utterances),
         "seconds": round(sum(one.duration_s for one in utterances), 2),
-        "num_speakers": len(speakers),
+        "num_speakers": len(_speakers(utterances)),
         "num_without_speaker": sum(one.speaker_id is None for one in utterances),
         "num_utterances_by": {
             column: dict(sorted(Counter(values).items()))
             for column, values in _columns(utterances).items()
         },
     }
+
+
+def _speakers(utterances: Sequence[Utterance]) -> dict[tuple[str, str], list[Utterance]]:
+    """Utterances by corpus and speaker; two corpora may use the same id for two people."""
+    speakers: dict[tuple[str, str], list[Utterance]] = defaultdict(list)
+    for one in utterances:
+        if one.speaker_id is not None:
+            speakers[one.corpus, one.speaker_id].append(one)
+    return speakers
 
 
 def _columns(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
@@ -63,7 +71,7 @@ def _recommendations(result: SplitResult, params: SplitParams) -> Iterator[str]:
             f"test has {len(test)} utterances, fewer than {MIN_TEST_CLIPS}: its intervals will "
             f"be wide; raise split.test_share from {params.test_share:g} or record more"
         )
-    speakers = Counter(one.speaker_id for one in test if one.speaker_id is not None)
+    speakers = _speakers(test)
     if speakers and len(speakers) < MIN_TEST_SPEAKERS:
         yield (
             f"test has {len(speakers)} speakers, fewer than {MIN_TEST_SPEAKERS}: it says how "
@@ -88,14 +96,11 @@ def _recommendations(result: SplitResult, params: SplitParams) -> Iterator[str]:
 
 def _dominant_speakers(result: SplitResult) -> Iterator[str]:
     for split, utterances in result.splits.items():
-        seconds: Counter[str] = Counter()
-        for one in utterances:
-            seconds[one.speaker_id or ""] += one.duration_s  # type: ignore[assignment]
-        known = {speaker: s for speaker, s in seconds.items() if speaker}
-        for speaker, own in sorted(known.items()):
-            share = own / sum(seconds.values())
+        all_s = sum(one.duration_s for one in utterances)
+        for (corpus, speaker), own in sorted(_speakers(utterances).items()):
+            share = sum(one.duration_s for one in own) / all_s
             if share > MAX_SPEAKER_SHARE:
-                yield f"speaker {speaker} speaks {share:.0%} of {split}: record others"
+                yield f"speaker {speaker} of {corpus} speaks {share:.0%} of {split}: record others"
 
 
 def _uneven_groups(utterances: list[Utterance], test: list[Utterance]) -> Iterator[str]:
