@@ -61,7 +61,8 @@ def test_a_stage_killed_at_random_moments_leaves_no_trace(whole, stage):
             except ProcessLookupError:  # it was faster this time
                 continue
         wait_for(lambda: not is_alive(process.pid))
-        # As docs/machines.md says: DVC writes dvc.lock in place, so a kill may cut it off.
+        # As docs/machines.md says: DVC writes these in place, so a kill may cut them off.
+        (whole.folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
         whole.run("git", "checkout", "--quiet", "dvc.lock")
     whole.run(*again)
     whole.run("dvc", "repro")
