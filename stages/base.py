@@ -27,8 +27,9 @@ def base(section: str, out: Path) -> None:
         model = load_params(section, ModelParams)
     family = family_module(model.family, "base")
     block = load_block(MODELS, (model.family, model.name), family.Block)
-    # Not in /tmp, which may be in memory: weights take gigabytes.
-    with atomic_folder(out) as folder, tempfile.TemporaryDirectory(dir=out.parent) as scratch:
+    # Not in /tmp, which may be in memory: weights take gigabytes. Beside the partial folder, since
+    # what a kill leaves there is removed by the next write.
+    with atomic_folder(out) as folder, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         weights = {}
         for name, kind in weights_of(block).items():
             Path(scratch, name).mkdir()
