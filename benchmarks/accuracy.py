@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from asr.core.params import load_params, load_seed
-from asr.scoring.bootstrap import blocks_of, paired_intervals
+from asr.scoring.bootstrap import blocks_of, intervals_of
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.text.error_rate import ErrorCounts, pooled, word_errors
@@ -31,15 +31,7 @@ def difference(
     """The second WER minus the first on the same clips, with the paired bootstrap's interval."""
     params = load_params("score", ScoreParams)
     blocks, _ = blocks_of([utterance for _, utterance in clips], params.min_blocks)
-    interval = paired_intervals(
-        first,
-        second,
-        blocks,
-        params.num_resamples,
-        params.confidence,
-        params.min_blocks,
-        load_seed(),
-    ).difference
+    interval = intervals_of(first, second, blocks, params, load_seed()).difference
     return {
         "mean": round(wer(second) - wer(first), 4),
         "low": round(interval.low, 4) if interval else None,

@@ -7,7 +7,7 @@ from typing import Any
 from asr.core.cli import run
 from asr.core.files import sha256_of, write_json
 from asr.core.params import load_params, load_seed
-from asr.scoring.bootstrap import Interval, blocks_of, paired_intervals
+from asr.scoring.bootstrap import Interval, blocks_of, intervals_of
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import Scored, by_group, rounded, score_utterances
@@ -55,15 +55,7 @@ def _difference(
 
     def rates(first: list[ErrorCounts], second: list[ErrorCounts]) -> dict[str, Any]:
         a, b = pooled(first).rate, pooled(second).rate
-        intervals = paired_intervals(
-            first,
-            second,
-            blocks,
-            params.num_resamples,
-            params.confidence,
-            params.min_blocks,
-            seed,
-        )
+        intervals = intervals_of(first, second, blocks, params, seed)
         return {
             "base": rounded(a),
             "tuned": rounded(b),

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from asr.scoring.params import ScoreParams
 from asr.text.error_rate import ErrorCounts
 from asr.utterances.utterance import Utterance
 
@@ -111,6 +112,25 @@ def paired_intervals(
         rates.append(drawn[:, :2] / np.maximum(drawn[:, 2:], 1))
     a, b = np.concatenate(rates).T
     return PairedIntervals(*(_interval(x, confidence) for x in (a, b, b - a)))
+
+
+def intervals_of(
+    first: Sequence[ErrorCounts],
+    second: Sequence[ErrorCounts],
+    blocks: Sequence[Hashable],
+    params: ScoreParams,
+    seed: int,
+) -> PairedIntervals:
+    """Call ``paired_intervals`` with the values of section ``score``."""
+    return paired_intervals(
+        first,
+        second,
+        blocks,
+        params.num_resamples,
+        params.confidence,
+        params.min_blocks,
+        seed,
+    )
 
 
 def _interval(values: npt.NDArray[np.float64], confidence: float) -> Interval:

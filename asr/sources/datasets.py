@@ -5,7 +5,6 @@ files hold them. It writes each row's audio, still encoded, so torchcodec is not
 ``rows.jsonl`` for the format ``jsonl``.
 """
 
-import io
 import json
 import math
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from asr.core.urls import hide_secrets
 from asr.sources.archives import Wants
 from asr.sources.params import FetchParams
 from asr.sources.sql import ROWS
-from asr.sources.web import PORTS, download_url
+from asr.sources.web import PORTS, download_row
 
 
 class Source(Schema):
@@ -127,17 +126,10 @@ def _named(path: str, place: str, source: Source, limits: FetchParams) -> bytes 
     import fsspec
 
     if path.partition("://")[0] in PORTS and "::" not in path:
-        file = io.BytesIO()
-        status = download_url(
-            path,
-            file,
-            allow_private=source.allow_private,
-            max_bytes=limits.max_bytes,
-            max_s=limits.max_url_s,
-        )
+        status, content = download_row(path, limits, allow_private=source.allow_private)
         if status != HTTPStatus.OK:
             raise InputError(f"{place}: the audio's URL can't be downloaded: status {status}")
-        return file.getvalue()
+        return content
     *within, where = path.split("::")
     own = where.startswith((f"hf://datasets/{source.repo}/", f"hf://datasets/{source.repo}@"))
     if not own or any(one.partition("://")[0] not in ("zip", "tar") for one in within):

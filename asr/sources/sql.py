@@ -11,7 +11,6 @@ later stage needs the database. The query must name its columns as follows (``se
     …            optional: speaker_id, session_id, language, split; others become attributes
 """
 
-import io
 import json
 import logging
 import os
@@ -32,7 +31,7 @@ from asr.corpora.paths import safe_path
 from asr.sources.archives import Wants
 from asr.sources.folder import checked_file
 from asr.sources.params import FetchParams
-from asr.sources.web import download_url
+from asr.sources.web import download_row
 
 ROWS = "rows.jsonl"
 ROWS_AT_ONCE = 64  # in memory: rows of PostgreSQL may hold audio
@@ -116,22 +115,15 @@ def _audio(
 
 def _download(url: str, place: str, source: Source, limits: FetchParams) -> bytes | None:
     """Download a URL; None for status 404 or 410, since a row may outlive its recording."""
-    file = io.BytesIO()
     try:
-        status = download_url(
-            url,
-            file,
-            allow_private=source.allow_private,
-            max_bytes=limits.max_bytes,
-            max_s=limits.max_url_s,
-        )
+        status, content = download_row(url, limits, allow_private=source.allow_private)
     except InputError as error:
         raise InputError(f"{place}: {error}") from error
     if status in (HTTPStatus.NOT_FOUND, HTTPStatus.GONE):
         return None
     if status != HTTPStatus.OK:
         raise InputError(f"{place}: could not be downloaded: status {status}")
-    return file.getvalue()
+    return content
 
 
 def _rows(source: Source) -> Iterator[dict[str, Any]]:

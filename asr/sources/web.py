@@ -6,6 +6,7 @@ connection goes to a checked address: a second answer of DNS can't lead elsewher
 """
 
 import base64
+import io
 import ipaddress
 import math
 import socket
@@ -22,6 +23,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from asr.core.errors import InputError
 from asr.core.urls import hide_secrets
+from asr.sources.params import FetchParams
 
 TIMEOUT_S = 60.0  # without a byte from the server
 MAX_REDIRECTS = 5
@@ -73,6 +75,26 @@ def download_url(
         why = f"more than {max_s:g} s" if time.monotonic() > deadline else _reason(error)
         raise InputError(f"{_shown(url)}: could not be downloaded: {why}") from None
     return response.status
+
+
+def download_row(url: str, limits: FetchParams, *, allow_private: bool) -> tuple[int, bytes]:
+    """Download a URL that a row names, within the limits of section ``fetch``.
+
+    Returns:
+        The last status, and the answer; empty unless the status is 200.
+
+    Raises:
+        InputError: see ``download_url``.
+    """
+    file = io.BytesIO()
+    status = download_url(
+        url,
+        file,
+        allow_private=allow_private,
+        max_bytes=limits.max_bytes,
+        max_s=limits.max_url_s,
+    )
+    return status, file.getvalue()
 
 
 def is_public(address: str) -> bool:
