@@ -9,6 +9,7 @@ import random
 import tarfile
 import tracemalloc
 import zipfile
+from contextlib import contextmanager
 
 import pyarrow
 import pytest
@@ -19,6 +20,18 @@ from tests.web_server import LIMITS
 
 ZEROS = bytes(1 << 20)
 LIMIT = 4 << 20  # instead of 64 MiB, for quick tests
+
+
+@contextmanager
+def peak_below(num_bytes):
+    """The block allocates less than this at any moment."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < num_bytes
 
 
 @pytest.fixture(autouse=True)
@@ -128,12 +141,8 @@ def test_a_name_of_a_hundred_megabytes_is_not_read_into_memory(tmp_path):
     header.type, header.size = tarfile.GNUTYPE_LONGNAME, 100 << 20
     path = tmp_path / "archive"
     path.write_bytes(gzip.compress(header.tobuf() + ZEROS * 100))
-    tracemalloc.start()
-    with pytest.raises(InputError):
+    with peak_below(4 * LIMIT), pytest.raises(InputError):
         list(read_archive(path, lambda name: True, LIMITS))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 4 * LIMIT
 
 
 def test_a_quiet_corpus_is_no_bomb(tmp_path):
@@ -174,24 +183,17 @@ def test_a_sparse_member_is_refused_before_it_takes_memory(tmp_path, version):
     path = tmp_path / "archive"
     path.write_bytes(sparse_tar(version, real_size=3 << 30))
     assert path.stat().st_size <= 3 << 10
-    tracemalloc.start()
-    for wanted in (True, False):
-        with pytest.raises(InputError, match=r"got the sparse file a\.wav: pack it without"):
-            list(read_archive(path, lambda name, wanted=wanted: wanted, LIMITS))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1 << 20
+    with peak_below(1 << 20):
+        for wanted in (True, False):
+            with pytest.raises(InputError, match=r"got the sparse file a\.wav: pack it without"):
+                list(read_archive(path, lambda name, wanted=wanted: wanted, LIMITS))
 
 
 def test_the_map_of_a_sparse_member_is_not_read(tmp_path):
     path = tmp_path / "archive"
     path.write_bytes(gzip.compress(sparse_tar("1.0", real_size=512, num_entries=400_000)))
-    tracemalloc.start()
-    with pytest.raises(InputError, match="got the sparse file"):
+    with peak_below(1 << 20), pytest.raises(InputError, match="got the sparse file"):
         list(read_archive(path, lambda name: True, LIMITS))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 1 << 20
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -206,12 +208,9 @@ def test_a_zip_member_that_is_larger_than_it_declares(tmp_path, method):
     size = len(content).to_bytes(4, "little")
     path = tmp_path / "archive"
     path.write_bytes(honest.replace(size, (100).to_bytes(4, "little")))
-    tracemalloc.start()
-    with pytest.raises(InputError, match="archive: expected a whole archive, got "):
+    message = "archive: expected a whole archive, got "
+    with peak_below(100 << 20), pytest.raises(InputError, match=message):
         list(read_archive(path, lambda name: True, LIMITS))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 100 << 20
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
