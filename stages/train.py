@@ -14,13 +14,14 @@ from asr.devices.device import use_machine
 from asr.devices.gpu_claim import claim_gpus
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
-from asr.families.protocols import HasLayers, family_module
+from asr.families.protocols import family_module
 from asr.training.augmentation.augment import Augmentation
 from asr.training.augmentation.examples import TokenLimit
 from asr.training.collate import collator
 from asr.training.dev import dev_evaluator
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
+from asr.training.distributed.sharding import layers_to_shard
 from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS, train
 from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
@@ -62,9 +63,6 @@ def train_stage(
     inputs = (train_manifest, dev_manifest, base, noise)
     facts = run_facts(sections, seed, inputs, code_facts("stages.train", model.family))
     trainee = family.open_trainee(base, processes.device, params, own)
-    layers = trainee.layers if isinstance(trainee, HasLayers) else ()
-    if machine.shard_weights and not layers:
-        raise InputError(f"machine.shard_weights: expected false, {model.family} can't be sharded")
     utterances, dev = target_texts(utterances, params.text), target_texts(dev, params.text)
     waveforms = Waveforms(prepared, utterances)
     augment = Augmentation(params.augment, noise)
@@ -87,7 +85,7 @@ def train_stage(
             evaluate_dev=dev_evaluator(trainee, prepared, dev, params, processes),
             long_context=trainee.long_context,
             rate_factors=trainee.rate_factors,
-            sharded_layers=layers if machine.shard_weights else (),
+            sharded_layers=layers_to_shard(trainee) if machine.shard_weights else (),
         )
         progress = train(task, params, seed, processes, scratch, watch)
         started_with.check()  # here, so that an error leaves the state to resume from

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -28,6 +29,16 @@ def test_a_device_that_is_not_there_is_refused():
     missing = "cuda" if sys.platform == "darwin" else "mps"
     with pytest.raises(InputError, match=f"{missing} is not on this machine"):
         device_name(machine(missing))
+
+
+@pytest.mark.parametrize("own", [None, "max_split_size_mb:64"])
+def test_a_gpu_gets_memory_in_segments_that_grow_unless_the_user_chose(own, monkeypatch):
+    monkeypatch.delenv("PYTORCH_ALLOC_CONF", raising=False)
+    monkeypatch.delenv("PYTORCH_CUDA_ALLOC_CONF", raising=False)
+    if own:
+        monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", own)
+    use_machine(machine("auto"))
+    assert os.environ.get("PYTORCH_ALLOC_CONF") == (None if own else "expandable_segments:True")
 
 
 @pytest.mark.integration

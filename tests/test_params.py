@@ -55,8 +55,7 @@ def test_all_faults_are_told_at_once_with_section_and_key(edited):
         "prepare.min_durations_s: Extra inputs are not permitted, got 0.3",
         "split.dev_share: Input should be less than 0.5, got 2.0",
         "decode.num_beams: Input should be a valid integer, got 'many'",
-        "whisper.decode.scripts.1: Value error, expected a script's name in Unicode, "
-        "got 'Cirillic'",
+        "whisper.decode.scripts.1: expected a script's name in Unicode, got 'Cirillic'",
     ]
 
 
@@ -115,6 +114,20 @@ def test_cached_encoder_outputs_and_changing_audio_are_refused_together(edited):
                    "spec_augment.num_time_masks 0"):  # fmt: skip
         assert f" train.{wanted}" in str(refused.value)
     assert "whisper.train.long_context.share 0" in str(refused.value)
+
+
+def test_steps_of_clips_and_accumulated_batches_are_refused_together(edited):
+    path = edited(
+        {"  accumulation: 1": "  accumulation: 4", "  step_clips: 0": "  step_clips: 256"}
+    )
+    with pytest.raises(InputError, match="train: expected accumulation 1 with step_clips 256, got"):
+        load_params("train", TrainParams, path)
+
+
+def test_what_only_another_family_can_train_is_refused(edited):
+    path = edited({"  tune: full": "  tune: projector"})
+    with pytest.raises(InputError, match=r"train\.tune: expected full, .* got projector"):
+        load_params("train", TrainParams, path)
 
 
 def test_a_clip_may_be_as_long_as_the_family_takes(edited):

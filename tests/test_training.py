@@ -100,6 +100,12 @@ def test_an_epoch_is_as_many_steps_as_batches():
     assert len(steps(accumulation=2)) == 4
 
 
+def test_a_step_of_a_number_of_clips_has_as_many_batches_as_hold_them():
+    # Batches hold two clips, 16 clips in both epochs.
+    counts = [[len(b.examples) for b in step] for _, step in steps(step_clips=5)]
+    assert counts == [[2, 2, 1], [1, 2, 2], [2, 2, 1], [1]]
+
+
 @pytest.mark.integration
 def test_it_learns(tmp_path):
     made, _ = task()
@@ -383,6 +389,17 @@ def test_two_half_batches_make_the_step_of_one(tmp_path):
                 1, ALONE, tmp_path / "two")  # fmt: skip
     assert one.train_rows[0]["loss"] == pytest.approx(two.train_rows[0]["loss"], rel=1e-5)
     assert one.train_rows[0]["grad_norm"] == pytest.approx(two.train_rows[0]["grad_norm"], rel=1e-5)
+
+
+@pytest.mark.integration
+def test_a_step_of_six_clips_stays_one_where_memory_holds_two(tmp_path, little_memory):
+    roomy, _ = task()
+    tight, _ = task(module=Hungry())
+    six = params(max_steps=1, step_clips=6, batch_seconds=99.0, max_batch_clips=8)
+    one = train(roomy, six, 1, ALONE, tmp_path / "roomy")
+    halved = train(tight, six, 1, ALONE, tmp_path / "tight")
+    assert one.train_rows[0]["audio_s"] == halved.train_rows[0]["audio_s"] == 6.0
+    assert halved.train_rows[0]["loss"] == pytest.approx(one.train_rows[0]["loss"], rel=1e-5)
 
 
 def test_a_device_that_is_not_there_is_refused():

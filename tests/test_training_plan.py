@@ -1,7 +1,12 @@
-import pytest
+from itertools import count
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.training.augmentation.examples import Example
 from asr.training.params import TrainParams
-from asr.training.plan import learning_rate
+from asr.training.plan import TrainingBatch, learning_rate, steps_of_clips
 
 
 def rates(schedule, num_steps=5, warmup_steps=2):
@@ -23,3 +28,32 @@ def test_rate_climbs_then_follows_its_schedule(schedule, expected):
 
 def test_a_run_shorter_than_its_warmup_still_has_rates():
     assert rates("linear", num_steps=2, warmup_steps=4) == [0.25, 0.5]
+
+
+def batches(*sizes_by_epoch):
+    """Batches of the given sizes; the examples are numbered by their seeds, through all epochs."""
+    seeds = count()
+
+    def batch(size):
+        return TrainingBatch(tuple(Example((), 1.0, next(seeds)) for _ in range(size)), 1.0, False)
+
+    return [(epoch, batch(size)) for epoch, sizes in enumerate(sizes_by_epoch) for size in sizes]
+
+
+def test_a_step_takes_part_of_a_batch_and_the_next_step_the_rest():
+    steps = list(steps_of_clips(batches([3, 3], [2, 3]), 4))
+    assert [[len(batch.examples) for batch in step] for _, step in steps] == [[3, 1], [2, 2], [3]]
+    assert [epoch for epoch, _ in steps] == [0, 0, 1]
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 9), min_size=1), min_size=1, max_size=4), st.integers(1, 40)
+)
+def test_every_step_but_the_last_holds_exactly_so_many_clips(sizes, num_clips):
+    planned = batches(*sizes)
+    steps = list(steps_of_clips(planned, num_clips))
+    counts = [sum(len(batch.examples) for batch in step) for _, step in steps]
+    assert set(counts[:-1]) <= {num_clips}
+    assert 1 <= counts[-1] <= num_clips
+    order = [example.seed for _, step in steps for batch in step for example in batch.examples]
+    assert order == list(range(sum(map(sum, sizes))))

@@ -23,7 +23,8 @@ from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.families.whisper.training.loss import IGNORED, Regularization, SummedLoss, loss_batch
 from asr.families.whisper.training.params import WhisperTrainParams
 from asr.families.whisper.training.subwords import SubwordDropout
-from asr.families.whisper.training.tuning import make_trainable, merge_adapter
+from asr.families.whisper.training.tuning import make_trainable
+from asr.training.adapter import merge_adapter
 from asr.training.params import TrainParams
 from tests import examples
 from tests.tiny_whisper import write_transformers
@@ -326,7 +327,7 @@ def test_adapter_is_all_that_learns_and_ends_up_in_plain_weights(whisper, tmp_pa
     whisper.network.eval()
     with torch.no_grad():
         adapted = SummedLoss(whisper)(batch)
-        merge_adapter(whisper)
+        merge_adapter(whisper.network)
         save(whisper.network, whisper.processor, tmp_path)
         reloaded = load(tmp_path, torch.device("cpu"))
         torch.testing.assert_close(SummedLoss(reloaded)(batch), adapted)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from asr.core.urls import hide_secrets
 
@@ -43,7 +44,14 @@ def faults(error: ValidationError, *keys: str) -> list[str]:
         keys: keys that lead to the checked value, such as its section.
     """
     return [
-        f"{'.'.join(map(str, (*keys, *fault['loc']))) or 'the line'}: {fault['msg']}, "
-        f"got {hide_secrets(repr(fault['input'])):.80}"
+        f"{'.'.join(map(str, (*keys, *fault['loc']))) or 'the line'}: {_expected_and_got(fault)}"
         for fault in error.errors()
     ]
+
+
+def _expected_and_got(fault: ErrorDetails) -> str:
+    # A check of our own over several fields names what it got; the input is all of them.
+    own = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+    if ", got " in own:
+        return own
+    return f"{own}, got {hide_secrets(repr(fault['input'])):.80}"

@@ -1,5 +1,6 @@
 """Choose the torch device and set torch up for it."""
 
+import os
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,8 @@ from asr.devices.params import MachineParams
 
 if TYPE_CHECKING:
     import torch
+
+ALLOCATOR = {"PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF"}  # the new name and the old one
 
 
 def use_machine(params: MachineParams) -> "torch.device":
@@ -26,6 +29,10 @@ def use_machine(params: MachineParams) -> "torch.device":
 
     if params.device in ("auto", "cuda"):
         claim_gpus()
+        if not ALLOCATOR & os.environ.keys():
+            # Batches differ in length. Blocks that grow in place leave no gaps, so that less memory
+            # is reserved; torch reads this when it first allocates on a GPU.
+            os.environ["PYTORCH_ALLOC_CONF"] = "expandable_segments:True"
     torch.set_num_threads(params.num_threads)
     available = {
         "cuda": torch.cuda.is_available(),

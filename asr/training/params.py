@@ -95,7 +95,7 @@ class TrainParams(Schema):
     """Section ``train``."""
 
     text: TextParams
-    tune: Literal["full", "frozen_encoder", "lora"]
+    tune: Literal["full", "frozen_encoder", "lora", "projector"]
     lora: LoraParams
     lr: float = Field(gt=0, le=1)
     warmup_steps: int = Field(ge=0)
@@ -109,6 +109,7 @@ class TrainParams(Schema):
     batch_seconds: float = Field(gt=0)
     max_batch_clips: int = Field(ge=1)
     accumulation: int = Field(ge=1)
+    step_clips: int = Field(ge=0)
     join: JoinParams
     speed_change: SpeedChangeParams
     augment: AugmentParams
@@ -120,3 +121,12 @@ class TrainParams(Schema):
     num_dev_utterances: int = Field(ge=1)
     log_every_steps: int = Field(ge=1)
     save_every_steps: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _one_size_of_step(self) -> Self:
+        if self.step_clips and self.accumulation > 1:
+            raise ValueError(
+                f"expected accumulation 1 with step_clips {self.step_clips}, got "
+                f"{self.accumulation}: step_clips sums as many batches as hold so many clips"
+            )
+        return self

@@ -2,8 +2,9 @@
 
 import math
 import random
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from asr.features.batching import EpochPlan, LongContext, Seconds, epoch_batches
 from asr.training.augmentation.examples import Example, TokenLimit, epoch_examples
@@ -46,19 +47,64 @@ def plan_steps(
         seed: seed of all random choices.
     """
     plan = EpochPlan(seconds, params.batch_seconds, params.max_batch_clips, long_context)
-    steps = []
+    by_epoch = []
     for epoch in range(params.num_epochs):
         rng = random.Random(f"{seed}-{epoch}")
         examples = epoch_examples(
             durations_s, groups, token_limit, params.join, params.speed_change, rng
         )
-        batches = [
-            TrainingBatch(tuple(examples[i] for i in batch.indices), batch.context_s, batch.zeros)
+        by_epoch += [
+            (
+                epoch,
+                TrainingBatch(
+                    tuple(examples[i] for i in batch.indices), batch.context_s, batch.zeros
+                ),
+            )
             for batch in epoch_batches([example.duration_s for example in examples], plan, rng)
         ]
-        for start in range(0, len(batches), params.accumulation):
-            steps.append((epoch, batches[start : start + params.accumulation]))
+    steps = (
+        list(steps_of_clips(by_epoch, params.step_clips))
+        if params.step_clips
+        else steps_of_batches(by_epoch, params.accumulation)
+    )
     return steps[: params.max_steps] if params.max_steps else steps
+
+
+def steps_of_batches(
+    batches: Iterable[tuple[int, TrainingBatch]], accumulation: int
+) -> list[tuple[int, list[TrainingBatch]]]:
+    """Steps of ``accumulation`` batches each; the last step of an epoch may have fewer."""
+    steps = []
+    for epoch, of_epoch in groupby(batches, key=lambda pair: pair[0]):
+        one_epoch = [batch for _, batch in of_epoch]
+        for start in range(0, len(one_epoch), accumulation):
+            steps.append((epoch, one_epoch[start : start + accumulation]))
+    return steps
+
+
+def steps_of_clips(
+    batches: Iterable[tuple[int, TrainingBatch]], num_clips: int
+) -> Iterator[tuple[int, list[TrainingBatch]]]:
+    """Steps of exactly ``num_clips`` examples each; only the last step of the run may have fewer.
+
+    A batch that would exceed the number is divided, and its rest begins the next step, also across
+    epochs. A step has the epoch of its first batch.
+    """
+    step: list[TrainingBatch] = []
+    missing, step_epoch = num_clips, 0
+    for epoch, batch in batches:
+        rest = batch.examples
+        while rest:
+            if not step:
+                step_epoch = epoch
+            taken, rest = rest[:missing], rest[missing:]
+            step.append(replace(batch, examples=taken))
+            missing -= len(taken)
+            if missing == 0:
+                yield step_epoch, step
+                step, missing = [], num_clips
+    if step:
+        yield step_epoch, step
 
 
 def learning_rate(step: int, num_steps: int, params: TrainParams) -> float:

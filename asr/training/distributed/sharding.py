@@ -19,7 +19,20 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
+from asr.core.errors import InputError
+from asr.families.protocols import HasLayers, Trainee
 from asr.training.distributed.processes import Processes
+
+
+def layers_to_shard(trainee: Trainee) -> Sequence[nn.Module]:
+    """The layers of a model, with ``machine.shard_weights``.
+
+    Raises:
+        InputError: if the model's family names none.
+    """
+    if not isinstance(trainee, HasLayers):
+        raise InputError("machine.shard_weights: expected false, this family can't be sharded")
+    return trainee.layers
 
 
 def shard(network: nn.Module, layers: Sequence[nn.Module], processes: Processes) -> None:

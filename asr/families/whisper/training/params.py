@@ -42,7 +42,9 @@ CHANGES_ENCODER_INPUT = (
 
 
 def faults(train: TrainParams, own: WhisperTrainParams) -> list[str]:
-    """List the params that conflict with ``cache_encoder``, if it is true."""
+    """List the params that Whisper lacks, or that conflict with ``cache_encoder``."""
+    if train.tune == "projector":
+        return ["train.tune: expected full, frozen_encoder or lora, got projector"]
     if not own.cache_encoder:
         return []
     wanted = [] if train.tune == "frozen_encoder" else ["train.tune frozen_encoder"]

@@ -28,9 +28,10 @@ from asr.families.whisper.training.loss import (
     loss_batch,
 )
 from asr.families.whisper.training.params import WhisperTrainParams
-from asr.families.whisper.training.tuning import layers, make_trainable, merge_adapter
+from asr.families.whisper.training.tuning import layers, make_trainable
 from asr.families.whisper.window import context_s, write_margin
 from asr.features.batching import LongContext
+from asr.training.adapter import merge_adapter
 from asr.training.params import TrainParams
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -106,7 +107,7 @@ class WhisperTrainee:
 
     def save(self, out: Path) -> None:
         """Merge the adapter, if any; write a transformers folder and the margin of training."""
-        merge_adapter(self.whisper)
+        merge_adapter(self.network)
         save(self.whisper.network, self.whisper.processor, out)
         write_margin(out, self._own.margin_s)
 

@@ -1,9 +1,10 @@
-"""Mark the trainable weights of a Whisper; add and merge a LoRA adapter."""
+"""Mark the trainable weights of a Whisper."""
 
 from typing import Any
 
 from asr.families.whisper.model.model import Whisper
 from asr.families.whisper.training.params import WhisperTrainParams
+from asr.training.adapter import add_adapter
 from asr.training.params import TrainParams
 
 # Attention and feed-forward of encoder and decoder; plain names would match other modules too.
@@ -14,7 +15,7 @@ def make_trainable(whisper: Whisper, params: TrainParams, own: WhisperTrainParam
     """Mark the weights to train: all, the decoder's, or those of a LoRA adapter in all layers."""
     network: Any = whisper.network
     if params.tune == "lora":
-        _add_adapter(network, params)
+        add_adapter(network, params.lora, LORA_MODULES)
     else:
         network.requires_grad_(True)
         # Fixed sinusoids, as in OpenAI's training.
@@ -32,27 +33,3 @@ def layers(whisper: Whisper) -> list[Any]:
     """Layers of encoder and decoder, which hold most weights; each is called as a module."""
     model: Any = whisper.network.model
     return [*model.encoder.layers, *model.decoder.layers]
-
-
-def merge_adapter(whisper: Whisper) -> None:
-    """Merge a LoRA adapter, if there is one, into the weights, so that a plain model is saved."""
-    for name, module in list(whisper.network.named_modules()):
-        if hasattr(module, "lora_A"):
-            module.merge()
-            parent, _, attribute = name.rpartition(".")
-            setattr(whisper.network.get_submodule(parent), attribute, module.get_base_layer())
-
-
-def _add_adapter(network: Any, params: TrainParams) -> None:
-    import peft  # takes a second, so only LoRA imports it
-
-    config = peft.LoraConfig(
-        r=params.lora.rank,
-        lora_alpha=params.lora.alpha,
-        lora_dropout=params.lora.dropout,
-        target_modules=LORA_MODULES,
-    )
-    # Injected, not wrapped: `encode` needs the module names as they are.
-    peft.inject_adapter_in_model(config, network)
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_("lora_" in name)
