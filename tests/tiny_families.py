@@ -1,0 +1,138 @@
+"""Each family's smallest model, of random weights, for the checks that all families must pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from asr.core.params import load_block, load_family_params, load_params
+from asr.decoding.params import DecodeParams
+from asr.devices.params import MachineParams
+from asr.families.protocols import Engine, Trainee, family_module
+from asr.sources.weights import fetch_weights, weights_of
+from asr.training.augmentation.examples import TokenLimit
+from asr.training.dev import dev_error
+from asr.training.distributed.processes import Processes
+from asr.training.params import JoinParams, SpecAugmentParams, SpeedChangeParams, TrainParams
+from asr.training.task import Task
+from asr.utterances.utterance import Utterance
+from tests.examples import tone, utterance
+
+ROOT = Path(__file__).parent.parent
+CPU = torch.device("cpu")
+ALONE = Processes(0, 1, CPU)
+NO_MASKS = SpecAugmentParams(num_time_masks=0, max_time_share=0, num_mel_masks=0, max_mel_bins=0)
+
+
+@dataclass(frozen=True)
+class TinyFamily:
+    """A family and how its smallest model trains.
+
+    Attributes:
+        family: name of the folder in ``asr/families/``.
+        name: a block of kind ``random`` in ``conf/models.yaml``.
+        frozen: by value of ``train.tune``, beginnings of the names of weights that stay.
+        own: values of ``<family>.train`` without random changes of clips and texts.
+        lr: a learning rate at which the model overfits.
+        num_steps: steps until it writes the four texts.
+        language: of the clips.
+    """
+
+    family: str
+    name: str
+    frozen: Mapping[str, tuple[str, ...]]
+    own: Mapping[str, Any] = field(default_factory=dict)
+    lr: float = 3e-3
+    num_steps: int = 80
+    language: str = "be"
+
+    def write_base(self, folder: Path) -> None:
+        """Write the model as the stage ``base`` does."""
+        role = family_module(self.family, "base")
+        block = load_block(ROOT / "conf/models.yaml", (self.family, self.name), role.Block)
+        weights = {}
+        for source, kind in weights_of(block).items():
+            scratch = folder.parent / f"{folder.name}-{source}"
+            scratch.mkdir()
+            weights[source] = fetch_weights(kind, scratch)
+        folder.mkdir(exist_ok=True)
+        role.bring_base(block, weights, folder)
+
+    def trainee(self, model: Path, tune: str = "full", **changes: Any) -> Trainee:
+        """The model ready to train, without random changes of clips and texts."""
+        role = family_module(self.family, "training")
+        own = load_family_params(self.family, "train", role.OwnParams, ROOT / "params.yaml")
+        own = own.model_copy(update=dict(self.own))
+        params = self.params(tune, **changes)
+        assert role.faults(params, own) == []
+        return role.open_trainee(model, CPU, params, own)
+
+    def params(self, tune: str = "full", **changes: Any) -> TrainParams:
+        values = {
+            "tune": tune, "lr": self.lr, "warmup_steps": 0, "schedule": "constant",
+            "weight_decay": 0.0, "average_decay": 0.0, "spec_augment": NO_MASKS,
+            "join": JoinParams(share=0.0, max_s=8.0, max_pause_s=0.0),
+            "speed_change": SpeedChangeParams(most=0.0),
+        }  # fmt: skip
+        read = load_params("train", TrainParams, ROOT / "params.yaml")
+        return read.model_copy(update=values | changes)
+
+    def engine(self, model: Path) -> Engine:
+        """The model of a folder, to transcribe greedily on one thread."""
+        role = family_module(self.family, "decoding")
+        own = load_family_params(self.family, "decode", role.OwnParams, ROOT / "params.yaml")
+        decode = load_params("decode", DecodeParams, ROOT / "params.yaml")
+        machine = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
+        return role.open_engine(model, machine, decode.model_copy(update={"num_beams": 1}), own)
+
+
+WHISPER = TinyFamily(
+    family="whisper",
+    name="random",
+    frozen={"full": (), "frozen_encoder": ("model.encoder.",), "lora": ()},
+    own={"freeze_embedding": False, "token_dropout": 0.0, "subword_dropout": 0.0, "margin_s": 0.1},
+)
+FAMILIES = [WHISPER]
+BY_NAME = {one.family: one for one in FAMILIES}
+
+# Tones of different pitch and length, each with a text of its own.
+TEXTS = ["лес", "як гэта", "бор", "два"]
+CLIPS = [tone(0.4 + 0.2 * i, hz=300.0 + 400 * i) for i in range(4)]
+
+
+def utterances(language: str) -> list[Utterance]:
+    return [
+        utterance(str(i), text=TEXTS[i], duration_s=len(CLIPS[i]) / 16_000, language=language)
+        for i in range(4)
+    ]
+
+
+def context_s(trainee: Trainee) -> float:
+    """Seconds that the model computes for the longest clip."""
+    return max(trainee.seconds(len(clip) / 16_000) for clip in CLIPS)
+
+
+def task(family: TinyFamily, trainee: Trainee, processes: Processes = ALONE) -> Task:
+    """Train on the four clips, and evaluate on them too."""
+    them = utterances(family.language)
+
+    def collate(batch):
+        indices = [example.pieces[0].index for example in batch.examples]
+        return trainee.batch([CLIPS[i] for i in indices], [them[i] for i in indices],
+                             batch.context_s, indices, zeros=batch.zeros)  # fmt: skip
+
+    def evaluate_dev():
+        mine = range(processes.rank, 4, processes.count)
+        heard = trainee.transcribe([CLIPS[i] for i in mine], [them[i] for i in mine],
+                                   context_s(trainee), [30 for _ in mine])  # fmt: skip
+        pairs = [(them[i].text, one.text) for i, one in zip(mine, heard, strict=True)]
+        return dev_error(processes.gathered(pairs))
+
+    labels = [trainee.num_labels(one.text, one.language) for one in them]
+    return Task(
+        trainee.network, trainee.summed_loss, collate, [one.duration_s for one in them],
+        [family.language] * 4, TokenLimit(labels, trainee.max_labels, 30.0), trainee.seconds,
+        evaluate_dev, rate_factors=trainee.rate_factors,
+    )  # fmt: skip
