@@ -53,6 +53,12 @@ def test_another_number_of_processes_than_asked_for_is_refused():
         join_processes(CPU, 2)
 
 
+def test_a_macs_one_gpu_takes_one_process(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match=r"expected 1 with machine\.device mps, got 2"):
+        join_processes(torch.device("mps"), 2)
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "tiny"

@@ -121,13 +121,15 @@ def join_processes(device: torch.device, wanted: int) -> Processes:
         wanted: ``machine.num_processes``.
 
     Raises:
-        InputError: if torchrun started another number of processes.
+        InputError: if torchrun started another number of processes, or several share an MPS device.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count != wanted:
         raise InputError(f"machine.num_processes: expected {wanted}, torchrun started {count}")
     if count == 1:
         return Processes(0, 1, device)
+    if device.type == "mps":  # one GPU a machine, and gloo takes none of its tensors
+        raise InputError(f"machine.num_processes: expected 1 with machine.device mps, got {count}")
     if device.type == "cuda":
         index = int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count()
         device = torch.device("cuda", index)
