@@ -9,6 +9,7 @@ from asr.core.files import atomic_folder
 from asr.core.params import load_block, load_params
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
+from asr.sources.still import check_still, stamps
 from asr.sources.weights import fetch_weights, weights_of
 
 MODELS = Path("conf/models.yaml")
@@ -34,7 +35,10 @@ def base(section: str, out: Path) -> None:
         for name, kind in weights_of(block).items():
             Path(scratch, name).mkdir()
             weights[name] = fetch_weights(kind, Path(scratch, name))
+        before = {place: stamps(place.glob("*.*")) for place in weights.values()}
         family.bring_base(block, weights, folder)
+        for place, files in before.items():  # weights of kind folder may be written meanwhile
+            check_still(place, files, place.glob("*.*"))
 
 
 if __name__ == "__main__":

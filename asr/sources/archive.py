@@ -11,6 +11,7 @@ from asr.core.files import sha256_of
 from asr.core.schema import Schema
 from asr.sources.archives import Wants, read_archive
 from asr.sources.params import FetchParams
+from asr.sources.still import check_still, stamps
 
 
 class Source(Schema):
@@ -27,6 +28,8 @@ def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[t
     path = Path(source.path).expanduser()
     if not path.is_file():
         raise InputError(f"{source.path}: expected an archive, got no such file")
+    before = stamps([path])
     if (got := sha256_of(path)) != source.sha256:
         raise InputError(f"{source.path}: expected SHA-256 {source.sha256}, got {got}")
     yield from read_archive(path, wants, limits)
+    check_still(path, before, [path])

@@ -12,6 +12,7 @@ from asr.core.schema import Schema
 from asr.corpora.paths import is_visible
 from asr.sources.archives import Wants
 from asr.sources.params import FetchParams
+from asr.sources.still import check_still, read_still, stamps
 
 
 class Source(Schema):
@@ -38,9 +39,26 @@ def read_folder(
     Raises:
         InputError: if a folder can't be listed or is a link, or if a wanted file is larger than
             ``fetch.max_file_mb``, is a pipe or a device, or is a link that leads to nothing or out
-            of ``links_within``.
+            of ``links_within``; or if a wanted file changes, vanishes or appears meanwhile.
     """
-    names = []
+    names = _names(root)
+    wanted = sorted(filter(wants, names))
+    before = stamps(root / name for name in wanted)
+    for name in wanted:
+        file = checked_file(root, name, links_within, limits)
+        if file is None:
+            check_still(root, {root / name: before[root / name]}, [root / name])
+            raise InputError(
+                f"{root / name}: expected a file, got a pipe, a device or a link to nothing"
+            )
+        yield name, read_still(root, file, before[file])
+    new = filter(wants, _names(root) - names)
+    check_still(root, before, (root / name for name in (*wanted, *new)))
+
+
+def _names(root: Path) -> set[str]:
+    """The names of all files in a folder and its folders."""
+    found = set[str]()
     for folder, folders, files in os.walk(root, onerror=_raise):
         place = Path(folder).relative_to(root)
         for name in folders:
@@ -50,14 +68,8 @@ def read_folder(
                     f"{root / place / name}: expected a folder, got a link to one; put the folder "
                     "itself there, or remove the link"
                 )
-        names += [(place / name).as_posix() for name in files]
-    for name in sorted(filter(wants, names)):
-        file = checked_file(root, name, links_within, limits)
-        if file is None:
-            raise InputError(
-                f"{root / name}: expected a file, got a pipe, a device or a link to nothing"
-            )
-        yield name, file.read_bytes()
+        found |= {(place / name).as_posix() for name in files}
+    return found
 
 
 def checked_file(root: Path, name: str, links_within: Path, limits: FetchParams) -> Path | None:

@@ -31,6 +31,7 @@ from asr.corpora.paths import safe_path
 from asr.sources.archives import Wants
 from asr.sources.folder import checked_file
 from asr.sources.params import FetchParams
+from asr.sources.still import read_still, stamps
 from asr.sources.web import download_row
 
 ROWS = "rows.jsonl"
@@ -108,9 +109,9 @@ def _audio(
     root = Path(source.audio_root).expanduser()
     try:
         file = checked_file(root, path, root, limits)
+        return name, read_still(root, file, stamps([file])[file]) if file else None
     except InputError as error:
         raise InputError(f"{place}: audio_path: {error}") from error
-    return name, file.read_bytes() if file else None
 
 
 def _download(url: str, place: str, source: Source, limits: FetchParams) -> bytes | None:
