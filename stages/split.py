@@ -6,7 +6,6 @@ from typing import Any
 
 from asr.audit.table import kept_utterances, read_suspects
 from asr.core.cli import run
-from asr.core.errors import InputError
 from asr.core.files import sha256_of, write_json
 from asr.core.params import load_corpora, load_params
 from asr.core.pull import pull_missing
@@ -14,6 +13,7 @@ from asr.families.params import ModelParams
 from asr.families.protocols import family_module
 from asr.preparation.rejects import count_rejects
 from asr.splits.balance import balance
+from asr.splits.corpora import check_corpora
 from asr.splits.params import SplitParams
 from asr.splits.split import set_too_long_aside, split_utterances, write_aside
 from asr.utterances.jsonl import write_jsonl
@@ -42,9 +42,7 @@ def split(
         for name in corpora
         for place in (prepared / name, rejects / f"{name}.csv", audit / f"{name}.csv")
     )
-    _check_folder(prepared, set(corpora))
-    _check_folder(rejects, {f"{name}.csv" for name in corpora})
-    _check_folder(audit, {f"{name}.csv" for name in corpora})
+    check_corpora(corpora, prepared, rejects, audit, metrics.parent / "audit")
     by_corpus, dropped, suspects = {}, {}, []
     for name in corpora:
         path, prepared_ones = audit / f"{name}.csv", read_utterances(prepared / name)
@@ -67,18 +65,6 @@ def split(
         "test_sha256": sha256_of(manifests / "test.jsonl"),
     }
     write_json(metrics, described)
-
-
-def _check_folder(folder: Path, expected: set[str]) -> None:
-    """Raise for missing or unknown files, because DVC hashes all that is in the folder."""
-    found = {path.name for path in folder.glob("*") if path.name != ".gitignore"}
-    if missing := sorted(expected - found):
-        raise InputError(f"{folder}: expected {sorted(expected)}, missing {missing}")
-    if unknown := sorted(found - expected):
-        raise InputError(
-            f"{folder}: {unknown} belong to no corpus of params.yaml; remove them: "
-            f"rm -r {' '.join(str(folder / name) for name in unknown)}"
-        )
 
 
 def _corpus(

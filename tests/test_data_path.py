@@ -2,6 +2,7 @@
 """fetch, prepare and split, from an unpacked corpus to manifests."""
 
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -131,15 +132,32 @@ def test_an_audit_of_other_utterances_is_refused():
 @pytest.mark.usefixtures("repo")
 def test_a_corpus_that_is_gone_from_params_must_be_removed():
     run_all()
-    Path("data/prepared/old").mkdir()
-    with pytest.raises(
-        InputError, match=r"\['old'\] belong to no corpus .*rm -r data/prepared/old"
-    ):
+    params = Path("params.yaml")
+    params.write_text(params.read_text().replace(CORPORA.splitlines()[2], ""))
+    Path("audit").mkdir()
+    Path("audit/bg.json").touch()  # metrics beside data.json; they are in Git
+    with pytest.raises(InputError) as caught:
         run_split()
-    Path("data/prepared/old").rmdir()
+    message = str(caught.value)
+    assert message.startswith("['bg'] belong to no corpus of params.yaml; remove them: rm -r ")
+    command = message.partition("remove them: ")[2]
+    subprocess.run(command.split(), check=True)
+    assert not [*Path("data").rglob("*bg*"), *Path("audit").iterdir()]
+    run_split()
+
+
+@pytest.mark.usefixtures("repo")
+def test_all_that_split_lacks_is_one_message():
+    run_all()
     shutil.rmtree("data/prepared/bg")
-    with pytest.raises(InputError, match=r"expected \['be', 'bg'\], missing \['bg'\]"):
+    Path("data/audit/be.csv").rename("data/audit/old.csv")
+    with pytest.raises(InputError) as caught:
         run_split()
+    assert str(caught.value) == (
+        "data/prepared: expected ['be', 'bg'], missing ['bg']; "
+        "data/audit: expected ['be.csv', 'bg.csv'], missing ['be.csv']; "
+        "['old'] belong to no corpus of params.yaml; remove them: rm -r data/audit/old.csv"
+    )
 
 
 @pytest.mark.usefixtures("repo")
