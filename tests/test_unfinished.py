@@ -94,6 +94,15 @@ def test_the_oldest_beyond_the_limit_go_with_a_word_and_a_held_one_never(scratch
                              "0.0025")  # fmt: skip
 
 
+def test_after_the_clock_was_set_back_the_oldest_go_too(scratch, capsys):
+    for days in (1, 5, 3, 2, 4, 6):  # ago, and then the clock goes back by ten
+        leave(scratch, f"{days}-days", num_bytes=10**6, days=days - 10)
+    remove_oldest(scratch, most_gb=0.0035)
+    left = [one.folder.name for one in unfinished_trainings(scratch)]
+    assert left == ["train-1-days", "train-2-days", "train-3-days"]
+    assert "(step 5, 0.00 GB, 0 seconds old)" in capsys.readouterr().out
+
+
 @pytest.fixture
 def run_command(monkeypatch, capsys):
     """Runs it in this repository; returns the lines that it prints."""

@@ -69,7 +69,7 @@ class Unfinished:
         folder: ``train-`` and the run's key.
         step: step of the newest checkpoint; -1 if there is none.
         num_bytes: bytes on disk.
-        age_s: seconds since the last write.
+        age_s: seconds since the last write; negative if the clock was set back meanwhile.
         facts: None if the run was killed before it wrote them, or the file is damaged.
     """
 
@@ -146,9 +146,7 @@ def _unfinished(folder: Path) -> Unfinished:
     facts = None
     with suppress(FileNotFoundError, InputError):  # a damaged file counts as missing
         facts = read_json(folder / FACTS)
-    return Unfinished(
-        folder, newest_step(folder), num_bytes, max(0.0, time.time() - written), facts
-    )
+    return Unfinished(folder, newest_step(folder), num_bytes, time.time() - written, facts)
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -163,4 +161,4 @@ def _age(seconds: float) -> str:
     for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} seconds"
+    return f"{max(0.0, seconds):.0f} seconds"
