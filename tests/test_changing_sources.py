@@ -3,14 +3,20 @@
 
 import os
 import random
+import shutil
 import threading
+from pathlib import Path
 
 import pytest
 
 from asr.core.errors import InputError
+from asr.corpora.raw_folder import RawFiles
 from asr.sources.folder import Source, fetch_files
 from asr.sources.params import FetchParams
 from asr.sources.still import read_still, stamps
+from tests.pipeline_repo import PipelineRepo, wait_for
+
+ROOT = Path(__file__).parents[1]
 
 LIMITS = FetchParams(max_file_mb=1.0, max_url_s=10.0)
 
@@ -61,6 +67,35 @@ def test_a_single_file_that_grows_is_named(corpus):
     file.write_bytes(b"older")
     with pytest.raises(InputError, match=rf"changed while it was read: {file};"):
         read_still(corpus, file, before)
+
+
+@pytest.mark.slow
+def test_the_stage_leaves_nothing_of_a_folder_that_changed_and_its_rerun_is_right(tmp_path):
+    repo, home = PipelineRepo(tmp_path), tmp_path / "home"
+    for name in ("asr", "stages"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    text = (ROOT / "params.yaml").read_text()
+    corpora = text[text.index("corpora:") : text.index("prepare:")]
+    one = "corpora:\n  be: {format: paired, language: be, source: home}\n"
+    (tmp_path / "params.yaml").write_text(text.replace(corpora, one))
+    (tmp_path / "conf").mkdir()
+    block = "home: {kind: folder, path: home, license: CC0-1.0}\n"
+    (tmp_path / "conf" / "sources.yaml").write_text(block)
+    home.mkdir()
+    for n in range(5000):
+        (home / f"{n:04}.wav").write_bytes(bytes(1000))
+        (home / f"{n:04}.txt").write_text("птушка")
+    command = ("python", "-m", "stages.fetch", "--corpus", "be", "--out", "data/raw/be")
+    with repo.started(*command) as process:
+        partial = ".dvc/tmp/partial/*/be/files.tar"
+        wait_for(lambda: any(file.stat().st_size > 0 for file in tmp_path.glob(partial)))
+        (home / "4999.txt").write_text("зязюля")
+        said = process.communicate(timeout=300)[0].decode()
+    assert said.startswith("fetch: home: changed while it was read: home/4999.txt; run the same")
+    assert process.returncode == 1
+    assert not [*tmp_path.glob("data/raw/*"), *tmp_path.glob(".dvc/tmp/partial/*")]
+    repo.run(*command)
+    assert RawFiles(tmp_path / "data/raw/be")["4999.txt"].decode() == "зязюля"
 
 
 @pytest.mark.slow

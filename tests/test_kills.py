@@ -1,5 +1,9 @@
 # python -m pytest tests/test_kills.py -m slow
-"""Stages that are killed at random moments: the next `dvc repro` makes what it would have made."""
+"""Stages that are killed at random moments: the next `dvc repro` makes what it would have made.
+
+Kills during checkpoint writes and full disks: tests/test_interrupted_training.py. Sources that
+change while they are read: tests/test_changing_sources.py.
+"""
 
 import os
 import random
@@ -10,7 +14,8 @@ import pytest
 
 from tests.pipeline_repo import is_alive, out_hashes, wait_for
 
-NUM_KILLS = 10
+NUM_KILLS = {"goes on": 10, "is set back": 3}  # by what the clock does after a kill
+DAY = 86400 * 10**9  # ns
 STAGES = (
     "fetch@be", "prepare@be", "judge", "audit@be", "base", "split", "train", "transcribe@tuned",
     "score@tuned", "compare", "report",
@@ -33,6 +38,15 @@ def files(repo):
     return outside | partial | {str(path) for path in repo.folder.glob(".dvc/tmp/scratch/train-*")}
 
 
+def set_clock_back(repo):
+    """Date all files a day later, as they look once the clock was set back by a day."""
+    for path in repo.folder.rglob("*"):
+        if ".git" not in path.parts:
+            stat = path.lstat()
+            times = stat.st_atime_ns + DAY, stat.st_mtime_ns + DAY
+            os.utime(path, ns=times, follow_symlinks=False)
+
+
 @pytest.fixture(scope="module")
 def whole(reproduced, tmp_path_factory):
     """A clone with all outs."""
@@ -44,8 +58,9 @@ def whole(reproduced, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("clock", NUM_KILLS)
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_killed_at_random_moments_leaves_no_trace(whole, stage):
+def test_a_stage_killed_at_random_moments_leaves_no_trace(whole, stage, clock):
     expected, there = hashes(whole), files(whole)
     again = ("dvc", "repro", "--single-item", "--force", "--no-run-cache", stage)
     started = time.monotonic()
@@ -53,7 +68,7 @@ def test_a_stage_killed_at_random_moments_leaves_no_trace(whole, stage):
     duration_s = time.monotonic() - started
     assert hashes(whole) == expected
     moments = random.Random(stage)
-    for _ in range(NUM_KILLS):
+    for _ in range(NUM_KILLS[clock]):
         with whole.started(*again) as process:
             time.sleep(moments.uniform(0, duration_s))
             try:
@@ -64,6 +79,8 @@ def test_a_stage_killed_at_random_moments_leaves_no_trace(whole, stage):
         # As docs/machines.md says: DVC writes these in place, so a kill may cut them off.
         (whole.folder / ".dvc" / "tmp" / "rwlock").unlink(missing_ok=True)
         whole.run("git", "checkout", "--quiet", "dvc.lock")
+        if clock == "is set back":
+            set_clock_back(whole)
     whole.run(*again)
     whole.run("dvc", "repro")
     assert hashes(whole) == expected
