@@ -1,25 +1,36 @@
 # python -m pytest tests/test_balance.py
+import pytest
+
 from asr.splits.balance import balance
-from asr.splits.split import SplitResult
+from asr.splits.split import Aside, SplitResult
 from tests.examples import utterance
 from tests.test_split import PARAMS
 
 
-def told(train, test):
-    return balance(SplitResult({"train": train, "dev": [], "test": test}, []), PARAMS)
+def told(train, test, aside=()):
+    return balance(SplitResult({"train": train, "dev": [], "test": test}, [*aside]), PARAMS)
+
+
+def recommended(start, train, test, aside=()):
+    """The recommendations that begin like this."""
+    return [one for one in told(train, test, aside)["recommendations"] if one.startswith(start)]
+
+
+def clips(number, **fields):
+    return [utterance(f"{fields} {n}", **fields) for n in range(number)]
 
 
 def test_counts_by_corpus_language_and_attribute():
-    clips = [utterance("a", attributes={"age_bucket": "3-4"}, speaker_id="s1"), utterance("b")]
-    counts = told(clips, [])["splits"]["train"]
+    known = utterance("a", attributes={"age_bucket": "3-4"}, speaker_id="s1", duration_s=1.234)
+    counts = told([known, utterance("b"), utterance("c")], [])["splits"]["train"]
     assert counts == {
-        "num_utterances": 2,
-        "seconds": 2.0,
+        "num_utterances": 3,
+        "seconds": 3.23,
         "num_speakers": 1,
-        "num_without_speaker": 1,
+        "num_without_speaker": 2,
         "num_utterances_by": {
-            "corpus": {"xx": 2},
-            "language": {"be": 2},
+            "corpus": {"xx": 3},
+            "language": {"be": 3},
             "age_bucket": {"3-4": 1},
         },
     }
@@ -44,10 +55,45 @@ def test_one_id_in_two_corpora_is_two_speakers():
     assert few.startswith("test has 8 speakers")
 
 
-def test_a_value_that_test_lacks_is_told():
-    train = [utterance(str(n), attributes={"sex": "f" if n % 2 else "m"}) for n in range(80)]
-    test = [utterance(f"t{n}", attributes={"sex": "f"}) for n in range(20)]
-    assert any(
-        text.startswith("sex m: 0 utterances of test, 8 expected")
-        for text in told(train, test)["recommendations"]
-    )
+@pytest.mark.parametrize(("number", "is_group"), [(30, True), (31, False)])
+def test_an_attribute_of_more_values_than_groups_have_is_not_counted(number, is_group):
+    train = [utterance(str(n), attributes={"take": f"{n}"}) for n in range(number)]
+    assert ("take" in told(train, [])["splits"]["train"]["num_utterances_by"]) == is_group
+
+
+def test_enough_clips_of_enough_speakers_are_not_told():
+    test = [utterance(str(n), speaker_id=f"s{n % 10}") for n in range(100)]
+    assert told([], test)["recommendations"] == []
+    (few,) = told([], test[1:])["recommendations"]
+    assert few.startswith("test has 99 utterances, fewer than 100")
+
+
+def test_a_quarter_of_a_split_is_not_too_much_for_one_speaker():
+    four = [utterance(str(n), speaker_id=f"s{n}") for n in range(4)]
+    assert recommended("speaker", four, []) == []
+
+
+def test_what_is_set_aside_is_counted_and_told_if_it_is_much_and_leaks():
+    train = clips(94)
+    leaks = [Aside(one, "train", "sentence", train[0], "test") for one in clips(6, text="Так")]
+    long = [Aside(one, "train", "too_many_tokens") for one in clips(9, text="Long")]
+    assert told(train, [], leaks + long)["aside"] == {"sentence": 6, "too_many_tokens": 9}
+    (many,) = recommended("6 of 100 utterances are set aside", train, [], leaks)
+    assert "split.disjoint" in many
+    of_95 = clips(95)
+    assert not any("set aside" in text for text in told(of_95, [], leaks[1:])["recommendations"])
+    assert not any("set aside" in text for text in told(train, [], long)["recommendations"])
+
+
+@pytest.mark.parametrize(("number", "expected"), [(15, []), (16, ["sex m: 0 utterances of test"])])
+def test_a_value_that_test_lacks_is_told(number, expected):
+    # Of 100 clips with 20 in test, 15 and 16 let expect 3 and 3.2 in test; 3 is told to be chance.
+    train = clips(number, attributes={"sex": "m"}) + clips(80 - number, attributes={"sex": "f"})
+    found = recommended("sex", train, clips(20, attributes={"sex": "f"}))
+    assert [text.split(",")[0] for text in found if text.startswith("sex m")] == expected
+    assert all("split.stratify_by: sex" in text for text in found)
+
+
+def test_groups_with_their_share_of_test_are_not_told():
+    both = [*clips(40, attributes={"sex": "m"}), *clips(40, attributes={"sex": "f"})]
+    assert recommended("sex", both, both[20:60]) == []

@@ -12,6 +12,7 @@ from asr.families.whisper.tokens import open_tokens
 from asr.splits.given import SPLITS
 from asr.splits.params import SplitParams
 from asr.splits.split import (
+    Aside,
     SplitResult,
     set_leaks_aside,
     set_too_long_aside,
@@ -94,7 +95,8 @@ def test_nearly_the_same_sentence_gives_way():
         "train": [utterance("g", text=sign.format("G")), utterance("h", text="Друг знак.")],
     }
     (leak,) = set_leaks_aside(dealt, params(near_duplicate=0.8)).aside
-    assert str(leak).startswith("train xx/g and test xx/f share near_duplicate 'Знакът")
+    assert (leak.utterance.id, leak.reason, leak.other.id) == ("xx/g", "near_duplicate", "xx/f")
+    assert (leak.split, leak.other_split) == ("train", "test")
     assert set_leaks_aside(dealt, PARAMS).aside == []
 
 
@@ -287,7 +289,32 @@ def test_what_is_too_long_to_write_is_not_learned_but_still_tested(tmp_path):
     assert split_of(deal) == {"xx/a": "train", "xx/c": "test"}
     write_aside(tmp_path / "aside.csv", deal.aside)
     with (tmp_path / "aside.csv").open(newline="") as file:
-        _, row = csv.reader(file)
+        columns, row = csv.reader(file)
+    assert columns == ["id", "split", "text", "shared", "other", "other_split", "other_text"]
     assert row == ["xx/b", "train", "abcd", "too_many_tokens", "", "", ""]
     with pytest.raises(InputError, match="all 1 transcripts of train are longer than the model"):
         set_too_long_aside(SplitResult({"train": [long], "dev": [], "test": []}, []), tokens)
+
+
+def test_room_for_tokens_may_depend_on_language_and_length():
+    class Words:  # a CTC model has a frame's token at most
+        def num_labels(self, text, language):
+            return len(text.split()) * {"be": 1, "ka": 2}[language]
+
+        def max_labels(self, duration_s):
+            return duration_s
+
+    two_words = {"text": "адзін два", "duration_s": 2.0}
+    train = [utterance("a", **two_words), utterance("b", **two_words, language="ka"),
+             utterance("c", text="адзін два тры", duration_s=2.0)]  # fmt: skip
+    deal = set_too_long_aside(SplitResult({"train": train, "dev": [], "test": []}, []), Words())
+    assert [one.id for one in deal.splits["train"]] == ["xx/a"]
+    assert [leak.utterance.id for leak in deal.aside] == ["xx/b", "xx/c"]
+
+
+def test_the_table_of_leaks_names_both_utterances(tmp_path):
+    one, other = utterance("a", text="Так."), utterance("b", text="Так!")
+    write_aside(tmp_path / "aside.csv", [Aside(one, "train", "sentence", other, "test")])
+    with (tmp_path / "aside.csv").open(newline="") as file:
+        _, row = csv.reader(file)
+    assert row == ["xx/a", "train", "Так.", "sentence", "xx/b", "test", "Так!"]

@@ -53,13 +53,6 @@ class Aside:
     other: Utterance | None = None
     other_split: str = ""
 
-    def __str__(self) -> str:
-        other = f"{self.other_split} {self.other.id}" if self.other else "nothing"
-        return (
-            f"{self.split} {self.utterance.id} and {other} share {self.reason} "
-            f"{self.utterance.text!r:.60}"
-        )
-
 
 @dataclass(frozen=True)
 class SplitResult:
@@ -244,10 +237,15 @@ def _check_given(utterances: Sequence[Utterance], params: SplitParams) -> None:
             by_split[split].append(one)
     # Between corpora only train loses: a benchmark's sentence in another corpus is set aside there.
     found = set_leaks_aside(by_split, params).aside
-    if leaks := [one for one in found if one.other and one.other.corpus == one.utterance.corpus]:
+    if leaks := [
+        f"{leak.split} {leak.utterance.id} and {leak.other_split} {leak.other.id} share "
+        f"{leak.reason} {leak.utterance.text!r:.60}"
+        for leak in found
+        if leak.other and leak.other.corpus == leak.utterance.corpus
+    ]:
         raise InputError(
             f"split: expected no leak between the corpus's own splits, got {len(leaks)}, such as: "
-            f"{'; '.join(map(str, leaks[:10]))}. Fix the corpus, or set split.given: ignore to "
+            f"{'; '.join(leaks[:10])}. Fix the corpus, or set split.given: ignore to "
             "split it by hash, or remove from split.disjoint what the splits may share"
         )
 
