@@ -17,6 +17,8 @@ from asr.text.letters import ALPHABETS, fits_language, languages_by_letters
         ("שָׁלוֹם", ["he"]),
         ("Καλημέρα!", ["el"]),
         ("Țară și păsări", ["ro"]),
+        ("Ёлка ў лесе N", ["be"]),  # it has nine of ten letters
+        ("Ёлка ў лес N", []),
         ("... 42 !", []),
         ("", []),
         ("日本語", []),

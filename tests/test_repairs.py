@@ -15,6 +15,8 @@ ROWS = [
     ("[a [b] c] d", "d", ["annotations"]),  # brackets in brackets
     ("[00:12.50] do <00:13.10> re ♪", "do re", ["annotations"]),
     ("<|0.00|> שלום<|2.00|>", "שלום", ["annotations"]),
+    ("a | b <|he|> c | d", "a | b c | d", ["annotations"]),
+    ("3 </3> 5", "3 </3> 5", []),  # a tag begins with a letter
     ("Rock (and roll)  [", "Rock (and roll)  [", []),  # may be said; never closed
     ("3 < 5 > 2", "3 < 5 > 2", []),
 ]

@@ -7,6 +7,8 @@ from asr.text.scripts import in_script
 BOTH_WAYS = [
     ("Ljubav njegova, džep", "Љубав његова, џеп"),
     ("LJUBAV NJEGOVA, DŽEP", "ЉУБАВ ЊЕГОВА, ЏЕП"),
+    ("UNJ, KONJ", "УЊ, КОЊ"),
+    ("ANA Lj. PETROVIĆ, Nj.V.", "АНА Љ. ПЕТРОВИЋ, Њ.В."),  # initials
     ("nadživeti, odžaliti, podžanr", "надживети, оджалити, поджанр"),
     ("injekcija, INJEKCIJA, mikroinjekcija", "инјекција, ИНЈЕКЦИЈА, микроинјекција"),
     ("konjunkcija, konjugacija, Tanjug", "конјункција, конјугација, Танјуг"),
