@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.scoring.bootstrap import Interval, blocks_of, paired_intervals
+from asr.scoring.bootstrap import Interval, blocks_of, intervals_of, paired_intervals
+from asr.scoring.params import ScoreParams
 from asr.text.error_rate import ErrorCounts
 from tests.examples import utterance
 
@@ -94,6 +95,17 @@ def test_as_many_test_sets_are_drawn_as_asked_for(num_resamples):
         rates.append(wrong / words)
     found = paired_intervals(first, first, range(20), num_resamples, 0.95, 10, seed=1).first
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(rates, [0.025, 0.975])))
+
+
+def test_params_decide_resamples_confidence_and_least_blocks():
+    params = ScoreParams(normalizers={"default": "spoken"}, script="as_is", num_resamples=300,
+                         confidence=0.8, min_blocks=10)  # fmt: skip
+    first = [ErrorCounts(number + 3, substitutions=number % 3) for number in range(20)]
+    second, blocks = errors([1] * 20), list(range(10)) * 2
+    found = intervals_of(first, second, blocks, params, 7)
+    assert found == paired_intervals(first, second, blocks, 300, 0.8, 10, 7)
+    assert found != paired_intervals(first, second, blocks, 300, 0.8, 10, 8)
+    assert intervals_of(first, second, [0] * 20, params, 7).difference is None
 
 
 @given(counts, st.data())
