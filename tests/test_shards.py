@@ -2,16 +2,21 @@
 import hashlib
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from asr.core.errors import InputError
 from asr.core.files import atomic_folder
 from asr.utterances.shards import (
+    ShardAudio,
     Waveforms,
     partition,
+    read_sha256s,
     read_utterances,
     read_waveforms,
     write_shards,
@@ -42,6 +47,18 @@ def test_utterances_come_back_with_their_places(tmp_path):
     assert [(u.shard, u.row) for u in written] == [("00000.parquet", 0), ("00001.parquet", 0)]
     assert read_utterances(tmp_path) == written
     assert written[0].attributes == attributes
+
+
+def test_clips_of_one_shard_are_numbered_by_their_rows(tmp_path):
+    written = write_shards(tmp_path, [clip("a"), clip("b"), clip("c")], max_bytes=10**6)
+    assert [(u.shard, u.row) for u in written] == [("00000.parquet", row) for row in range(3)]
+
+
+def test_a_shard_is_compressed_and_has_no_statistics_of_the_texts(prepared):
+    shard = pq.ParquetFile(prepared / "xx" / "00000.parquet").metadata.row_group(0)
+    columns = [shard.column(n) for n in range(shard.num_columns)]
+    assert {column.compression for column in columns} == {"ZSTD"}
+    assert not any(column.is_stats_set or column.has_dictionary_page for column in columns)
 
 
 def test_shards_are_bounded_and_in_order(prepared):
@@ -78,7 +95,35 @@ def test_waveforms_come_in_the_order_asked_for(prepared):
     for waveform, hz in zip(waveforms, (199.0, 100.0, 164.0, 100.0), strict=True):
         assert waveform.dtype == np.float32
         np.testing.assert_allclose(waveform, tone(0.1, hz), atol=1 / 32768)
-    assert len(Waveforms(prepared, asked)) == 4
+    on_disk = Waveforms(prepared, asked)
+    assert len(on_disk) == 4
+    for index, waveform in enumerate(waveforms):
+        np.testing.assert_array_equal(on_disk[index], waveform)
+
+
+@pytest.fixture
+def one_shard(tmp_path):
+    """200 clips of different lengths in one shard: more than three groups of rows."""
+    (tmp_path / "xx").mkdir()
+    clips = [clip(str(n), duration_s=(n + 1) / 16000) for n in range(200)]
+    return tmp_path, write_shards(tmp_path / "xx", clips, max_bytes=10**6)
+
+
+def test_any_row_of_a_shard_is_read_from_its_group(one_shard, monkeypatch):
+    prepared, utterances = one_shard
+    monkeypatch.setattr(tempfile, "tempdir", "/missing")  # /tmp may be in memory
+    rows = [199, 0, 63, 64, 5, 130, 127, 128, 64]
+    asked = [utterances[row] for row in rows]
+    for waveforms in (read_waveforms(prepared, asked), Waveforms(prepared, asked)):
+        assert [len(waveforms[n]) for n in range(len(rows))] == [row + 1 for row in rows]
+    audio = ShardAudio(prepared / "xx" / "00000.parquet")
+    assert [len(audio[row]) // 2 for row in rows] == [row + 1 for row in rows]
+
+
+def test_the_hash_of_each_row_is_read_without_its_audio(one_shard):
+    prepared, utterances = one_shard
+    hashes = read_sha256s(prepared / "xx" / "00000.parquet")
+    assert hashes == [one.sha256 for one in utterances]
 
 
 # Runs in a process of its own, whose peak is nobody else's.
@@ -127,8 +172,10 @@ def test_missing_shard_wrong_row_and_wrong_audio_are_named(prepared):
         read_waveforms(prepared, [first.model_copy(update={"shard": "00009.parquet"})])
     with pytest.raises(InputError, match=r"00000\.parquet: expected a row 30, got fewer rows"):
         read_waveforms(prepared, [first.model_copy(update={"row": 30})])
-    with pytest.raises(InputError, match=rf"row 1: .*'xx/0' with SHA-256 {first.sha256}, got"):
+    with pytest.raises(InputError, match=rf"xx/00000\.parquet: row 1: .*'xx/0' with SHA-256 {first.sha256}, got"):
         read_waveforms(prepared, [first.model_copy(update={"row": 1})])
+    with pytest.raises(InputError, match=r"xx/00009\.parquet: no such shard"):
+        ShardAudio(prepared / "xx" / "00009.parquet")
 
 
 def test_a_damaged_shard_is_named(prepared):
@@ -143,8 +190,20 @@ def test_a_damaged_shard_is_named(prepared):
         read_waveforms(prepared, [first.model_copy(update={"row": row}) for row in range(30)])
 
 
+def test_a_table_of_something_else_is_named(prepared):
+    first = read_utterances(prepared / "xx")[0]
+    shard = prepared / "xx" / "00000.parquet"
+    pq.write_table(pa.table({"colour": ["red"]}), shard)
+    with pytest.raises(InputError, match=r"00000\.parquet: expected a shard of utterances, got"):
+        read_utterances(prepared / "xx")
+    with pytest.raises(InputError, match=r"00000\.parquet: expected audio, got"):
+        read_waveforms(prepared, [first])
+    with pytest.raises(InputError, match=r"00000\.parquet: expected audio, got"):
+        _ = ShardAudio(shard)[0]
+
+
 def test_a_folder_without_shards_is_refused(tmp_path):
-    with pytest.raises(InputError, match="expected Parquet shards, got none"):
+    with pytest.raises(InputError, match=rf"{tmp_path.name}: expected Parquet shards, got none"):
         read_utterances(tmp_path)
 
 
