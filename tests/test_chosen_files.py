@@ -11,8 +11,19 @@ from asr.corpora.audio_content import starts_as_audio
 from asr.corpora.chosen_files import ChosenFiles
 from asr.corpora.formats import corpus_format, read_corpus
 from asr.corpora.params import Corpus
+from asr.corpora.raw_folder import (
+    FILES,
+    REFUSED,
+    read_provenance,
+    write_files,
+    write_provenance,
+)
+from asr.corpora.withdrawn import drop_withdrawn, read_recordings
+from asr.sources.corpus_source import fetch_files, provenance
+from asr.sources.folder import Source
 from tests.corpus_examples import jsonl
 from tests.examples import tone, wav
+from tests.web_server import LIMITS
 
 SOUND = wav(tone(0.1))
 
@@ -71,6 +82,56 @@ def test_audio_of_a_faulty_row_is_listed_once():
     (one,) = read_corpus(files, line("jsonl"))
     assert (one.file, one.unlisted) == ("a.wav", False)
     assert one.fault.startswith("m.jsonl:1: lang: expected a language")
+
+
+def fetched_folder(home, out, corpus):
+    """What fetch stores of a folder, and the recordings that prepare reads of it."""
+    chosen = ChosenFiles(corpus_format(corpus.format), corpus.language)
+    source = Source(kind="folder", path=str(home), license="MIT")
+    num_files = write_files(out / FILES, chosen.used(fetch_files(source, chosen.wants, LIMITS)))
+    write_provenance(out, provenance(source, num_files))
+    chosen.write_refused(out / REFUSED)
+    return list(read_recordings(out, corpus))
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A folder with one good recording, a link to another folder and links to files there."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "away").mkdir()
+    for name in ("home/a.wav", "away/b.wav"):
+        (tmp_path / name).write_bytes(SOUND)
+    (tmp_path / "home" / "linked").symlink_to(tmp_path / "away")
+    (tmp_path / "home" / "b.wav").symlink_to(tmp_path / "away" / "b.wav")
+    return tmp_path / "home"
+
+
+def test_a_link_costs_its_own_row(home):
+    names = ["a.wav", "b.wav", "linked/b.wav"]
+    (home / "m.jsonl").write_bytes(jsonl(*({"audio": name, "text": "da"} for name in names)))
+    found = fetched_folder(home, home.parent / "out", line("jsonl"))
+    assert [(one.file, one.fault) for one in found] == [
+        ("a.wav", None),
+        ("b.wav", "m.jsonl:2: audio: b.wav: expected a file of the corpus, got a link out of its "
+         "folder; put the file itself there"),
+        ("linked/b.wav", "m.jsonl:3: audio: linked: expected no linked folder, got one; put the "
+         "folder itself into the source"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("withdrawn", [[], ["nobody"]])
+def test_a_link_that_no_row_names_is_rejected_too(home, withdrawn):
+    (home / "a.txt").write_text("da")
+    out, corpus = home.parent / "out", line("paired", withdrawn={"speakers": withdrawn})
+    found = fetched_folder(home, out, corpus)
+    if withdrawn:
+        drop_withdrawn(out, "xx", corpus, read_provenance(out))
+        found = list(read_recordings(out, corpus))
+    assert [(one.name, one.file, bool(one.fault)) for one in found] == [
+        ("a", "a.wav", False), ("b.wav", "b.wav", True), ("linked", "linked", True)
+    ]  # fmt: skip
+    assert (out / REFUSED).is_file() == (not withdrawn)
 
 
 def test_a_transcript_without_a_recording_is_rejected():

@@ -172,7 +172,8 @@ def test_missing_shard_wrong_row_and_wrong_audio_are_named(prepared):
         read_waveforms(prepared, [first.model_copy(update={"shard": "00009.parquet"})])
     with pytest.raises(InputError, match=r"00000\.parquet: expected a row 30, got fewer rows"):
         read_waveforms(prepared, [first.model_copy(update={"row": 30})])
-    with pytest.raises(InputError, match=rf"xx/00000\.parquet: row 1: .*'xx/0' with SHA-256 {first.sha256}, got"):
+    expected = rf"xx/00000\.parquet: row 1: .*'xx/0' with SHA-256 {first.sha256}, got"
+    with pytest.raises(InputError, match=expected):
         read_waveforms(prepared, [first.model_copy(update={"row": 1})])
     with pytest.raises(InputError, match=r"xx/00009\.parquet: no such shard"):
         ShardAudio(prepared / "xx" / "00009.parquet")

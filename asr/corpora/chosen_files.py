@@ -1,12 +1,17 @@
-"""Choose the files of a source that a corpus needs, and list the others by name."""
+"""Choose the files of a source that a corpus needs, and list the others by name.
+
+A link or a device is refused: `prepare` rejects it. Files that the format does not use are listed.
+"""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from asr.core.csv_files import write_csv
+from asr.core.errors import InputError
 from asr.corpora.audio_content import HEAD_BYTES, may_be_audio, starts_as_audio
 from asr.corpora.formats import CorpusFormat
 from asr.corpora.paths import is_visible
+from asr.corpora.raw_folder import REFUSED_COLUMNS
 
 NOT_USED = "not_used.csv"
 
@@ -23,6 +28,7 @@ class ChosenFiles:
         self._lists_others = getattr(corpus_format, "LISTS_OTHERS", True)
         self._takes_any_audio = corpus_format.wants("a.wav", language)
         self._others: list[tuple[str, str]] = []
+        self.refused: list[tuple[str, str]] = []
 
     def wants(self, name: str) -> bool:
         """Whether to read the file: it is wanted, or only its content can show if it is audio."""
@@ -33,9 +39,12 @@ class ChosenFiles:
         self._others.append((name, "the format reads no file of this name"))
         return False
 
-    def used(self, files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
-        """Yield the files that the format uses."""
+    def used(self, files: Iterable[tuple[str, bytes | InputError]]) -> Iterator[tuple[str, bytes]]:
+        """Yield the files that the format uses; an error in place of a content is a refusal."""
         for name, content in files:
+            if isinstance(content, InputError):
+                self.refused.append((name, str(content)))
+                continue
             wanted = self._format.wants(name, self._language)
             if wanted or starts_as_audio(content[:HEAD_BYTES]):
                 yield name, content
@@ -48,7 +57,17 @@ class ChosenFiles:
         Nor if the format sets ``LISTS_OTHERS`` to False: its corpus is a small part of its source.
         """
         if self._others and self._lists_others:
-            # A name that is not UTF-8 has lone surrogates, which no file can hold.
-            rows = [(n.encode(errors="backslashreplace").decode(), why) for n, why in self._others]
-            write_csv(path, ("file", "why"), sorted(rows))
-            print(f"{len(rows)} file(s) of the source are not used, see {path.name}")
+            _write(path, self._others)
+            print(f"{len(self._others)} file(s) of the source are not used, see {path.name}")
+
+    def write_refused(self, path: Path) -> None:
+        """Write a CSV with the refused files, sorted; no file if there are none."""
+        if self.refused:
+            _write(path, self.refused)
+            print(f"{len(self.refused)} link(s) or devices of the source are refused")
+
+
+def _write(path: Path, files: Iterable[tuple[str, str]]) -> None:
+    # A name that is not UTF-8 has lone surrogates, which no file can hold.
+    rows = [[text.encode(errors="backslashreplace").decode() for text in row] for row in files]
+    write_csv(path, REFUSED_COLUMNS, sorted(rows))

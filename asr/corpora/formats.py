@@ -24,7 +24,8 @@ from typing import Literal, Protocol, cast
 from asr.core.by_name import module_by_name
 from asr.corpora.columns import Columns
 from asr.corpora.params import Corpus
-from asr.corpora.paths import is_audio_file
+from asr.corpora.paths import is_audio_file, refusal
+from asr.corpora.raw_folder import refused
 from asr.corpora.recording import Files, Recording
 
 
@@ -44,7 +45,7 @@ def corpus_format(name: str) -> CorpusFormat:
 
 
 def read_corpus(files: Files, corpus: Corpus) -> Iterator[Recording]:
-    """Yield the recordings of a corpus, then the audio files that no recording uses.
+    """Yield the recordings of a corpus, then the audio and the refused files that none uses.
 
     Args:
         files: those of the raw folder.
@@ -54,17 +55,26 @@ def read_corpus(files: Files, corpus: Corpus) -> Iterator[Recording]:
         InputError: see ``read`` above.
     """
     names, used = set[str](), set[str]()
+    others = dict(refused(files))
     channel = None if corpus.channel == "mean" else corpus.channel
     for one in corpus_format(corpus.format).read(files, corpus.language, corpus.columns):
         names.add(one.name)
         used.add(one.file)
+        if one.fault and (found := refusal(refused(files), one.file)) and found[1] in one.fault:
+            others.pop(found[0], None)
         yield _with_channel(one, channel)
     for file in files:
         if file not in used and is_audio_file(files, file):
-            name = file
-            while name in names:
-                name += "~"
-            yield Recording(name, None, b"", file, unlisted=True)
+            yield Recording(_unique(file, names), None, b"", file, unlisted=True)
+    for file, why in others.items():
+        yield Recording(_unique(file, names), None, b"", file, fault=why)
+
+
+def _unique(name: str, names: set[str]) -> str:
+    while name in names:
+        name += "~"
+    names.add(name)
+    return name
 
 
 def _with_channel(one: Recording, channel: int | Literal["each"] | None) -> Recording:

@@ -2,13 +2,14 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
 from asr.core.errors import InputError
 from asr.core.urls import hide_secrets
 from asr.corpora.audio_content import HEAD_BYTES, may_be_audio, starts_as_audio
-from asr.corpora.raw_folder import read_head, stored
+from asr.corpora.raw_folder import read_head, refused, stored
 from asr.corpora.recording import Files, Stored
 
 AUDIO_ENDINGS = (
@@ -108,6 +109,7 @@ class AudioFiles:
         self._files = files
         self._by_file_name: dict[str, list[str]] = defaultdict(list)
         self._folders: set[str] = set()
+        self._refused = refused(files)
         for name in files:
             if is_audio_file(files, name):
                 folder, _, file_name = name.rpartition("/")
@@ -134,6 +136,8 @@ class AudioFiles:
         for name in (f"{folder}/{path}" if folder else path, path):
             if name in self._files:
                 return name, None
+            if why := refusal(self._refused, name):
+                return name, f"{place}: {why[1]}"
         named_folder, _, file_name = path.rpartition("/")
         same_name = self._by_file_name.get(file_name, [])
         found = [name for name in same_name if name.endswith(f"/{path}")]
@@ -156,6 +160,14 @@ class AudioFiles:
     def names(self) -> list[str]:
         """The recordings, in the order of names."""
         return sorted(name for names in self._by_file_name.values() for name in names)
+
+
+def refusal(refused: Mapping[str, str], name: str) -> tuple[str, str] | None:
+    """The link that a file is or is below, and why fetch refused it; None if it is none."""
+    if not refused:
+        return None
+    above = (name, *map(str, PurePosixPath(name).parents))
+    return next(((place, refused[place]) for place in above if place in refused), None)
 
 
 def safe_path(path: str, place: str) -> str:

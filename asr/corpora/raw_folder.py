@@ -1,5 +1,7 @@
 """The raw folder of a corpus: the source's files, unchanged, in one tar, and ``source.json``.
 
+``refused.csv`` is there if the source has links or devices, which are not stored.
+
 The tar ends with a table of contents that has each file's SHA-256 (``asr/corpora/tar_index.py``).
 Reading a file checks its bytes against that hash. The cache of `prepare` takes the hash from the
 table without reading the file, as DVC takes the hash of the whole folder from its lock.
@@ -10,12 +12,13 @@ import io
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from pydantic import Field, ValidationError
 
+from asr.core.csv_files import read_csv
 from asr.core.errors import InputError, faults
 from asr.core.files import read_json, write_json
 from asr.core.schema import Schema
@@ -24,11 +27,18 @@ from asr.corpora.tar_index import NAME, Contents, free_members, read_contents
 
 FILES = "files.tar"
 PROVENANCE = "source.json"
+REFUSED = "refused.csv"
+REFUSED_COLUMNS = ("file", "why")
 
 
 def stored(files: Files, name: str) -> bytes | Stored:
     """A recording's bytes: unread if ``files`` is a ``RawFiles``, which has their hash."""
     return files.stored(name) if isinstance(files, RawFiles) else files[name]
+
+
+def refused(files: Files) -> Mapping[str, str]:
+    """By name, the links and devices that fetch did not store, and why."""
+    return files.refused if isinstance(files, RawFiles) else {}
 
 
 def read_head(files: Files, name: str, size: int) -> bytes:
@@ -127,6 +137,9 @@ class RawFiles:
         # The tar of another corpus, or of another run.
         if (num := len(self._places)) != (expected := read_provenance(folder).num_files):
             raise InputError(f"{self._path}: expected {expected} files, got {num}")
+        self.refused: dict[str, str] = {}
+        if (listed := folder / REFUSED).is_file():
+            self.refused = {row["file"]: row["why"] for row in read_csv(listed, REFUSED_COLUMNS)}
 
     def __getitem__(self, name: str) -> bytes:
         offset, size, sha256 = self._places[name]

@@ -17,7 +17,14 @@ from typing import Any
 from asr.core.errors import InputError
 from asr.corpora.formats import read_corpus
 from asr.corpora.params import Corpus, Withdrawn
-from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
+from asr.corpora.raw_folder import (
+    FILES,
+    REFUSED,
+    Provenance,
+    RawFiles,
+    write_files,
+    write_provenance,
+)
 from asr.corpora.recording import Recording, Segment
 from asr.corpora.tables import parse_json
 
@@ -103,4 +110,5 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
             "the corpus from params.yaml"
         )
     partial.replace(folder / FILES)
+    (folder / REFUSED).unlink(missing_ok=True)  # its faults are in recordings.jsonl
     write_provenance(folder, provenance.model_copy(update={"num_files": num_files}))

@@ -9,7 +9,7 @@ from pydantic import Field
 from asr.core.errors import InputError
 from asr.core.files import sha256_of
 from asr.core.schema import Schema
-from asr.sources.archives import Wants, read_archive
+from asr.sources.archives import Content, Wants, read_archive
 from asr.sources.params import FetchParams
 from asr.sources.still import check_still, stamps
 
@@ -23,7 +23,7 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the wanted files, in the archive's own order."""
     path = Path(source.path).expanduser()
     if not path.is_file():

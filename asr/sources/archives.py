@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import lzma
+import stat
 import struct
 import tarfile
 import zipfile
@@ -17,6 +18,7 @@ from asr.core.errors import InputError
 from asr.sources.params import FetchParams
 
 Wants = Callable[[str], bool]
+Content = bytes | InputError  # an error in place of a file that is no file, such as a link
 
 # A zip bomb unpacks to thousands of times its size; audio compresses by a small factor only.
 MAX_RATIO = 100
@@ -40,14 +42,15 @@ _ARCHIVE_ERRORS = (
 )
 
 
-def read_archive(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def read_archive(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the wanted files, in the archive's order.
 
     The content determines the format, not the file's name. Only one file is in memory at a time.
+    A wanted member that is a link or a device has an ``InputError`` in place of its content.
 
     Raises:
         InputError: if the file is not an archive, is truncated, damaged or a zip bomb, has a
-            sparse member, or if a wanted member is a link or encrypted, is larger than
+            sparse member, or if a wanted member is encrypted, is larger than
             ``fetch.max_file_mb``, or has a path that leaves the archive's folder.
     """
     try:
@@ -59,7 +62,7 @@ def read_archive(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tupl
         raise InputError(f"{path}: expected a whole archive, got {error}") from error
 
 
-def _read_zip(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def _read_zip(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     with zipfile.ZipFile(path) as archive:
         # No member may unpack to more than its header declares, so the headers suffice.
         _check_size(sum(member.file_size for member in archive.infolist()), path)
@@ -67,10 +70,15 @@ def _read_zip(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[s
             name = _without_dot_slash(member.filename)
             if member.is_dir() or not wants(name):
                 continue
-            if member.external_attr >> 16 & 0o170000 == 0o120000 or member.flag_bits & 1:
-                raise InputError(f"{path}: {name}: expected a file, got a link or encrypted file")
+            if member.flag_bits & 1:
+                raise InputError(f"{path}: {name}: expected a file, got an encrypted one")
             _check_file_size(max(member.file_size, member.compress_size), name, path, limits)
-            yield _checked_path(name, path), _unzipped(archive, member, name)
+            yield (
+                _checked_path(name, path),
+                _no_file(name)
+                if stat.S_ISLNK(member.external_attr >> 16)
+                else _unzipped(archive, member, name),
+            )
 
 
 def _unzipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> bytes:
@@ -94,7 +102,7 @@ def _unzipped(archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str) -> b
     return content
 
 
-def _read_tar(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def _read_tar(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     with _SizeLimited(_tar_stream(path), path) as stream:
         file_object = cast(BinaryIO, stream)
         with tarfile.open(fileobj=file_object, mode="r|", tarinfo=_TarHeader) as archive:
@@ -106,9 +114,7 @@ def _read_tar(path: Path, wants: Wants, limits: FetchParams) -> Iterator[tuple[s
                     continue
                 _check_file_size(member.size, name, path, limits)
                 file = archive.extractfile(member) if member.isreg() else None
-                if file is None:
-                    raise InputError(f"{path}: {name}: expected a file, got a link or device")
-                yield _checked_path(name, path), file.read()
+                yield _checked_path(name, path), _no_file(name) if file is None else file.read()
         # tarfile accepts a stream that was cut between two files. The decompressor raises an error
         # only when the end of the compressed data is read.
         while stream.read(1 << 20):
@@ -143,6 +149,10 @@ _EXTENSIONS = (
 
 def _sparse(name: str) -> tarfile.TarError:
     return tarfile.TarError(f"the sparse file {name}: pack it without --sparse")
+
+
+def _no_file(name: str) -> InputError:
+    return InputError(f"{name}: expected a file, got a link or a device in the archive")
 
 
 def _check_file_size(num_bytes: int, name: str, path: Path, limits: FetchParams) -> None:

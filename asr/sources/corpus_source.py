@@ -5,9 +5,12 @@ Each module defines::
     class Source(Schema)
         the schema of a block; ``kind`` is a literal that names the module.
 
-    fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]
+    fetch_files(
+        source: Source, wants: Wants, limits: FetchParams
+    ) -> Iterator[tuple[str, Content]]
         yields (name, content) of the wanted files, always in the same order, so that the raw
-        folder's hash does not change between runs.
+        folder's hash does not change between runs. A link out of the corpus, a linked folder, a
+        pipe or a device has an ``InputError`` in place of its content: prepare rejects it.
 """
 
 from collections.abc import Iterator
@@ -20,7 +23,7 @@ from asr.core.params import load_block
 from asr.core.urls import hide_secrets
 from asr.corpora.raw_folder import Provenance
 from asr.sources import archive, datasets, debian, folder, https, hub, sql
-from asr.sources.archives import Wants
+from asr.sources.archives import Content, Wants
 from asr.sources.params import FetchParams
 
 CONF = Path("conf/sources.yaml")
@@ -47,7 +50,7 @@ def load_source(name: str, path: Path = CONF) -> Source:
     return source
 
 
-def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the files of ``source`` that ``wants`` accepts.
 
     Raises:

@@ -11,7 +11,7 @@ from pydantic import Field
 from asr.core.errors import InputError
 from asr.core.schema import Schema
 from asr.core.urls import hide_secrets
-from asr.sources.archives import Wants, read_archive
+from asr.sources.archives import Content, Wants, read_archive
 from asr.sources.downloads import download
 from asr.sources.params import FetchParams
 
@@ -26,7 +26,7 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the wanted files, in the package's order; caches the download."""
     name = f"{source.package}_{source.version}.deb"
     package = download(name, source.sha256, lambda folder: _apt_download(source, folder))

@@ -10,7 +10,7 @@ from pydantic import Field
 from asr.core.errors import InputError
 from asr.core.schema import Schema
 from asr.corpora.paths import is_visible
-from asr.sources.archives import Wants
+from asr.sources.archives import Content, Wants
 from asr.sources.params import FetchParams
 from asr.sources.still import check_still, read_still, stamps
 
@@ -23,7 +23,7 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (path relative to the folder, content) of the wanted files, sorted by path."""
     root = Path(source.path).expanduser()
     if not root.is_dir():
@@ -33,64 +33,71 @@ def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[t
 
 def read_folder(
     root: Path, links_within: Path, wants: Wants, limits: FetchParams
-) -> Iterator[tuple[str, bytes]]:
+) -> Iterator[tuple[str, Content]]:
     """Yield (path relative to ``root``, content) of the wanted files, sorted by path.
 
+    A link to a folder, and a wanted file that is no file of the corpus, have an ``InputError`` in
+    place of their content. Other files go on.
+
     Raises:
-        InputError: if a folder can't be listed or is a link, or if a wanted file is larger than
-            ``fetch.max_file_mb``, is a pipe or a device, or is a link that leads to nothing or out
-            of ``links_within``; or if a wanted file changes, vanishes or appears meanwhile.
+        InputError: if a folder can't be listed, or a wanted file is larger than
+            ``fetch.max_file_mb``, or changes, vanishes or appears meanwhile.
     """
-    names = _names(root)
+    names, linked = _names(root)
     wanted = sorted(filter(wants, names))
     before = stamps(root / name for name in wanted)
-    for name in wanted:
+    for name in sorted([*wanted, *filter(is_visible, linked)]):
         file = checked_file(root, name, links_within, limits)
-        if file is None:
-            check_still(root, {root / name: before[root / name]}, [root / name])
-            raise InputError(
-                f"{root / name}: expected a file, got a pipe, a device or a link to nothing"
-            )
-        yield name, read_still(root, file, before[file])
-    new = filter(wants, _names(root) - names)
+        if isinstance(file, InputError):
+            if root / name in before:  # was it there, and vanished?
+                check_still(root, {root / name: before[root / name]}, [root / name])
+            yield name, file
+        else:
+            yield name, read_still(root, file, before[file])
+    new = filter(wants, _names(root)[0] - names)
     check_still(root, before, (root / name for name in (*wanted, *new)))
 
 
-def _names(root: Path) -> set[str]:
-    """The names of all files in a folder and its folders."""
-    found = set[str]()
+def _names(root: Path) -> tuple[set[str], set[str]]:
+    """The names of all files in a folder and its folders, and those of linked folders."""
+    names, linked = set[str](), set[str]()
     for folder, folders, files in os.walk(root, onerror=_raise):
         place = Path(folder).relative_to(root)
-        for name in folders:
-            if (root / place / name).is_symlink() and is_visible((place / name).as_posix()):
-                # A linked folder may contain itself, or the whole disk.
-                raise InputError(
-                    f"{root / place / name}: expected a folder, got a link to one; put the folder "
-                    "itself there, or remove the link"
-                )
-        found |= {(place / name).as_posix() for name in files}
-    return found
+        names |= {(place / name).as_posix() for name in files}
+        # os.walk does not follow them: a linked folder may contain itself, or the whole disk.
+        linked |= {
+            (place / name).as_posix() for name in folders if (root / place / name).is_symlink()
+        }
+    return names, linked
 
 
-def checked_file(root: Path, name: str, links_within: Path, limits: FetchParams) -> Path | None:
-    """Return the file ``name`` in ``root``; None if there is no regular one.
+def checked_file(
+    root: Path, name: str, links_within: Path, limits: FetchParams
+) -> Path | InputError:
+    """The file ``name`` in ``root``, or why it is no file of the corpus.
+
+    It is none if it is missing, a pipe, a device, a folder, in a linked folder, or a link that
+    leads to one of these or out of ``links_within``.
 
     Raises:
-        InputError: if it is too large, in a linked folder, or a link out of ``links_within``.
+        InputError: if it is too large.
     """
     path = root / name
-    parts = Path(name).parts
-    for depth in range(1, len(parts)):
-        if (folder := root.joinpath(*parts[:depth])).is_symlink():
-            raise InputError(f"{folder}: expected a folder, got a link to one")
+    parents = [root.joinpath(*Path(name).parts[:n]) for n in range(1, len(Path(name).parts))]
+    if any(parent.is_symlink() for parent in parents) or (path.is_symlink() and path.is_dir()):
+        return InputError(
+            f"{name}: expected no linked folder, got one; put the folder itself into the source"
+        )
     real = Path(os.path.realpath(path))  # Path.resolve raises an error at a circle of links
     if path.is_symlink() and not real.is_relative_to(os.path.realpath(links_within)):
-        raise InputError(
-            f"{path}: expected a file of the corpus, got a link out of its folder; put the file "
-            "itself there, or remove the link"
+        return InputError(
+            f"{name}: expected a file of the corpus, got a link out of its folder; put the file "
+            "itself there"
         )
     if not path.is_file():
-        return None
+        return InputError(
+            f"{name}: expected a file, got none, a pipe, a device or a link to nothing"
+        )
     if (size := path.stat().st_size) > limits.max_bytes:
         raise InputError(f"{path}: {limits.too_large(size)}")
     return path

@@ -11,7 +11,7 @@ from pydantic import Field
 from asr.core.errors import InputError
 from asr.core.schema import Schema
 from asr.core.urls import hide_secrets
-from asr.sources.archives import Wants, read_archive
+from asr.sources.archives import Content, Wants, read_archive
 from asr.sources.downloads import download
 from asr.sources.params import FetchParams
 from asr.sources.web import download_url
@@ -33,7 +33,7 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the wanted files, in the archive's order; caches the download."""
     parts = urlsplit(source.url)
     name = PurePosixPath(parts.path).name.strip(".") or "archive"

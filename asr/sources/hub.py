@@ -9,7 +9,7 @@ from pydantic import Field
 from asr.core.errors import InputError
 from asr.core.schema import Schema
 from asr.core.urls import hide_secrets
-from asr.sources.archives import Wants
+from asr.sources.archives import Content, Wants
 from asr.sources.folder import read_folder
 from asr.sources.params import FetchParams
 
@@ -29,7 +29,7 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the wanted files, sorted by name; the hub's cache holds them."""
     snapshot = _snapshot(source)
     # A snapshot consists of links to ../../blobs, which are in the same data set's folder.

@@ -28,7 +28,7 @@ from pydantic import Field
 from asr.core.errors import InputError, needs
 from asr.core.schema import Schema
 from asr.corpora.paths import safe_path
-from asr.sources.archives import Wants
+from asr.sources.archives import Content, Wants
 from asr.sources.folder import checked_file
 from asr.sources.params import FetchParams
 from asr.sources.still import read_still, stamps
@@ -55,7 +55,7 @@ class Source(Schema):
     license: str = Field(min_length=1)
 
 
-def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, bytes]]:
+def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield each row's audio, then ``rows.jsonl`` sorted by id.
 
     Raises:
@@ -84,8 +84,11 @@ def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[t
 
 def _audio(
     source: Source, row: dict[str, Any], row_id: str, place: str, limits: FetchParams
-) -> tuple[str, bytes | None]:
-    """Return a file name for a row's recording, and its bytes, or None if they are missing."""
+) -> tuple[str, Content | None]:
+    """Return a file name for a row's recording, and its bytes, or None if they are missing.
+
+    In place of the bytes of an ``audio_path`` that is no file below ``audio_root``: an error.
+    """
     given = [c for c in AUDIO_COLUMNS if row.get(c) is not None]
     name = f"audio/{quote(row_id, safe='')}.audio"  # asr.audio detects the format by content
     if len(given) != 1:
@@ -105,11 +108,16 @@ def _audio(
         return name, _download(value, f"{place}: audio_url", source, limits)
     if source.audio_root is None:
         raise InputError(f"{place}: audio_path: expected audio_root in conf/sources.yaml, got none")
-    path = safe_path(value, f"{place}: audio_path")
     root = Path(source.audio_root).expanduser()
     try:
+        path = safe_path(value, "audio_path")
+    except InputError as error:
+        return name, error
+    try:
         file = checked_file(root, path, root, limits)
-        return name, read_still(root, file, stamps([file])[file]) if file else None
+        if isinstance(file, InputError):
+            return name, InputError(f"audio_path: {file}")
+        return name, read_still(root, file, stamps([file])[file])
     except InputError as error:
         raise InputError(f"{place}: audio_path: {error}") from error
 
