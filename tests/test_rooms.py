@@ -17,6 +17,7 @@ ROOMS = [
     "text",
     "utterances",
     "features",
+    "generation",
     "corpora",
     "corpus_formats",
     "sources",

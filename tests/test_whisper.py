@@ -17,7 +17,7 @@ from asr.families.whisper.decoding import open_engine
 from asr.families.whisper.decoding.ctranslate2_engine import Ctranslate2Engine
 from asr.families.whisper.decoding.params import WhisperDecodeParams
 from asr.families.whisper.decoding.torch_engine import TorchEngine
-from asr.families.whisper.model.greedy import transcribe_greedily
+from asr.families.whisper.model.decoder import transcribe_batch
 from asr.families.whisper.model.model import encode, load, save
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
 from asr.families.whisper.training.loss import IGNORED, Regularization, SummedLoss, loss_batch
@@ -152,7 +152,7 @@ def test_loss_is_transformers_own(whisper):
 def test_greedy_is_transformers_own(whisper):
     clips = [noise(1.0, seed) for seed in range(4)]
     utterances = [utterance(name=str(seed)) for seed in range(4)]
-    ours = transcribe_greedily(whisper, clips, utterances, 1.0, [10] * 4)
+    ours = transcribe_batch(whisper, clips, utterances, 1.0, [10] * 4, 1)
     features = loss_batch(whisper, clips, utterances, 1.0).log_mel
     theirs = whisper.network.generate(
         features, language="be", task="transcribe", num_beams=1, do_sample=False, max_new_tokens=10
@@ -352,4 +352,4 @@ def test_a_hypothesis_whose_probability_is_no_number_is_refused(whisper):
     with torch.no_grad():
         whisper.network.model.decoder.layers[0].fc1.weight[0, 0] = torch.nan
     with pytest.raises(InputError, match=r"xx/a: expected a finite log-probability .* got nan"):
-        transcribe_greedily(whisper, [noise(0.5, 1)], [utterance()], 0.64, [5])
+        transcribe_batch(whisper, [noise(0.5, 1)], [utterance()], 0.64, [5], 1)

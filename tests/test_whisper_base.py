@@ -11,7 +11,7 @@ from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 from asr.core.errors import InputError
 from asr.core.files import read_json
 from asr.families.whisper.base.base import write_base
-from asr.families.whisper.model.greedy import suppression_masks
+from asr.families.whisper.model.decoder import suppression_masks
 from asr.families.whisper.model.model import load
 from asr.families.whisper.runtime.ctranslate2_model import load_ctranslate2
 from asr.families.whisper.tokens import prompt_tokens, text_tokens

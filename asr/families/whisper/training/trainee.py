@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from asr.core.closure import code_version
-from asr.families.whisper.model.greedy import transcribe_greedily
+from asr.families.whisper.model.decoder import transcribe_batch
 from asr.families.whisper.model.model import (
     encode_clips,
     encoder_weights,
@@ -102,8 +102,8 @@ class WhisperTrainee:
         context_s: float,
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
-        """See ``transcribe_greedily``."""
-        return transcribe_greedily(self.whisper, waveforms, utterances, context_s, budgets)
+        """See ``transcribe_batch``."""
+        return transcribe_batch(self.whisper, waveforms, utterances, context_s, budgets, 1)
 
     def save(self, out: Path) -> None:
         """Merge the adapter, if any; write a transformers folder and the margin of training."""

@@ -1,0 +1,1 @@
+"""Greedy search and beam search, over any autoregressive decoder with a cache."""
