@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from asr.core.errors import InputError
-from asr.families.whisper.runtime.ctranslate2_format import Variable, read_model, write_model
+from asr.ctranslate2_files.format import Variable, read_model, write_model
 
 VARIABLES = {
     "a/weight": Variable("float32", np.array([[1.0, -2.0], [0.5, 4.0]], np.float32)),

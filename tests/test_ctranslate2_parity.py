@@ -7,9 +7,9 @@ import pytest
 import torch
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
+from asr.ctranslate2_files.format import read_model
+from asr.ctranslate2_files.names import stacked_parameters
 from asr.families.whisper.runtime import to_ctranslate2
-from asr.families.whisper.runtime.ctranslate2_format import read_model
-from asr.families.whisper.runtime.ctranslate2_names import stacked_parameters
 from asr.families.whisper.runtime.scripts import tokens_of_scripts
 from asr.families.whisper.tokens import text_tokens
 from asr.families.whisper.tokens.description import read_description, read_tokenizer

@@ -8,9 +8,9 @@ import torch
 from transformers import AutoProcessor, WhisperForConditionalGeneration
 
 from asr.core.errors import InputError
+from asr.ctranslate2_files.format import Model, Variable, read_model, write_model
 from asr.families.whisper.base.base import write_base
 from asr.families.whisper.base.from_ctranslate2 import read_ctranslate2
-from asr.families.whisper.runtime.ctranslate2_format import Model, Variable, read_model, write_model
 from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers
 
 pytestmark = pytest.mark.integration  # whole models, through CTranslate2's own converter

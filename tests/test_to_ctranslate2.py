@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from asr.core.errors import InputError
 from asr.core.files import read_json, write_json
-from asr.families.whisper.runtime.ctranslate2_format import read_model
+from asr.ctranslate2_files.format import read_model
 from asr.families.whisper.runtime.to_ctranslate2 import convert, quantize_int8
 from asr.families.whisper.tokens.description import read_description, read_tokenizer
 from tests.tiny_whisper import write_ctranslate2, write_tokenizer, write_transformers

@@ -1,6 +1,7 @@
 """Section ``train``: params for every family. ``<family>.train`` has those of one family."""
 
-from typing import Literal, Self
+from functools import reduce
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -130,3 +131,25 @@ class TrainParams(Schema):
                 f"{self.accumulation}: step_clips sums as many batches as hold so many clips"
             )
         return self
+
+
+# Params that change the audio, and so an encoder's output, from one epoch to the next.
+CHANGES_AUDIO = (
+    ("join", "share"),
+    ("speed_change", "most"),
+    ("augment", "noise", "share"),
+    ("augment", "pitch", "share"),
+    ("augment", "reverb", "share"),
+    ("spec_augment", "num_time_masks"),
+    ("spec_augment", "num_mel_masks"),
+)
+
+
+def changes_of_audio(train: TrainParams) -> list[str]:
+    """Params that change a clip between epochs, such as ``train.join.share 0``: 0 is wanted."""
+    return [f"train.{'.'.join(keys)} 0" for keys in CHANGES_AUDIO if _value(train, keys) != 0]
+
+
+def _value(train: TrainParams, keys: tuple[str, ...]) -> Any:
+    value: Any = reduce(getattr, keys, train)
+    return value

@@ -1,12 +1,9 @@
 """A Whisper model in memory; its encoder takes log-mels shorter than 30 s."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer
 from torch import nn
@@ -14,8 +11,7 @@ from transformers import GenerationConfig, WhisperForConditionalGeneration, Whis
 from transformers.utils import logging
 
 from asr.core.errors import InputError
-from asr.features.log_mel import frames_of, log_mel
-from asr.utterances.waveform import Waveform
+from asr.whisper_encoder.encoder import encode_mel
 
 # Keys of a generation config that choose a language, a task or a length.
 CHOICES = ("language", "task", "prompt_ids", "forced_decoder_ids", "max_length", "max_new_tokens",
@@ -74,26 +70,8 @@ def load(folder: Path, device: torch.device) -> Whisper:
 
 
 def encode(whisper: Whisper, mel: torch.Tensor) -> torch.Tensor:
-    """Encode a log-mel of any length up to 30 s.
-
-    The encoder's own ``forward`` in transformers accepts only 3000 frames. Here the clip gets the
-    first positions of the table, the same as at the start of a 30 s window.
-
-    Args:
-        whisper: the model.
-        mel: log-mel, shape (batch, num_mels, num_frames), num_frames even and at most 3000.
-
-    Returns:
-        Shape (batch, num_frames // 2, d_model).
-    """
-    encoder: Any = whisper.network.model.encoder
-    hidden = nn.functional.gelu(encoder.conv1(mel))
-    hidden = nn.functional.gelu(encoder.conv2(hidden)).transpose(1, 2)
-    hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
-    hidden = nn.functional.dropout(hidden, encoder.dropout, encoder.training)
-    for layer in encoder.layers:
-        hidden = layer(hidden, None)
-    return encoder.layer_norm(hidden)  # type: ignore[no-any-return]
+    """Encode a log-mel of any length up to 30 s; see ``encode_mel``."""
+    return encode_mel(whisper.network.model.encoder, mel)
 
 
 def decode(
@@ -127,33 +105,9 @@ def decode(
     return decoder.layer_norm(hidden)  # type: ignore[no-any-return]
 
 
-def encoder_weights(whisper: Whisper) -> dict[str, torch.Tensor]:
-    """State dict of the encoder."""
-    return whisper.network.model.encoder.state_dict()  # type: ignore[no-any-return]
-
-
 def encoder_width(whisper: Whisper) -> int:
     """Size of the encoder's output vector at each position."""
     return int(whisper.network.config.d_model)
-
-
-def num_positions(context_s: float) -> int:
-    """Number of encoder positions for a context of ``context_s`` seconds."""
-    return frames_of(context_s) // 2
-
-
-def encode_clips(
-    whisper: Whisper, waveforms: Sequence[Waveform], context_s: float
-) -> npt.NDArray[np.float32]:
-    """Encode clips without dropout and gradients; shape (num_clips, num_positions, d_model)."""
-    mel = torch.from_numpy(log_mel(waveforms, frames_of(context_s), whisper.num_mels))
-    encoder: Any = whisper.network.model.encoder
-    learning = encoder.training
-    encoder.eval()
-    with torch.no_grad():
-        encoded = encode(whisper, mel.to(whisper.device))
-    encoder.train(learning)
-    return encoded.cpu().numpy()
 
 
 def save(model: WhisperForConditionalGeneration, processor: WhisperProcessor, out: Path) -> None:

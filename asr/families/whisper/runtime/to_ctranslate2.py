@@ -17,8 +17,8 @@ from tokenizers import Tokenizer
 
 from asr.core.errors import InputError
 from asr.core.files import write_json
-from asr.families.whisper.runtime.ctranslate2_format import Variable, write_model
-from asr.families.whisper.runtime.ctranslate2_names import (
+from asr.ctranslate2_files.format import Variable, write_model
+from asr.ctranslate2_files.names import (
     EMBEDDING,
     NO_PARAMETER,
     PROJECTION,

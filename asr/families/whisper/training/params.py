@@ -1,13 +1,10 @@
 """Section ``whisper.train``: the training params that only Whisper has."""
 
-from functools import reduce
-from typing import Any
-
 from pydantic import Field
 
 from asr.core.schema import Schema
 from asr.families.whisper.window import MAX_DURATION_S
-from asr.training.params import TrainParams
+from asr.training.params import TrainParams, changes_of_audio
 
 
 class LongContextParams(Schema):
@@ -29,18 +26,6 @@ class WhisperTrainParams(Schema):
     subword_dropout: float = Field(ge=0, lt=1)
 
 
-# Params that change the audio, and so the encoder's output, from one epoch to the next.
-CHANGES_ENCODER_INPUT = (
-    ("join", "share"),
-    ("speed_change", "most"),
-    ("augment", "noise", "share"),
-    ("augment", "pitch", "share"),
-    ("augment", "reverb", "share"),
-    ("spec_augment", "num_time_masks"),
-    ("spec_augment", "num_mel_masks"),
-)
-
-
 def faults(train: TrainParams, own: WhisperTrainParams) -> list[str]:
     """List the params that Whisper lacks, or that conflict with ``cache_encoder``."""
     if train.tune == "projector":
@@ -50,10 +35,7 @@ def faults(train: TrainParams, own: WhisperTrainParams) -> list[str]:
     wanted = [] if train.tune == "frozen_encoder" else ["train.tune frozen_encoder"]
     if own.long_context.share:
         wanted.append("whisper.train.long_context.share 0")
-    for keys in CHANGES_ENCODER_INPUT:
-        value: Any = reduce(getattr, keys, train)
-        if value != 0:
-            wanted.append(f"train.{'.'.join(keys)} 0")
+    wanted += changes_of_audio(train)
     if not wanted:
         return []
     return [

@@ -1,7 +1,6 @@
 """A Whisper to train; implements ``asr.families.protocols.Trainee``."""
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +8,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from asr.core.closure import code_version
 from asr.families.whisper.model.decoder import transcribe_batch
-from asr.families.whisper.model.model import (
-    encode_clips,
-    encoder_weights,
-    encoder_width,
-    load,
-    num_positions,
-    save,
-)
+from asr.families.whisper.model.model import encoder_width, load, save
 from asr.families.whisper.tokens import max_text_tokens, text_tokens
 from asr.families.whisper.training.loss import (
     LossBatch,
@@ -36,6 +27,7 @@ from asr.training.params import TrainParams
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
+from asr.whisper_encoder.encoder import encode_clips, encoder_version, num_positions
 
 
 class WhisperTrainee:
@@ -117,11 +109,8 @@ class WhisperTrainee:
         return layers(self.whisper)
 
     def encoder_version(self) -> str:
-        """SHA-256 of the encoder's weights and code."""
-        digest = sha256(code_version("asr.families.whisper.model.model").encode())
-        for name, weight in sorted(encoder_weights(self.whisper).items()):
-            digest.update(name.encode() + weight.cpu().numpy().tobytes())
-        return digest.hexdigest()
+        """See ``encoder_version``."""
+        return encoder_version(self.whisper.network.model.encoder)
 
     def num_positions(self, context_s: float) -> int:
         """See ``num_positions``."""
@@ -129,7 +118,7 @@ class WhisperTrainee:
 
     def encode(self, waveforms: Sequence[Waveform], context_s: float) -> npt.NDArray[np.float32]:
         """See ``encode_clips``."""
-        return encode_clips(self.whisper, waveforms, context_s)
+        return encode_clips(self.whisper.network.model.encoder, waveforms, context_s)
 
     def cached_batch(
         self,

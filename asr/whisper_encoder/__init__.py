@@ -1,0 +1,1 @@
+"""The encoder of a Whisper, for every family that listens with it."""
