@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from tests.pipeline_repo import (
     RANDOM_WEIGHTS,
@@ -17,7 +17,9 @@ from tests.starter import write_starter
 
 # A busy machine is no fault of the code: no test is timed.
 settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# That a test fails is all that mutmut asks for: to shrink the example takes most of its time.
+settings.register_profile("mutants", deadline=None, phases=[Phase.explicit, Phase.generate])
+settings.load_profile("mutants" if "MUTANT_UNDER_TEST" in os.environ else "untimed")
 
 # Many containers set it: every process then compiles torch and transformers again, which takes 8 s.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -100,9 +100,12 @@ def test_nearly_the_same_sentence_gives_way():
     assert set_leaks_aside(dealt, PARAMS).aside == []
 
 
-def test_a_speaker_is_dealt_whole():
-    utterances = [utterance(str(n), speaker_id=f"s{n % 50}") for n in range(500)]
-    homes = split_of(split_utterances(utterances, PARAMS))
+@pytest.mark.parametrize("whole", ["speaker_id", "session_id"])
+def test_a_speaker_or_a_session_is_dealt_whole(whole):
+    utterances = [utterance(str(n), **{whole: f"s{n % 50}"}) for n in range(500)]
+    deal = split_utterances(utterances, PARAMS)
+    homes = split_of(deal)
+    assert deal.aside == []
     for speaker in range(50):
         assert len({homes[f"xx/{n}"] for n in range(speaker, 500, 50)}) == 1
 
@@ -133,11 +136,34 @@ def test_new_data_moves_nobody():
         assert before[one.id] != "test" or one.id in after
 
 
+@pytest.mark.parametrize("share", [0.1, 0.45])
 @pytest.mark.parametrize("count", [3, 4, 5, 6])
-def test_the_smallest_corpora_fill_every_split(count):
+def test_the_smallest_corpora_fill_every_split(count, share):
     for seed in range(20):
-        deal = split_utterances([utterance(str(n)) for n in range(count)], params(seed=seed))
+        shares = params(seed=seed, dev_share=share, test_share=share)
+        deal = split_utterances([utterance(str(n)) for n in range(count)], shares)
         assert all(deal.splits.values())
+
+
+def test_the_split_of_an_utterance_is_the_same_in_every_version():
+    # Whoever trained with an earlier version must not find its test utterances in train.
+    speakers = [utterance(f"a{n}", speaker_id=f"s{n}") for n in range(12)]
+    sessions = [utterance(f"b{n}", session_id=f"t{n}", corpus="yy") for n in range(12)]
+    sentences = [utterance(f"c{n}", corpus="zz") for n in range(12)]
+    few = [utterance(f"d{n}", corpus="ww", speaker_id=f"s{n}") for n in range(3)]
+    deal = split_utterances(speakers + sessions + sentences + few, PARAMS)
+    dealt = {split: " ".join(one.id for one in deal.splits[split]) for split in ("test", "dev")}
+    assert dealt == {
+        "test": "xx/a0 xx/a1 xx/a4 xx/a11 yy/b5 yy/b11 zz/c2 zz/c4 zz/c9 zz/c10 ww/d2",
+        "dev": "xx/a3 xx/a6 yy/b3 zz/c11 ww/d0",
+    }
+
+
+def test_a_stratum_of_one_speaker_is_dealt_by_hash():
+    alone = [utterance(str(n), attributes={"town": f"{n}"}) for n in range(200)]
+    deal = split_utterances(alone, params(stratify_by="town"))
+    assert len(deal.splits["test"]) == pytest.approx(40, abs=15)
+    assert deal.splits == split_utterances(alone, PARAMS).splits
 
 
 def test_every_stratum_is_in_every_split():
@@ -192,6 +218,13 @@ def test_a_given_split_by_another_name_is_told():
         split_utterances([given_split("a", "valid")], PARAMS)
 
 
+def test_given_splits_may_be_ignored():
+    whole = [given_split(f"y{n}", "test", corpus="yy") for n in range(30)]
+    ours = [utterance(str(n)) for n in range(30)]
+    homes = split_of(split_utterances(whole + ours, params(given="ignore")))
+    assert {home for name, home in homes.items() if name.startswith("yy/")} == set(SPLITS)
+
+
 OURS = [utterance(str(n), speaker_id=f"s{n % 20}") for n in range(60)]
 
 
@@ -222,7 +255,7 @@ def test_where_every_corpus_is_one_split_train_fills_the_others():
 @pytest.mark.parametrize(
     ("num_speakers", "num_sentences", "said"),
     [
-        (20, 10, "Without sentence in split.disjoint .*then test has sentences of train"),
+        (20, 10, r"'sentence': 1\d\d}\)\. Without sentence in .*then test has sentences of train"),
         (1, 60, "Without speaker in split.disjoint .*then test has voices of train"),
     ],
 )

@@ -92,11 +92,12 @@ def _split(utterances: Sequence[Utterance], params: SplitParams) -> SplitResult:
 
 def _assign_splits(utterances: Sequence[Utterance], params: SplitParams) -> dict[str, str]:
     """Assign each utterance id to a split: the corpus's own split, or one by hash."""
-    given = {one.id: one.attributes.get(GIVEN) for one in utterances if params.given == "keep"}
-    to_fill = splits_to_fill(utterances, params)
-    missing: dict[str, set[str]] = {corpus: {*splits} for corpus, splits in to_fill.items()}
+    keep = params.given == "keep"
+    given = {u.id: u.attributes[GIVEN] for u in utterances if keep and GIVEN in u.attributes}
+    missing = splits_to_fill(utterances, params)
     for one in utterances:
-        missing[one.corpus].discard(given.get(one.id) or "train")
+        if one.id in given:
+            missing[one.corpus].discard(given[one.id])
     split_by_id: dict[str, str] = {}
     free: dict[tuple[str, str], dict[Trait, list[Utterance]]] = defaultdict(
         lambda: defaultdict(list)
