@@ -41,6 +41,7 @@ SPOKEN = [
     ("ar", "ا\u0640\u0653", "آ"),  # so a mark after it belongs to the letter before it
     ("fa", "کــتاب", "کتاب"),
     ("yi", "ר׳ אַרי״ה", "ר אַריה"),
+    ("en", "a ' \u0301\u0301b", "a b"),  # marks before any letter
 ]
 
 
@@ -101,6 +102,25 @@ DIGITS = [
     ("hi", "-5 + 5² ½", "− 5 + 5 ↑ 2 1 ⁄ 2"),
     ("bg", "2½, 10², ₪5, 5 °C", "2 и половина 10 ↑ 2 ₪ 5 5 градуса c"),
     ("de", "−5 Grad, 2½ m²", "minus fünf grad zwei einhalb m hoch zwei"),
+    ("en", "$1, $1.5, £5, a few €", "one dollar one point five dollars five pounds a few euros"),
+    ("de", "1,50 €, 2,01 €", "ein euro fünfzig cent zwei euro ein cent"),
+    ("hr", "2,50 € i 2,01 €", "dva zarez pedeset eura i dva zarez nula jedan eura"),
+    ("bg", "₪1, 1 лв", "₪ 1 1 лева"),
+    ("mk", "5 лв", "5 лв"),  # an abbreviation in Bulgarian alone
+    ("be", "₪5", "₪ пяць"),  # num2words has no such currency in Belarusian
+    ("ru", "1 002 $, 1 002 %", "одна тысяча два доллара одна тысяча два процента"),
+    ("ru", "1.2.3 %, 1.2.3 $", "один два три процентов один два три долларов"),
+    ("ru", "5,5 %, 1 %, 21-я", "пять целых пять десятых процента один процент двадцать первая"),
+    (
+        "fr",
+        "la 1re, 3,14 3,05 3,0",
+        "la première trois virgule quatorze trois virgule zéro cinq trois virgule zéro",
+    ),
+    ("en", "3.14", "three point one four"),
+    ("de", "1.234.5", "eins zweihundertvierunddreissig fünf"),  # no thousands: a second point
+    ("en", "100000000 05 007", "one hundred million zero five zero zero seven"),
+    ("sr", "ИМА 5", "има пет"),
+    ("be", "Так − не", "так не"),  # a dash, though typed as a minus
     ("fil", "5", "5"),  # num2words takes it for Finnish
 ]
 
@@ -171,6 +191,7 @@ def test_english_is_whispers_own_and_for_english_alone():
     assert english.normalize("2½, ¾, 10², 10⁻⁴", "en") == (
         "2 and one half 3 quarters 10 squared 10 to the power of 4"
     )
+    assert english.normalize("X-ray (a) red (c) blue(black [x", "en") == "x ray red blue black x"
     with pytest.raises(InputError, match="english is for language 'en', got 'he'"):
         english.normalize("שלום", "he")
 
@@ -239,6 +260,10 @@ def test_a_profile_takes_any_text_and_has_nothing_to_add_to_its_own(profile, lan
 def test_english_takes_a_long_text_piece_by_piece():
     words = ["colour"] * 1000 + ["(aside)"]
     assert english.normalize(" ".join(words), "en") == " ".join(["color"] * 1000)
+    assert english.normalize("b " * 494 + "x twenty one", "en").endswith("b x 21")  # one piece
+    assert english.normalize("b " + "a" * 2500, "en").count("a") == 2500
+    # Brackets so far apart need not belong together, and 1000 words are no aside.
+    assert english.normalize("(" + "a " * 1000 + ")", "en") == " ".join(["a"] * 1000)
 
 
 @given(text=st.text())
