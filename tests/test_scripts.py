@@ -18,6 +18,7 @@ BOTH_WAYS = [
     ("nadžak, Nadžaf, prekonjušar", "наџак, Наџаф, прекоњушар"),
     ("čaj, šećer, đak", "чај, шећер, ђак"),
     ("jQuery, web 2.0", "jQuery, web 2.0"),  # no word of the language
+    ("Konjunkturzyklus", "Konjunkturzyklus"),
 ]
 
 
@@ -34,6 +35,10 @@ def test_both_scripts_in_one_text_become_one():
 
 def test_two_letters_in_one_character_are_read_as_two():
     assert in_script("ǈubav ǇUBAV", "bs", "cyrillic") == "Љубав ЉУБАВ"
+
+
+def test_word_joiners_do_not_count():
+    assert in_script("in\u2060jekcija, m\u2060i", "hr", "cyrillic") == "инјекција, ми"
 
 
 def test_a_text_stays_where_nobody_asks_or_the_language_has_one_script():
