@@ -72,9 +72,11 @@ def test_each_language_has_its_own_normalizer():
     hebrew, belarusian = scored([("he/a", "שָׁלוֹם", "שלום"), ("be/b", "Так!", "так")])
     assert (hebrew.reference, hebrew.hypothesis) == ("שלום", "שלום")
     assert (belarusian.reference, belarusian.hypothesis) == ("так", "так")
-    ids = NORMALIZERS.ids(["he", "be", "he"])
+    ids = Normalizers({"default": "spoken", "he": "hebrew"}).ids(["he", "be", "he"])
     assert list(ids) == ["be", "he"]
     assert ids["he"] == f"hebrew-1/{ids['be']}"
+    with pytest.raises(InputError, match="no 'spokn' in"):
+        Normalizers({"default": "spoken", "he": "spokn"})
 
 
 def test_beside_the_plain_score_stands_one_that_is_blind_to_the_script():
