@@ -60,6 +60,7 @@ def test_a_summary_has_rates_counts_and_runaways():
     }  # fmt: skip
     silent = summary(scored([("be/a", "…", "")]))
     assert (silent["wer"], silent["cer"]) == (None, None)
+    assert summary([])["runaway_rate"] is None
 
 
 def test_references_with_digits_or_signs_that_no_words_replace_are_counted():
@@ -86,6 +87,8 @@ def test_beside_the_plain_score_stands_one_that_is_blind_to_the_script():
     assert counts["wer"] == 0.8  # 3 substitutions and 1 insertion in 5 words
     assert counts["wer_script_blind"] == 0.2
     assert counts["cer_script_blind"] < counts["cer"]
+    # In Latin letters: one of the six of «ljubav», where Cyrillic has five.
+    assert summary(scored([("sr/a", "Љубав", "љубац")]))["cer_script_blind"] == 0.166667
 
 
 def test_elsewhere_there_is_no_such_score_and_overall_takes_the_plain_one():
