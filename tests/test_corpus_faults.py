@@ -334,3 +334,89 @@ def test_a_faulty_segment_costs_that_segment(item, said):
     (one,) = read("paired", {"1.wav": b"sound", "1.json": json.dumps(items).encode()})
     assert one.fault is None and re.search(said, one.segments[0].fault)
     assert (one.segments[1].text, one.segments[1].fault) == ("da", None)
+
+
+KALDI = {"wav.scp": table("a a.wav", "b b.wav", "c c.wav"), "text": table("a da", "b ne", "c i")}
+KALDI |= dict.fromkeys(("a.wav", "b.wav", "c.wav"), b"sound")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "lost"),
+    [
+        ("text", table("a da", "b ne", "c i", "b ne"),
+         {"b~": "text:4: id 'b' appears twice, first at text:2"}),
+        ("text", table("a da", "b ne", "c i", "b on"),
+         {"b": "text:2: id 'b' appears twice, with another value at text:4",
+          "b~": "text:4: id 'b' appears twice, first at text:2"}),
+        ("text", b"a da\nb n\xe9\nc i\n", {"b": "text:2: expected UTF-8, got the byte 0xe9"}),
+        ("text", b"a da\n\xff ne\nc i\n", {"text:2": "text:2: expected UTF-8, got the byte 0xff"}),
+        ("wav.scp", table("a a.wav", "b b.wav", "c c.wav", "b c.wav"),
+         {"b": "wav.scp:2: id 'b' appears twice, with another value at wav.scp:4"}),
+        ("wav.scp", table("a a.wav", "b b.wav", "c c.wav", "b b.wav"), {}),
+        ("utt2spk", b"b \xe9lo\n", {"b": "utt2spk:1: expected UTF-8, got the byte 0xe9"}),
+        ("segments", table("a a 0 1", "b b 0 1", "c c 0 1", "b b 0 2"),
+         {"b": "segments:2: id 'b' appears twice, with another value at segments:4"}),
+    ],
+)  # fmt: skip
+def test_a_line_of_kaldi_that_can_not_be_trusted_costs_its_utterance(file, content, lost):
+    found = read("kaldi", KALDI | {file: content})
+    assert {one.name: one.fault for one in found if one.fault} == lost
+    kept = {one.text for one in found if not one.fault}
+    assert kept >= {"da", "i"} and ("ne" in kept) == (not lost or list(lost) == ["b~"])
+
+
+def test_a_line_of_librispeech_that_is_not_utf_8_costs_its_utterance():
+    files = {
+        "1-1.trans.txt": b"1-1-1 DA\n1-1-2 N\xc9\n1-1-3 I\n",
+        "SPEAKERS.TXT": b"1 | F | Ren\xe9\n",
+    }
+    files |= {f"1-1-{n}.flac": b"sound" for n in (1, 2, 3)}
+    one, two, three = read("librispeech", files)
+    assert (one.fault, one.text, one.attributes["sex"], three.text) == (None, "DA", "F", "I")
+    assert two.fault == "1-1.trans.txt:2: expected UTF-8, got the byte 0xc9"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (b'b.wav,"ne', "expected CSV, got ',' expected after"),  # the next quote closes it
+        (b'b.wav,"ne" i', "expected CSV, got ',' expected after"),
+        (b"b.wav,n\xe9", "expected UTF-8, got the byte 0xe9"),
+        (b'b.wav,"n\xe9\n"', "expected UTF-8, got the byte 0xe9"),
+        (b"b.wav,n\0", "expected text, got a null byte"),
+    ],
+)
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_broken_row_of_csv_costs_that_row(line, fault, end):
+    lines = [b"file_name,text", b"a.wav,da", line, b'd.wav,"da, ""i""\nne"', b"e.wav,on", b""]
+    files = {f"{name}.wav": b"sound" for name in "abcde"} | {"metadata.csv": end.join(lines)}
+    found = {one.name: one for one in read("audiofolder", files)}
+    assert [found[name].text for name in "ade"] == ["da", 'da, "i"\nne', "on"]
+    faults = [one.fault for one in found.values() if one.fault]
+    assert faults[0].startswith("metadata.csv:") and re.search(fault, faults[0])
+
+
+def test_a_quote_that_is_never_closed_costs_one_row():
+    rows = table("file_name,text", "a.wav,da", 'b.wav,"ne', "c.wav,i")
+    files = {f"{name}.wav": b"sound" for name in "abc"} | {"metadata.csv": rows}
+    found = read("audiofolder", files)
+    assert [one.text for one in found] == ["da", None, "i", None]  # b.wav has no transcript then
+    assert found[1].fault == "metadata.csv:3: expected CSV, got unexpected end of data"
+
+
+def test_a_header_of_csv_that_can_not_be_read_is_named():
+    with pytest.raises(InputError, match=r"^metadata\.csv:1: expected UTF-8, got the byte 0xe9"):
+        read("audiofolder", {"metadata.csv": b"file_name,t\xe9xt\na.wav,da\n", "a.wav": b"sound"})
+
+
+@pytest.mark.parametrize("value", [{"id": "r", "sources": []}, [{"cut": {"sources": [1]}}]])
+def test_a_key_of_lhotse_that_holds_a_recording_is_refused_by_name(value):
+    first, second, third = cut(1, "s", ONE), cut(2, "s", ONE), cut(3, "s", ONE)
+    first["custom"] = {"snr": 5, "target_recording": value}
+    second["supervisions"][0]["custom"] = {"noise": value}
+    third["custom"] = {"snr": 5, "lang": {"a": [1, {"b": 2}]}}
+    files = {"cuts.jsonl": jsonl(first, second, third), "wav/3.wav": b"sound"}
+    one, two, three = read("lhotse", files)
+    assert "cuts.jsonl:1: custom: target_recording: expected no recording" in one.fault
+    assert "cuts.jsonl:2: supervisions 1: custom: noise: expected no recording" in two.fault
+    assert three.attributes == {"snr": "5", "custom_lang": '{"a": [1, {"b": 2}]}'}

@@ -3,13 +3,14 @@
 Errors name file, line and key. A byte order mark and Windows line endings are accepted.
 """
 
+import codecs
 import csv
 import gzip
 import io
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,29 @@ class Row:
     place: str
     values: dict[str, Any]
     fault: str | None = None
+
+
+def object_value(value: Any, row: Row, key: str) -> Row:
+    """The object at a row's key, as a row of its own.
+
+    Raises:
+        InputError: if it is no object.
+    """
+    if not isinstance(value, dict):
+        raise InputError(f"{row.place}: {key}: expected an object, got {value!r:.80}")
+    return Row(row.file, f"{row.place}: {key}", value)
+
+
+def list_value(row: Row, key: str) -> list[Any]:
+    """The list at a row's key.
+
+    Raises:
+        InputError: if it is no list.
+    """
+    value = row.values.get(key)
+    if not isinstance(value, list):
+        raise InputError(f"{row.place}: {key}: expected a list, got {value!r:.80}")
+    return value
 
 
 def read_rows(files: Files, name: str) -> Iterator[Row]:
@@ -122,6 +146,15 @@ def _check_texts(value: Any, place: str) -> None:
             check_text(value, where)
 
 
+def all_values(value: Any) -> Iterator[Any]:
+    """A value of parsed JSON and all values inside it, at any depth."""
+    stack = [value]
+    while stack:
+        yield (value := stack.pop())
+        if isinstance(value, dict | list):
+            stack += value.values() if isinstance(value, dict) else value
+
+
 def check_text(value: str, where: str) -> None:
     """Check that a string can be written as text in UTF-8.
 
@@ -158,21 +191,49 @@ def _row(name: str, place: str, values: Any) -> Row:
 
 
 def _read_csv(content: bytes, name: str) -> Iterator[Row]:
-    text = decode_text(content, name)
+    """Read CSV row by row; the header must be whole, a fault elsewhere costs its row."""
+    # A byte that is not UTF-8 becomes a lone surrogate, which no UTF-8 has, in its own cell alone.
+    text = content.removeprefix(codecs.BOM_UTF8).decode("utf-8", "surrogateescape")
+    check = _UNSTORABLE.search(text) is not None
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # global, so never lower it
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
-    try:
-        for cells in reader:
-            if not cells:
-                continue  # an empty line
-            place = f"{name}:{reader.line_num}"
+    for number, cells, fault in _csv_records(list(io.StringIO(text, newline="")), name):
+        place = f"{name}:{number}"
+        try:
+            if fault:
+                raise InputError(fault)
+            if check:
+                raw = " ".join(" ".join(cells).splitlines()).encode("utf-8", "surrogateescape")
+                decode_text(raw, name, number)
             if header is None:
                 header = _header(cells, place)
-            else:
-                yield _cells(name, place, header, cells)
-    except csv.Error as error:
-        raise InputError(f"{name}:{reader.line_num}: expected CSV, got {error}") from error
+                continue
+        except InputError as error:
+            if header is None:
+                raise
+            yield Row(name, place, {}, str(error))
+            continue
+        yield _cells(name, place, header, cells)
+
+
+def _csv_records(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str], str | None]]:
+    """Yield each record's last line, cells and fault.
+
+    A quotation mark that is not closed would swallow all that follows. So where a record can't be
+    read, its first line is the faulty one, and reading goes on at the second.
+    """
+    start = 0
+    while start < len(lines):
+        reader = csv.reader((lines[n] for n in range(start, len(lines))), strict=True)
+        end = start
+        try:
+            for cells in reader:
+                end = start + reader.line_num
+                if cells:  # else an empty line
+                    yield end, cells, None
+        except csv.Error as error:
+            yield end + 1, [], f"{name}:{end + 1}: expected CSV, got {error}"
+        start = end + 1
 
 
 def _read_tsv(content: bytes, name: str) -> Iterator[Row]:

@@ -4,14 +4,16 @@ Each line holds an id and its value. ``wav.scp`` must hold paths; a command, whi
 is an error and never runs. With ``segments`` (``utterance recording start end``, in seconds) an
 utterance is a stretch of its recording. ``reco2file_and_channel`` (``recording file A``) chooses a
 channel: A or 1 is the first. ``utt2lang`` and ``spk2gender`` are read too.
+
+An id with two different values, or a line that is not UTF-8, costs the utterances that need it.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from asr.core.errors import InputError
 from asr.corpora.columns import Columns, RecordingBuilder, known_language, refuse_columns
-from asr.corpora.paths import is_audio, read_text
+from asr.corpora.id_table import IdLine, IdTable, read_id_table
+from asr.corpora.paths import is_audio
 from asr.corpora.recording import Files, Recording, Segment
 from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row
@@ -19,17 +21,6 @@ from asr.corpora.tables import Row
 TABLES = ("wav.scp", "text", "utt2spk", "segments", "utt2lang", "spk2gender",
           "reco2file_and_channel")  # fmt: skip
 CHANNELS = {"A": 0, "B": 1, "1": 0, "2": 1}
-
-
-@dataclass(frozen=True)
-class TextLine:
-    """The value of an id in a table, with file and line for messages."""
-
-    place: str
-    value: str
-
-
-Table = Mapping[str, TextLine]
 
 
 def wants(name: str, language: str) -> bool:
@@ -49,26 +40,30 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
 
 
 def _read_folder(files: Files, folder: str, builder: RecordingBuilder) -> Iterator[Recording]:
-    tables = {name: _table(files, folder + name) for name in TABLES}
+    tables = {name: read_id_table(files, folder + name) for name in TABLES}
     if folder + "text" not in files:
         raise InputError(f"{folder}text: expected a file beside wav.scp, got none")
-    for utterance_id, line in tables["text"].items():
+    text = tables["text"]
+    for utterance_id, line in (*text.lines.items(), *text.others):
         try:
+            if line.fault:
+                raise InputError(line.fault)
             yield _described(utterance_id, line, tables, folder, builder)
         except InputError as error:
-            row = Row(folder + "text", line.place, {})
+            wav = tables["wav.scp"].lines.get(utterance_id)
+            row = Row(folder + "text", line.place, {"audio": wav.value} if wav else {})
             yield builder.rejected(row, error, utterance_id)
 
 
 def _described(
     utterance_id: str,
-    line: TextLine,
-    tables: Mapping[str, Table],
+    line: IdLine,
+    tables: Mapping[str, IdTable],
     folder: str,
     builder: RecordingBuilder,
 ) -> Recording:
     recording_id, segments = utterance_id, tuple[Segment, ...]()
-    if tables["segments"]:
+    if tables["segments"].lines:
         recording_id, segments = _segment(utterance_id, line, tables["segments"])
     if (wav := tables["wav.scp"].get(recording_id)) is None:
         raise InputError(f"{line.place}: expected {recording_id} in {folder}wav.scp, got none")
@@ -96,7 +91,7 @@ def _described(
     )
 
 
-def _channel(line: TextLine | None) -> int | None:
+def _channel(line: IdLine | None) -> int | None:
     """The channel of a line ``sw02001 sw02001 A``: A and 1 are the first, since sph2pipe's."""
     if line is None:
         return None
@@ -106,7 +101,7 @@ def _channel(line: TextLine | None) -> int | None:
     return CHANNELS[channel]
 
 
-def _segment(utterance_id: str, text: TextLine, table: Table) -> tuple[str, tuple[Segment, ...]]:
+def _segment(utterance_id: str, text: IdLine, table: IdTable) -> tuple[str, tuple[Segment, ...]]:
     """Return the recording's id and the utterance's segment of it."""
     if (line := table.get(utterance_id)) is None:
         raise InputError(f"{text.place}: expected {utterance_id} in segments, got no such line")
@@ -120,18 +115,3 @@ def _segment(utterance_id: str, text: TextLine, table: Table) -> tuple[str, tupl
     if not 0 <= start_s < end_s < 1e9:
         raise InputError(f"{line.place}: expected 0 <= start < end, got {line.value!r:.80}")
     return recording_id, (Segment(start_s, end_s, text.value),)
-
-
-def _table(files: Files, name: str) -> Table:
-    """Read a table into a dict by id; empty if the file does not exist."""
-    found: dict[str, TextLine] = {}
-    lines = read_text(files, name).split("\n") if name in files else []
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            key, *value = line.split(maxsplit=1)
-            if key in found:
-                raise InputError(
-                    f"{name}:{number}: id {key!r:.80} appears twice, first at {found[key].place}"
-                )
-            found[key] = TextLine(f"{name}:{number}", value[0].strip() if value else "")
-    return found

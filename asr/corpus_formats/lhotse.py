@@ -2,7 +2,8 @@
 
 A cut is a stretch of a recording. Its supervisions are the utterances; their times are relative to
 the cut's start. A recording must be one file, unchanged: a command, a URL, features, transforms or
-a mixed cut is rejected. ``channel`` chooses one of several channels.
+a mixed cut is rejected. ``channel`` chooses one of several channels. Keys of ``custom`` become
+attributes; one that holds a recording is rejected, since nothing says which of the two is meant.
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.corpora.columns import (
+    USUAL_NAMES,
     Columns,
     RecordingBuilder,
     attribute_text,
@@ -22,7 +24,7 @@ from asr.corpora.columns import (
 from asr.corpora.paths import is_audio, is_visible
 from asr.corpora.recording import Files, Recording, Segment
 from asr.corpora.segments import group_by_file
-from asr.corpora.tables import Row, read_rows
+from asr.corpora.tables import Row, all_values, list_value, object_value, read_rows
 
 MANIFESTS = (".jsonl", ".jsonl.gz")
 SLACK_S = 0.05  # a supervision that starts and ends this close to the recording's ends covers it
@@ -54,19 +56,17 @@ def _read_cut(cut: Row, builder: RecordingBuilder) -> Iterator[Recording]:
             raise InputError(f"{cut.place}: type: expected MonoCut or MultiCut, got {kind!r:.80}")
         recording = _part(cut, "recording")
         for part in (cut, recording):
-            if transforms := part.values.get("transforms"):
-                raise InputError(
-                    f"{part.place}: transforms: expected none, got {transforms!r:.120}"
-                )
+            _refuse_other_audio(part)
         found = builder.audio.find(_path(recording), cut.file, f"{recording.place}: source")
         start_s, length_s = seconds_value(cut, "start"), seconds_value(recording, "duration")
-        supervisions = _list(cut, "supervisions")
+        supervisions = list_value(cut, "supervisions")
     except InputError as error:
         yield builder.rejected(cut, error)
         return
     for number, values in enumerate(supervisions, start=1):
         try:
-            said = _object(values, cut, f"supervisions {number}")
+            said = object_value(values, cut, f"supervisions {number}")
+            _refuse_other_audio(said)
             yield _utterance(said, cut, found, start_s, length_s, builder)
         except InputError as error:
             yield builder.rejected(Row(cut.file, f"{cut.place}: supervisions {number}", {}), error)
@@ -99,7 +99,7 @@ def _utterance(
 
 def _channel(said: Row, cut: Row) -> int | None:
     """The channel that is said, None if the recording has no other, or if all are."""
-    (source,) = _list(_part(cut, "recording"), "sources")
+    (source,) = list_value(_part(cut, "recording"), "sources")
     there = source.get("channels") if isinstance(source.get("channels"), list) else [0]
     wanted = said.values.get("channel", cut.values.get("channel"))
     chosen = wanted if isinstance(wanted, list) else [] if wanted is None else [wanted]
@@ -129,16 +129,34 @@ def _columns(said: Row, cut: Row) -> Row:
         if isinstance(custom, dict):
             more |= {k: attribute_text(v) for k, v in custom.items()}
     spoken = known_language(id_value(said, "language"))  # "English" in Lhotse's own recipes
-    values = {k: v for k, v in (more | known | spoken).items() if v is not None}
+    known = {k: v for k, v in (known | spoken).items() if v is not None}
+    # Another usual name of what the supervision says itself would be ambiguous: «lang».
+    same = {name for usual in USUAL_NAMES.values() if known.keys() & usual for name in usual}
+    more = {f"custom_{k}" if k in same - known.keys() else k: v for k, v in more.items()}
+    values = {k: v for k, v in (more | known).items() if v is not None}
     return Row(said.file, said.place, values)
+
+
+def _refuse_other_audio(row: Row) -> None:
+    """Raise ``InputError`` for transforms, and for a key of ``custom`` that holds a recording."""
+    if transforms := row.values.get("transforms"):
+        raise InputError(f"{row.place}: transforms: expected none, got {transforms!r:.120}")
+    custom = row.values.get("custom")
+    for key, value in custom.items() if isinstance(custom, dict) else ():
+        for one in all_values(value):
+            # As Lhotse does, take an object with sources for a recording.
+            if isinstance(one, dict) and "sources" in one:
+                raise InputError(
+                    f"{row.place}: custom: {key}: expected no recording, got {one!r:.80}"
+                )
 
 
 def _path(recording: Row) -> str:
     """Return the path of a recording's only source, which must be of type ``file``."""
-    sources = _list(recording, "sources")
+    sources = list_value(recording, "sources")
     if len(sources) != 1:
         raise InputError(f"{recording.place}: sources: expected one, got {len(sources)}")
-    source = _object(sources[0], recording, "sources")
+    source = object_value(sources[0], recording, "sources")
     if (kind := source.values.get("type")) != "file":
         raise InputError(f"{source.place}: type: expected 'file', got {kind!r:.80}")
     path = source.values.get("source")
@@ -148,17 +166,4 @@ def _path(recording: Row) -> str:
 
 
 def _part(row: Row, key: str) -> Row:
-    return _object(row.values.get(key), row, key)
-
-
-def _object(value: Any, row: Row, key: str) -> Row:
-    if not isinstance(value, dict):
-        raise InputError(f"{row.place}: {key}: expected an object, got {value!r:.80}")
-    return Row(row.file, f"{row.place}: {key}", value)
-
-
-def _list(row: Row, key: str) -> list[Any]:
-    value = row.values.get(key)
-    if not isinstance(value, list):
-        raise InputError(f"{row.place}: {key}: expected a list, got {value!r:.80}")
-    return value
+    return object_value(row.values.get(key), row, key)

@@ -12,7 +12,7 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.corpora.columns import Columns, RecordingBuilder, refuse_columns
-from asr.corpora.paths import is_audio, is_audio_file, is_visible, read_text, stem
+from asr.corpora.paths import decode_text, is_audio, is_audio_file, is_visible, stem
 from asr.corpora.raw_folder import stored
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import Row
@@ -36,11 +36,11 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     sexes = _sexes(files)
     builder = RecordingBuilder(files, {})
     for table in tables:
-        for number, line in enumerate(read_text(files, table).split("\n"), start=1):
-            if line.strip():
+        for number, line in enumerate(files[table].split(b"\n"), start=1):
+            if line.strip(b" \t\r\xef\xbb\xbf"):
                 row = Row(table, f"{table}:{number}", {})
                 try:
-                    known = _line(line, table, row.place, audio)
+                    known = _line(decode_text(line, table, number), table, row.place, audio)
                     sound = b"" if known["fault"] else stored(files, known["file"])
                     row = replace(row, values={"sex": sexes.get(known["speaker_id"])})
                     yield builder.build(row, audio=sound, **known)
@@ -72,7 +72,8 @@ def _sexes(files: Files) -> dict[str, str]:
     found = {}
     for name in files:
         if name.endswith("SPEAKERS.TXT"):
-            for line in read_text(files, name).split("\n"):
+            # The names of speakers are not used, so their encoding does not matter.
+            for line in files[name].decode("utf-8-sig", "replace").split("\n"):
                 cells = [cell.strip() for cell in line.split("|")]
                 if not line.startswith(";") and len(cells) > 1 and cells[1] in ("F", "M"):
                     found[cells[0]] = cells[1]
