@@ -94,7 +94,18 @@ WHISPER = TinyFamily(
     frozen={"full": (), "frozen_encoder": ("model.encoder.",), "lora": ()},
     own={"freeze_embedding": False, "token_dropout": 0.0, "subword_dropout": 0.0, "margin_s": 0.1},
 )
-FAMILIES = [WHISPER]
+QWEN3_ASR = TinyFamily(
+    family="qwen3_asr",
+    name="tiny",
+    frozen={
+        "full": (),
+        "frozen_encoder": ("model.audio_tower.",),
+        "lora": ("model.audio_tower.", "model.multi_modal_projector."),
+        "projector": ("model.audio_tower.", "model.language_model."),
+    },
+    num_steps=60,
+)
+FAMILIES = [WHISPER, QWEN3_ASR]
 BY_NAME = {one.family: one for one in FAMILIES}
 
 # Tones of different pitch and length, each with a text of its own.

@@ -1,0 +1,54 @@
+"""Decode with torch, greedily or by beam search, on any device that torch supports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from asr.core.errors import InputError
+from asr.decoding.params import DecodeParams
+from asr.families.qwen3_asr.decoding.params import Qwen3AsrDecodeParams
+from asr.families.qwen3_asr.model.model import load
+from asr.families.qwen3_asr.model.transcribe import transcribe_batch
+from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import Waveform
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class TorchEngine:
+    """A model in torch, which spreads one batch over all cores."""
+
+    num_workers = 1
+
+    def __init__(
+        self, folder: Path, device: torch.device, params: DecodeParams, own: Qwen3AsrDecodeParams
+    ) -> None:
+        """Load a transformers folder.
+
+        Raises:
+            InputError: if it holds no Qwen3-ASR, or the engine lacks the precision.
+        """
+        if params.precision not in PRECISIONS:
+            raise InputError(
+                f"decode.precision: expected one of {', '.join(PRECISIONS)} with family qwen3_asr, "
+                f"got {params.precision}"
+            )
+        self.device = device.type
+        self.model = load(folder, device)
+        self.model.network.to(PRECISIONS[params.precision])
+        self._num_beams, self._max_repeats = params.num_beams, own.max_repeats
+
+    def transcribe(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+    ) -> list[Hypothesis]:
+        """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
+        return transcribe_batch(
+            self.model, waveforms, utterances, context_s, budgets,
+            self._num_beams, self._max_repeats,
+        )  # fmt: skip
