@@ -55,7 +55,7 @@ class Recorded(TorchDispatchMode):
 
 def test_torchs_list_is_where_this_test_looks():
     missing = missing_on_mps()
-    assert len(missing) > 100
+    assert len(missing) > 50
     assert "linalg.eig" in missing or "linalg.eigvals" in missing
     assert "matmul" not in missing
 
