@@ -191,7 +191,7 @@ def test_english_is_whispers_own_and_for_english_alone():
     assert english.normalize("2½, ¾, 10², 10⁻⁴", "en") == (
         "2 and one half 3 quarters 10 squared 10 to the power of 4"
     )
-    assert english.normalize("X-ray (a) red (c) blue(black [x", "en") == "x ray red blue black x"
+    assert english.normalize("(a) red (c) blue(black [X-ray", "en") == "red blue black x ray"
     with pytest.raises(InputError, match="english is for language 'en', got 'he'"):
         english.normalize("שלום", "he")
 
@@ -263,7 +263,7 @@ def test_english_takes_a_long_text_piece_by_piece():
     assert english.normalize("b " * 494 + "x twenty one", "en").endswith("b x 21")  # one piece
     assert english.normalize("b " + "a" * 2500, "en").count("a") == 2500
     # Brackets so far apart need not belong together, and 1000 words are no aside.
-    assert english.normalize("(" + "a " * 1000 + ")", "en") == " ".join(["a"] * 1000)
+    assert english.normalize("(" + "a " * 1000 + "b) c", "en") == "a " * 1000 + "b c"
 
 
 @given(text=st.text())
