@@ -84,6 +84,16 @@ def test_a_drawn_error_rate_is_over_the_drawn_words():
     assert (found.low, found.high) == (0.0, 1.0)
 
 
+def test_one_word_is_enough_for_a_rate():
+    one = [ErrorCounts(1, substitutions=1)]
+    assert paired_intervals(one, one, "a", 200, 0.95, 1, seed=1).first == Interval(1.0, 1.0)
+
+
+def test_systems_on_other_numbers_of_utterances_are_not_compared():
+    with pytest.raises(ValueError, match="zip"):
+        paired_intervals(errors([1, 2]), errors([1]), "ab", 200, 0.95, 1, seed=1)
+
+
 @pytest.mark.parametrize("num_resamples", [1, 300, 513])
 def test_as_many_test_sets_are_drawn_as_asked_for(num_resamples):
     # Draws that come one by one yield the same quantiles only if their number is the same.
