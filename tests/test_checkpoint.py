@@ -15,7 +15,7 @@ from asr.training.state.checkpoint import (
     save_checkpoint,
     save_weights,
 )
-from asr.training.state.scratch import scratch_folder
+from asr.training.state.scratch import newest_step, scratch_folder
 from tests.pipeline_repo import wait_for
 
 
@@ -36,6 +36,7 @@ def test_the_last_is_loaded_and_two_are_kept(tmp_path):
 
 def test_none_is_none(tmp_path):
     assert load_checkpoint(tmp_path) is None
+    assert newest_step(tmp_path) == -1
 
 
 def test_a_damaged_one_is_passed_over_with_a_word(tmp_path, capsys):
@@ -54,7 +55,8 @@ def test_a_checkpoint_whose_best_weights_are_damaged_is_passed_over(tmp_path, ca
         path = tmp_path / f"best-{step}"
         files[path.name] = save_weights(path, {"a": torch.full((2,), float(step))})
         save_checkpoint(tmp_path, checkpoint(step, **{path.name: files[path.name]}))
-    assert load_checkpoint(tmp_path).step == 10
+    loaded = load_checkpoint(tmp_path)
+    assert (loaded.step, loaded.files) == (10, {path.name: files[path.name]})
     assert files_in_use(tmp_path) == {tmp_path / "best-5", tmp_path / "best-10"}
     content = path.read_bytes()
     path.unlink()

@@ -56,7 +56,7 @@ def test_the_names_of_a_run_are_fetched(fetched):
 def test_any_other_name_leaves_everything_as_it_was(fetched, name):
     files, said = fetched([f"{STEP}/state.json", name])
     assert files == ["lock"]
-    assert said.startswith("mirror skipped: ")
+    assert said.startswith("mirror skipped: ") and "/mirror/mirror.json: " in said
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_any_other_name_leaves_everything_as_it_was(fetched, name):
         ([f"{STEP}/a"], {"sha256": "0" * 64}),  # no such file in the mirror
     ],
 )
-def test_a_mirror_that_is_not_whole_stops_no_start(fetched, names, options):
+def test_a_mirror_that_is_not_whole_stops_no_start(fetched, tmp_path, names, options):
     files, said = fetched(names, **options)
     assert files == ["lock"]
-    assert said.startswith("mirror skipped: ")
+    assert said.startswith(f"mirror skipped: file://{tmp_path}/mirror/")
 
 
 def test_the_local_state_goes_on_beside_such_a_mirror(fetched, tmp_path):

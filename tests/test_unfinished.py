@@ -14,10 +14,12 @@ import pytest
 
 from asr.core.files import sha256_of
 from asr.core.params import read_yaml
+from asr.corpora.params import Withdrawn
 from asr.training.state.scratch import newest_step, scratch_folder
 from asr.training.state.unfinished import (
     differences,
     remove_oldest,
+    run_facts,
     unfinished_trainings,
     write_facts,
 )
@@ -62,6 +64,27 @@ def test_params_differ_with_both_values_and_files_by_name():
         "train.lr (0.0001, now 1e-05)", "asr/training/loop.py", "new.wav"
     ]  # fmt: skip
     assert differences(now, now) == []
+    assert differences(now, now | {"packages": {"torch": "2.12"}}) == ["torch (2.12, now 2.13)"]
+    one = {"files": {"a": "aa"}}
+    assert differences({}, one) == differences(one, {}) == ["a"]
+
+
+def test_params_files_code_and_packages_determine_a_run(tmp_path):
+    (tmp_path / "base" / "deep").mkdir(parents=True)
+    files = [tmp_path / "train.jsonl", tmp_path / "base" / "deep" / "weights"]
+    for file in files:
+        file.write_text(file.name)
+    section = Withdrawn(speakers=["s1"])
+    found = run_facts(
+        {"some.section": section}, 7, [files[0], tmp_path / "base"],
+        {"asr/training/loop.py": "aa", "torch": "2.13"},
+    )  # fmt: skip
+    hashes = {str(file): sha256(file.name.encode()).hexdigest() for file in files}
+    assert found == {
+        "params": {"seed": 7, "some.section": {"speakers": ["s1"], "sources": []}},
+        "files": {**hashes, "asr/training/loop.py": "aa"},
+        "packages": {"torch": "2.13"},
+    }
 
 
 def test_a_run_that_starts_afresh_names_the_nearest_state_and_what_differs(scratch, capsys):
