@@ -11,6 +11,7 @@ from asr.corpora.audio_content import starts_as_audio
 from asr.corpora.chosen_files import ChosenFiles
 from asr.corpora.formats import corpus_format, read_corpus
 from asr.corpora.params import Corpus
+from asr.corpora.paths import is_audio_file
 from asr.corpora.raw_folder import (
     FILES,
     REFUSED,
@@ -56,6 +57,31 @@ def test_audio_is_known_by_its_content(tmp_path):
     }
 
 
+def test_a_file_that_is_not_read_is_not_fetched():
+    stamps = ChosenFiles(corpus_format("stamps"), "be")
+    folder = "usr/share/tuxpaint/stamps/"
+    assert stamps.wants(f"{folder}crow_desc_be.ogg") and not stamps.wants(
+        f"{folder}crow_desc_bg.ogg"
+    )
+    assert list(stamps.used([(f"{folder}crow_desc_be.ogg", b"1")]))
+    assert not stamps.wants("x.3ga")  # a format that does not take any audio
+
+
+def test_other_files_are_listed_once_and_only_if_there_are_any(tmp_path, capsys):
+    chosen = ChosenFiles(corpus_format("paired"), "be")
+    chosen.write_others(tmp_path / "others.csv")
+    assert not any(chosen.wants(name) for name in ("b.png", "caf\udce9.png", "a.png"))
+    chosen.write_others(tmp_path / "others.csv")
+    assert [row["file"] for row in read_csv(tmp_path / "others.csv", ["file", "why"])] == [
+        "a.png", "b.png", "caf\\udce9.png"
+    ]  # fmt: skip
+    assert capsys.readouterr().out == "3 file(s) of the source are not used, see others.csv\n"
+    stamps = ChosenFiles(corpus_format("stamps"), "be")
+    assert not stamps.wants("b.png")
+    stamps.write_others(tmp_path / "stamps.csv")  # thousands of pictures
+    assert not (tmp_path / "stamps.csv").exists()
+
+
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF", "W64", "RF64"])
 def test_what_a_decoder_reads_starts_as_audio(kind):
     soundfile.write(file := io.BytesIO(), tone(0.5), 16_000, format=kind)
@@ -68,6 +94,11 @@ def test_what_a_decoder_reads_starts_as_audio(kind):
 )
 def test_other_content_does_not(head):
     assert not starts_as_audio(head)
+
+
+@pytest.mark.parametrize("name", [".clip", "a/.b/clip", "__MACOSX/clip", "clip.md"])
+def test_hidden_files_and_those_of_other_endings_are_no_audio(name):
+    assert not is_audio_file({name: SOUND}, name) and is_audio_file({"clip": SOUND}, "clip")
 
 
 def test_audio_that_no_table_names_is_listed(tmp_path):

@@ -8,7 +8,20 @@ from asr.corpora.params import Corpus
 @pytest.mark.parametrize(
     ("code", "names"),
     [
-        ("en", ["en", "EN", "eng", "en-US", "en_GB.UTF-8", "English", "english ", "English (US)"]),
+        (
+            "en",
+            [
+                "en",
+                "EN",
+                "eng",
+                "en-US",
+                "en_GB.UTF-8",
+                "English",
+                "english ",
+                "English (US)",
+                "English (US) (Texas)",
+            ],
+        ),
         ("he", ["he", "iw", "heb", "he-IL", "Hebrew", "עברית"]),
         ("hi", ["hindi"]),
         ("sr", ["sr-Latn", "Serbian", "sh"]),

@@ -162,6 +162,30 @@ def test_chat_gives_what_a_speaker_says_with_the_times():
         read_chat(CHA, "a.cha", "FAT")
 
 
+def test_a_faulty_line_of_chat_keeps_its_words_and_the_place_where_it_begins():
+    lines = ["*CHI:\tda \x15500_2000\x15", "*CHI:\tne", "  znam", "\tja .", "*CHI:\t0 .",
+             "*CHI:\tda \x152000_2000\x15", "*CHI:\tyyy \x152500_3000\x15"]  # fmt: skip
+    assert read_chat("\n".join(lines), "a.cha", "CHI")[0] == (
+        Segment(0.5, 2.0, "da"),
+        Segment(0.0, 0.0, "ne znam ja.", fault="a.cha:2: expected a time at the end, got none"),
+        Segment(0.0, None, ""),
+        Segment(0.0, 0.0, "da", fault="a.cha:6: expected an end after 2.0 s, got 2.0 s"),
+        Segment(
+            0.0, 0.0, "",
+            fault="a.cha:7: yyy: words that the transcriber did not write down",
+        ),
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"a\.cha: expected lines with times, got none"):
+        read_chat("*CHI:\tda", "a.cha", None)
+
+
+def test_age_and_sex_are_those_of_the_speaker():
+    text = "@ID:\teng|c|MOT|40;|female\n@ID:\teng|c|CHI|2;|\n@ID:\tCHI\n*CHI:\tda \x151_2\x15"
+    assert read_chat(text, "a.cha", "CHI")[1] == {"age": "2;"}
+    assert read_chat(text.replace("|2;|", "|2;|male|||"), "a.cha", "CHI")[1]["sex"] == "male"
+    assert read_chat(text.replace("|2;|", "|2;"), "a.cha", "CHI")[1] == {}
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
