@@ -1,4 +1,5 @@
 # python -m pytest tests/test_raw_folder.py
+import io
 import pickle
 
 import pytest
@@ -8,11 +9,13 @@ from asr.corpora.raw_folder import (
     FILES,
     Provenance,
     RawFiles,
+    read_head,
     read_provenance,
+    stored,
     write_files,
     write_provenance,
 )
-from asr.corpora.recording import sha256_of_audio
+from asr.corpora.recording import Stored, sha256_of_audio
 
 SOURCE = Provenance(kind="folder", origin="corpus", sha256=None, license="CC0-1.0", num_files=3)
 
@@ -35,6 +38,21 @@ def test_files_come_back_in_the_order_of_names(raw):
     assert files["a" * 200] == bytes(700)
     assert "a.txt" in files and "c.txt" not in files
     assert len(files) == 3
+
+
+def test_a_file_is_read_in_parts_or_not_at_all(raw):
+    files = RawFiles(raw)
+    assert isinstance(stored(files, "b/ž.ogg"), Stored)
+    assert stored({"a": b"1"}, "a") == b"1"
+    assert read_head(files, "b/ž.ogg", 3) == read_head({"a": b"sound"}, "a", 3) == b"sou"
+    with files.open("b/ž.ogg") as file:
+        assert file.readable() and file.seekable()
+        assert (file.read(2), file.read(), file.read()) == (b"so", b"und", b"")
+        assert (file.seek(-2, io.SEEK_END), file.read(9)) == (3, b"nd")
+        assert (file.seek(1), file.seek(1, io.SEEK_CUR), file.read(1)) == (1, 2, b"u")
+        assert (file.seek(9), file.read()) == (9, b"")
+        with pytest.raises(OSError, match="seek to -1, before the file's beginning"):
+            file.seek(-6, io.SEEK_END)
 
 
 def overwrite(path, old, new):

@@ -1,6 +1,7 @@
 # python -m pytest tests/test_subtitles.py
 import pytest
 
+from asr.corpora.recording import Segment
 from asr.corpora.subtitles import read_subtitles
 from asr.corpora.timed_text import read_lrc
 
@@ -79,6 +80,18 @@ def test_each_line_of_rolling_captions_is_said_once():
     assert rolling("a", "a\nb", "a\nb\nc", "b\nc\nd") == ["a", "b", "c", "d"]
     # The new line has times of words, so it is said again.
     assert rolling("no", "no\nno<00:00:00.500><c></c>", "no\nyes") == ["no", "no", "yes"]
+
+
+def test_rolling_captions_of_one_word_again_and_again():
+    """The words of a new line have times, so a line that equals the one before is no repetition."""
+    cues = ["<00:00.1>ovo", "ovo\n<00:01.1>da", "da\n<00:02.1>da", "da\n<00:03.1>da"]
+    text = "".join(f"\n00:0{n}.000 --> 00:0{n + 1}.000\n{cue}\n" for n, cue in enumerate(cues))
+    assert [one.text for one in read_subtitles(f"WEBVTT\n{text}", "a")] == ["ovo", "da", "da", "da"]
+
+
+def test_a_comment_with_an_arrow_is_no_cue():
+    text = "WEBVTT\n\nNOTE this --> that\n\n00:01.000 --> 00:02.000\nda\n"
+    assert read_subtitles(text, "a") == (Segment(1.0, 2.0, "da"),)
 
 
 def test_what_someone_says_twice_stays():
