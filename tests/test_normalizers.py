@@ -1,12 +1,14 @@
 import json
 import random
 import sys
+from fractions import Fraction
 from importlib.metadata import version
 from importlib.resources import files
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from num2words import CONVERTER_CLASSES
 
 from asr.core.errors import InputError
 from asr.scoring.normalizers import english, text_normalizer
@@ -50,7 +52,14 @@ DIGITS = [
     ("be", "1 цэнт ($0.01)", "адзін цэнт адзін цэнт"),
     ("be", "10 руб., 5 %", "дзесяць рублёў пяць працэнтаў"),
     ("bg", "50 лв. или 25 €", "50 лева или 25 евро"),
-    ("bg", "3,5 %, 9-та, UB2006", "3 5 процента 9 та ub2006"),
+    ("bg", "3,5 %, 9-та, UB2006", "3,5 процента 9 та ub2006"),
+    ("bg", "3.5, 3,50 €, 24.12.2025, 5,", "3.5 3 евро 50 цента 24 12 2025 5"),
+    ("cs", "3,5 %", "tři celá pět procent"),
+    ("el", "3,5 ή 1.000,25", "3,5 ή 1000,25"),
+    ("hu", "3,5", "három egész öt tized"),
+    ("pl", "20½ %", "20 1⁄2 procent"),
+    ("fa", "3.5 %", "3.5 درصد"),  # num2words has cardinals alone
+    ("zh", "3.5, 2½", "3.52 1⁄2".replace("3.52", "3.5 2")),
     ("bg", "1 цент (0.01 €), ($2.00)", "1 цент 1 цент 2 долара"),
     ("de", "1 €, 1.234,5 km", "ein euro eintausendzweihundertvierunddreissig komma fünf km"),
     ("de", "am 24.12.2025", "am vierundzwanzig zwölf zweitausendfünfundzwanzig"),
@@ -178,6 +187,29 @@ def test_a_number_may_be_of_any_length():
     assert nines.endswith("долларов")
 
 
+VALUES = {str(n): Fraction(n) for n in (0, 1, 2, 3, 5, 12, 20, 21, 25, 35, 100, 105, 305, 1000)}
+VALUES |= {f"-{n}": -Fraction(n) for n in (1, 5, 35)}
+VALUES |= {
+    f"{whole}{mark}{part}": whole + Fraction(int(part), 10 ** len(part))
+    for whole in (0, 3, 20, 21) for part in ("5", "05", "55", "25", "005") for mark in ".,"
+    if len(part) < 3 or whole == 0
+}  # fmt: skip
+VALUES |= {f"{n}/{d}": Fraction(n, d) for n in (1, 2, 21) for d in (3, 4, 5)}
+VALUES |= {"10²": Fraction(100), "10³": Fraction(1000), "102": Fraction(102), "103": Fraction(103)}
+VALUES |= {"2½": Fraction(5, 2), "21⁄2": Fraction(21, 2), "20½": Fraction(41, 2)}
+NO_WORDS = ["af", "bg", "el", "hi", "km", "lo", "mk", "mt", "my", "ur", "yi", "yue", "zh"]
+
+
+@pytest.mark.parametrize("language", sorted({*CONVERTER_CLASSES, *NO_WORDS}))
+def test_two_values_never_become_the_same_words(language):
+    spoken, value_of = text_normalizer("spoken"), {}
+    for written, value in VALUES.items():
+        words = spoken.normalize(written, language)
+        first = value_of.setdefault(words, (written, value))
+        assert first[1] == value, (words, written, first[0])
+        assert spoken.normalize(words, language) == words
+
+
 def test_verbatim_counts_case_and_punctuation():
     assert text_normalizer("verbatim").normalize(" Так,  \n так. ", "be") == "Так, так."
 
@@ -281,8 +313,8 @@ def test_letters_and_digits_are_never_lost_whole(profile, language, text):
 
 
 def test_profiles_say_who_they_are():
-    assert text_normalizer("spoken").ID.startswith("spoken-3/unicode-")
-    assert text_normalizer("hebrew").ID.startswith("hebrew-1/spoken-3/")
+    assert text_normalizer("spoken").ID.startswith("spoken-4/unicode-")
+    assert text_normalizer("hebrew").ID.startswith("hebrew-1/spoken-4/")
     assert text_normalizer("bcs").ID.startswith("bcs-1/cyrtranslit-1.")
 
 

@@ -22,6 +22,7 @@ from asr.families.whisper.tokens import open_tokens
 from asr.families.whisper.window import write_margin
 from asr.preparation.params import PrepareParams
 from asr.sources.corpus_source import fetch_files, load_source
+from asr.sources.params import FetchParams
 from asr.training.dev import dev_budget
 from asr.utterances.hypothesis import Hypothesis
 from tests.examples import utterance
@@ -172,7 +173,8 @@ def test_each_clip_has_the_budget_of_its_language():
 def test_no_perfect_hypothesis_in_any_language_of_the_package_is_cut(starter):
     """All transcripts of tuxpaint-stamps, in some 90 languages, with Whisper's own tokenizer."""
     texts = {}
-    for _, content in fetch_files(load_source(SOURCE), lambda name: name.endswith(".txt")):
+    limits = load_params("fetch", FetchParams)
+    for _, content in fetch_files(load_source(SOURCE), lambda name: name.endswith(".txt"), limits):
         for line in bytes(content).decode("utf-8", "replace").splitlines():
             locale, separator, text = line.partition(".utf8=")
             if separator and text.strip():

@@ -2,7 +2,8 @@
 
 A sign never vanishes and never changes a number's value: «2½» is not 21 halves, «10²» is not 102.
 A sign becomes words where this module has words for it in the language. Elsewhere it stays as a
-word of its own, so a score counts it.
+word of its own, so a score counts it. A whole number with such a fraction stays in digits:
+«20 1⁄2».
 """
 
 import re
@@ -15,13 +16,17 @@ from num2words import CONVERTER_CLASSES
 MINUS, FRACTION, POWER = "\N{MINUS SIGN}", "\N{FRACTION SLASH}", "\N{UPWARDS ARROW}"
 _KEPT = frozenset(f"{MINUS}{FRACTION}{POWER}+=%‰‱°×÷±√∞≈≠≤≥")
 
+# Stand for digits and marks that stay, until the rest is spelled and punctuation is gone.
+STOOD_FOR = {chr(0xE000 + ord(c) % 0x1000): c for c in f"0123456789.,{FRACTION}"}
+_STAND_INS = str.maketrans({c: stand_in for stand_in, c in STOOD_FOR.items()})
+
 _SUPERSCRIPT = re.compile("(?<=[^\\W_])[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _VULGAR = re.compile("[¼½¾⅐-⅞↉]")
 _ASCII_POWER = re.compile(r"(?<=[^\W_])\^(?=[-−]?\d)")
 # A single slash between two numbers; «24/12/2025» is a date.
 _SLASH = re.compile(r"(?<![\d/⁄.,])(\d{1,9})/(?=\d{1,9}(?![\d/⁄]))")
 # A whole number may precede a fraction.
-_FRACTION = re.compile(r"(?<![\d⁄.,])(\d{1,9} {1,9})?(?<![\d⁄])(\d{1,9}⁄\d{1,9})(?![\d⁄])")
+_FRACTION = re.compile(r"(?<![\d⁄.,])((?<!↑)\d{1,9} {1,9})?(?<![\d⁄])(\d{1,9}⁄\d{1,9})(?![\d⁄])")
 _UNIT_SLASH = re.compile(r"(\d\s?[^\W\d_]{1,4})/(?=[^\W\d_]{1,3}\b)")  # «5 km/h»
 _MINUS = re.compile(rf"((?<![\w.,–−-])[–-](?=[^\w\s]?\d)|{MINUS}(?=\s?[^\w\s]?\s?\d))|{MINUS}")
 _IN_CONTEXT = re.compile(
@@ -88,6 +93,11 @@ def has_digits_or_signs(normalized: str) -> bool:
     return any(c.isdecimal() or is_kept(c) for c in normalized)
 
 
+def as_written(text: str) -> str:
+    """Protect the digits and marks of a number that has no words."""
+    return text.translate(_STAND_INS)
+
+
 def mark_values(text: str) -> str:
     """Mark fractions and powers before NFKC, which turns «10²» into «102» and «2½» into «21⁄2».
 
@@ -108,6 +118,8 @@ def spell_signs(text: str, language: str, spaced: Callable[[str], str]) -> str:
     """
     text = _UNIT_SLASH.sub(rf"\1{FRACTION}", _SLASH.sub(rf"\1{FRACTION}", text))
     text = spell_values(text, language)
+    # «20 1⁄2» without words for a half: «twenty one ⁄ two» would be 21 halves.
+    text = _FRACTION.sub(lambda match: as_written(match[0]) if match[1] else match[0], text)
     minus = _minus(language)
     spelled = spaced(minus) if minus else f" {MINUS}"
     text = _MINUS.sub(lambda match: spelled if match[1] else " ", text)  # else it is a dash

@@ -1,8 +1,9 @@
 """Spell out numbers as spoken: «$25» as «twenty-five dollars», «5 %» as «cinq pour cent».
 
 num2words has cardinals, ordinals and currency names for most languages. In others (Bulgarian,
-Greek, Hindi) digits stay, and only signs are spelled out (asr/scoring/number_signs.py). A date,
-version or telephone number is spelled number by number.
+Greek, Hindi) digits stay, and only signs are spelled out (asr/scoring/number_signs.py). A decimal
+without words stays as it is: «3,5». A date, version or telephone number is spelled number by
+number.
 """
 
 import re
@@ -11,7 +12,7 @@ from functools import cache
 
 from num2words import CONVERTER_CLASSES, num2words
 
-from asr.scoring.number_signs import spell_signs
+from asr.scoring.number_signs import as_written, spell_signs
 from asr.text.scripts import in_script
 
 _MAX_GROUPS = 10  # of digits in a number, a date or a version
@@ -34,17 +35,22 @@ _THOUSANDS_SEPARATOR |= dict.fromkeys(["en", "he", "hi", "ja", "ko", "th", "zh"]
 _THOUSANDS_SEPARATOR |= dict.fromkeys([
     "be", "cs", "fi", "fr", "hu", "lt", "lv", "no", "pl", "ru", "sk", "sv", "uk",
 ], " ")  # fmt: skip
-# The word for the decimal point, and whether the fraction is spelled digit by digit.
+# The word for the decimal point, and whether the fraction is spelled digit by digit. In a language
+# that is not here, and of which num2words has no form either, a decimal stays in digits: «3,5».
 _DECIMAL_WORD = {
-    "be": ("коска", False), "bs": ("zarez", False), "ca": ("coma", False), "da": ("komma", True),
-    "de": ("komma", True), "en": ("point", True), "es": ("coma", False), "fi": ("pilkku", True),
+    "az": ("nöqtə", False), "be": ("коска", False), "bn": ("দশমিক", True), "bs": ("zarez", False),
+    "ca": ("coma", False), "cs": ("celá", False), "da": ("komma", True), "de": ("komma", True),
+    "en": ("point", True), "eo": ("komo", True), "es": ("coma", False), "fi": ("pilkku", True),
     "fr": ("virgule", False), "he": ("נקודה", True), "hr": ("zarez", False),
     "id": ("koma", True), "is": ("komma", True), "it": ("virgola", False), "ja": ("点", True),
-    "ko": ("점", True), "nl": ("komma", True), "no": ("komma", True),
-    "pl": ("przecinek", False), "pt": ("vírgula", False), "ro": ("virgulă", False),
-    "sr": ("zarez", False), "sv": ("komma", True), "th": ("จุด", True), "tr": ("virgül", False),
+    "kn": ("ಬಿಂದು", True), "ko": ("점", True), "lt": ("kablelis", False), "lv": ("komats", False),
+    "nl": ("komma", True), "no": ("komma", True), "pl": ("przecinek", False),
+    "pt": ("vírgula", False), "ro": ("virgulă", False), "sk": ("celých", False),
+    "sl": ("celih", True), "sr": ("zarez", False), "sv": ("komma", True), "te": ("బిందువు", True),
+    "tet": ("vírgula", True), "tg": ("нуқта", True), "th": ("จุด", True), "tr": ("virgül", False),
     "uk": ("кома", False), "vi": ("phẩy", True),
 }  # fmt: skip
+_WHOLE_DECIMALS = {"hu", "ru"}  # num2words names the place: «három egész öt tized»
 
 # Plural forms by language, in the order of num2words' ``pluralize``; one if it never changes.
 _PERCENT: dict[str, tuple[str, ...]] = {
@@ -145,7 +151,7 @@ def spell_numbers(text: str, language: str) -> str:
             lambda m, o=options, e=ending: words(_ordinal(m[1], language, o, e)),  # type: ignore[misc]
             text,
         )
-    text = re.sub(number, lambda m: words(_number(m[0], language)), text)
+    text = re.sub(number, lambda m: words(_kept_decimal(_number(m[0], language))), text)
     # A sign without a number: «a few €».
     return re.sub(_ANY_SIGN, lambda m: words(_name(_SIGNS[m[0]], 5, language) or m[0]), text)
 
@@ -232,19 +238,24 @@ def _ordinal(digits: str, language: str, options: dict[str, str], ending: str) -
 def _number(token: str, language: str) -> str:
     """Spell out a number, or each number of a date, version or telephone number."""
     parsed = _parsed(token, language)
-    decimal = language in _DECIMAL_WORD or (language == "ru" and len(token) <= _MAX_DIGITS)
-    if parsed is None or (parsed[1] and not decimal):
+    if parsed is None:
         return " ".join(_cardinal(digits, language) for digits in re.findall("[0-9]+", token))
     whole, fraction = parsed
     if not fraction:
         return _cardinal(whole, language)
-    if language == "ru":  # «три целых пять десятых»
-        return str(num2words(f"{whole}.{fraction}", lang="ru"))
+    if language in _WHOLE_DECIMALS and len(token) <= _MAX_DIGITS:  # «три целых пять десятых»
+        return str(num2words(f"{whole}.{fraction}", lang=language))
+    if language not in _DECIMAL_WORD:
+        return f"{whole}{token[-len(fraction) - 1]}{fraction}"
     word, one_by_one = _DECIMAL_WORD[language]
     zeros = len(fraction) - len(fraction.lstrip("0"))
     rest = fraction[zeros:]
     parts = list(fraction) if one_by_one else ["0"] * zeros + ([rest] if rest else [])
     return " ".join((_cardinal(whole, language), word, *(_cardinal(n, language) for n in parts)))
+
+
+def _kept_decimal(spoken: str) -> str:
+    return as_written(spoken) if re.fullmatch("[0-9]+[.,][0-9]+", spoken) else spoken
 
 
 def _parsed(token: str, language: str) -> tuple[str, str] | None:

@@ -9,7 +9,9 @@ It spells out numbers, money, percent and ordinals, since references and hypothe
 Signs without words («5 €» in Slovene) stay, as words of their own, and so does a minus.
 
 spoken-1 spelled out only integers, and none in Croatian and Cyrillic Serbian. spoken-2 dropped
-minus and signs without words, read «10²» as 102, and kept the Arabic tatweel.
+minus and signs without words, read «10²» as 102, and kept the Arabic tatweel. spoken-3 read «3,5»
+as 3 and 5 in languages without a word for the comma, and as 35 in Chinese; it read «20½» as 21
+halves in languages without a word for a half.
 """
 
 import re
@@ -17,10 +19,10 @@ import unicodedata
 from functools import cache
 from importlib.metadata import version
 
-from asr.scoring.number_signs import is_kept, mark_values
+from asr.scoring.number_signs import STOOD_FOR, is_kept, mark_values
 from asr.scoring.numbers import spell_numbers
 
-ID = f"spoken-3/unicode-{unicodedata.unidata_version}/num2words-{version('num2words')}"
+ID = f"spoken-4/unicode-{unicodedata.unidata_version}/num2words-{version('num2words')}"
 
 APOSTROPHE = "'"
 # Belarusian and Ukrainian texts use all of these: «аб'ект», «аб’ект», «абʼект».
@@ -75,7 +77,9 @@ def normalize(text: str, language: str) -> str:
     # Twice: NFKC after case folding can yield new capitals (Unicode 5.18).
     text = _fold(_fold(text))
     words = [_trim(word) for word in "".join(map(_keep, text)).split()]
-    spoken = ("" if language in _WITHOUT_SPACES else " ").join(word for word in words if word)
+    spoken = " ".join(word for word in words if word)
+    if language in _WITHOUT_SPACES:  # but «2 1⁄2» is not 21 halves
+        spoken = re.sub("(?<![0-9]) | (?![0-9])", "", spoken)
     # At the end, so that normalizing twice changes nothing: Bulgarian digits stay.
     return re.sub(r"(?<=[0-9]) ?лв(?!\w)", " лева", spoken) if language == "bg" else spoken
 
@@ -86,7 +90,12 @@ def _fold(text: str) -> str:
 
 @cache
 def _visible(character: str) -> str:
-    """Return the character, or "" for a tatweel or a format character other than U+200B."""
+    """Return the character, or "" for a tatweel or a format character other than U+200B.
+
+    A space for those that stand for parts of a number: text of any origin may hold them.
+    """
+    if character in STOOD_FOR:
+        return " "
     hidden = unicodedata.category(character) == "Cf" and character != _ZERO_WIDTH_SPACE
     return "" if hidden or character in _STRETCHES else character
 
@@ -96,6 +105,8 @@ def _keep(character: str) -> str:
     """Return letters, marks, numbers, apostrophes and signs; a space for any other character."""
     if is_kept(character):
         return f" {character} "
+    if character in STOOD_FOR:
+        return STOOD_FOR[character]
     if character in _STRETCHES:  # NFKC yields a tatweel from U+FE71
         return ""
     kept = unicodedata.category(character)[0] in "LMN" or character == APOSTROPHE
