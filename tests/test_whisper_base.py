@@ -115,11 +115,54 @@ def test_a_damaged_generation_config_is_not_taken_for_a_missing_one(folder, out)
         ("eos_token_id", 50256, "eos_token_id: expected 50257"),
         ("suppress_tokens", [51865], "suppress_tokens: expected ids below 51865, got 51865"),
         ("suppress_tokens", [50257], "suppress_tokens: expected no end token"),
+        ("suppress_tokens", ["1"], r"suppress_tokens\.0: Input should be a valid integer, got '1'"),
+        ("suppress_tokens", 7, "suppress_tokens: Input should be a valid list, got 7"),
+        ("alignment_heads", [1, 0], r"alignment_heads\.0: .* valid list, got 1"),
+        ("lang_to_id", ["<|be|>"], r"lang_to_id: .* valid dictionary"),
+        ("is_multilingual", "yes", "is_multilingual: .* valid boolean"),
+        ("begin_suppress_tokens", [*range(51865)], "suppress_tokens: expected tokens left to wr"),
     ],
 )
 def test_the_generation_config_of_another_model_is_refused(folder, out, key, value, message):
     edit(folder / "generation_config.json", **{key: value})
     with pytest.raises(InputError, match=message):
+        write_base(folder, out)
+
+
+def test_suppressed_tokens_of_config_json_hold_in_both_engines(folder, out):
+    edit(folder / "generation_config.json", suppress_tokens=None)
+    edit(folder / "config.json", suppress_tokens=[60, 61])
+    write_base(folder, out)
+    assert suppression_masks(load(out, torch.device("cpu")))[0][[59, 60, 61]].tolist() == [
+        0.0, -torch.inf, -torch.inf
+    ]  # fmt: skip
+    assert read_description(out).suppress_tokens == [60, 61]
+
+
+def test_an_activation_that_ctranslate2_would_not_compute_is_refused(folder, out):
+    edit(folder / "config.json", activation_function="relu")
+    with pytest.raises(
+        InputError, match=r"config\.json: activation_function: .*'gelu', got 'relu'"
+    ):
+        write_base(folder, out)
+
+
+def test_parts_of_a_model_are_joined_and_two_sets_of_weights_are_refused(folder, out):
+    whole = (folder / "model.safetensors").read_bytes()
+    model = WhisperForConditionalGeneration.from_pretrained(folder)
+    model.save_pretrained(folder, max_shard_size="200KB")
+    assert len([*folder.glob("model-*.safetensors")]) > 1
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    write_base(folder, out)
+    assert (out / "model.safetensors").read_bytes() == whole
+    (folder / "model.safetensors").write_bytes(whole)
+    with pytest.raises(
+        InputError, match=r"one set of weights, got model\.safetensors and model\.sa"
+    ):
+        write_base(folder, out)
+    (folder / "model.safetensors").unlink()
+    sorted(folder.glob("model-*"))[-1].unlink()
+    with pytest.raises(InputError, match=r"folder: transformers can't load it: .*model-00002"):
         write_base(folder, out)
 
 

@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
-from asr.families.whisper.base.consistency import settle
+from asr.families.whisper.base.consistency import check_generation, settle
 from asr.families.whisper.base.from_ctranslate2 import read_ctranslate2
 from asr.families.whisper.base.random_weights import random_model
 from asr.families.whisper.base.vocabulary import (
@@ -63,6 +63,9 @@ def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcess
     files = {file.stem: read_json(file) for file in folder.glob("*.json")}
     if (kind := files["config"].get("model_type")) != "whisper":
         raise InputError(f"{path}: model_type: expected 'whisper', got {kind!r}")
+    if "generation_config" in files:
+        check_generation(files["generation_config"], folder / "generation_config.json")
+    _check_one_set_of_weights(folder)
     try:
         loaded: Any = WhisperForConditionalGeneration.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
@@ -86,6 +89,16 @@ def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcess
         most = model.config.max_target_positions
         model.generation_config = generation_config(tokenizer, most, settings, path)
     return model, processor
+
+
+def _check_one_set_of_weights(folder: Path) -> None:
+    """transformers would take the whole file, whatever the index of parts beside it says."""
+    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if whole.is_file() and index.is_file():
+        raise InputError(
+            f"{folder}: expected one set of weights, got {whole.name} and {index.name}; remove "
+            "the one that is not the model"
+        )
 
 
 def _processor(folder: Path, files: Mapping[str, Any], num_mels: int) -> WhisperProcessor:

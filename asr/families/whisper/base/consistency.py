@@ -8,12 +8,13 @@ contradicts them is rejected by name.
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tokenizers import AddedToken
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from asr.core.errors import InputError
+from asr.core.errors import InputError, faults
 from asr.families.whisper.base.vocabulary import (
     END,
     NO_TIMESTAMPS,
@@ -22,7 +23,7 @@ from asr.families.whisper.base.vocabulary import (
     language_ids,
     special_ids,
 )
-from asr.families.whisper.tokens import TIMESTAMP, timestamp_tokens
+from asr.families.whisper.tokens import TIMESTAMP, timestamp_tokens, tokens_without_text
 from asr.families.whisper.tokens.languages import language_token
 from asr.features.log_mel import HOP, WINDOW
 from asr.utterances.waveform import SAMPLE_RATE
@@ -30,6 +31,37 @@ from asr.utterances.waveform import SAMPLE_RATE
 NUM_TIMESTAMPS = 1501  # 0 to 30 s by 0.02 s
 # Vocabularies are padded to a multiple of 8 or more, up to 128, for fast matrix products.
 PADDING_MULTIPLE, MAX_PADDING = 8, 128
+
+ACTIVATION = "gelu"  # what `encode` and CTranslate2 compute, and every published Whisper
+
+
+class _GenerationKeys(BaseModel):
+    """Types of the keys of ``generation_config.json`` that are read; null stands for none."""
+
+    model_config = ConfigDict(strict=True)
+
+    decoder_start_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    pad_token_id: int | None = None
+    no_timestamps_token_id: int | None = None
+    is_multilingual: bool | None = None
+    lang_to_id: dict[str, int] | None = None
+    task_to_id: dict[str, int] | None = None
+    suppress_tokens: list[int] | None = None
+    begin_suppress_tokens: list[int] | None = None
+    alignment_heads: list[Annotated[list[int], Field(min_length=2, max_length=2)]] | None = None
+
+
+def check_generation(values: Any, path: Path) -> None:
+    """Check the types of a generation config before transformers reads it.
+
+    Raises:
+        InputError: if a key has a value of another type; names it.
+    """
+    try:
+        _GenerationKeys.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{path}: {faults(error)[0]}") from error
 
 
 def settle(
@@ -51,9 +83,13 @@ def settle(
     """
     network: Any = model
     parts: Any = processor
+    if (got := network.config.activation_function) != ACTIVATION:
+        raise InputError(
+            f"{folder / 'config.json'}: activation_function: expected {ACTIVATION!r}, got {got!r}"
+        )
     _check_size(network, parts.tokenizer, folder)
     _check_token_ids(network, parts.tokenizer, folder / "generation_config.json")
-    _check_suppressed(network, folder / "generation_config.json")
+    _check_suppressed(network, parts.tokenizer, folder / "generation_config.json")
     _add_languages(network.generation_config, languages)
     _drop_missing_heads(network, folder / "generation_config.json")
     _check_features(network, parts.feature_extractor, folder / "preprocessor_config.json")
@@ -139,14 +175,27 @@ def _other_model(path: Path, key: str, expected: Any, got: Any) -> InputError:
     )
 
 
-def _check_suppressed(model: Any, path: Path) -> None:
-    size, end = model.config.vocab_size, model.generation_config.eos_token_id
+def _check_suppressed(model: Any, tokenizer: Any, path: Path) -> None:
+    """Check the ids of suppressed tokens; before 2023 ``config.json`` held them."""
+    size, generation = model.config.vocab_size, model.generation_config
+    end, suppressed = generation.eos_token_id, set[int]()
     for key in ("suppress_tokens", "begin_suppress_tokens"):
-        for token in getattr(model.generation_config, key, None) or ():
+        tokens = getattr(generation, key, None)
+        if tokens is None:
+            tokens = getattr(model.config, key, None) or []
+            if tokens:
+                setattr(generation, key, tokens)
+        for token in tokens:
             if not 0 <= token < size:
                 raise InputError(f"{path}: {key}: expected ids below {size}, got {token}")
             if token == end and key == "suppress_tokens":
                 raise InputError(f"{path}: {key}: expected no end token, got {token}")
+        suppressed.update(tokens)
+    textless = tokens_without_text(
+        tokenizer.backend_tokenizer, generation.no_timestamps_token_id, size
+    )
+    if suppressed | {end, *textless} >= set(range(size)):
+        raise InputError(f"{path}: suppress_tokens: expected tokens left to write, got none")
 
 
 def _add_languages(generation: Any, languages: Mapping[str, str]) -> None:
