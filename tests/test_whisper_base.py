@@ -120,6 +120,8 @@ def test_a_damaged_generation_config_is_not_taken_for_a_missing_one(folder, out)
         ("alignment_heads", [1, 0], r"alignment_heads\.0: .* valid list, got 1"),
         ("lang_to_id", ["<|be|>"], r"lang_to_id: .* valid dictionary"),
         ("is_multilingual", "yes", "is_multilingual: .* valid boolean"),
+        ("is_multilingual", False, "is_multilingual: expected True as in the tokenizer, got False"),
+        ("suppress_tokens", [*range(50257)], "suppress_tokens: expected tokens left to write"),
         ("begin_suppress_tokens", [*range(51865)], "suppress_tokens: expected tokens left to wr"),
     ],
 )
@@ -136,7 +138,22 @@ def test_suppressed_tokens_of_config_json_hold_in_both_engines(folder, out):
     assert suppression_masks(load(out, torch.device("cpu")))[0][[59, 60, 61]].tolist() == [
         0.0, -torch.inf, -torch.inf
     ]  # fmt: skip
-    assert read_description(out).suppress_tokens == [60, 61]
+    assert read_description(out).suppress_tokens[:3] == [60, 61, 50258]
+
+
+@pytest.mark.parametrize("given", [None, [], [1, 2]])
+def test_control_tokens_are_never_written_whatever_the_list_of_a_base_says(folder, out, given):
+    edit(folder / "generation_config.json", suppress_tokens=given)
+    write_base(folder, out)
+    forbidden = suppression_masks(load(out, torch.device("cpu")))[0].isinf()
+    assert forbidden[[50258, *range(50357, 50364)]].all()
+    assert forbidden[[1, 2]].all() == (given == [1, 2])
+
+
+def test_a_tokenizer_of_another_class_is_refused(folder, out):
+    edit(folder / "tokenizer_config.json", tokenizer_class="GPT2Tokenizer")
+    with pytest.raises(InputError, match="tokenizer_class: expected WhisperTokenizer, got GPT2To"):
+        write_base(folder, out)
 
 
 def test_an_activation_that_ctranslate2_would_not_compute_is_refused(folder, out):

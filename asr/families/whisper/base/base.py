@@ -79,6 +79,11 @@ def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcess
         if names := sorted(map(str, loading[fault])):
             raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
     tokenizer: Any = processor.tokenizer
+    if not isinstance(tokenizer, WhisperTokenizer):
+        raise InputError(
+            f"{folder / 'tokenizer_config.json'}: tokenizer_class: expected WhisperTokenizer, got "
+            f"{type(tokenizer).__name__}"
+        )
     has_special = {
         START,
         END,

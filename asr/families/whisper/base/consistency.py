@@ -17,6 +17,7 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from asr.core.errors import InputError, faults
 from asr.families.whisper.base.vocabulary import (
     END,
+    NEVER_WRITTEN,
     NO_TIMESTAMPS,
     START,
     is_multilingual,
@@ -128,12 +129,11 @@ def _check_size(model: Any, tokenizer: Any, folder: Path) -> None:
 def _check_token_ids(model: Any, tokenizer: Any, path: Path) -> None:
     """Complete start, end, language and task tokens from the tokenizer, or compare them."""
     generation, ids = model.generation_config, special_ids(tokenizer)
-    if getattr(generation, "is_multilingual", None) is None:
-        generation.is_multilingual = is_multilingual(ids)
     end = generation.eos_token_id
     if isinstance(end, list) and len(end) == 1:
         generation.eos_token_id = end[0]
     expected: dict[str, Any] = {
+        "is_multilingual": is_multilingual(ids),
         "decoder_start_token_id": ids[START],
         "eos_token_id": ids[END],
         "no_timestamps_token_id": ids[NO_TIMESTAMPS],
@@ -176,25 +176,30 @@ def _other_model(path: Path, key: str, expected: Any, got: Any) -> InputError:
 
 
 def _check_suppressed(model: Any, tokenizer: Any, path: Path) -> None:
-    """Check the ids of suppressed tokens; before 2023 ``config.json`` held them."""
-    size, generation = model.config.vocab_size, model.generation_config
-    end, suppressed = generation.eos_token_id, set[int]()
+    """Check the ids of suppressed tokens, and add the control tokens that are never text.
+
+    Many tuned models list none, since a common recipe empties the list. Before 2023 ``config.json``
+    held it.
+    """
+    size, generation, ids = model.config.vocab_size, model.generation_config, special_ids(tokenizer)
+    suppressed = set(ids.values())
     for key in ("suppress_tokens", "begin_suppress_tokens"):
         tokens = getattr(generation, key, None)
         if tokens is None:
             tokens = getattr(model.config, key, None) or []
-            if tokens:
-                setattr(generation, key, tokens)
         for token in tokens:
             if not 0 <= token < size:
                 raise InputError(f"{path}: {key}: expected ids below {size}, got {token}")
-            if token == end and key == "suppress_tokens":
+            if token == ids[END] and key == "suppress_tokens":
                 raise InputError(f"{path}: {key}: expected no end token, got {token}")
+        if key == "suppress_tokens":
+            never = {ids[token] for token in NEVER_WRITTEN if token in ids}
+            tokens = [*tokens, *sorted(never.difference(tokens))]
+        setattr(generation, key, tokens)
         suppressed.update(tokens)
-    textless = tokens_without_text(
-        tokenizer.backend_tokenizer, generation.no_timestamps_token_id, size
-    )
-    if suppressed | {end, *textless} >= set(range(size)):
+    last = generation.no_timestamps_token_id
+    suppressed.update(tokens_without_text(tokenizer.backend_tokenizer, last, size))
+    if suppressed >= set(range(size)):
         raise InputError(f"{path}: suppress_tokens: expected tokens left to write, got none")
 
 
