@@ -65,7 +65,10 @@ def holds_words_alone(folder: Path) -> bool:
 @pytest.mark.parametrize("stage", sorted(code_deps()))
 def test_deps_are_the_rooms_of_the_import_closure(stage, family):
     script, declared = code_deps()[stage]
-    if stage.startswith("audit") and not (ROOT / f"asr/families/{family}/judge").is_dir():
+    if (
+        stage.startswith(("judge", "audit"))
+        and not (ROOT / f"asr/families/{family}/judge").is_dir()
+    ):
         pytest.skip("this family judges no transcripts")
     declared = {re.sub(r"(asr/families)/\w+/", rf"\1/{family}/", dep) for dep in declared}
     needed = needed_files(stage, script, family)

@@ -20,6 +20,7 @@ from asr.families.qwen3_asr.base.original import flat_config, is_original, renam
 from asr.families.qwen3_asr.base.random_weights import random_model
 from asr.families.qwen3_asr.base.tensors import read_tensors
 from asr.families.qwen3_asr.base.vocabulary import check_vocabulary, read_tokenizer
+from asr.families.qwen3_asr.model.model import save
 from asr.families.qwen3_asr.tokens import END_OF_TEXT, END_OF_TURN
 from asr.families.qwen3_asr.tokens.audio import CHUNK_FRAMES, HOP
 from asr.sources.weights import RANDOM
@@ -126,7 +127,7 @@ def _write(network: Any, tokenizer: Any, out: Path) -> None:
     network.generation_config = GenerationConfig(
         eos_token_id=[pad, end], pad_token_id=end, do_sample=False, max_new_tokens=512
     )  # type: ignore[no-untyped-call]
-    network.save_pretrained(out)
+    save(network, out)
     num_mels = network.config.audio_config.num_mel_bins
     extractor = Qwen3ASRFeatureExtractor(num_mels)  # type: ignore[no-untyped-call]
     Qwen3ASRProcessor(extractor, tokenizer, chat_template=CHAT_TEMPLATE).save_pretrained(out)

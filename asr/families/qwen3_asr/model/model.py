@@ -36,7 +36,7 @@ class Qwen3Asr:
     Attributes:
         network: transformers' ``Qwen3ASRForConditionalGeneration``.
         tokens: the tokenizer.
-        folder: where both come from; ``save`` copies the processor's files.
+        folder: where both come from.
     """
 
     network: Any
@@ -127,19 +127,23 @@ def embeddings(network: Any, inputs: torch.Tensor, heard: Features) -> torch.Ten
     return embedded.masked_scatter(is_audio, audio)  # type: ignore[no-any-return]
 
 
-def save(model: Qwen3Asr, out: Path) -> None:
-    """Write a folder that transformers' own class loads.
+def save(network: Any, out: Path) -> None:
+    """Write weights and configs, as transformers' own class loads them.
 
     Raises:
         InputError: if a weight is not finite; names it.
     """
-    for name, weight in model.network.state_dict().items():
+    for name, weight in network.state_dict().items():
         if not weight.isfinite().all():
             count = int((~weight.isfinite()).sum())
             raise InputError(
                 f"{out}: {name}: expected finite weights, got {count} of {weight.numel()} that are "
                 "infinite or no number"
             )
-    model.network.save_pretrained(out)
+    network.save_pretrained(out)
+
+
+def copy_processor(folder: Path, out: Path) -> None:
+    """Copy tokenizer and feature extractor, which no training changes."""
     for name in PROCESSOR_FILES:
-        shutil.copyfile(model.folder / name, out / name)
+        shutil.copyfile(folder / name, out / name)

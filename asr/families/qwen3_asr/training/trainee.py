@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from asr.families.qwen3_asr.model.model import load, save
+from asr.families.qwen3_asr.model.model import copy_processor, load, save
 from asr.families.qwen3_asr.model.transcribe import transcribe_batch
 from asr.families.qwen3_asr.tokens import name_unlisted
 from asr.families.qwen3_asr.training.loss import LossBatch, SummedLoss, loss_batch
@@ -83,7 +83,8 @@ class Qwen3AsrTrainee:
     def save(self, out: Path) -> None:
         """Merge the adapter, if any, and write a transformers folder."""
         merge_adapter(self.network)
-        save(self.model, out)
+        save(self.network, out)
+        copy_processor(self.model.folder, out)
 
     @property
     def layers(self) -> Sequence[nn.Module]:
