@@ -146,7 +146,7 @@ def test_control_tokens_are_never_written_whatever_the_list_of_a_base_says(folde
     edit(folder / "generation_config.json", suppress_tokens=given)
     write_base(folder, out)
     forbidden = suppression_masks(load(out, torch.device("cpu")))[0].isinf()
-    assert forbidden[[50258, *range(50357, 50364)]].all()
+    assert forbidden[[50258, *range(50358, 50364)]].all()
     assert forbidden[[1, 2]].all() == (given == [1, 2])
 
 
