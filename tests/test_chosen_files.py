@@ -2,6 +2,8 @@
 """Every file of a source ends up somewhere: as a recording, in the rejects or in not_used.csv."""
 
 import io
+import os
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -163,6 +165,18 @@ def test_a_link_that_no_row_names_is_rejected_too(home, withdrawn):
         ("a", "a.wav", False), ("b.wav", "b.wav", True), ("linked", "linked", True)
     ]  # fmt: skip
     assert (out / REFUSED).is_file() == (not withdrawn)
+
+
+def test_a_name_that_is_not_utf_8_costs_its_file(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "home" / "a.wav").write_bytes(SOUND)
+    Path(os.fsdecode(bytes(tmp_path / "home") + b"/\xe9.wav")).write_bytes(SOUND)
+    one, two = fetched_folder(tmp_path / "home", tmp_path / "out", line("paired"))
+    assert (one.file, one.fault) == ("a.wav", None)
+    assert (two.file, two.fault) == (
+        r"\udce9.wav", r"\udce9.wav: expected a file name in UTF-8"
+    )  # fmt: skip
 
 
 def test_a_transcript_without_a_recording_is_rejected():

@@ -1,6 +1,7 @@
 """Choose the files of a source that a corpus needs, and list the others by name.
 
-A link or a device is refused: `prepare` rejects it. Files that the format does not use are listed.
+A link, a device or a file whose name is not UTF-8 is refused: `prepare` rejects it. Files that the
+format does not use are listed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -45,6 +46,10 @@ class ChosenFiles:
             if isinstance(content, InputError):
                 self.refused.append((name, str(content)))
                 continue
+            if any("\ud800" <= character <= "\udfff" for character in name):
+                # What Python makes of bytes that are not UTF-8; no manifest could hold the name.
+                self.refused.append((name, f"{name}: expected a file name in UTF-8"))
+                continue
             wanted = self._format.wants(name, self._language)
             if wanted or starts_as_audio(content[:HEAD_BYTES]):
                 yield name, content
@@ -64,7 +69,7 @@ class ChosenFiles:
         """Write a CSV with the refused files, sorted; no file if there are none."""
         if self.refused:
             _write(path, self.refused)
-            print(f"{len(self.refused)} link(s) or devices of the source are refused")
+            print(f"{len(self.refused)} file(s) of the source are refused, see {path.name}")
 
 
 def _write(path: Path, files: Iterable[tuple[str, str]]) -> None:
