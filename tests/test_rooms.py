@@ -17,6 +17,8 @@ ROOMS = [
     "text",
     "utterances",
     "features",
+    "ctranslate2_files",  # of Whisper, as those below
+    "whisper_encoder",
     "generation",
     "corpora",
     "corpus_formats",

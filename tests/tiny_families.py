@@ -105,7 +105,17 @@ QWEN3_ASR = TinyFamily(
     },
     num_steps=60,
 )
-FAMILIES = [WHISPER, QWEN3_ASR]
+SPEECH_LLM = TinyFamily(
+    family="speech_llm",
+    name="tiny",
+    frozen={
+        "full": ("encoder.",),
+        "lora": ("encoder.",),
+        "projector": ("encoder.", "language_model."),
+    },
+    own={"token_dropout": 0.0},
+)
+FAMILIES = [WHISPER, QWEN3_ASR, SPEECH_LLM]
 BY_NAME = {one.family: one for one in FAMILIES}
 
 # Tones of different pitch and length, each with a text of its own.

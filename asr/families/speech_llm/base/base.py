@@ -1,0 +1,34 @@
+"""Join a pretrained encoder and a pretrained language model by a projector of random weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from transformers.utils import logging
+
+from asr.core.errors import InputError
+from asr.families.speech_llm.base.encoder import read_encoder
+from asr.families.speech_llm.base.language_model import read_language_model
+from asr.families.speech_llm.base.params import Block
+from asr.families.speech_llm.model.model import SpeechLlm, save
+from asr.families.speech_llm.model.projector import new_projector
+from asr.families.speech_llm.tokens.description import Joint
+
+
+def write_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
+    """Write the joined model into the empty folder ``out``; same weights, same bytes.
+
+    Raises:
+        InputError: if a folder of ``weights`` holds another model, or only part of one.
+    """
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    encoder = read_encoder(weights["encoder"])
+    language_model, tokenizer = read_language_model(weights["language_model"])
+    embeddings = language_model.get_input_embeddings().weight.detach()
+    width = encoder.config.d_model
+    projector = new_projector(width, block.stack, block.width, embeddings, block.seed)
+    joint = Joint(stack=block.stack, width=block.width, margin_s=block.margin_s)
+    model = SpeechLlm(encoder, projector, language_model, tokenizer, joint)
+    for name, weight in model.state_dict().items():
+        if not weight.isfinite().all():
+            raise InputError(f"{name}: expected finite weights, got infinite ones or no numbers")
+    save(model, out)

@@ -1,0 +1,61 @@
+"""Read the encoder of a pretrained Whisper of any format."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field
+from transformers import WhisperConfig, WhisperForConditionalGeneration
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+from asr.core.errors import InputError
+from asr.core.schema import Schema
+from asr.ctranslate2_files.parameters import Variables, build_model, read_parameters
+from asr.families.speech_llm.base.random_parts import random_config
+from asr.families.speech_llm.tokens.description import MAX_ENCODER_POSITIONS
+from asr.sources.transformers_folder import load_whole
+from asr.sources.weights import RANDOM
+
+
+class RandomEncoder(Schema):
+    """``config`` of a random encoder. Feed-forward layers are 4 x ``d_model`` wide."""
+
+    d_model: int = Field(ge=4, le=2048)
+    layers: int = Field(ge=1, le=64)
+    num_heads: int = Field(ge=1, le=64)
+
+
+def read_encoder(folder: Path) -> WhisperEncoder:
+    """Read a Whisper's encoder in float32.
+
+    Args:
+        folder: a transformers folder, a CTranslate2 folder (with ``model.bin``), or a folder with
+            ``random.json``.
+
+    Raises:
+        InputError: if the folder holds no Whisper model, or only part of one.
+    """
+    if (folder / RANDOM).is_file():
+        sizes, seed = random_config(folder / RANDOM, RandomEncoder, "encoder")
+        torch.manual_seed(seed)
+        config = WhisperConfig(
+            d_model=sizes.d_model,
+            encoder_layers=sizes.layers,
+            encoder_attention_heads=sizes.num_heads,
+            encoder_ffn_dim=4 * sizes.d_model,
+            dtype="float32",
+        )
+        return WhisperEncoder(config)
+    whisper: Any
+    if (folder / "model.bin").is_file():
+        variables = Variables(folder / "model.bin")
+        config, parameters = read_parameters(variables)
+        whisper = build_model(config, parameters, variables.path)
+    else:
+        whisper = load_whole(WhisperForConditionalGeneration, folder, ["whisper"])
+    encoder: WhisperEncoder = whisper.model.encoder
+    if (got := encoder.config.max_source_positions) != MAX_ENCODER_POSITIONS:
+        raise InputError(
+            f"{folder}: max_source_positions: expected {MAX_ENCODER_POSITIONS}, got {got}"
+        )
+    return encoder

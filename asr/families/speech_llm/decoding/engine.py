@@ -1,0 +1,53 @@
+"""Decode in torch, on any device that torch supports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from asr.core.errors import InputError
+from asr.decoding.params import DecodeParams
+from asr.families.speech_llm.decoding.params import SpeechLlmDecodeParams
+from asr.families.speech_llm.model.model import load
+from asr.families.speech_llm.model.transcribe import transcribe
+from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import Waveform
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class TorchEngine:
+    """A model in torch, which spreads one batch over all cores."""
+
+    num_workers = 1
+
+    def __init__(
+        self, folder: Path, device: torch.device, params: DecodeParams, own: SpeechLlmDecodeParams
+    ) -> None:
+        """Load a model folder.
+
+        Raises:
+            InputError: if it holds no model of the family, or torch lacks the precision.
+        """
+        if params.precision not in PRECISIONS:
+            raise InputError(
+                f"decode.precision: expected one of {', '.join(PRECISIONS)} with speech_llm, "
+                f"got {params.precision}"
+            )
+        self.device = device.type
+        self._model = load(folder, device)
+        self._model.to(PRECISIONS[params.precision])
+        self._num_beams, self._max_repeats = params.num_beams, own.max_repeats
+
+    def transcribe(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+    ) -> list[Hypothesis]:
+        """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
+        return transcribe(
+            self._model, waveforms, utterances, budgets, self._num_beams, self._max_repeats
+        )

@@ -1,0 +1,1 @@
+"""Encoder, projector and language model in torch: loaded, fed, decoded, saved."""

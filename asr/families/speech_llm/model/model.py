@@ -1,0 +1,104 @@
+"""A model of the three parts, in one folder: encoder, projector and language model."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
+from transformers.utils import logging
+
+from asr.core.errors import InputError
+from asr.families.speech_llm.model.projector import Projector
+from asr.families.speech_llm.tokens import end_tokens
+from asr.families.speech_llm.tokens.description import (
+    ENCODER,
+    LANGUAGE_MODEL,
+    Joint,
+    read_joint,
+    write_joint,
+)
+
+PROJECTOR = "projector.safetensors"
+
+
+class SpeechLlm(nn.Module):
+    """The three parts; the encoder never trains, so it stays in evaluation mode.
+
+    Attributes:
+        encoder: a ``WhisperEncoder`` of transformers.
+        projector: maps its frames to embeddings.
+        language_model: a causal language model of transformers, with its head.
+        tokenizer: of the language model, as transformers wraps it.
+        joint: how the parts are joined.
+    """
+
+    def __init__(
+        self, encoder: Any, projector: Projector, language_model: Any, tokenizer: Any, joint: Joint
+    ) -> None:
+        super().__init__()
+        self.encoder, self.projector, self.language_model = encoder, projector, language_model
+        self.tokenizer, self.joint = tokenizer, joint
+        encoder.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> "SpeechLlm":
+        """Set the mode of projector and language model."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    @property
+    def words(self) -> Tokenizer:
+        """The tokenizer without its transformers wrapper."""
+        return self.tokenizer.backend_tokenizer  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return self.projector.linear_in.weight.device
+
+    @property
+    def max_positions(self) -> int:
+        """Most tokens and embeddings that the language model reads and writes together."""
+        return int(self.language_model.config.max_position_embeddings)
+
+
+def load(folder: Path, device: torch.device) -> SpeechLlm:
+    """Load a folder of ``save`` in float32, in evaluation mode.
+
+    Raises:
+        InputError: if a part is missing or damaged.
+    """
+    joint = read_joint(folder)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    options: Any = {"dtype": torch.float32, "local_files_only": True, "use_safetensors": True}
+    try:
+        encoder = WhisperEncoder.from_pretrained(folder / ENCODER, **options)
+        language_model = AutoModelForCausalLM.from_pretrained(folder / LANGUAGE_MODEL, **options)
+        tokenizer = AutoTokenizer.from_pretrained(folder / LANGUAGE_MODEL, local_files_only=True)
+        weights = load_file(folder / PROJECTOR)
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise InputError(f"{folder}: expected a speech_llm model, got {error}") from error
+    widths = encoder.config.d_model, language_model.config.hidden_size
+    projector = Projector(widths[0], joint.stack, joint.width, widths[1])
+    try:
+        projector.load_state_dict(weights)
+    except RuntimeError as error:
+        raise InputError(f"{folder / PROJECTOR}: {' '.join(str(error).split())}") from error
+    model = SpeechLlm(encoder, projector, language_model, tokenizer, joint)
+    end_tokens(model.words)
+    model.to(device)
+    return model.eval()
+
+
+def save(model: SpeechLlm, out: Path) -> None:
+    """Write the parts into the folder ``out``; encoder and language model as transformers does."""
+    model.encoder.save_pretrained(out / ENCODER)
+    model.language_model.save_pretrained(out / LANGUAGE_MODEL)
+    model.tokenizer.save_pretrained(out / LANGUAGE_MODEL)
+    save_file(model.projector.state_dict(), out / PROJECTOR)
+    write_joint(out, model.joint)

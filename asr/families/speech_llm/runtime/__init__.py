@@ -1,0 +1,1 @@
+"""None: the model decodes in torch, as it trains."""
