@@ -202,6 +202,13 @@ def test_given_splits_are_kept_and_a_missing_dev_is_dealt_from_train():
     assert {homes[f"xx/a{n}"] for n in range(40)} == {"train", "dev"}
 
 
+def test_a_dev_dealt_from_train_leaves_some_of_it():
+    train = [given_split(f"a{n}", "train") for n in range(2)]
+    for seed in range(20):
+        few = [*train, given_split("b", "test")]
+        assert all(split_utterances(few, params(seed=seed, dev_share=0.45)).splits.values())
+
+
 def test_a_leak_in_given_splits_stops_and_names_the_pair():
     utterances = [given_split("a", "train", text="Павук."), given_split("b", "test", text="Павук!")]
     message = r"got 1, .*train xx/a and test xx/b share sentence 'Павук\.'"
