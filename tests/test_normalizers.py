@@ -125,7 +125,7 @@ DIGITS = [
         "la 1re, 3,14 3,05 3,0",
         "la première trois virgule quatorze trois virgule zéro cinq trois virgule zéro",
     ),
-    ("en", "3.14", "three point one four"),
+    ("en", "3.14, 1234", "three point one four one thousand two hundred and thirty four"),
     ("de", "1.234.5", "eins zweihundertvierunddreissig fünf"),  # no thousands: a second point
     ("en", "100000000 05 007", "one hundred million zero five zero zero seven"),
     ("sr", "ИМА 5", "има пет"),
