@@ -114,7 +114,7 @@ SPEECH_LLM = TinyFamily(
         "projector": ("encoder.", "language_model."),
     },
     own={"token_dropout": 0.0},
-    num_steps=300,
+    num_steps=120,
 )
 FAMILIES = [WHISPER, QWEN3_ASR, SPEECH_LLM]
 BY_NAME = {one.family: one for one in FAMILIES}

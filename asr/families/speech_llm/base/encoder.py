@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from pydantic import Field
+from torch import nn
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
@@ -45,7 +46,11 @@ def read_encoder(folder: Path) -> WhisperEncoder:
             encoder_ffn_dim=4 * sizes.d_model,
             dtype="float32",
         )
-        return WhisperEncoder(config)
+        encoder = WhisperEncoder(config)
+        for conv in (encoder.conv1, encoder.conv2):
+            # With transformers' weights of size 0.02 the positions, of size 1, drown the audio.
+            nn.init.kaiming_normal_(conv.weight)
+        return encoder
     whisper: Any
     if (folder / "model.bin").is_file():
         variables = Variables(folder / "model.bin")
@@ -53,9 +58,9 @@ def read_encoder(folder: Path) -> WhisperEncoder:
         whisper = build_model(config, parameters, variables.path)
     else:
         whisper = load_whole(WhisperForConditionalGeneration, folder, ["whisper"])
-    encoder: WhisperEncoder = whisper.model.encoder
-    if (got := encoder.config.max_source_positions) != MAX_ENCODER_POSITIONS:
+    found: WhisperEncoder = whisper.model.encoder
+    if (got := found.config.max_source_positions) != MAX_ENCODER_POSITIONS:
         raise InputError(
             f"{folder}: max_source_positions: expected {MAX_ENCODER_POSITIONS}, got {got}"
         )
-    return encoder
+    return found
