@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 from pydantic import Field
-from torch import nn
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
@@ -36,6 +35,8 @@ def read_encoder(folder: Path) -> WhisperEncoder:
     Raises:
         InputError: if the folder holds no Whisper model, or only part of one.
     """
+    encoder: WhisperEncoder
+    whisper: Any
     if (folder / RANDOM).is_file():
         sizes, seed = random_config(folder / RANDOM, RandomEncoder, "encoder")
         torch.manual_seed(seed)
@@ -47,20 +48,19 @@ def read_encoder(folder: Path) -> WhisperEncoder:
             dtype="float32",
         )
         encoder = WhisperEncoder(config)
-        for conv in (encoder.conv1, encoder.conv2):
-            # With transformers' weights of size 0.02 the positions, of size 1, drown the audio.
-            nn.init.kaiming_normal_(conv.weight)
+        for convolution in (encoder.conv1, encoder.conv2):
+            # With transformers' 0.02 the audio is 1 % of the output, and positions are the rest.
+            torch.nn.init.kaiming_normal_(convolution.weight)
         return encoder
-    whisper: Any
     if (folder / "model.bin").is_file():
         variables = Variables(folder / "model.bin")
         config, parameters = read_parameters(variables)
         whisper = build_model(config, parameters, variables.path)
     else:
         whisper = load_whole(WhisperForConditionalGeneration, folder, ["whisper"])
-    found: WhisperEncoder = whisper.model.encoder
-    if (got := found.config.max_source_positions) != MAX_ENCODER_POSITIONS:
+    encoder = whisper.model.encoder
+    if (got := encoder.config.max_source_positions) != MAX_ENCODER_POSITIONS:
         raise InputError(
             f"{folder}: max_source_positions: expected {MAX_ENCODER_POSITIONS}, got {got}"
         )
-    return found
+    return encoder
