@@ -40,8 +40,10 @@ class Projector(nn.Module):
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """Project (batch, num_frames, encoder_width) to (batch, num_stacks, embedding_width)."""
-        hidden = nn.functional.gelu(self.norm_in(self.linear_in(stack_frames(frames, self.stack))))
-        return self.norm_out(self.linear_out(hidden))  # type: ignore[no-any-return]
+        kind = self.norm_in.weight.dtype  # under bf16 the layers return another, in which norms err
+        hidden = self.norm_in(self.linear_in(stack_frames(frames, self.stack)).to(kind))
+        hidden = self.linear_out(nn.functional.gelu(hidden))
+        return self.norm_out(hidden.to(kind))  # type: ignore[no-any-return]
 
 
 def new_projector(

@@ -134,5 +134,5 @@ def make_trainable(model: SpeechLlm, params: TrainParams) -> None:
         add_adapter(model, params.lora, LORA_MODULES)
     model.projector.requires_grad_(True)
     if params.gradient_checkpointing:
-        language_model.gradient_checkpointing_enable()
+        language_model.activation_checkpointing_enable()
     model.train()
