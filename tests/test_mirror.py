@@ -47,7 +47,7 @@ def test_it_holds_the_newest_checkpoint_and_the_files_beside_it_by_their_hashes(
     mirror = Mirror(URL, scratch)
     mirror.try_upload()
     assert not storage.find("/mirror")  # there is no checkpoint yet
-    for step in (5, 10):
+    for step in (0, 5, 10):
         save(scratch, step)
         mirror.try_upload()
         found = index(storage)
@@ -121,6 +121,13 @@ def test_a_storage_that_fails_is_said_and_tried_again(scratch, tmp_path, capsys)
     mirror.try_upload()
     assert (tmp_path / "mirror" / "train-k" / "mirror.json").is_file()
     assert capsys.readouterr().err == ""
+
+
+def test_a_mirror_that_cannot_be_removed_is_named(scratch, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # fsspec removes no folder in which it stands
+    Mirror(f"file://{tmp_path}", scratch).remove()
+    said = capsys.readouterr().err
+    assert said.startswith(f"file://{tmp_path}: can't be removed") and "ValueError" in said
 
 
 def test_a_mirror_that_cannot_be_read_stops_a_start_but_no_resumption(scratch, tmp_path, capsys):

@@ -78,6 +78,7 @@ def test_each_line_of_rolling_captions_is_said_once():
     times = "a<00:00:00.500><c> b</c>"
     assert rolling(f" \n{times}", "a b\n ", "a b\nc d", "c d\n ", "c d\ne") == ["a b", "c d", "e"]
     assert rolling("a", "a\nb", "a\nb\nc", "b\nc\nd") == ["a", "b", "c", "d"]
+    assert rolling("a\nb", "b\nc", "d") == ["a b", "c", "d"]  # one repetition among two
     # The new line has times of words, so it is said again.
     assert rolling("no", "no\nno<00:00:00.500><c></c>", "no\nyes") == ["no", "no", "yes"]
 
@@ -103,6 +104,15 @@ def test_what_someone_says_twice_stays():
 def test_cues_that_stay_while_the_next_one_is_spoken_end_where_it_begins():
     text = "\n".join(f"00:0{n}.000 --> 00:0{n + 3}.000\n{n}\n" for n in range(3))
     assert cues(text) == [(0.0, 1.0, "0"), (1.0, 2.0, "1"), (2.0, 5.0, "2")]
+    # A pause after the third; the fourth and the fifth are said at once.
+    times = [(0, 3), (1, 4), (2, 2.5), (4, 7), (4, 7), (5, 8), (6, 9)]
+    text = "\n".join(f"00:0{start}.0 --> 00:0{end:.1f}\nx\n" for start, end in times)
+    ended = [(0, 1), (1, 2), (2, 2.5), (4, 7), (4, 5), (5, 6), (6, 9)]
+    assert [(start, end) for start, end, _ in cues(text)] == ended
+    # Two of five last longer: no rule of this file.
+    times = [(0, 2), (1, 4), (3, 4), (5, 6), (6, 7), (7, 8)]
+    text = "\n".join(f"00:0{start}.0 --> 00:0{end}.0\nx\n" for start, end in times)
+    assert [(start, end) for start, end, _ in cues(text)] == times
     # Two people at once, between others: both are heard.
     text = "00:01.000 --> 00:04.000\na\n\n00:02.000 --> 00:03.000\nb\n\n00:05.000 --> 00:06.000\nc"
     assert cues(text)[0] == (1.0, 4.0, "a")

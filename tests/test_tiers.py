@@ -131,10 +131,33 @@ def test_elan_annotations_have_the_times_of_those_that_they_refer_to():
     assert found(read_eaf(EAF, "a.eaf", "words")) == [(0.5, 2.0, "da ne")]
 
 
-@pytest.mark.parametrize("content", [b"", b"<a>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"<a>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", b'<!DOCTYPE a SYSTEM "b.dtd"><a/>'],
+)
 def test_what_is_no_elan_file_is_refused(content):
     with pytest.raises(InputError, match="a: expected an ELAN file"):
         read_eaf(content, "a", None)
+
+
+def test_a_file_without_words_has_no_segments():
+    assert read_eaf(b"<ANNOTATION_DOCUMENT/>", "a", None) == ()
+    grid = 'File type = "ooTextFile"\nObject class = "TextGrid"\n0 2 <exists> 1\n'
+    grid += '"IntervalTier" "words" 0 2 1\n0 2 ""\n'
+    assert read_textgrid(grid, "a", None) == ()
+    assert read_textgrid(grid, "a", "words") == (Segment(0.0, None, ""),)
+
+
+def test_a_piece_without_its_times_keeps_its_words():
+    assert read_labels("0.5\t0.5\tda\n 1.0 x\n", "a.txt") == (
+        Segment(0.0, 0.0, "da", fault="a.txt:1: expected an end after 0.5 s, got 0.5 s"),
+        Segment(0.0, 0.0, "1.0 x",
+                fault="a.txt:2: expected start, end and label, got ' 1.0 x'"),
+    )  # fmt: skip
+    lost = EAF.replace(b'TIME_SLOT_ID="ts1"', b'TIME_SLOT_ID="lost"')
+    assert {(one.start_s, one.end_s) for one in read_eaf(lost, "a", "text") if one.fault} == {
+        (0, 0)
+    }
 
 
 def test_audacity_labels():

@@ -57,6 +57,15 @@ def test_a_speaker_is_gone_from_a_corpus_of_any_format(form, tmp_path):
     assert_only_the_second(tmp_path, line)
 
 
+def test_without_a_rule_the_source_is_read_as_it_is(tmp_path):
+    files = corpora(FIRST, SECOND)["jsonl"]
+    write_files(tmp_path / FILES, files.items())
+    write_provenance(tmp_path, PROVENANCE.model_copy(update={"num_files": len(files)}))
+    line = Corpus(format="jsonl", language="hr", source="home")
+    found = {one.text: bytes(one.audio) for one in read_recordings(tmp_path, line)}
+    assert found == {ONE: FIRST, TWO: SECOND}
+
+
 def test_a_source_is_gone_by_a_pattern_of_its_files(tmp_path):
     files = corpora(FIRST, SECOND)["stamps"]
     assert_only_the_second(tmp_path, fetched(tmp_path, files, "stamps", sources=["birds/one*"]))
