@@ -61,6 +61,14 @@ def test_a_shard_is_compressed_and_has_no_statistics_of_the_texts(prepared):
     assert not any(column.is_stats_set or column.has_dictionary_page for column in columns)
 
 
+def test_attributes_are_json_in_an_order_that_is_always_the_same(tmp_path):
+    for name, attributes in (("one", {"b": "ž", "a": "1"}), ("two", {"a": "1", "b": "ž"})):
+        (tmp_path / name).mkdir()
+        write_shards(tmp_path / name, [clip("a", attributes=attributes)], max_bytes=10**6)
+        table = pq.read_table(tmp_path / name / "00000.parquet", columns=["attributes"])
+        assert table.to_pydict() == {"attributes": ['{"a": "1", "b": "ž"}']}
+
+
 def test_shards_are_bounded_and_in_order(prepared):
     utterances = read_utterances(prepared / "xx")
     assert [u.id for u in utterances] == [f"xx/{n}" for n in range(100)]
@@ -81,6 +89,17 @@ def test_a_clip_more_changes_few_shards():
     assert len(before) > 60
     assert len(after - before) < 10
     assert len(shards([*ids, "xx/9"]) - before) == 1
+
+
+def test_shards_end_at_low_hashes_a_sixteenth_after_three_quarters():
+    parted = list(partition(range(20_000), 3200, lambda one: (f"xx/{one:05}", 10)))
+    sizes = [len(shard) for shard in parted[:-1]]
+    assert sum(sizes) / len(sizes) == pytest.approx(240 + 20, abs=3)
+    assert min(sizes) > 240 and max(sizes) <= 320
+
+
+def test_a_shard_may_be_full():
+    assert list(partition("abcde", 10, lambda one: (one, 5))) == [["a", "b"], ["c", "d"], ["e"]]
 
 
 def test_one_clip_may_exceed_a_shard():
