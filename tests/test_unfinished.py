@@ -18,6 +18,7 @@ from asr.corpora.params import Withdrawn
 from asr.training.state.scratch import newest_step, scratch_folder
 from asr.training.state.unfinished import (
     differences,
+    listed,
     remove_oldest,
     run_facts,
     unfinished_trainings,
@@ -124,6 +125,34 @@ def test_after_the_clock_was_set_back_the_oldest_go_too(scratch, capsys):
     left = [one.folder.name for one in unfinished_trainings(scratch)]
     assert left == ["train-1-days", "train-2-days", "train-3-days"]
     assert "(step 5, 0.00 GB, 0 seconds old)" in capsys.readouterr().out
+
+
+def test_the_nearest_state_differs_in_the_fewest_names(scratch, capsys):
+    leave(scratch, "far", of=facts() | {"params": {"seed": 2, "model": {"family": "other"}}})
+    leave(scratch, "near", of=facts(lr=1e-3))
+    (scratch / "train-new").mkdir()
+    capsys.readouterr()
+    write_facts(scratch / "train-new", facts())
+    assert "the unfinished train-near (step 5" in capsys.readouterr().out
+
+
+def test_at_most_five_differences_are_named():
+    assert listed(list("abcde")) == "a, b, c, d, e"
+    assert listed(list("abcdefg")) == "a, b, c, d, e, 2 more"
+
+
+def test_a_state_has_the_size_of_all_its_files_and_a_half_removed_one_goes(scratch):
+    leave(scratch, "a", num_bytes=1000, days=1)
+    (scratch / "train-a" / "best").write_bytes(bytes(500))
+    files = [path for path in (scratch / "train-a").rglob("*") if path.is_file()]
+    half_removed = scratch / ".train-b.7.partial" / "step-00000005"
+    half_removed.mkdir(parents=True)
+    (half_removed / "state").touch()
+    (one,) = unfinished_trainings(scratch)
+    assert one.num_bytes == sum(path.stat().st_size for path in files) > 1500
+    assert one.age_s < DAY / 2  # of its newest file
+    remove_oldest(scratch, most_gb=1.0)
+    assert [path.name for path in scratch.iterdir()] == ["train-a"]
 
 
 @pytest.fixture
