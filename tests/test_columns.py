@@ -33,6 +33,11 @@ def test_of_two_tables_the_one_without_a_column_is_named():
         read(files)
 
 
+def test_of_two_columns_that_could_be_meant_the_first_is_shown_as_the_key_to_set():
+    with pytest.raises(InputError, match=r"m\.jsonl:1: .*corpora\.<name>\.columns: {text: text}"):
+        read({"m.jsonl": jsonl(row(sentence="ne"))})
+
+
 def test_a_faulty_row_has_a_name_of_its_own_and_its_table_where_it_has_no_file():
     ids = [row(id="m.jsonl:3"), row(id="m.jsonl:3~"), row(audio="c.wav", language="Klingo")]
     *_, faulty = read({"m.jsonl": jsonl(*ids, row(id="m.jsonl:3~~", audio="b.wav"))})

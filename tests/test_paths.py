@@ -44,3 +44,9 @@ def test_a_path_that_could_be_none_or_several_is_a_fault_with_its_place(path, go
     audio = AudioFiles(dict.fromkeys(["m/a.wav", "part/x/c.wav", "n/d.wav", "o/d.wav"]))
     fault = f"t.csv:2: path: expected one file {path!r} in the source, got {got}"
     assert audio.find(path, "t.csv", "t.csv:2: path") == (path, fault)
+
+
+def test_a_file_of_a_folder_that_is_there_is_not_looked_for_elsewhere():
+    audio = AudioFiles(dict.fromkeys(["m/clips/a.wav", "part/c.wav"]))
+    assert audio.find("clips/c.wav", "m/t.csv", "m/t.csv:2: path")[1]
+    assert audio.find("other/c.wav", "m/t.csv", "m/t.csv:2: path") == ("part/c.wav", None)

@@ -4,6 +4,7 @@ import gzip
 import pytest
 
 from asr.core.errors import InputError
+from asr.corpora.id_table import read_id_table
 from asr.corpora.tables import Row, read_rows
 
 
@@ -76,3 +77,11 @@ def test_a_table_that_cannot_be_read_is_named(name, content, message):
 
 def test_columns_without_a_name_are_left_out():
     assert rows("t.csv", b" a ,,\n1,2,3\n")[0].values == {"a": "1"}
+
+
+def test_an_empty_line_of_a_kaldi_table_hides_no_other():
+    table = read_id_table({"text": b"a da ne\n\n \nb\tja\r\nc\n"}, "text")
+    assert {key: (line.place, line.value) for key, line in table.lines.items()} == {
+        "a": ("text:1", "da ne"), "b": ("text:4", "ja"), "c": ("text:5", "")
+    }  # fmt: skip
+    assert table.others == [] and read_id_table({}, "text").lines == {}

@@ -186,16 +186,17 @@ def test_chat_gives_what_a_speaker_says_with_the_times():
 
 
 def test_a_faulty_line_of_chat_keeps_its_words_and_the_place_where_it_begins():
-    lines = ["*CHI:\tda \x15500_2000\x15", "*CHI:\tne", "  znam", "\tja .", "*CHI:\t0 .",
+    lines = ["@Begin", "@Languages:\thr",
+             "*CHI:\tda \x15500_2000\x15", "*CHI:\tne", "  znam", "\tja .", "*CHI:\t0 .",
              "*CHI:\tda \x152000_2000\x15", "*CHI:\tyyy \x152500_3000\x15"]  # fmt: skip
     assert read_chat("\n".join(lines), "a.cha", "CHI")[0] == (
         Segment(0.5, 2.0, "da"),
-        Segment(0.0, 0.0, "ne znam ja.", fault="a.cha:2: expected a time at the end, got none"),
+        Segment(0.0, 0.0, "ne znam ja.", fault="a.cha:4: expected a time at the end, got none"),
         Segment(0.0, None, ""),
-        Segment(0.0, 0.0, "da", fault="a.cha:6: expected an end after 2.0 s, got 2.0 s"),
+        Segment(0.0, 0.0, "da", fault="a.cha:8: expected an end after 2.0 s, got 2.0 s"),
         Segment(
             0.0, 0.0, "",
-            fault="a.cha:7: yyy: words that the transcriber did not write down",
+            fault="a.cha:9: yyy: words that the transcriber did not write down",
         ),
     )  # fmt: skip
     with pytest.raises(InputError, match=r"a\.cha: expected lines with times, got none"):
