@@ -73,6 +73,20 @@ def test_a_missing_parameter_is_refused_by_name(folder, out):
         write_base(folder, out)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("max_source_positions", 40, r"mismatched_keys .*model\.encoder\.embed_positions\.weight"),
+        ("decoder_layers", 2, r"unexpected_keys .*model\.decoder\.layers\.2\.fc1\.bias"),
+        ("quantization_config", {"load_in_8bit": True}, "config: expected weights that are not qu"),
+    ],
+)
+def test_the_config_of_another_model_is_refused_by_name(folder, out, key, value, message):
+    edit(folder / "config.json", **{key: value})
+    with pytest.raises(InputError, match=message):
+        write_base(folder, out)
+
+
 def test_truncated_weights_are_refused(folder, out):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:1000])

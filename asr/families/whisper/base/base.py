@@ -61,14 +61,24 @@ def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcess
         raise InputError(f"{folder}: expected model.bin or config.json, got {there}")
     # transformers takes a damaged file for one that is missing.
     files = {file.stem: read_json(file) for file in folder.glob("*.json")}
-    if (kind := files["config"].get("model_type")) != "whisper":
+    config = files["config"] if isinstance(files["config"], dict) else {}
+    if (kind := config.get("model_type")) != "whisper":
         raise InputError(f"{path}: model_type: expected 'whisper', got {kind!r}")
+    if quantized := config.get("quantization_config"):
+        raise InputError(
+            f"{path}: quantization_config: expected weights that are not quantized, got "
+            f"{quantized!r:.80}"
+        )
     if "generation_config" in files:
         check_generation(files["generation_config"], folder / "generation_config.json")
     _check_one_set_of_weights(folder)
     try:
         loaded: Any = WhisperForConditionalGeneration.from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True, local_files_only=True
+            folder,
+            dtype=torch.float32,
+            output_loading_info=True,
+            local_files_only=True,
+            ignore_mismatched_sizes=True,  # else its error names no parameter; ours does
         )
         processor = _processor(folder, files, loaded[0].config.num_mel_bins)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
