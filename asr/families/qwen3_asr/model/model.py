@@ -123,8 +123,9 @@ def embeddings(network: Any, inputs: torch.Tensor, heard: Features) -> torch.Ten
     """Embed tokens, with the audio in its places; shape (batch, num_tokens, width)."""
     embedded = network.get_input_embeddings()(inputs)
     audio = audio_embeddings(network, heard).to(embedded.dtype)
-    is_audio = (inputs == network.config.audio_token_id)[..., None]
-    return embedded.masked_scatter(is_audio, audio)  # type: ignore[no-any-return]
+    places = (inputs.flatten() == network.config.audio_token_id).nonzero().squeeze(1)
+    # Not masked_scatter: by torch's own list, its gradient fails on MPS.
+    return embedded.flatten(0, 1).index_copy(0, places, audio).view_as(embedded)  # type: ignore[no-any-return]
 
 
 def save(network: Any, out: Path) -> None:
