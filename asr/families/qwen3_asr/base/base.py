@@ -90,6 +90,7 @@ def _network(folder: Path, config: Any) -> Any:
             state_dict=tensors,
             dtype=torch.float32,
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are in the loading info, by name
         )
     except (ValueError, RuntimeError, KeyError) as error:
         raise InputError(f"{folder}: transformers can't load it: {error}") from error

@@ -77,6 +77,7 @@ def config_of(sizes: RandomConfig, tokenizer: Any) -> Any:
             "encoder_ffn_dim": 4 * sizes.audio_width,
             "downsample_hidden_size": sizes.channels,
             "output_dim": sizes.width,
+            "dtype": "float32",
         },
         text_config={
             "model_type": "qwen3",
@@ -89,6 +90,7 @@ def config_of(sizes: RandomConfig, tokenizer: Any) -> Any:
             "head_dim": sizes.width // sizes.heads,
             "max_position_embeddings": 65536,
             "tie_word_embeddings": True,
+            "dtype": "float32",
         },
         audio_token_id=tokenizer.convert_tokens_to_ids(AUDIO),
         dtype="float32",

@@ -29,14 +29,20 @@ def read_tokenizer(folder: Path) -> Any:
         missing.append("tokenizer.json, or vocab.json and merges.txt")
     if missing:
         raise InputError(f"{folder}: expected {' and '.join(missing)}, got {there}")
+    tokenizer = _loaded(folder)
+    named = all(getattr(tokenizer, name, None) for name in AUDIO_TOKENS)
+    if not named and set(AUDIO_TOKENS.values()) <= tokenizer.get_vocab().keys():
+        tokenizer = _loaded(folder, extra_special_tokens=AUDIO_TOKENS)
+    for key in ("is_local", "local_files_only"):
+        tokenizer.init_kwargs.pop(key, None)  # where it came from is no part of it
+    return tokenizer
+
+
+def _loaded(folder: Path, **settings: Any) -> Any:
     try:
-        tokenizer = Qwen2Tokenizer.from_pretrained(folder, local_files_only=True)
+        return Qwen2Tokenizer.from_pretrained(folder, local_files_only=True, **settings)
     except Exception as error:  # tokenizers raises no narrower class
         raise InputError(f"{folder}: expected a tokenizer, got {error}") from error
-    for name, token in AUDIO_TOKENS.items():
-        if getattr(tokenizer, name, None) is None and token in tokenizer.get_vocab():
-            tokenizer.add_special_tokens({name: token})
-    return tokenizer
 
 
 def check_vocabulary(tokenizer: Any, config: Any, folder: Path) -> None:
