@@ -29,6 +29,9 @@ def make_trainable(model: Qwen3Asr, params: TrainParams, own: Qwen3AsrTrainParam
         network.get_submodule(prefix.rstrip(".")).requires_grad_(part in learning[params.tune])
     if params.gradient_checkpointing:
         network.activation_checkpointing_enable()
+        # It also asks for gradients of the audio tower's first convolution, frozen or not, which
+        # only another kind of checkpointing needs: all the tower's activations would be kept.
+        network.disable_input_require_grads()
     network.train()
 
 
