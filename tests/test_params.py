@@ -105,10 +105,11 @@ def test_what_is_no_yaml_is_named(tmp_path):
 
 
 def test_cached_encoder_outputs_and_changing_audio_are_refused_together(edited):
+    path = edited(
+        {"    cache_encoder: false      #": "    cache_encoder: true      #"}
+    )  # Whisper's
     with pytest.raises(InputError) as refused:
-        load_params(
-            "train", TrainParams, edited({"    cache_encoder: false      #": "    cache_encoder: true      #"})
-        )
+        load_params("train", TrainParams, path)
     assert "whisper.train.cache_encoder: the encoder's outputs" in str(refused.value)
     for wanted in ("tune frozen_encoder", "join.share 0", "speed_change.most 0",
                    "spec_augment.num_time_masks 0"):  # fmt: skip
