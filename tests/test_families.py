@@ -1,5 +1,5 @@
 # python -m pytest tests/test_families.py    (a minute and a half)
-"""A second family, with files of other names in its roles than Whisper's, through the whole DAG."""
+"""Every family through the same DAG, and one whose roles have files of other names than Whisper's."""
 
 import json
 import shutil
@@ -11,7 +11,7 @@ from asr.core.files import read_json
 from asr.core.params import read_yaml
 from asr.utterances.hypothesis import read_hypotheses
 from asr.utterances.utterance import read_manifest
-from tests.pipeline_repo import copy_of_this_repository, smoke_params
+from tests.pipeline_repo import copy_of_this_repository, experiments, out_hashes, smoke_params
 
 pytestmark = pytest.mark.integration
 
@@ -96,3 +96,23 @@ def test_what_a_family_cannot_do_is_refused_when_params_are_read(toy):
     said = toy.run("dvc", "repro", "--force", "--single-item", "split", succeeds=False)
     toy.set_params({"train.tune": "full"})
     assert "params.yaml: train.tune: expected full" in said
+
+
+def manifests(repo):
+    return {path: md5 for path, md5 in out_hashes(repo).items() if path.startswith("data/manif")}
+
+
+def test_experiments_with_two_more_families_stand_side_by_side(reproduced, tmp_path):
+    repo = reproduced.clone(tmp_path / "clone")
+    repo.share_cache_of(reproduced)
+    repo.run("dvc", "checkout")
+    clips = manifests(repo)
+    for family in ("qwen3_asr", "speech_llm"):
+        chosen = (f"model.family={family}", "model.name=tiny")
+        repo.run("dvc", "exp", "run", "--name", family, "-S", chosen[0], "-S", chosen[1])
+        assert manifests(repo) == clips
+    shown = experiments(repo)
+    for family in ("qwen3_asr", "speech_llm"):
+        found = shown[family]
+        assert found["params"]["params.yaml"]["data"]["model"]["family"] == family
+        assert found["metrics"]["metrics/score/tuned.json"]["data"]["wer"] > 0
