@@ -151,6 +151,8 @@ def test_a_state_has_the_size_of_all_its_files_and_a_half_removed_one_goes(scrat
     (one,) = unfinished_trainings(scratch)
     assert one.num_bytes == sum(path.stat().st_size for path in files) > 1500
     assert one.age_s < DAY / 2  # of its newest file
+    (scratch / "train-a" / "facts.json").write_text("{")  # a damaged file counts as missing
+    assert [one.facts for one in unfinished_trainings(scratch)] == [None]
     remove_oldest(scratch, most_gb=1.0)
     assert [path.name for path in scratch.iterdir()] == ["train-a"]
 
