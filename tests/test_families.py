@@ -1,5 +1,5 @@
 # python -m pytest tests/test_families.py    (a minute and a half)
-"""Every family through the same DAG, and one whose roles have files of other names than Whisper's."""
+"""Every family through the same DAG, and one whose roles have other files than Whisper's."""
 
 import json
 import shutil
@@ -115,4 +115,4 @@ def test_experiments_with_two_more_families_stand_side_by_side(reproduced, tmp_p
     for family in ("qwen3_asr", "speech_llm"):
         found = shown[family]
         assert found["params"]["params.yaml"]["data"]["model"]["family"] == family
-        assert found["metrics"]["metrics/score/tuned.json"]["data"]["wer"] > 0
+        assert found["metrics"]["metrics/score/tuned.json"]["data"]["all"]["wer"] > 0

@@ -110,6 +110,11 @@ def test_cached_encoder_outputs_and_changing_audio_are_refused_together(edited):
     )  # Whisper's
     with pytest.raises(InputError) as refused:
         load_params("train", TrainParams, path)
+        load_params(
+            "train",
+            TrainParams,
+            edited({"    cache_encoder: false      #": "    cache_encoder: true      #"}),
+        )
     assert "whisper.train.cache_encoder: the encoder's outputs" in str(refused.value)
     for wanted in ("tune frozen_encoder", "join.share 0", "speed_change.most 0",
                    "spec_augment.num_time_masks 0"):  # fmt: skip
