@@ -81,7 +81,7 @@ def load(folder: Path, device: torch.device) -> SpeechLlm:
         language_model = AutoModelForCausalLM.from_pretrained(folder / LANGUAGE_MODEL, **options)
         tokenizer = AutoTokenizer.from_pretrained(folder / LANGUAGE_MODEL, local_files_only=True)
         weights = load_file(folder / PROJECTOR)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: expected a speech_llm model, got {error}") from error
     widths = encoder.config.d_model, language_model.config.hidden_size
     projector = Projector(widths[0], joint.stack, joint.width, widths[1])
