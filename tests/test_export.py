@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from transformers import AutoProcessor
 
 from asr.core.errors import InputError
 from asr.corpora.formats import corpus_format
 from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
+from asr.export.datasets import EXPORT_FORMATS
+from asr.families.qwen3_asr.tokens import open_tokens
 from asr.sources.corpus_source import fetch_files
 from asr.sources.folder import Source
 from asr.utterances.shards import write_shards
@@ -21,6 +24,7 @@ from asr.utterances.utterance import write_manifest
 from asr.utterances.waveform import to_int16
 from commands.export_data import export_data
 from tests.examples import tone, utterance
+from tests.tiny_families import QWEN3_ASR
 from tests.web_server import LIMITS
 
 READERS = {"nemo": "nemo", "audiofolder": "audiofolder", "drivendata": "jsonl"}
@@ -110,6 +114,42 @@ def test_qwen3_asr_has_absolute_paths_and_the_languages_name(prepared):
         assert path.is_absolute() and path.is_relative_to(out) and path.suffix == ".wav"
         expected = hashlib.sha256(to_int16(tone(0.2 + n / 100, hz=200.0 + n)).tobytes())
         assert samples_sha256(path.read_bytes()) == expected.hexdigest()
+
+
+# finetuning/README.md of QwenLM/Qwen3-ASR at 7c6daf7: «each line must contain» these.
+QWENS_FIELDS = {"audio": "path to a WAV file", "text": "transcript text, with a language prefix"}
+
+
+def test_qwen3_asr_has_every_field_of_qwenlms_readme_and_no_other(prepared):
+    out = exported(prepared, "qwen3_asr")
+    for split, number in (("train", 4), ("test", 2)):
+        lines = [json.loads(one) for one in (out / f"{split}.jsonl").open(encoding="utf-8")]
+        assert len(lines) == number
+        for line in lines:
+            assert line.keys() == QWENS_FIELDS.keys()
+            assert soundfile.info(line["audio"]).format == "WAV"
+            assert soundfile.info(line["audio"]).samplerate == 16_000
+            prefix, tag, transcript = line["text"].partition("<asr_text>")
+            assert (prefix, tag) == ("language Hebrew", "<asr_text>")
+            assert transcript in TEXTS
+
+
+def test_what_qwenlms_script_makes_of_a_line_is_what_we_train_on(prepared, made_once):
+    """Its prefix is the prompt without language; then come the line's text and the end token."""
+    base = made_once("tiny-qwen3_asr", lambda at: QWEN3_ASR.write_base(at / "base")) / "base"
+    ours, processor = open_tokens(base), AutoProcessor.from_pretrained(base)
+    line = json.loads((exported(prepared, "qwen3_asr") / "test.jsonl").open().readline())
+    turns = [{"role": "system", "content": ""},
+             {"role": "user", "content": [{"type": "audio", "audio": line["audio"]}]}]  # fmt: skip
+    prefix = processor.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+    theirs = processor.tokenizer(prefix + line["text"] + processor.tokenizer.eos_token)
+    expected = [*ours.prompt("he", 1), *ours.transcript(TEXTS[4]), ours.ends[0]]
+    assert theirs["input_ids"] == expected
+
+
+def test_a_language_without_a_name_is_refused_by_utterance():
+    with pytest.raises(InputError, match="xx/a: language: expected a code that has a name, got"):
+        EXPORT_FORMATS["qwen3_asr"].line(utterance("a", language="xyz"), "a.wav")
 
 
 def test_a_folder_with_something_in_it_is_left_alone(prepared):

@@ -1,7 +1,12 @@
+import shutil
+
 import pytest
 
 from asr.core.errors import InputError
+from asr.core.params import load_params, read_yaml
+from asr.training.params import TrainParams
 from commands.recipe import command
+from tests.pipeline_repo import ROOT, PipelineRepo
 
 
 def test_recipe_is_an_ordinary_dvc_exp_run(tmp_path, monkeypatch):
@@ -21,3 +26,11 @@ def test_unknown_recipe_is_refused_with_the_known_ones(tmp_path, monkeypatch):
     (tmp_path / "recipes" / "smoke.yaml").write_text("{}")
     with pytest.raises(InputError, match=r"somke.yaml: no such recipe, there are \['smoke'\]"):
         command("somke", [])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_values_of_every_recipe_are_valid(path, tmp_path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    PipelineRepo(tmp_path).set_params(read_yaml(path))
+    load_params("train", TrainParams, tmp_path / "params.yaml")

@@ -14,6 +14,7 @@ from typing import Any
 from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.core.files import atomic_folder
+from asr.families.qwen3_asr.tokens.languages import language_name
 from asr.utterances.shards import read_waveforms
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
@@ -105,7 +106,12 @@ def _with_attributes(utterance: Utterance, line: JsonLine) -> JsonLine:
 
 
 def _qwen3_asr(utterance: Utterance, path: str) -> JsonLine:
+    """A line of ``finetuning/README.md`` in QwenLM/Qwen3-ASR: both of its fields."""
     name = language_name(utterance.language)
+    if name is None:
+        raise InputError(
+            f"{utterance.id}: language: expected a code that has a name, got {utterance.language!r}"
+        )
     return {"audio": path, "text": f"language {name}<asr_text>{utterance.text}"}
 
 
@@ -145,19 +151,6 @@ def _drivendata(utterance: Utterance, path: str) -> JsonLine:
         "orthographic_text": utterance.text,
     }
     return _with_attributes(utterance, line)
-
-
-def language_name(code: str) -> str:
-    """The English name of a language: ``he`` is Hebrew.
-
-    Raises:
-        InputError: if Whisper's list of 100 languages has no such code.
-    """
-    from transformers.models.whisper.tokenization_whisper import LANGUAGES
-
-    if code not in LANGUAGES:
-        raise InputError(f"language: expected a code that has a name, got {code!r}")
-    return str(LANGUAGES[code]).title()
 
 
 EXPORT_FORMATS = {
