@@ -1,5 +1,7 @@
 # python -m pytest tests/test_weights.py
+import http.server
 import re
+import threading
 import zipfile
 from pathlib import Path
 
@@ -125,6 +127,38 @@ def test_without_the_hub_the_message_names_repo_commit_and_the_way_out(scratch, 
     with pytest.raises(InputError, match=expected) as caught:
         fetch_weights(hub, scratch)
     assert "\n" not in str(caught.value)
+
+
+class LacksAll(http.server.BaseHTTPRequestHandler):
+    """A hub that answers as the real one does for what it does not have."""
+
+    lacks = "RepoNotFound"
+
+    def do_GET(self):
+        self.send_response(404)
+        self.send_header("X-Error-Code", self.lacks)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("lacks", "reason"),
+    [("RepoNotFound", "Repository Not Found"), ("RevisionNotFound", "Revision Not Found")],
+)
+def test_a_model_or_a_commit_that_the_hub_lacks_is_named(scratch, monkeypatch, lacks, reason):
+    monkeypatch.setattr(LacksAll, "lacks", lacks)
+    with http.server.HTTPServer(("127.0.0.1", 0), LacksAll) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(scratch))
+        hub = Hub(kind="hub", repo="Qwen/Qwen3-ASR-9B-hf", revision=COMMIT)
+        with pytest.raises(InputError, match=f"Qwen3-ASR-9B-hf at {COMMIT} from .*{reason}"):
+            fetch_weights(hub, scratch)
+        server.shutdown()
 
 
 def test_a_folder_is_taken_where_it_is(scratch):
