@@ -252,8 +252,12 @@ def test_what_the_engine_cannot_do_is_refused(folder):
         engine(folder, precision="int8")
 
 
-def test_it_decodes_in_bfloat16(folder):
-    (heard,) = engine(folder, precision="bfloat16").transcribe([noise(1)], [utterance()], 1.0, [5])
+def test_it_decodes_in_bfloat16_with_positions_in_float32(folder):
+    reader = engine(folder, precision="bfloat16")
+    network = reader.model.network
+    assert network.dtype is torch.bfloat16
+    assert network.model.language_model.rotary_emb.inv_freq.dtype is torch.float32
+    (heard,) = reader.transcribe([noise(1)], [utterance()], 1.0, [5])
     assert heard.num_tokens == 5
 
 

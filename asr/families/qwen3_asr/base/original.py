@@ -49,7 +49,7 @@ def flat_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     thinker = config["thinker_config"]
     audio, text = thinker["audio_config"], thinker["text_config"]
-    theta = text.get("rope_theta") or (text.get("rope_scaling") or {}).get("rope_theta")
+    theta = text["rope_theta"] if "rope_theta" in text else text["rope_scaling"]["rope_theta"]
     return {
         "audio_config": {key: audio[key] for key in AUDIO_KEYS if key in audio},
         "text_config": {

@@ -36,8 +36,7 @@ class TorchEngine:
                 f"got {params.precision}"
             )
         self.device = device.type
-        self.model = load(folder, device)
-        self.model.network.to(PRECISIONS[params.precision])
+        self.model = load(folder, device, PRECISIONS[params.precision])
         self._num_beams, self._max_repeats = params.num_beams, own.max_repeats
 
     def transcribe(

@@ -68,8 +68,11 @@ class Features:
         return [num_audio_tokens(frames) for frames in self.num_frames]
 
 
-def load(folder: Path, device: torch.device) -> Qwen3Asr:
-    """Load a transformers folder in float32, in evaluation mode.
+def load(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Qwen3Asr:
+    """Load a transformers folder, in evaluation mode.
+
+    The weights must come in ``dtype``: to cast the loaded network would also cast the frequencies
+    of its rotary positions, and in bfloat16 a position of 400 would be off by half a radian.
 
     Raises:
         InputError: if transformers can load no Qwen3-ASR from the folder.
@@ -77,7 +80,7 @@ def load(folder: Path, device: torch.device) -> Qwen3Asr:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     tokens = open_tokens(folder)
     try:
-        network: Any = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
+        network: Any = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=dtype)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise InputError(f"{folder}: expected a Qwen3-ASR, got {error}") from error
     network.model.audio_tower.set_attn_implementation(NAME)
