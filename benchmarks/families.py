@@ -26,7 +26,7 @@ from asr.decoding.params import DecodeParams
 from asr.devices.device import use_machine
 from asr.devices.params import MachineParams
 from asr.families.protocols import Trainee, family_module
-from asr.features.batching import Seconds, batches_by_length
+from asr.features.batching import batches_by_length
 from asr.sources.weights import Random, fetch_weights, weights_of
 from asr.training.augmentation.examples import TokenLimit
 from asr.training.distributed.processes import Processes
@@ -71,8 +71,38 @@ def whisper(width: int, layers: int, heads: int) -> dict[str, dict[str, Any]]:
 REAL = {
     "Whisper-small": Shape("whisper", "random", "full", whisper(768, 12, 12)),
     "Whisper-large": Shape("whisper", "random", "full", whisper(1280, 32, 20)),
+    # Byte tokenizers: two to three times the tokens of the real models, whose heads are larger.
+    "Qwen3-ASR-1.7B": Shape(
+        "qwen3_asr",
+        "tiny",
+        "lora",
+        {
+            "weights": {
+                "audio_width": 1024,
+                "audio_layers": 24,
+                "audio_heads": 16,
+                "channels": 480,
+                "width": 2048,
+                "layers": 28,
+                "heads": 16,
+            }
+        },
+    ),
+    "Whisper-large's encoder and SmolLM2-1.7B": Shape(
+        "speech_llm",
+        "tiny",
+        "lora",
+        {
+            "encoder": {"d_model": 1280, "layers": 32, "num_heads": 20},
+            "language_model": {"width": 2048, "layers": 24, "num_heads": 32},
+        },
+    ),
 }
-TINY = {"Whisper": Shape("whisper", "random", "full", {})}
+TINY = {
+    "Whisper": Shape("whisper", "random", "full", {}),
+    "Qwen3-ASR": Shape("qwen3_asr", "tiny", "lora", {}),
+    "speech_llm": Shape("speech_llm", "tiny", "lora", {}),
+}
 
 
 def write_base(shape: Shape, folder: Path) -> None:
@@ -91,20 +121,24 @@ def write_base(shape: Shape, folder: Path) -> None:
     role.bring_base(block, weights, folder)
 
 
-def noise_clips(count: int) -> tuple[list[Waveform], list[Utterance]]:
-    """Noise of the lengths of Common Voice, each clip with a text of random letters."""
+def noise_clips(count: int, *, padded: bool) -> tuple[list[Waveform], list[Utterance]]:
+    """Noise of the lengths of Common Voice, each clip with a text of random letters.
+
+    ``padded``: with silence to 30 s, as other tools do.
+    """
     rng = random.Random(1)
     waveforms, utterances = [], []
     for number in range(count):
         duration_s = LENGTHS["cv"](rng)
         samples = np.random.default_rng(number).normal(0, 0.1, int(duration_s * SAMPLE_RATE))
-        waveforms.append(samples.astype(np.float32))
+        silence = int(FULL_S * SAMPLE_RATE) - len(samples) if padded else 0
+        waveforms.append(np.pad(samples.astype(np.float32), (0, silence)))
         letters = [rng.choice("абвгдежзіклмнопрстуф ") for _ in range(int(duration_s / LETTER_S))]
         utterances.append(
             Utterance(
                 id=f"noise/{number}", corpus="noise", text="".join(letters).strip() or "а",
-                duration_s=duration_s, language="be", speaker_id=None, session_id=None,
-                license="CC0-1.0", source="noise", sha256="0" * 64, attributes={},
+                duration_s=len(waveforms[-1]) / SAMPLE_RATE, language="be",
+                speaker_id=None, session_id=None, license="CC0-1.0", source="noise", sha256="0" * 64, attributes={},
                 shard="00000.parquet", row=number,
             )
         )  # fmt: skip
@@ -149,10 +183,12 @@ def reset_memory(device: torch.device) -> None:
 
 
 def steps_of(
-    trainee: Trainee, utterances: Sequence[Utterance], params: TrainParams, seconds: Seconds
+    trainee: Trainee,
+    waveforms: Sequence[Waveform],
+    utterances: Sequence[Utterance],
+    params: TrainParams,
 ) -> tuple[Task, list[list[TrainingBatch]]]:
-    """One epoch over the clips, each computed with ``seconds`` of its duration."""
-    waveforms, _ = noise_clips(len(utterances))
+    """One epoch over the clips."""
 
     def collate(batch: TrainingBatch) -> Any:
         indices = [example.pieces[0].index for example in batch.examples]
@@ -162,19 +198,20 @@ def steps_of(
     labels = [trainee.num_labels(one.text, one.language) for one in utterances]
     task = Task(
         trainee.network, trainee.summed_loss, collate, [one.duration_s for one in utterances],
-        ["noise"] * len(utterances), TokenLimit(labels, trainee.max_labels, FULL_S), seconds,
-        lambda: None, rate_factors=trainee.rate_factors,  # type: ignore[arg-type, return-value]
+        ["noise"] * len(utterances), TokenLimit(labels, trainee.max_labels, FULL_S),
+        trainee.seconds, lambda: None, rate_factors=trainee.rate_factors,  # type: ignore[arg-type, return-value]
     )  # fmt: skip
-    planned = plan_steps(task.durations_s, task.groups, task.token_limit, seconds, None, params, 1)
+    planned = plan_steps(
+        task.durations_s, task.groups, task.token_limit, task.seconds, None, params, seed=1
+    )
     return task, [batches for _, batches in planned]
 
 
 def train_speed(
-    trainee: Trainee, count: int, params: TrainParams, device: torch.device, seconds: Seconds
+    trainee: Trainee, count: int, params: TrainParams, device: torch.device, *, padded: bool
 ) -> dict[str, float]:
-    """Clips a second and memory of an epoch, after one to warm up; FLOPs of a clip's update."""
-    _, utterances = noise_clips(count)
-    task, steps = steps_of(trainee, utterances, params, seconds)
+    """Clips a second, TFLOP a second and memory of an epoch, after one to warm up."""
+    task, steps = steps_of(trainee, *noise_clips(count, padded=padded), params)
     with TemporaryDirectory() as folder:
         updater = Updater(task, params, Processes(0, 1, device), Path(folder) / "limits.json")
 
@@ -194,7 +231,7 @@ def train_speed(
 
 
 def decoding_speed(
-    shape: Shape, base: Path, count: int, machine: MachineParams, precision: str, full: bool
+    shape: Shape, base: Path, count: int, machine: MachineParams, precision: str, *, padded: bool
 ) -> dict[str, float]:
     """Clips a second and memory of greedy search with the model in ``base``."""
     role = family_module(shape.family, "decoding")
@@ -204,8 +241,8 @@ def decoding_speed(
     )
     engine = role.open_engine(base, machine, decode, own)
     tokens = family_module(shape.family, "tokens").open_tokens(base)
-    seconds = (lambda _: FULL_S) if full else role.computed_seconds(base, own).first
-    waveforms, utterances = noise_clips(count)
+    seconds = role.computed_seconds(base, own).first
+    waveforms, utterances = noise_clips(count, padded=padded)
     batch_s = 60.0 if engine.device == "cpu" else 2000.0
     batches = batches_by_length([one.duration_s for one in utterances], seconds, batch_s)
     budgets = [tokens.num_labels(one.text, one.language) + 1 for one in utterances]
@@ -239,17 +276,16 @@ def measure(
     with ExitStack() as stack:
         base = Path(stack.enter_context(TemporaryDirectory())) / "base"
         write_base(shape, base)
-        for name, full in (("own length", False), ("30 s", True)):
+        for name, padded in (("own length", False), ("30 s", True)):
             trainee = role.open_trainee(base, device, params, own)
-            seconds = (lambda _: FULL_S) if full else trainee.seconds
             weights = list(trainee.network.parameters())
             result["million_weights"] = round(sum(w.numel() for w in weights) / 1e6, 1)
             learning = sum(w.numel() for w in weights if w.requires_grad)
             result["trainable_share"] = round(learning / sum(w.numel() for w in weights), 4)
-            trained = train_speed(trainee, count, params, device, seconds)
+            trained = train_speed(trainee, count, params, device, padded=padded)
             trained["share_of_peak"] = round(trained.pop("tflop_a_s") * 1e12 / peak, 3)
             del trainee
-            decoded = decoding_speed(shape, base, count, machine, precision, full)
+            decoded = decoding_speed(shape, base, count, machine, precision, padded=padded)
             result[name] = {"training": trained, "decoding": decoded}
     return result
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks import families
 from benchmarks.conversions import FLOAT16, openai_weights, q8_0, to_ggml
 from benchmarks.corpora import LENGTHS, joined
 from benchmarks.in_turn import measure_in_turn
@@ -204,3 +205,15 @@ print(sorted({"torch", "transformers", "pyarrow", "ctranslate2"} & sys.modules.k
 def test_a_tool_that_is_compared_is_not_charged_with_our_libraries():
     words = [sys.executable, "-c", HEAVY_ONES_THERE]
     assert subprocess.check_output(words, cwd=ROOT, text=True).strip() == "[]"
+
+
+@pytest.mark.integration
+def test_every_family_is_measured_with_its_own_length_and_with_30_s():
+    found = families.run("cpu", "fp32", quick=True)
+    assert set(found["models"]) == {"Whisper", "Qwen3-ASR", "speech_llm"}
+    for model in found["models"].values():
+        assert 0 < model["trainable_share"] < 1
+        for length in ("own length", "30 s"):
+            assert 0 < model[length]["training"]["share_of_peak"] < 1
+            assert model[length]["training"]["clips_a_s"] > 0
+            assert model[length]["decoding"]["memory_mb"] > 0
