@@ -71,7 +71,7 @@ def whisper(width: int, layers: int, heads: int) -> dict[str, dict[str, Any]]:
 REAL = {
     "Whisper-small": Shape("whisper", "random", "full", whisper(768, 12, 12)),
     "Whisper-large": Shape("whisper", "random", "full", whisper(1280, 32, 20)),
-    # Byte tokenizers: two to three times the tokens of the real models, whose heads are larger.
+    # Byte tokenizers: a text has two to three times the tokens of the real models.
     "Qwen3-ASR-1.7B": Shape(
         "qwen3_asr",
         "tiny",
@@ -85,6 +85,7 @@ REAL = {
                 "width": 2048,
                 "layers": 28,
                 "heads": 16,
+                "vocab_size": 151936,
             }
         },
     ),
@@ -138,8 +139,8 @@ def noise_clips(count: int, *, padded: bool) -> tuple[list[Waveform], list[Utter
             Utterance(
                 id=f"noise/{number}", corpus="noise", text="".join(letters).strip() or "а",
                 duration_s=len(waveforms[-1]) / SAMPLE_RATE, language="be",
-                speaker_id=None, session_id=None, license="CC0-1.0", source="noise", sha256="0" * 64, attributes={},
-                shard="00000.parquet", row=number,
+                speaker_id=None, session_id=None, license="CC0-1.0", source="noise",
+                sha256="0" * 64, attributes={}, shard="00000.parquet", row=number,
             )
         )  # fmt: skip
     return waveforms, utterances

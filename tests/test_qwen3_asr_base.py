@@ -286,7 +286,14 @@ def test_another_familys_folder_is_refused(tmp_path):
     ],
 )
 def test_random_weights_of_wrong_sizes_are_refused(tmp_path, config, message):
-    sizes = {"audio_width": 8, "audio_layers": 1, "channels": 2, "width": 8, "layers": 1}
+    sizes = {
+        "audio_width": 8,
+        "audio_layers": 1,
+        "channels": 2,
+        "width": 8,
+        "layers": 1,
+        "vocab_size": 263,
+    }
     whole = sizes | {"audio_heads": 2, "heads": 2} if "heads" in config else sizes
     (tmp_path / "given").mkdir()
     write_json(tmp_path / "given" / RANDOM, {"config": whole | config, "seed": 1})

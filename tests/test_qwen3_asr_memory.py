@@ -33,11 +33,11 @@ from tests.tiny_families import NO_MASKS, QWEN3_ASR
 
 MODELS = {
     "a": {"audio_width": 64, "audio_layers": 2, "audio_heads": 2, "channels": 16, "width": 96,
-          "layers": 3, "heads": 4},
+          "layers": 3, "heads": 4, "vocab_size": 264},
     "b": {"audio_width": 32, "audio_layers": 3, "audio_heads": 4, "channels": 8, "width": 128,
-          "layers": 2, "heads": 2},
+          "layers": 2, "heads": 2, "vocab_size": 300},
     "c": {"audio_width": 96, "audio_layers": 1, "audio_heads": 3, "channels": 24, "width": 64,
-          "layers": 4, "heads": 4},
+          "layers": 4, "heads": 4, "vocab_size": 1000},
 }  # fmt: skip
 SECONDS, LETTERS = (9.3, 2.0, 1.4), 30
 RUNS = [

@@ -37,6 +37,7 @@ class RandomConfig(Schema):
         width: of the language model; its feed-forward layers are 3 times as wide.
         layers: number of its layers.
         heads: attention heads of each; half as many for keys and values.
+        vocab_size: rows of its embedding; the tokenizer has 263 tokens, the real models 151,936.
     """
 
     audio_width: int = Field(ge=4, le=4096, multiple_of=2)
@@ -46,6 +47,7 @@ class RandomConfig(Schema):
     width: int = Field(ge=4, le=8192)
     layers: int = Field(ge=1, le=64)
     heads: int = Field(ge=2, le=64, multiple_of=2)
+    vocab_size: int = Field(ge=263, le=2**20)
 
 
 def random_model(description: Path) -> tuple[Any, Any]:
@@ -81,7 +83,7 @@ def config_of(sizes: RandomConfig, tokenizer: Any) -> Any:
         },
         text_config={
             "model_type": "qwen3",
-            "vocab_size": len(tokenizer),
+            "vocab_size": sizes.vocab_size,
             "hidden_size": sizes.width,
             "intermediate_size": 3 * sizes.width,
             "num_hidden_layers": sizes.layers,
