@@ -104,7 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     role = family_module(FAMILY, "base")
     block = load_block(MODELS, (FAMILY, "tiny"), role.Block)
-    waveforms, utterances = noise_clips(8 * options.parts)
+    waveforms, utterances = noise_clips(8 * options.parts, padded=False)
     parts = [
         (waveforms[start : start + 8], utterances[start : start + 8])
         for start in range(0, len(waveforms), 8)
