@@ -13,7 +13,7 @@ from asr.decoding.params import DecodeParams as SharedDecodeParams
 from asr.devices.params import MachineParams
 from asr.families.speech_llm.decoding import OwnParams as DecodeParams
 from asr.families.speech_llm.decoding import computed_seconds, open_engine
-from asr.families.speech_llm.model.inputs import audio_of, embed, inputs_of, prompts
+from asr.families.speech_llm.model.inputs import audio_of, embed, inputs_of, project, prompts
 from asr.families.speech_llm.model.model import load
 from asr.families.speech_llm.model.projector import new_projector, stack_frames
 from asr.families.speech_llm.tokens import (
@@ -24,12 +24,15 @@ from asr.families.speech_llm.tokens import (
     tokens_without_text,
 )
 from asr.families.speech_llm.training import OwnParams, faults
+from asr.families.speech_llm.training.ctc import ctc_loss
 from asr.families.speech_llm.training.loss import loss_batch
 from asr.families.speech_llm.window import context_s, num_positions
 from asr.generation.causal_lm import IGNORED
 from asr.training.params import SpecAugmentParams
 from asr.whisper_encoder.encoder import encode_clips
+from benchmarks import listening, speech_llm_step
 from tests.examples import tone, utterance
+from tests.test_learning_checks import fit
 from tests.tiny_families import CLIPS, CPU, ROOT, SPEECH_LLM, utterances
 
 pytestmark = pytest.mark.integration  # they import torch and transformers
@@ -117,7 +120,7 @@ def test_projected_frames_stand_between_the_parts_of_the_prompt(model):
     rows = prompts(model, THEM[:2], audio)
     inputs = inputs_of(model, rows, audio, [[], []])
     with torch.no_grad():
-        embedded = embed(model, inputs)
+        embedded = embed(model, inputs, project(model, audio))
         words = model.language_model.get_input_embeddings()(inputs.tokens)
     num_before = len(rows[0][0])
     for row, length in enumerate(audio.lengths):
@@ -168,6 +171,36 @@ def test_the_encoder_never_trains_not_even_its_dropout(base):
     assert trainee.model.projector.training and trainee.model.language_model.training
     assert not [name for name, part in trainee.model.encoder.named_modules() if part.training]
     assert not [n for n, w in trainee.model.encoder.named_parameters() if w.requires_grad]
+
+
+def test_ctc_is_that_of_the_whole_vocabulary_and_a_text_in_order_costs_nothing():
+    torch.manual_seed(1)
+    embeddings = torch.randn(40, 64)
+    texts = [torch.tensor([7, 9, 9, 30]), torch.tensor([3]), torch.tensor([1, 2, 3])]
+    frames = 0.3 * torch.randn(3, 8, 64)
+    lengths = [8, 5, 2]  # the last has more tokens than frames
+    log_probs = (20 / embeddings.square().sum(1).mean() * frames @ embeddings.T).log_softmax(-1)
+    expected = torch.nn.functional.ctc_loss(
+        log_probs.transpose(0, 1), torch.cat(texts), torch.tensor(lengths), torch.tensor([4, 1, 3]),
+        blank=0, reduction="none", zero_infinity=True,
+    )  # fmt: skip
+    assert expected[2] == 0
+    found = ctc_loss(frames, lengths, texts, embeddings, blank=0)
+    assert found.item() == pytest.approx(expected.sum().item(), rel=1e-5)
+    spoken = embeddings[torch.tensor([[7, 0, 9, 0, 9, 30, 30, 0]])]
+    assert ctc_loss(spoken, [8], texts[:1], embeddings, blank=0) < 0.1
+    assert ctc_loss(spoken.flip(1), [8], texts[:1], embeddings, blank=0) > 10
+
+
+def test_with_ctc_alone_the_projector_learns_and_the_language_model_is_not_run(base):
+    trainee = SPEECH_LLM.trainee(base, "projector", own={"ctc_share": 1.0})
+    calls = []
+    trainee.model.language_model.get_decoder().register_forward_hook(lambda *_: calls.append(1))
+    batch = trainee.batch(CLIPS, THEM, 1.6, range(4), zeros=False)
+    trainee.summed_loss(batch).backward()
+    assert not calls
+    for name, weight in trainee.model.projector.named_parameters():
+        assert weight.grad.abs().sum() > 0, name
 
 
 def opened(base, precision="float32", num_beams=1, max_repeats=0):
@@ -225,6 +258,26 @@ def test_what_the_family_cannot_do_is_refused(own):
     shared = shared.model_copy(update={"spec_augment": masks})
     (fault,) = faults(shared, own.model_copy(update={"cache_encoder": True}))
     assert fault.endswith("the same only with train.spec_augment.num_time_masks 0")
+
+
+def test_the_listening_benchmark_tells_own_audio_from_others(base, tmp_path):
+    torch.manual_seed(1)
+    trainee = SPEECH_LLM.trainee(base)
+    fit(SPEECH_LLM, trainee, 80)
+    trainee.save(tmp_path)
+    decode = load_params("decode", SharedDecodeParams, ROOT / "params.yaml")
+    result = listening.measure(tmp_path, base, list(zip(CLIPS, THEM, strict=True)), decode)
+    losses = result["loss"]
+    assert losses["own audio"] < 1 < losses["another clip's audio"]
+    assert losses["no audio"] < losses["no audio, base"] == pytest.approx(5.5, abs=0.5)
+    assert result["wer"]["own audio"] == 0.0
+    assert result["difference of wer"]["mean"] == result["wer"]["another clip's audio"] >= 1.0
+
+
+def test_the_step_benchmark_runs_both_contexts_on_the_same_clips(base):
+    result = speech_llm_step.measure(base, list(zip(CLIPS, THEM, strict=True)), "projector", 2)
+    assert {len(steps) for steps in result["cpu_s_a_step"].values()} == {2}
+    assert result["times_faster"]["cpu"] > 2
 
 
 @pytest.mark.parametrize(

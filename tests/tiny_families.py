@@ -60,14 +60,16 @@ class TinyFamily:
         folder.mkdir(exist_ok=True)
         role.bring_base(block, weights, folder)
 
-    def trainee(self, model: Path, tune: str = "full", **changes: Any) -> Trainee:
+    def trainee(
+        self, model: Path, tune: str = "full", own: Mapping[str, Any] | None = None, **changes: Any
+    ) -> Trainee:
         """The model ready to train, without random changes of clips and texts."""
         role = family_module(self.family, "training")
-        own = load_family_params(self.family, "train", role.OwnParams, ROOT / "params.yaml")
-        own = own.model_copy(update=dict(self.own))
+        read = load_family_params(self.family, "train", role.OwnParams, ROOT / "params.yaml")
+        section = read.model_copy(update={**self.own, **(own or {})})
         params = self.params(tune, **changes)
-        assert role.faults(params, own) == []
-        return role.open_trainee(model, CPU, params, own)
+        assert role.faults(params, section) == []
+        return role.open_trainee(model, CPU, params, section)
 
     def params(self, tune: str = "full", **changes: Any) -> TrainParams:
         values = {
@@ -113,8 +115,7 @@ SPEECH_LLM = TinyFamily(
         "lora": ("encoder.",),
         "projector": ("encoder.", "language_model."),
     },
-    own={"token_dropout": 0.0},
-    num_steps=120,
+    own={"token_dropout": 0.0, "ctc_share": 0.0},
 )
 FAMILIES = [WHISPER, QWEN3_ASR, SPEECH_LLM]
 BY_NAME = {one.family: one for one in FAMILIES}

@@ -77,9 +77,9 @@ def prompts(
 ) -> list[tuple[list[int], list[int], list[int]]]:
     """Tokens of each prompt before, in place of, and behind the clip."""
     rows = []
-    for utterance, length in zip(utterances, audio.lengths, strict=True):
+    for utterance, stacks in zip(utterances, num_stacks(model, audio), strict=True):
         before, after = prompt_tokens(model.words, utterance.language)
-        rows.append((before, [0] * (length // model.joint.stack), after))
+        rows.append((before, [0] * stacks, after))
     return rows
 
 
@@ -124,17 +124,27 @@ def _moved(tensor: torch.Tensor | None, device: torch.device) -> torch.Tensor | 
     return None if tensor is None else tensor.to(device)
 
 
-def embed(model: SpeechLlm, inputs: Inputs) -> torch.Tensor:
-    """Embeddings of a batch, shape (batch, length, embedding_width)."""
-    audio = inputs.audio
+def project(model: SpeechLlm, audio: Audio) -> torch.Tensor:
+    """Frames of the projector, shape (batch, num_stacks, embedding_width)."""
     encoded = audio.encoded
     if encoded is None:
         with torch.no_grad():
             mel = audio.log_mel.to(model.encoder.conv1.weight.dtype)  # type: ignore[union-attr]
             encoded = encode_mel(model.encoder, mel, audio.lengths)
-    projected = model.projector(encoded.to(model.projector.linear_in.weight.dtype))
-    stacks = [length // model.joint.stack for length in audio.lengths]
-    frames = projected[mask_of_lengths(stacks, projected.device).bool()]
+    kind = model.projector.linear_in.weight.dtype
+    return model.projector(encoded.to(kind))  # type: ignore[no-any-return]
+
+
+def num_stacks(model: SpeechLlm, audio: Audio) -> list[int]:
+    """Frames of the projector for each clip; those behind them mean nothing."""
+    return [length // model.joint.stack for length in audio.lengths]
+
+
+def embed(model: SpeechLlm, inputs: Inputs, projected: torch.Tensor) -> torch.Tensor:
+    """Embeddings of a batch, shape (batch, length, embedding_width)."""
+    stacks = num_stacks(model, inputs.audio)
+    there = torch.arange(projected.shape[1], device=projected.device)
+    frames = projected[there < torch.tensor(stacks, device=projected.device)[:, None]]
     embedded: torch.Tensor = model.language_model.get_input_embeddings()(inputs.tokens)
-    there = inputs.is_audio[..., None].expand_as(embedded)
-    return embedded.masked_scatter(there, frames.to(embedded.dtype))
+    is_audio = inputs.is_audio[..., None].expand_as(embedded)
+    return embedded.masked_scatter(is_audio, frames.to(embedded.dtype))

@@ -19,8 +19,9 @@ def stack_frames(frames: torch.Tensor, stack: int) -> torch.Tensor:
     Returns:
         Shape (batch, num_frames // stack, encoder_width * stack).
     """
-    num_stacks = frames.shape[1] // stack
-    return frames[:, : num_stacks * stack].reshape(len(frames), num_stacks, -1)
+    batch, num_frames, width = frames.shape
+    num_stacks = num_frames // stack
+    return frames[:, : num_stacks * stack].reshape(batch, num_stacks, stack * width)
 
 
 class Projector(nn.Module):

@@ -6,7 +6,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from asr.families.speech_llm.model.inputs import audio_of, embed, inputs_of, prompts
+from asr.families.speech_llm.model.inputs import audio_of, embed, inputs_of, project, prompts
 from asr.families.speech_llm.model.model import SpeechLlm
 from asr.families.speech_llm.tokens import end_tokens, text_of, tokens_without_text
 from asr.generation.causal_lm import CausalLm
@@ -59,7 +59,10 @@ def transcribe(
     rows = prompts(model, utterances, audio)
     inputs = inputs_of(model, rows, audio, [[] for _ in rows])
     decoder = CausalLm(
-        model.language_model.get_decoder(), _TextHead(model), embed(model, inputs), inputs.mask
+        model.language_model.get_decoder(),
+        _TextHead(model),
+        embed(model, inputs, project(model, inputs.audio)),
+        inputs.mask,
     )
     room = [model.max_positions - sum(map(len, row)) for row in rows]
     ends = end_tokens(model.words)

@@ -8,9 +8,18 @@ import torch
 from torch import nn
 
 from asr.core.errors import InputError
-from asr.families.speech_llm.model.inputs import Audio, Inputs, embed, inputs_of, prompts
+from asr.families.speech_llm.model.inputs import (
+    Audio,
+    Inputs,
+    embed,
+    inputs_of,
+    num_stacks,
+    project,
+    prompts,
+)
 from asr.families.speech_llm.model.model import SpeechLlm
 from asr.families.speech_llm.tokens import end_tokens, text_tokens
+from asr.families.speech_llm.training.ctc import ctc_loss
 from asr.generation.causal_lm import IGNORED, next_token_loss, right_padded
 from asr.utterances.utterance import Utterance
 
@@ -76,20 +85,37 @@ def loss_batch(
 
 
 class SummedLoss(nn.Module):
-    """Cross-entropy summed over the target tokens of a batch.
+    """Cross-entropy summed over the target tokens of a batch, and CTC of the projector.
 
     Padding follows the text: the causal mask hides it from every target, so it needs no mask of
     its own.
     """
 
-    def __init__(self, model: SpeechLlm) -> None:
+    def __init__(self, model: SpeechLlm, ctc_share: float = 0.0) -> None:
         super().__init__()
         self.network = model
+        self._ctc_share = ctc_share
 
     def forward(self, batch: LossBatch) -> torch.Tensor:
         """Return the summed loss, a scalar."""
-        language_model: Any = self.network.language_model
-        embedded = embed(self.network, batch.inputs)
-        hidden = language_model.get_decoder()(inputs_embeds=embedded, use_cache=False)
-        head = language_model.get_output_embeddings()
-        return next_token_loss(hidden.last_hidden_state, head, batch.targets)
+        model, share = self.network, self._ctc_share
+        projected = project(model, batch.inputs.audio)
+        loss = torch.zeros((), device=projected.device)
+        if share < 1:
+            language_model: Any = model.language_model
+            embedded = embed(model, batch.inputs, projected)
+            hidden = language_model.get_decoder()(inputs_embeds=embedded, use_cache=False)
+            head = language_model.get_output_embeddings()
+            tokens_loss = next_token_loss(hidden.last_hidden_state, head, batch.targets)
+            loss = loss + (1 - share) * tokens_loss
+        if share > 0:
+            loss = loss + share * self._ctc(batch, projected)
+        return loss
+
+    def _ctc(self, batch: LossBatch, projected: torch.Tensor) -> torch.Tensor:
+        model = self.network
+        texts = [row[row != IGNORED][:-1] for row in batch.targets]
+        embeddings = model.language_model.get_input_embeddings().weight
+        blank = end_tokens(model.words)[-1]
+        stacks = num_stacks(model, batch.inputs.audio)
+        return ctc_loss(projected, stacks, texts, embeddings, blank)

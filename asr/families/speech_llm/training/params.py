@@ -11,6 +11,7 @@ class SpeechLlmTrainParams(Schema):
 
     projector_rate: float = Field(gt=0, le=1000)
     token_dropout: float = Field(ge=0, lt=1)
+    ctc_share: float = Field(ge=0, le=1)
     cache_encoder: bool
 
 

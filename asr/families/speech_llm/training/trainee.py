@@ -46,7 +46,7 @@ class SpeechLlmTrainee:
         self.model = load(base, device)
         make_trainable(self.model, train)
         self.network: nn.Module = self.model
-        self.summed_loss: nn.Module = SummedLoss(self.model)
+        self.summed_loss: nn.Module = SummedLoss(self.model, own.ctc_share)
         self.rate_factors: Mapping[str, float] = {"projector.": own.projector_rate}
         self.cache_encoder = own.cache_encoder
         self.encoder_width = int(self.model.encoder.config.d_model)
