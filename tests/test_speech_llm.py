@@ -232,6 +232,10 @@ def test_no_control_token_is_written_and_a_loop_ends_a_clip(base):
 
 def test_bf16_decodes_and_int8_is_refused(base):
     assert opened(base, "bfloat16").transcribe(CLIPS[:1], THEM[:1], 1.6, [9])
+    network = load(base, CPU, torch.bfloat16)
+    assert {weight.dtype for weight in network.parameters()} == {torch.bfloat16}
+    positions = network.language_model.get_decoder().rotary_emb.inv_freq
+    assert positions.dtype == torch.float32  # else position 200 would be a position too far
     with pytest.raises(InputError, match=r"decode\.precision: expected one of float32.*got int8"):
         opened(base, "int8")
 
@@ -284,7 +288,7 @@ def test_the_step_benchmark_runs_both_contexts_on_the_same_clips(base):
     ("part", "message"),
     [
         ("speech_llm.json", "expected a speech_llm model"),
-        ("projector.safetensors", "expected a speech_llm model"),
+        ("projector.safetensors", "projector.safetensors: expected a projector"),
         ("encoder/config.json", "expected a speech_llm model"),
         ("language_model/model.safetensors", "expected a speech_llm model"),
     ],

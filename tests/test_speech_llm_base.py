@@ -20,10 +20,14 @@ from transformers import (
 )
 
 from asr.core.errors import InputError
+from asr.core.params import load_block
+from asr.families.protocols import family_module
 from asr.families.speech_llm.base.encoder import read_encoder
 from asr.families.speech_llm.base.language_model import read_language_model
+from asr.families.speech_llm.model.model import PROJECTOR
 from asr.families.whisper.base.base import write_base as write_whisper
-from tests.tiny_families import SPEECH_LLM
+from asr.sources.weights import fetch_weights, weights_of
+from tests.tiny_families import ROOT, SPEECH_LLM
 
 pytestmark = pytest.mark.integration  # they import torch and transformers
 
@@ -218,3 +222,25 @@ def test_two_gguf_files_and_an_empty_folder_are_refused(tmp_path):
     for name in ("a.gguf", "b.gguf"):
         (tmp_path / name).touch()
     assert "expected one .gguf, got ['a.gguf', 'b.gguf']" in refused(tmp_path)
+
+
+def test_a_learned_projector_goes_on_in_another_base(base, tmp_path):
+    learned = Path(shutil.copytree(base, tmp_path / "learned"))
+    weights = {name: weight + 1 for name, weight in load_file(learned / PROJECTOR).items()}
+    save_file(weights, learned / PROJECTOR)
+    role = family_module("speech_llm", "base")
+    block = load_block(ROOT / "conf/models.yaml", ("speech_llm", "tiny"), role.Block)
+    sources = {}
+    for field, source in weights_of(block).items():
+        (tmp_path / field).mkdir()
+        sources[field] = fetch_weights(source, tmp_path / field)
+    for stack in (5, 4):
+        (tmp_path / f"out{stack}").mkdir()
+    role.bring_base(block, sources | {"projector": learned}, tmp_path / "out5")
+    written = load_file(tmp_path / "out5" / PROJECTOR)
+    assert {name: weight.tolist() for name, weight in written.items()} == {
+        name: weight.tolist() for name, weight in weights.items()
+    }
+    other = block.model_copy(update={"stack": 4})
+    with pytest.raises(InputError, match=r"learned: expected .*stack=4.* as in the block, got"):
+        role.bring_base(other, sources | {"projector": learned}, tmp_path / "out4")

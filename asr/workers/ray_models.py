@@ -18,7 +18,9 @@ class ModelActor:
     def __init__(self, files: Mapping[str, bytes], open_model: Open, on_gpu: bool) -> None:
         with TemporaryDirectory() as folder:
             for name, content in files.items():
-                Path(folder, name).write_bytes(content)
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
             self._model = open_model(Path(folder), on_gpu)
 
     def call(self, method: str, *words: Any) -> Any:
@@ -66,7 +68,7 @@ def ray_models(
 
     Args:
         open_model: called in each worker.
-        folder: a plain transformers folder.
+        folder: a model's folder.
         num: of workers; 0 is one for each GPU if the model may use them, else one for each core.
         may_use_gpus: whether the model can run on a GPU.
 
@@ -77,7 +79,8 @@ def ray_models(
         import ray
 
         on_gpu = may_use_gpus and num_gpus > 0
-        files = ray.put({path.name: path.read_bytes() for path in folder.iterdir()})
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        files = ray.put({str(path.relative_to(folder)): path.read_bytes() for path in paths})
         actor: Any = ray.remote(num_cpus=int(not on_gpu), num_gpus=int(on_gpu))(ModelActor)
         wanted = num or (num_gpus if on_gpu else num_cores)
         actors = [actor.remote(files, open_model, on_gpu) for _ in range(wanted)]

@@ -1,4 +1,4 @@
-"""Join a pretrained encoder and a pretrained language model by a projector of random weights."""
+"""Join a pretrained encoder and a pretrained language model by a projector."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +9,9 @@ from asr.core.errors import InputError
 from asr.families.speech_llm.base.encoder import read_encoder
 from asr.families.speech_llm.base.language_model import read_language_model
 from asr.families.speech_llm.base.params import Block
-from asr.families.speech_llm.model.model import SpeechLlm, save
+from asr.families.speech_llm.model.model import SpeechLlm, load_projector, save
 from asr.families.speech_llm.model.projector import new_projector
-from asr.families.speech_llm.tokens.description import Joint
+from asr.families.speech_llm.tokens.description import Joint, read_joint
 
 
 def write_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
@@ -25,8 +25,13 @@ def write_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
     language_model, tokenizer = read_language_model(weights["language_model"])
     embeddings = language_model.get_input_embeddings().weight.detach()
     width = encoder.config.d_model
-    projector = new_projector(width, block.stack, block.width, embeddings, block.seed)
     joint = Joint(stack=block.stack, width=block.width, margin_s=block.margin_s)
+    projector = new_projector(width, block.stack, block.width, embeddings, block.seed)
+    if "projector" in weights:
+        learned = weights["projector"]
+        if (got := read_joint(learned)) != joint:
+            raise InputError(f"{learned}: expected {joint} as in the block, got {got}")
+        load_projector(projector, learned)
     model = SpeechLlm(encoder, projector, language_model, tokenizer, joint)
     for name, weight in model.state_dict().items():
         if not weight.isfinite().all():

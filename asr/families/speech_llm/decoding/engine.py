@@ -36,8 +36,7 @@ class TorchEngine:
                 f"got {params.precision}"
             )
         self.device = device.type
-        self._model = load(folder, device)
-        self._model.to(PRECISIONS[params.precision])
+        self._model = load(folder, device, PRECISIONS[params.precision])
         self._num_beams, self._max_repeats = params.num_beams, own.max_repeats
 
     def transcribe(

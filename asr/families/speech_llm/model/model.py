@@ -67,32 +67,46 @@ class SpeechLlm(nn.Module):
         return int(self.language_model.config.max_position_embeddings)
 
 
-def load(folder: Path, device: torch.device) -> SpeechLlm:
-    """Load a folder of ``save`` in float32, in evaluation mode.
+def load(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> SpeechLlm:
+    """Load a folder of ``save``, in evaluation mode.
+
+    A cast of a loaded model to ``dtype`` would also round its rotary positions.
 
     Raises:
         InputError: if a part is missing or damaged.
     """
     joint = read_joint(folder)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    options: Any = {"dtype": torch.float32, "local_files_only": True, "use_safetensors": True}
+    options: Any = {"dtype": dtype, "local_files_only": True, "use_safetensors": True}
     try:
         encoder = WhisperEncoder.from_pretrained(folder / ENCODER, **options)
         language_model = AutoModelForCausalLM.from_pretrained(folder / LANGUAGE_MODEL, **options)
         tokenizer = AutoTokenizer.from_pretrained(folder / LANGUAGE_MODEL, local_files_only=True)
-        weights = load_file(folder / PROJECTOR)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: expected a speech_llm model, got {error}") from error
     widths = encoder.config.d_model, language_model.config.hidden_size
     projector = Projector(widths[0], joint.stack, joint.width, widths[1])
-    try:
-        projector.load_state_dict(weights)
-    except RuntimeError as error:
-        raise InputError(f"{folder / PROJECTOR}: {' '.join(str(error).split())}") from error
+    load_projector(projector, folder)
     model = SpeechLlm(encoder, projector, language_model, tokenizer, joint)
     end_tokens(model.words)
+    model.projector.to(dtype)
     model.to(device)
     return model.eval()
+
+
+def load_projector(projector: Projector, folder: Path) -> None:
+    """Fill a projector with the weights in a model folder.
+
+    Raises:
+        InputError: if they are missing, damaged or of other sizes.
+    """
+    path = folder / PROJECTOR
+    try:
+        projector.load_state_dict(load_file(path))
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise InputError(
+            f"{path}: expected a projector, got {' '.join(str(error).split())}"
+        ) from error
 
 
 def save(model: SpeechLlm, out: Path) -> None:

@@ -39,17 +39,21 @@ def ctc_loss(
     Returns:
         A scalar, in float32.
     """
-    table = embeddings.detach().float()
-    sharpness = SHARPNESS / table.square().sum(1).mean()
-    with torch.autocast(frames.device.type, enabled=False):
-        logits = sharpness * (frames.float() @ table.T)
-        total = logits.logsumexp(-1, keepdim=True)
+    table = embeddings.detach()
+    sharpness = SHARPNESS / table.float().square().sum(1).mean()
+    positions = torch.arange(frames.shape[1], device=frames.device)
+    there = positions < torch.tensor(lengths, device=frames.device)[:, None]
+    logits = (sharpness * (frames[there].to(table.dtype) @ table.T)).float()
     # Of the vocabulary only the tokens of this batch go on.
     first = torch.tensor([blank], device=frames.device)
     tokens, places = torch.unique(torch.cat([first, *texts]), return_inverse=True)
-    log_probs = (logits[..., tokens] - total).transpose(0, 1)
+    scores = logits[:, tokens] - logits.logsumexp(-1, keepdim=True)
+    log_probs = scores.new_zeros(*there.shape, len(tokens))
+    log_probs[there] = scores
     return nn.functional.ctc_loss(
-        log_probs.cpu(),  # MPS has no CTC, and CUDA's gradients differ from run to run
+        log_probs.transpose(
+            0, 1
+        ).cpu(),  # MPS has no CTC, and CUDA's gradients differ from run to run
         places[1:].cpu(),
         torch.tensor(lengths),
         torch.tensor([len(text) for text in texts]),
