@@ -10,15 +10,17 @@ import sys
 import zipfile
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, Strict
+from pydantic import Field, Strict, ValidationError
 
-from asr.core.errors import InputError
-from asr.core.files import write_json
+from asr.core.errors import InputError, faults
+from asr.core.files import read_json, write_json
 from asr.core.schema import Schema
 from asr.core.urls import hide_secrets
 from asr.sources.downloads import download
+
+Sizes = TypeVar("Sizes", bound=Schema)
 
 
 class Hub(Schema):
@@ -88,6 +90,24 @@ PART = re.compile(r"(?P<whole>.+)\.part(?P<number>[0-9]+)")
 def weights_of(block: Schema) -> dict[str, AnyWeights]:
     """Return the fields of a ``conf/models.yaml`` block that are weights, by field name."""
     return {name: value for name, value in block if isinstance(value, AnyWeights)}
+
+
+def read_random(path: Path, schema: type[Sizes], field: str) -> tuple[Sizes, int]:
+    """Sizes and seed of weights of kind ``random``.
+
+    Args:
+        path: ``random.json``, from ``fetch_weights``.
+        schema: of ``config``, the family's own.
+        field: of the family's block, for the message.
+
+    Raises:
+        InputError: if a key of ``config`` is missing or invalid; names it.
+    """
+    described = read_json(path)
+    try:
+        return schema.model_validate(described["config"]), described["seed"]
+    except ValidationError as error:
+        raise InputError(f"{field}.config: {'; '.join(faults(error))}") from error
 
 
 def fetch_weights(weights: AnyWeights, scratch: Path) -> Path:

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field
 from tokenizers import AddedToken, pre_tokenizers
 from transformers import Qwen2Tokenizer, Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
 
-from asr.core.errors import InputError, faults
-from asr.core.files import read_json
 from asr.core.schema import Schema
 from asr.families.qwen3_asr.base.vocabulary import AUDIO_TOKENS
 from asr.families.qwen3_asr.tokens import (
@@ -22,6 +20,7 @@ from asr.families.qwen3_asr.tokens import (
     START_OF_TURN,
     TRANSCRIPT,
 )
+from asr.sources.weights import read_random
 
 NUM_MELS = 128  # as in the real models
 
@@ -56,13 +55,9 @@ def random_model(description: Path) -> tuple[Any, Any]:
     Raises:
         InputError: if a key of ``config`` is missing or invalid; names it.
     """
-    described = read_json(description)
-    try:
-        sizes = RandomConfig.model_validate(described["config"])
-    except ValidationError as error:
-        raise InputError(f"weights.config: {'; '.join(faults(error))}") from error
+    sizes, seed = read_random(description, RandomConfig, "weights")
     tokenizer = byte_tokenizer()
-    torch.manual_seed(described["seed"])
+    torch.manual_seed(seed)
     network: Any = Qwen3ASRForConditionalGeneration(config_of(sizes, tokenizer))
     network.eval()
     return network, tokenizer

@@ -11,10 +11,9 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from asr.core.errors import InputError
 from asr.core.schema import Schema
 from asr.ctranslate2_files.parameters import Variables, build_model, read_parameters
-from asr.families.speech_llm.base.random_parts import random_config
 from asr.families.speech_llm.tokens.description import MAX_ENCODER_POSITIONS
 from asr.sources.transformers_folder import load_whole
-from asr.sources.weights import RANDOM
+from asr.sources.weights import RANDOM, read_random
 
 
 class RandomEncoder(Schema):
@@ -38,7 +37,7 @@ def read_encoder(folder: Path) -> WhisperEncoder:
     encoder: WhisperEncoder
     whisper: Any
     if (folder / RANDOM).is_file():
-        sizes, seed = random_config(folder / RANDOM, RandomEncoder, "encoder")
+        sizes, seed = read_random(folder / RANDOM, RandomEncoder, "encoder")
         torch.manual_seed(seed)
         config = WhisperConfig(
             d_model=sizes.d_model,

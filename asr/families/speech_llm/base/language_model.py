@@ -16,10 +16,10 @@ from transformers import (
 
 from asr.core.errors import InputError
 from asr.core.schema import Schema
-from asr.families.speech_llm.base.random_parts import byte_tokenizer, random_config
+from asr.families.speech_llm.base.byte_tokenizer import byte_tokenizer
 from asr.families.speech_llm.tokens import END, START, end_tokens
 from asr.sources.transformers_folder import check_folder, load_checked
-from asr.sources.weights import RANDOM
+from asr.sources.weights import RANDOM, read_random
 
 # SmolLM2 is a Llama. All have rotary positions, an embedding and a head of the same names.
 MODEL_TYPES = ("llama", "qwen2", "qwen3")
@@ -91,7 +91,7 @@ def _from_gguf(folder: Path, files: list[Path]) -> tuple[Any, Any]:
 
 
 def _random(path: Path) -> tuple[Any, Any]:
-    sizes, seed = random_config(path, RandomLanguageModel, "language_model")
+    sizes, seed = read_random(path, RandomLanguageModel, "language_model")
     words = byte_tokenizer()
     tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=words, bos_token=START, eos_token=END, pad_token=END

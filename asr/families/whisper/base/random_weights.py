@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field, ValidationError
+from pydantic import Field
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     WhisperConfig,
@@ -18,8 +18,6 @@ from transformers import (
 )
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
-from asr.core.errors import InputError, faults
-from asr.core.files import read_json
 from asr.core.schema import Schema
 from asr.families.whisper.base.vocabulary import (
     END,
@@ -28,6 +26,7 @@ from asr.families.whisper.base.vocabulary import (
     generation_config,
     read_tokenizer,
 )
+from asr.sources.weights import read_random
 
 NUM_TEXT_TOKENS = 50257  # of the multilingual vocabulary
 NUM_TIMESTAMPS = 1501  # 0 to 30 s by 0.02 s
@@ -68,11 +67,7 @@ def random_model(
     Raises:
         InputError: if a key of ``config`` is missing or invalid; names it.
     """
-    described = read_json(description)
-    try:
-        sizes = RandomConfig.model_validate(described["config"])
-    except ValidationError as error:
-        raise InputError(f"weights.config: {'; '.join(faults(error))}") from error
+    sizes, seed = read_random(description, RandomConfig, "weights")
     tokenizer_file = out / "tokenizer.json"
     _write_tokenizer(tokenizer_file)
     vocab_size = NUM_TEXT_TOKENS + len(SPECIAL) + NUM_TIMESTAMPS
@@ -95,7 +90,7 @@ def random_model(
         begin_suppress_tokens=None,
         dtype="float32",
     )
-    torch.manual_seed(described["seed"])
+    torch.manual_seed(seed)
     model = WhisperForConditionalGeneration(config)
     model.eval()  # type: ignore[no-untyped-call]
     settings = {
