@@ -1,6 +1,8 @@
 # python -m pytest tests/test_qwen3_asr.py
 """Our Qwen3-ASR against transformers' own class and processor, on tiny random weights."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -23,6 +25,7 @@ from asr.generation.causal_lm import IGNORED
 from asr.training.params import TrainParams
 from tests import examples
 from tests.tiny_families import NO_MASKS, QWEN3_ASR, ROOT
+from tests.tiny_whisper import write_transformers
 
 CPU = torch.device("cpu")
 MACHINE = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
@@ -242,6 +245,28 @@ def test_a_minute_of_speech_that_loops_ends_early_and_says_so(folder, num_beams)
     (guarded,) = engine(folder, 8, num_beams=num_beams).transcribe([clip], them, 60.0, [budget])
     assert guarded.runaway
     assert guarded.num_tokens < 80
+
+
+def test_decoding_stops_at_either_end_token(model):
+    ends = [model.tokens.id(token) for token in ("<|im_end|>", "<|endoftext|>")]
+    assert list(model.tokens.ends) == ends
+    assert model.network.generation_config.eos_token_id == ends[::-1]
+
+
+@pytest.mark.parametrize("lacks", ["tokenizer.json", "model.safetensors", "config.json"])
+def test_a_folder_that_lacks_a_file_is_refused_by_name(folder, tmp_path, lacks):
+    copy = shutil.copytree(folder, tmp_path / "model")
+    (copy / lacks).unlink()
+    with pytest.raises(InputError, match=r"model: expected a Qwen3-ASR, got "):
+        engine(copy)
+
+
+def test_the_folder_of_another_family_is_refused(tmp_path):
+    write_transformers(tmp_path / "whisper")
+    with pytest.raises(
+        InputError, match=r"whisper: expected a Qwen3-ASR, got text_config: Field required"
+    ):
+        engine(tmp_path / "whisper")
 
 
 def test_what_the_engine_cannot_do_is_refused(folder):

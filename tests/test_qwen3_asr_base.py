@@ -137,6 +137,14 @@ def read(path):
     return read_json(path) if path.suffix == ".json" else path.read_text()
 
 
+def test_a_processor_that_is_missing_follows_from_the_model(tiny, folder):
+    for name in ("processor_config.json", "chat_template.jinja", "generation_config.json"):
+        (folder / name).unlink()
+    out = written(folder)
+    for name in ("processor_config.json", "chat_template.jinja", "generation_config.json"):
+        assert read(out / name) == read(tiny / name), name
+
+
 def test_names_of_weights_in_both_forms():
     for name in (
         "model.language_model.layers.0.self_attn.q_norm.weight",
@@ -199,6 +207,16 @@ def without_a_shard(folder):
     (folder / "model-00002-of-00002.safetensors").unlink()
 
 
+def without_a_map(folder):
+    to_original(folder)
+    write_json(folder / "model.safetensors.index.json", {"metadata": {}})
+
+
+def out_of_the_folder(folder):
+    to_original(folder)
+    write_json(folder / "model.safetensors.index.json", {"weight_map": {"a": "../a.safetensors"}})
+
+
 def without_a_weight(folder):
     tensors = load_file(folder / "model.safetensors")
     tensors["model.strange.weight"] = tensors.pop("model.audio_tower.ln_post.bias")
@@ -259,6 +277,8 @@ def fewer_rows(folder):
     cut_off=(cut_off, r"model.safetensors: expected whole weights, got [\d,]+ bytes that are cut"),
     half=(half_downloaded, r"given: expected model.safetensors or .*index.json, got \["),
     shard=(without_a_shard, r"model-00002-of-00002.safetensors: expected this part of the weights"),
+    map=(without_a_map, r"index.json: expected a weight_map, got {'metadata'"),
+    outside=(out_of_the_folder, r"index.json: expected files beside it, got '../a.safetensors'"),
     weight=(
         without_a_weight,
         r"expected every parameter once, got missing_keys \['model.audio_tower.ln_post.bias'\]",

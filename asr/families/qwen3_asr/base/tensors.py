@@ -39,7 +39,12 @@ def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
 def _files(folder: Path) -> list[str]:
     if (folder / INDEX).is_file():
         listed = read_json(folder / INDEX)
-        return sorted(set(listed["weight_map"].values()))
+        if not isinstance(listed, dict) or not isinstance(listed.get("weight_map"), dict):
+            raise InputError(f"{folder / INDEX}: expected a weight_map, got {listed!r:.80}")
+        names = sorted(set(listed["weight_map"].values()))
+        if strange := [name for name in names if Path(name).name != name]:
+            raise InputError(f"{folder / INDEX}: expected files beside it, got {strange[0]!r}")
+        return names
     if (folder / WHOLE).is_file():
         return [WHOLE]
     there = sorted(path.name for path in folder.iterdir())
