@@ -161,6 +161,7 @@ def test_a_head_of_its_own_stays_one(folder):
     tensors["lm_head.weight"] = tensors["model.language_model.embed_tokens.weight"] + 1
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     out = written(folder)
+    assert read_json(out / "config.json")["tie_word_embeddings"] is False
     network = Qwen3ASRForConditionalGeneration.from_pretrained(out)
     assert torch.equal(network.lm_head.weight, tensors["lm_head.weight"])
     assert not torch.equal(network.get_input_embeddings().weight, network.lm_head.weight)
