@@ -1,7 +1,7 @@
 """A second loss on the projector alone: CTC over the language model's own embeddings.
 
-From a random projector the language model first learns to write likely texts, and the audio comes
-much later: after 50 steps of 8 clips its loss was the same with another clip's audio. This loss asks
+From a random projector the language model first learns to write likely texts, and listens much
+later: after 50 steps of 8 clips its loss was the same with another clip's audio. This loss asks
 each frame of the projector to be near the embedding of the token that is spoken, or of a token that
 stands for none, in the order of the transcript. It needs no layer of the language model, so a step
 costs a tenth; after it, to transcribe is nearly to copy.
