@@ -146,5 +146,7 @@ def embed(model: SpeechLlm, inputs: Inputs, projected: torch.Tensor) -> torch.Te
     there = torch.arange(projected.shape[1], device=projected.device)
     frames = projected[there < torch.tensor(stacks, device=projected.device)[:, None]]
     embedded: torch.Tensor = model.language_model.get_input_embeddings()(inputs.tokens)
-    is_audio = inputs.is_audio[..., None].expand_as(embedded)
-    return embedded.masked_scatter(is_audio, frames.to(embedded.dtype))
+    places = inputs.is_audio.flatten().nonzero().squeeze(1)
+    # Not masked_scatter: by torch's own list, its gradient fails on MPS.
+    placed = embedded.flatten(0, 1).index_copy(0, places, frames.to(embedded.dtype))
+    return placed.view_as(embedded)
