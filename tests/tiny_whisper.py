@@ -1,5 +1,6 @@
 """A Whisper small enough for unit tests, random in every weight, with a vocabulary of full size."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,16 +15,23 @@ from transformers import (
 )
 from transformers.models.whisper.tokenization_whisper import LANGUAGES
 
-# Whisper's own order; 99 languages, without Cantonese, which came with large-v3.
-SPECIAL = [
-    "<|endoftext|>", "<|startoftranscript|>", *(f"<|{code}|>" for code in list(LANGUAGES)[:99]),
-    "<|translate|>", "<|transcribe|>", "<|startoflm|>", "<|startofprev|>", "<|nospeech|>",
-    "<|notimestamps|>",
-]  # fmt: skip
+
+def special_tokens(num_languages: int) -> list[str]:
+    """Whisper's own order: 99 languages, and Cantonese as the hundredth since large-v3."""
+    languages = [f"<|{code}|>" for code in LANGUAGES][:num_languages]
+    return [
+        "<|endoftext|>", "<|startoftranscript|>", *languages, "<|translate|>", "<|transcribe|>",
+        "<|startoflm|>", "<|startofprev|>", "<|nospeech|>", "<|notimestamps|>",
+    ]  # fmt: skip
+
+
+SPECIAL = special_tokens(99)
 TIMESTAMPS = [f"<|{index * 0.02:.2f}|>" for index in range(1501)]
 
 
-def write_tokenizer(path: Path, multilingual: bool, timestamps: bool = True) -> None:
+def write_tokenizer(
+    path: Path, multilingual: bool, timestamps: bool = True, special: Sequence[str] = SPECIAL
+) -> None:
     """A ``tokenizer.json`` with Whisper's ids, which spells every word byte by byte."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     # GPT-2's vocabulary has 50256 tokens, the multilingual one 50257.
@@ -32,23 +40,27 @@ def write_tokenizer(path: Path, multilingual: bool, timestamps: bool = True) -> 
     tokenizer = Tokenizer(models.BPE(vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(SPECIAL)
+    tokenizer.add_special_tokens(list(special))
     if timestamps:
         tokenizer.add_tokens([AddedToken(token, special=False) for token in TIMESTAMPS])
     tokenizer.save(str(path))
 
 
-def write_transformers(folder: Path, multilingual: bool = True) -> WhisperForConditionalGeneration:
-    """Write the tiny model as a transformers folder, and return it."""
+def write_transformers(
+    folder: Path, multilingual: bool = True, num_languages: int = 99, **sizes: int
+) -> WhisperForConditionalGeneration:
+    """Write the tiny model as a transformers folder, and return it; ``sizes`` are of its config."""
     folder.mkdir()
+    special = special_tokens(num_languages)
     start = 50257 + multilingual
-    end, no_timestamps = start - 1, start + len(SPECIAL) - 2
+    end, no_timestamps = start - 1, start + len(special) - 2
+    sizes = {  # no two alike, so that a mistaken one can't pass
+        "num_mel_bins": 20, "d_model": 8, "encoder_layers": 2, "decoder_layers": 3,
+        "encoder_attention_heads": 4, "decoder_attention_heads": 2, "encoder_ffn_dim": 12,
+        "decoder_ffn_dim": 10, "max_source_positions": 50, "max_target_positions": 14, **sizes,
+    }  # fmt: skip
     config = WhisperConfig(
-        vocab_size=start + len(SPECIAL) - 1 + len(TIMESTAMPS),
-        # No two sizes alike, so that a mistaken one can't pass.
-        num_mel_bins=20, d_model=8, encoder_layers=2, decoder_layers=3,
-        encoder_attention_heads=4, decoder_attention_heads=2,
-        encoder_ffn_dim=12, decoder_ffn_dim=10, max_source_positions=50, max_target_positions=14,
+        vocab_size=start + len(special) - 1 + len(TIMESTAMPS), **sizes,
         bos_token_id=end, eos_token_id=end, pad_token_id=end, decoder_start_token_id=start,
         suppress_tokens=None, begin_suppress_tokens=None, dtype="float32",
     )  # fmt: skip
@@ -59,25 +71,28 @@ def write_transformers(folder: Path, multilingual: bool = True) -> WhisperForCon
             parameter.normal_()
     model.generation_config = GenerationConfig(
         bos_token_id=end, eos_token_id=end, pad_token_id=end, decoder_start_token_id=start,
-        suppress_tokens=[1, 2, start], begin_suppress_tokens=[220, end], max_length=14,
+        suppress_tokens=[1, 2, start], begin_suppress_tokens=[220, end],
+        max_length=config.max_target_positions,
         alignment_heads=[[1, 0], [2, 1]], no_timestamps_token_id=no_timestamps,
         prev_sot_token_id=no_timestamps - 2, return_timestamps=False,
         max_initial_timestamp_index=50, is_multilingual=multilingual,
     )  # fmt: skip
     if multilingual:
-        languages = {token: start + index for index, token in enumerate(SPECIAL[2:101], start=1)}
+        languages = {token: start + 1 + i for i, token in enumerate(special[2 : 2 + num_languages])}
         model.generation_config.lang_to_id = languages
-        tasks = {"translate": start + 100, "transcribe": start + 101}
+        tasks = {
+            name: start + special.index(f"<|{name}|>") - 1 for name in ("translate", "transcribe")
+        }
         model.generation_config.task_to_id = tasks
     model.save_pretrained(folder)
-    write_tokenizer(folder / "tokenizer.json", multilingual)
+    write_tokenizer(folder / "tokenizer.json", multilingual, special=special)
     tokenizer = WhisperTokenizer(
         tokenizer_file=str(folder / "tokenizer.json"),
-        extra_special_tokens=SPECIAL[1:],
-        pad_token=SPECIAL[0],
+        extra_special_tokens=special[1:],
+        pad_token=special[0],
     )
     tokenizer.save_pretrained(folder)
-    WhisperFeatureExtractor(feature_size=20).save_pretrained(folder)
+    WhisperFeatureExtractor(feature_size=config.num_mel_bins).save_pretrained(folder)
     return model
 
 
