@@ -33,6 +33,7 @@ ROOMS = [
     "splits",
     "audit",
     "training",
+    "averaging",
     "decoding",
     "scoring",
     "families/*",
