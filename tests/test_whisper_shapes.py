@@ -14,12 +14,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import WhisperForConditionalGeneration, WhisperTokenizer
 
+from asr.core.files import read_json
 from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams
 from asr.decoding.transcribe import tokens_per_letter, transcribe_all
 from asr.devices.params import MachineParams
 from asr.families.protocols import family_module
 from asr.families.whisper.base.base import write_base
+from asr.families.whisper.tokens.description import read_description
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import score_utterances, summary
@@ -61,16 +63,19 @@ def with_a_projection_of_its_own(folder: Path, model: WhisperForConditionalGener
     model.save_pretrained(folder)
 
 
+def but_its_config_keeps_silent(folder: Path, model: WhisperForConditionalGeneration) -> None:
+    edit(folder / "config.json", tie_word_embeddings=None)
+
+
 def with_the_heads_of_its_teacher(folder: Path, model: WhisperForConditionalGeneration) -> None:
-    edit_generation(folder, alignment_heads=[[7, 0], [10, 17], [25, 6]])
+    edit(folder / "generation_config.json", alignment_heads=[[7, 0], [10, 17], [25, 6]])
 
 
 def without_alignment_heads(folder: Path, model: WhisperForConditionalGeneration) -> None:
-    edit_generation(folder, alignment_heads=None)
+    edit(folder / "generation_config.json", alignment_heads=None)
 
 
-def edit_generation(folder: Path, **values: object) -> None:
-    path = folder / "generation_config.json"
+def edit(path: Path, **values: object) -> None:
     content = {**json.loads(path.read_text()), **values}
     path.write_text(json.dumps({k: v for k, v in content.items() if v is not None}))
 
@@ -90,7 +95,14 @@ SHAPES = {
     "large-v3-turbo": Shape({**LARGE_V3, "encoder_layers": 4, "decoder_layers": 1}, (in_parts,)),
     "distil": Shape({"encoder_layers": 4, "decoder_layers": 2}, (with_the_heads_of_its_teacher,)),
     "tuned by others": Shape(
-        {}, (with_added_words, with_a_projection_of_its_own, in_half_precision, in_parts)
+        {},
+        (
+            with_added_words,
+            with_a_projection_of_its_own,
+            in_half_precision,
+            in_parts,
+            but_its_config_keeps_silent,
+        ),
     ),
 }
 
@@ -195,6 +207,10 @@ def test_it_goes_from_base_through_training_and_both_engines_to_a_score(
     assert not [name for name in given if not torch.equal(given[name].float(), before[name])]
     assert [name for name in before if not torch.equal(before[name], after[name])]
     assert {path.name for path in tuned.iterdir()} == FILES
+    is_tied = read_json(tuned / "config.json").get("tie_word_embeddings", True)
+    assert is_tied == ("proj_out.weight" not in given)
 
     for model in (base, tuned):
+        about = read_description(model)
+        assert all(layer < about.decoder_layers for layer, _ in about.alignment_heads or ())
         check_engines(model, them, params)
