@@ -173,11 +173,11 @@ def test_the_encoder_never_trains_not_even_its_dropout(base):
     assert not [n for n, w in trainee.model.encoder.named_parameters() if w.requires_grad]
 
 
-def test_ctc_is_that_of_the_whole_vocabulary_and_a_text_in_order_costs_nothing():
+def test_ctc_is_that_of_the_whole_vocabulary_with_its_gradient_and_a_text_in_order_costs_nothing():
     torch.manual_seed(1)
     embeddings = torch.randn(40, 64)
     texts = [torch.tensor([7, 9, 9, 30]), torch.tensor([3]), torch.tensor([1, 2, 3])]
-    frames = 0.3 * torch.randn(3, 8, 64)
+    frames = (0.3 * torch.randn(3, 8, 64)).requires_grad_()
     lengths = [8, 5, 2]  # the last has more tokens than frames
     log_probs = (20 / embeddings.square().sum(1).mean() * frames @ embeddings.T).log_softmax(-1)
     expected = torch.nn.functional.ctc_loss(
@@ -187,6 +187,9 @@ def test_ctc_is_that_of_the_whole_vocabulary_and_a_text_in_order_costs_nothing()
     assert expected[2] == 0
     found = ctc_loss(frames, lengths, texts, embeddings, blank=0)
     assert found.item() == pytest.approx(expected.sum().item(), rel=1e-5)
+    # PyTorch's gradient is another if only the tokens of the texts are given to it.
+    ours, theirs = (torch.autograd.grad(loss.sum(), frames)[0] for loss in (found, expected))
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     spoken = embeddings[torch.tensor([[7, 0, 9, 0, 9, 30, 30, 0]])]
     assert ctc_loss(spoken, [8], texts[:1], embeddings, blank=0) < 0.1
     assert ctc_loss(spoken.flip(1), [8], texts[:1], embeddings, blank=0) > 10

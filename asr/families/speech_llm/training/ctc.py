@@ -44,16 +44,17 @@ def ctc_loss(
     positions = torch.arange(frames.shape[1], device=frames.device)
     there = positions < torch.tensor(lengths, device=frames.device)[:, None]
     logits = (sharpness * (frames[there].to(table.dtype) @ table.T)).float()
-    # Of the vocabulary only the tokens of this batch go on.
+    # Of the vocabulary only the tokens of this batch go on, and the sum of all others: PyTorch's
+    # gradient is right only where probabilities add up to 1.
     first = torch.tensor([blank], device=frames.device)
     tokens, places = torch.unique(torch.cat([first, *texts]), return_inverse=True)
-    scores = logits[:, tokens] - logits.logsumexp(-1, keepdim=True)
-    log_probs = scores.new_zeros(*there.shape, len(tokens))
+    others = logits.index_fill(1, tokens, -torch.inf).logsumexp(1, keepdim=True)
+    scores = torch.cat([logits[:, tokens], others], dim=1).log_softmax(1)
+    log_probs = scores.new_zeros(*there.shape, scores.shape[1])
     log_probs[there] = scores
     return nn.functional.ctc_loss(
-        log_probs.transpose(
-            0, 1
-        ).cpu(),  # MPS has no CTC, and CUDA's gradients differ from run to run
+        # On the CPU: MPS has no CTC, and CUDA's gradients differ from run to run.
+        log_probs.transpose(0, 1).cpu(),
         places[1:].cpu(),
         torch.tensor(lengths),
         torch.tensor([len(text) for text in texts]),
