@@ -6,11 +6,13 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from asr.core.errors import InputError
 from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams as SharedDecodeParams
 from asr.devices.params import MachineParams
+from asr.families.speech_llm.base import language_fault
 from asr.families.speech_llm.decoding import OwnParams as DecodeParams
 from asr.families.speech_llm.decoding import computed_seconds, open_engine
 from asr.families.speech_llm.model.inputs import audio_of, embed, inputs_of, project, prompts
@@ -262,6 +264,10 @@ def test_what_the_family_cannot_do_is_refused(own):
     (fault,) = faults(shared.model_copy(update={"tune": "frozen_encoder"}), own)
     assert fault.startswith("train.tune: expected projector, lora or full")
     masks = SpecAugmentParams(num_time_masks=1, max_time_share=0, num_mel_masks=0, max_mel_bins=0)
+    alone = own.model_copy(update={"ctc_share": 1.0})
+    (fault,) = faults(shared, alone)
+    assert fault.startswith("speech_llm.train.ctc_share: expected less than 1 unless train.tune is")
+    assert faults(shared.model_copy(update={"tune": "projector"}), alone) == []
     shared = shared.model_copy(update={"spec_augment": masks})
     (fault,) = faults(shared, own.model_copy(update={"cache_encoder": True}))
     assert fault.endswith("the same only with train.spec_augment.num_time_masks 0")
@@ -292,7 +298,7 @@ def test_the_step_benchmark_runs_both_contexts_on_the_same_clips(base):
     [
         ("speech_llm.json", "expected a speech_llm model"),
         ("projector.safetensors", "projector.safetensors: expected a projector"),
-        ("encoder/config.json", "expected a speech_llm model"),
+        ("encoder/config.json", "encoder: expected config.json, got none"),
         ("language_model/model.safetensors", "expected a speech_llm model"),
     ],
 )
@@ -301,3 +307,26 @@ def test_a_folder_without_a_part_is_no_model(base, tmp_path, part, message):
     (tmp_path / "model" / part).unlink()
     with pytest.raises(InputError, match=message):
         load(tmp_path / "model", CPU)
+
+
+@pytest.mark.parametrize(("part", "name"), [("encoder", "layer_norm.weight"),
+                                            ("language_model", "model.norm.weight")])  # fmt: skip
+def test_a_part_without_a_weight_is_no_model(base, tmp_path, part, name):
+    folder = shutil.copytree(base, tmp_path / "model")
+    path = folder / part / "model.safetensors"
+    weights = {other: weight for other, weight in load_file(path).items() if other != name}
+    save_file(weights, path, {"format": "pt"})
+    with pytest.raises(InputError, match=rf"{part}: expected every parameter .*missing.*{name}"):
+        load(folder, CPU)
+
+
+def test_weights_that_are_not_finite_are_never_saved(base, tmp_path):
+    trainee = SPEECH_LLM.trainee(base)
+    trainee.model.projector.linear_in.weight.data[0, 0] = torch.nan
+    with pytest.raises(InputError, match=r"projector.linear_in.weight: expected finite weights"):
+        trainee.save(tmp_path)
+
+
+def test_a_code_without_a_language_is_refused():
+    assert language_fault("be", None) is None
+    assert language_fault("xyz", None) == "expected an ISO 639 code of a language"

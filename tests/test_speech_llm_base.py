@@ -25,6 +25,7 @@ from asr.families.protocols import family_module
 from asr.families.speech_llm.base.encoder import read_encoder
 from asr.families.speech_llm.base.language_model import read_language_model
 from asr.families.speech_llm.model.model import PROJECTOR
+from asr.families.speech_llm.tokens.description import Joint
 from asr.families.whisper.base.base import write_base as write_whisper
 from asr.sources.weights import fetch_weights, weights_of
 from tests.tiny_families import ROOT, SPEECH_LLM
@@ -244,3 +245,39 @@ def test_a_learned_projector_goes_on_in_another_base(base, tmp_path):
     other = block.model_copy(update={"stack": 4})
     with pytest.raises(InputError, match=r"learned: expected .*stack=4.* as in the block, got"):
         role.bring_base(other, sources | {"projector": learned}, tmp_path / "out4")
+
+
+def test_the_encoder_of_a_tuned_model_is_one_for_the_next(base):
+    found = read_encoder(base / "encoder").state_dict()
+    for name, weight in load_file(base / "encoder/model.safetensors").items():
+        assert torch.equal(found[name], weight), name
+
+
+def test_a_language_model_with_too_few_positions_is_refused(base, language_model, tmp_path):
+    edit(language_model / "config.json", max_position_embeddings=300)
+    role = family_module("speech_llm", "base")
+    block = load_block(ROOT / "conf/models.yaml", ("speech_llm", "tiny"), role.Block)
+    weights = {"encoder": base / "encoder", "language_model": language_model}
+    expected = "max_position_embeddings: expected room for a prompt and a clip of 30 s, got 300"
+    with pytest.raises(InputError, match=expected):
+        role.bring_base(block, weights, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("read", "config", "message"),
+    [
+        (read_encoder, {"d_model": 10, "num_heads": 3}, "a divisor of d_model 10, got 3"),
+        (read_encoder, {"d_model": 5, "num_heads": 1}, "a multiple of 2, got 5"),
+        (read_language_model, {"width": 6, "num_heads": 2}, "half the width 6, got 2"),
+    ],
+)
+def test_random_parts_of_wrong_sizes_are_refused(tmp_path, read, config, message):
+    (tmp_path / "random.json").write_text(json.dumps({"config": config | {"layers": 1}, "seed": 1}))
+    with pytest.raises(InputError, match=message):
+        read(tmp_path)
+
+
+def test_a_stack_longer_than_the_shortest_clip_is_refused():
+    assert Joint(stack=20, width=1, margin_s=0)
+    with pytest.raises(ValueError, match="stack"):
+        Joint(stack=21, width=1, margin_s=0)

@@ -1,4 +1,4 @@
-"""An encoder that is frozen, a projector, and a language model that reads speech as embeddings.
+"""A frozen encoder, a projector, and a language model that reads speech as embeddings.
 
 Whisper's encoder hears; its frames are stacked by five and projected to the width of the language
 model's embeddings; the language model, such as SmolLM2 or Qwen, writes the transcript. As in

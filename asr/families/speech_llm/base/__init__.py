@@ -20,5 +20,9 @@ def bring_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
 
 
 def language_fault(language: str, block: Block | None) -> str | None:
-    """None: a byte-level vocabulary spells every language, and the prompt names it."""
-    return None
+    """Check that the language has a name, for the prompt; a byte-level vocabulary spells any."""
+    import langcodes
+
+    if langcodes.Language.get(language).is_valid():
+        return None
+    return "expected an ISO 639 code of a language"

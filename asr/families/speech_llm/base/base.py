@@ -11,7 +11,9 @@ from asr.families.speech_llm.base.language_model import read_language_model
 from asr.families.speech_llm.base.params import Block
 from asr.families.speech_llm.model.model import SpeechLlm, load_projector, save
 from asr.families.speech_llm.model.projector import new_projector
+from asr.families.speech_llm.tokens import SpeechLlmTokens
 from asr.families.speech_llm.tokens.description import Joint, read_joint
+from asr.families.speech_llm.window import MAX_DURATION_S
 
 
 def write_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
@@ -33,7 +35,10 @@ def write_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
             raise InputError(f"{learned}: expected {joint} as in the block, got {got}")
         load_projector(projector, learned)
     model = SpeechLlm(encoder, projector, language_model, tokenizer, joint)
-    for name, weight in model.state_dict().items():
-        if not weight.isfinite().all():
-            raise InputError(f"{name}: expected finite weights, got infinite ones or no numbers")
+    tokens = SpeechLlmTokens(model.words, joint, model.max_positions)
+    if tokens.max_labels(MAX_DURATION_S) < 1:
+        raise InputError(
+            f"{weights['language_model']}: max_position_embeddings: expected room for a prompt and "
+            f"a clip of {MAX_DURATION_S:g} s, got {model.max_positions}"
+        )
     save(model, out)

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -31,6 +31,13 @@ class RandomLanguageModel(Schema):
     width: int = Field(ge=4, le=8192)
     layers: int = Field(ge=1, le=64)
     num_heads: int = Field(ge=1, le=64)
+
+    @field_validator("num_heads")
+    @classmethod
+    def _leave_pairs_to_each(cls, num_heads: int, info: ValidationInfo) -> int:
+        if (width := info.data.get("width", 0)) % (2 * num_heads):  # rotary positions turn pairs
+            raise ValueError(f"expected a divisor of half the width {width}, got {num_heads}")
+        return num_heads
 
 
 def read_language_model(folder: Path) -> tuple[Any, Any]:

@@ -1,5 +1,6 @@
 """A model of the three parts, in one folder: encoder, projector and language model."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from transformers.utils import logging
 
 from asr.core.errors import InputError
 from asr.families.speech_llm.model.projector import Projector
-from asr.families.speech_llm.tokens import end_tokens
+from asr.families.speech_llm.tokens import end_tokens, tokens_without_text
 from asr.families.speech_llm.tokens.description import (
     ENCODER,
     LANGUAGE_MODEL,
@@ -56,6 +57,12 @@ class SpeechLlm(nn.Module):
         """The tokenizer without its transformers wrapper."""
         return self.tokenizer.backend_tokenizer  # type: ignore[no-any-return]
 
+    @cached_property
+    def without_text(self) -> list[int]:
+        """Ids that are never written; to list them takes a second with Qwen's vocabulary."""
+        vocab_size = self.language_model.get_input_embeddings().weight.shape[0]
+        return tokens_without_text(self.words, vocab_size)
+
     @property
     def device(self) -> torch.device:
         """Device of the weights."""
@@ -77,12 +84,11 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32)
     """
     joint = read_joint(folder)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    options: Any = {"dtype": dtype, "local_files_only": True, "use_safetensors": True}
     try:
-        encoder = WhisperEncoder.from_pretrained(folder / ENCODER, **options)
-        language_model = AutoModelForCausalLM.from_pretrained(folder / LANGUAGE_MODEL, **options)
+        encoder = _whole(WhisperEncoder, folder / ENCODER, dtype)
+        language_model = _whole(AutoModelForCausalLM, folder / LANGUAGE_MODEL, dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder / LANGUAGE_MODEL, local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: expected a speech_llm model, got {error}") from error
     widths = encoder.config.d_model, language_model.config.hidden_size
     projector = Projector(widths[0], joint.stack, joint.width, widths[1])
@@ -92,6 +98,24 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32)
     model.projector.to(dtype)
     model.to(device)
     return model.eval()
+
+
+def _whole(model_class: Any, folder: Path, dtype: torch.dtype) -> Any:
+    """Load a part; transformers would only warn, and fill what is missing at random."""
+    if not (folder / "config.json").is_file():
+        raise InputError(f"{folder}: expected config.json, got none")
+    part, loading = model_class.from_pretrained(
+        folder,
+        dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # they are in the loading info, by name
+    )
+    for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if names := sorted(map(str, loading[fault])):
+            raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
+    return part
 
 
 def load_projector(projector: Projector, folder: Path) -> None:
@@ -110,7 +134,16 @@ def load_projector(projector: Projector, folder: Path) -> None:
 
 
 def save(model: SpeechLlm, out: Path) -> None:
-    """Write the parts into the folder ``out``; encoder and language model as transformers does."""
+    """Write the parts into the folder ``out``; encoder and language model as transformers does.
+
+    Raises:
+        InputError: if a weight is not finite; names it.
+    """
+    for name, weight in model.state_dict().items():
+        if not weight.isfinite().all():
+            raise InputError(
+                f"{out}: {name}: expected finite weights, got infinite ones or no numbers"
+            )
     model.encoder.save_pretrained(out / ENCODER)
     model.language_model.save_pretrained(out / LANGUAGE_MODEL)
     model.tokenizer.save_pretrained(out / LANGUAGE_MODEL)

@@ -8,7 +8,7 @@ from torch import nn
 
 from asr.families.speech_llm.model.inputs import audio_of, embed, inputs_of, project, prompts
 from asr.families.speech_llm.model.model import SpeechLlm
-from asr.families.speech_llm.tokens import end_tokens, text_of, tokens_without_text
+from asr.families.speech_llm.tokens import end_tokens, text_of
 from asr.generation.causal_lm import CausalLm
 from asr.generation.hypothesis import hypothesis_of
 from asr.generation.search import Limits, search
@@ -23,9 +23,8 @@ class _TextHead(nn.Module):
     def __init__(self, model: SpeechLlm) -> None:
         super().__init__()
         self._head = model.language_model.get_output_embeddings()
-        vocab_size = self._head.weight.shape[0]
-        never = torch.zeros(vocab_size, device=model.device)
-        never[tokens_without_text(model.words, vocab_size)] = -torch.inf
+        never = torch.zeros(self._head.weight.shape[0], device=model.device)
+        never[model.without_text] = -torch.inf
         self._never = never
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:

@@ -24,7 +24,7 @@ class Joint(Schema):
         margin_s: seconds of silence behind each clip; see ``window.py``.
     """
 
-    stack: int = Field(ge=1, le=50)
+    stack: int = Field(ge=1, le=20)  # the shortest context has 20 frames
     width: int = Field(ge=1, le=65536)
     margin_s: float = Field(ge=0, le=30)
 

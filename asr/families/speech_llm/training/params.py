@@ -23,6 +23,11 @@ def faults(train: TrainParams, own: SpeechLlmTrainParams) -> list[str]:
             "train.tune: expected projector, lora or full with speech_llm, whose encoder is always "
             "frozen, got frozen_encoder"
         )
+    if own.ctc_share == 1 and train.tune != "projector":
+        found.append(
+            "speech_llm.train.ctc_share: expected less than 1 unless train.tune is projector, or "
+            f"the language model never learns, got 1 with {train.tune}"
+        )
     if own.cache_encoder and (wanted := changes_of_audio(train)):
         found.append(
             "speech_llm.train.cache_encoder: the encoder's outputs stay the same only with "
