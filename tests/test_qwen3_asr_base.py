@@ -274,6 +274,10 @@ def fewer_rows(folder):
         ),
         r"processor_config.json: feature_size: expected 128, got 80",
     ),
+    settings=(
+        lambda folder: write_json(folder / "processor_config.json", []),
+        r"processor_config.json: expected settings by name, got \[\]",
+    ),
     pickle=(as_pickle, r"expected model.safetensors, got pickles, .* 'pytorch_model.bin'"),
     cut_off=(cut_off, r"model.safetensors: expected whole weights, got [\d,]+ bytes that are cut"),
     half=(half_downloaded, r"given: expected model.safetensors or .*index.json, got \["),
@@ -304,6 +308,8 @@ def test_another_familys_folder_is_refused(tmp_path):
     [
         ({"audio_width": 64}, "weights.config: audio_heads: Field required"),
         ({"heads": 3}, "weights.config: .*heads: Input should be a multiple of 2, got 3"),
+        ({"heads": 2, "width": 6}, "heads: expected a divisor of half the width 6, got 2"),
+        ({"heads": 2, "audio_heads": 3}, "audio_heads: expected a divisor of audio_width 8, got 3"),
     ],
 )
 def test_random_weights_of_wrong_sizes_are_refused(tmp_path, config, message):

@@ -20,7 +20,7 @@ from asr.families.qwen3_asr.base.original import flat_config, is_original, renam
 from asr.families.qwen3_asr.base.random_weights import random_model
 from asr.families.qwen3_asr.base.tensors import read_tensors
 from asr.families.qwen3_asr.base.vocabulary import check_vocabulary, read_tokenizer
-from asr.families.qwen3_asr.model.model import save
+from asr.families.qwen3_asr.model.model import check_loading, save
 from asr.families.qwen3_asr.tokens import END_OF_TEXT, END_OF_TURN
 from asr.families.qwen3_asr.tokens.audio import CHUNK_FRAMES, HOP
 from asr.sources.weights import RANDOM
@@ -95,10 +95,7 @@ def _network(folder: Path, config: Any) -> Any:
     except (ValueError, RuntimeError, KeyError) as error:
         raise InputError(f"{folder}: transformers can't load it: {error}") from error
     network, loading = loaded
-    for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        # transformers would only warn, and fill missing parameters with random numbers.
-        if names := sorted(map(str, loading[fault])):
-            raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
+    check_loading(folder, loading)
     return network
 
 
@@ -114,7 +111,9 @@ def _check_features(folder: Path, config: Any) -> None:
         if not (folder / name).is_file():
             continue
         content = read_json(folder / name)
-        settings = content.get("feature_extractor", content)
+        settings = content.get("feature_extractor", content) if isinstance(content, dict) else None
+        if not isinstance(settings, dict):
+            raise InputError(f"{folder / name}: expected settings by name, got {content!r:.80}")
         for key, value in expected.items():
             if (got := settings.get(key, value)) != value:
                 raise InputError(f"{folder / name}: {key}: expected {value}, got {got}")

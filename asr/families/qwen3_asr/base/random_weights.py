@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 from tokenizers import AddedToken, pre_tokenizers
 from transformers import Qwen2Tokenizer, Qwen3ASRConfig, Qwen3ASRForConditionalGeneration
 
@@ -47,6 +47,20 @@ class RandomConfig(Schema):
     layers: int = Field(ge=1, le=64)
     heads: int = Field(ge=2, le=64, multiple_of=2)
     vocab_size: int = Field(ge=263, le=2**20)
+
+    @field_validator("audio_heads")
+    @classmethod
+    def _divide_the_towers_width(cls, audio_heads: int, info: ValidationInfo) -> int:
+        if (width := info.data.get("audio_width", 0)) % audio_heads:
+            raise ValueError(f"expected a divisor of audio_width {width}, got {audio_heads}")
+        return audio_heads
+
+    @field_validator("heads")
+    @classmethod
+    def _leave_pairs_to_each(cls, heads: int, info: ValidationInfo) -> int:
+        if (width := info.data.get("width", 0)) % (2 * heads):  # rotary positions turn pairs
+            raise ValueError(f"expected a divisor of half the width {width}, got {heads}")
+        return heads
 
 
 def random_model(description: Path) -> tuple[Any, Any]:

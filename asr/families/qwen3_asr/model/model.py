@@ -1,7 +1,7 @@
 """A Qwen3-ASR in memory: features, audio tower and projector, language model."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,18 +75,41 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32)
     of its rotary positions, and in bfloat16 a position of 400 would be off by half a radian.
 
     Raises:
-        InputError: if transformers can load no Qwen3-ASR from the folder.
+        InputError: if transformers can load no Qwen3-ASR from the folder, or only part of one.
     """
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     tokens = open_tokens(folder)
     try:
-        network: Any = Qwen3ASRForConditionalGeneration.from_pretrained(folder, dtype=dtype)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        network, loading = _loaded(folder, dtype)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: expected a Qwen3-ASR, got {error}") from error
+    check_loading(folder, loading)
     network.model.audio_tower.set_attn_implementation(NAME)
     network.to(device)
     network.eval()
     return Qwen3Asr(network, tokens, folder)
+
+
+def _loaded(folder: Path, dtype: torch.dtype) -> Any:
+    return Qwen3ASRForConditionalGeneration.from_pretrained(
+        folder,
+        local_files_only=True,
+        use_safetensors=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # they are in the loading info, by name
+        dtype=dtype,
+    )
+
+
+def check_loading(folder: Path, loading: Mapping[str, Any]) -> None:
+    """Check transformers' loading info: it only warns, and fills what is missing at random.
+
+    Raises:
+        InputError: if a parameter is missing, unknown or of another shape; names it.
+    """
+    for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
+        if names := sorted(map(str, loading[fault])):
+            raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
 
 
 def features(model: Qwen3Asr, waveforms: Sequence[Waveform], context_s: float) -> Features:
@@ -127,7 +150,7 @@ def embeddings(network: Any, inputs: torch.Tensor, heard: Features) -> torch.Ten
     embedded = network.get_input_embeddings()(inputs)
     audio = audio_embeddings(network, heard).to(embedded.dtype)
     places = (inputs.flatten() == network.config.audio_token_id).nonzero().squeeze(1)
-    # Not masked_scatter: by torch's own list, its gradient fails on MPS.
+    # Not masked_scatter, which would ignore frames without a place.
     return embedded.flatten(0, 1).index_copy(0, places, audio).view_as(embedded)  # type: ignore[no-any-return]
 
 

@@ -52,8 +52,9 @@ def transcribe_batch(
         embeddings(network, inputs, heard),
         mask_of_lengths([len(prompt) for prompt in prompts], model.device),
     )
-    most = tokens.max_positions - inputs.shape[1]
-    limits = Limits(tokens.ends, [min(budget, most) for budget in budgets], max_repeats)
+    room = [tokens.max_positions - len(prompt) for prompt in prompts]
+    most = [min(both) for both in zip(budgets, room, strict=True)]
+    limits = Limits(tokens.ends, most, max_repeats)
     return [
         hypothesis_of(utterance, found, tokens.ends, tokens.text)
         for utterance, found in zip(utterances, search(decoder, limits, num_beams), strict=True)

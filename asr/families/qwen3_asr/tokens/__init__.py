@@ -13,7 +13,6 @@ and its ``output_labels`` trains on the prompt too, so the sequences are built h
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
@@ -36,6 +35,8 @@ BEFORE_AUDIO = f"{START_OF_TURN}system\n{END_OF_TURN}\n{START_OF_TURN}user\n{STA
 AFTER_AUDIO = f"{END_OF_AUDIO}{END_OF_TURN}\n{START_OF_TURN}assistant\n"
 # Tokens of the longest name of a language, «language …<asr_text>», and some to spare.
 MOST_NAME_TOKENS = 32
+
+_named: set[str] = set()  # languages that this process has printed
 
 
 class _TextConfig(BaseModel):
@@ -83,8 +84,10 @@ class Qwen3AsrTokens:
         return self._encode(text.strip())
 
     def text(self, tokens: list[int]) -> str:
-        """The transcript that tokens spell; end tokens and the like are left out."""
-        text: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        """The transcript that tokens spell; control tokens are left out."""
+        # The tokenizer takes this one for text: it is not special.
+        spelled = [token for token in tokens if token != self.id(TRANSCRIPT)]
+        text: str = self.tokenizer.decode(spelled, skip_special_tokens=True)
         return text.strip()
 
     def num_labels(self, text: str, language: str) -> int:
@@ -120,13 +123,10 @@ def open_tokens(model: Path) -> Qwen3AsrTokens:
 
 def name_unlisted(languages: Iterable[str]) -> None:
     """Print languages that the model was not trained on, in one line; each only once."""
-    _print_unlisted(frozenset(code for code in languages if not is_listed(code)))
-
-
-@cache
-def _print_unlisted(codes: frozenset[str]) -> None:
-    if codes:
-        names = ", ".join(f"{language_name(code)} ({code})" for code in sorted(codes))
+    new = {code for code in languages if not is_listed(code)} - _named
+    _named.update(new)
+    if new:
+        names = ", ".join(f"{language_name(code)} ({code})" for code in sorted(new))
         print(
             f"qwen3_asr: not among the 30 languages of the pretrained model: {names}; "
             "it must learn them from your data",
