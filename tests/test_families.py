@@ -118,3 +118,5 @@ def test_experiments_with_two_more_families_stand_side_by_side(reproduced, tmp_p
         assert (
             found["metrics"]["metrics/score/tuned.json"]["data"]["groups"]["corpus be"]["wer"] > 0
         )
+    repo.run("dvc", "get", ".", "models/tuned", "--rev", "speech_llm", "--out", "models/projector")
+    assert (repo.folder / "models/projector/projector.safetensors").is_file()
