@@ -12,8 +12,9 @@ from asr.families.speech_llm.base.params import Block
 from asr.families.speech_llm.model.model import SpeechLlm, load_projector, save
 from asr.families.speech_llm.model.projector import new_projector
 from asr.families.speech_llm.tokens import SpeechLlmTokens
-from asr.families.speech_llm.tokens.description import Joint, read_joint
-from asr.families.speech_llm.window import MAX_DURATION_S
+from asr.families.speech_llm.tokens.description import MAX_ENCODER_POSITIONS, Joint, read_joint
+
+LONGEST_S = MAX_ENCODER_POSITIONS / 50  # the window of the encoder
 
 
 def write_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
@@ -36,9 +37,9 @@ def write_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
         load_projector(projector, learned)
     model = SpeechLlm(encoder, projector, language_model, tokenizer, joint)
     tokens = SpeechLlmTokens(model.words, joint, model.max_positions)
-    if tokens.max_labels(MAX_DURATION_S) < 1:
+    if tokens.max_labels(LONGEST_S) < 1:
         raise InputError(
             f"{weights['language_model']}: max_position_embeddings: expected room for a prompt and "
-            f"a clip of {MAX_DURATION_S:g} s, got {model.max_positions}"
+            f"a clip of {LONGEST_S:g} s, got {model.max_positions}"
         )
     save(model, out)
