@@ -186,3 +186,15 @@ def test_what_is_not_pinned_or_not_known_is_refused(weights, key):
     with pytest.raises(ValidationError) as caught:
         Block.model_validate({"weights": weights})
     assert key in [fault["loc"][-1] for fault in caught.value.errors()]
+
+
+def test_an_experiments_copy_of_the_repository_finds_the_originals_folder(tmp_path, monkeypatch):
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    (original / "models" / "projector").mkdir(parents=True)
+    copy.mkdir()
+    monkeypatch.chdir(copy)
+    source = Folder(kind="folder", path=Path("models/projector"))
+    with pytest.raises(InputError, match=r"weights\.path: expected a folder, got models/projector"):
+        fetch_weights(source, tmp_path)
+    monkeypatch.setenv("DVC_ROOT", str(original))  # as DVC does
+    assert fetch_weights(source, tmp_path) == original / "models" / "projector"

@@ -1,7 +1,6 @@
 """An archive on this machine."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -10,6 +9,7 @@ from asr.core.errors import InputError
 from asr.core.files import sha256_of
 from asr.core.schema import Schema
 from asr.sources.archives import Content, Wants, read_archive
+from asr.sources.local import local_path
 from asr.sources.params import FetchParams
 from asr.sources.still import check_still, stamps
 
@@ -25,7 +25,7 @@ class Source(Schema):
 
 def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the wanted files, in the archive's own order."""
-    path = Path(source.path).expanduser()
+    path = local_path(source.path)
     if not path.is_file():
         raise InputError(f"{source.path}: expected an archive, got no such file")
     before = stamps([path])

@@ -11,6 +11,7 @@ from asr.core.errors import InputError
 from asr.core.schema import Schema
 from asr.corpora.paths import is_visible
 from asr.sources.archives import Content, Wants
+from asr.sources.local import local_path
 from asr.sources.params import FetchParams
 from asr.sources.still import check_still, read_still, stamps
 
@@ -25,7 +26,7 @@ class Source(Schema):
 
 def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (path relative to the folder, content) of the wanted files, sorted by path."""
-    root = Path(source.path).expanduser()
+    root = local_path(source.path)
     if not root.is_dir():
         raise InputError(f"{source.path}: expected a folder, got none")
     yield from read_folder(root, root, wants, limits)

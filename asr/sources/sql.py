@@ -30,6 +30,7 @@ from asr.core.schema import Schema
 from asr.corpora.paths import safe_path
 from asr.sources.archives import Content, Wants
 from asr.sources.folder import checked_file
+from asr.sources.local import local_path
 from asr.sources.params import FetchParams
 from asr.sources.still import read_still, stamps
 from asr.sources.web import download_row
@@ -108,7 +109,7 @@ def _audio(
         return name, _download(value, f"{place}: audio_url", source, limits)
     if source.audio_root is None:
         raise InputError(f"{place}: audio_path: expected audio_root in conf/sources.yaml, got none")
-    root = Path(source.audio_root).expanduser()
+    root = local_path(source.audio_root)
     try:
         path = safe_path(value, "audio_path")
     except InputError as error:

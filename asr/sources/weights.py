@@ -19,6 +19,7 @@ from asr.core.files import read_json, write_json
 from asr.core.schema import Schema
 from asr.core.urls import hide_secrets
 from asr.sources.downloads import download
+from asr.sources.local import local_path
 
 Sizes = TypeVar("Sizes", bound=Schema)
 
@@ -123,9 +124,10 @@ def fetch_weights(weights: AnyWeights, scratch: Path) -> Path:
     if isinstance(weights, Hub):
         return _from_hub(weights)
     if isinstance(weights, Folder):
-        if not weights.path.is_dir():
+        folder = local_path(weights.path)
+        if not folder.is_dir():
             raise InputError(f"weights.path: expected a folder, got {weights.path}")
-        return weights.path
+        return folder
     if isinstance(weights, Random):
         write_json(scratch / RANDOM, {"config": weights.config, "seed": weights.seed})
         return scratch
