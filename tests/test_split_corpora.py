@@ -45,6 +45,15 @@ def test_what_a_removed_corpus_left_is_named_beyond_the_folders_read():
     )
 
 
+def test_metrics_of_a_corpus_that_another_one_replaced_are_named_and_stop_nothing(capsys):
+    check(*FILES)
+    assert capsys.readouterr().out == ""
+    check("audit/old.json")
+    assert capsys.readouterr().out == (
+        "['old'] belong to no corpus of params.yaml; remove them: rm -r audit/old.json\n"
+    )
+
+
 def test_what_is_missing_is_named_by_folder():
     with pytest.raises(InputError) as caught:
         check(FILES[0], "data/audit/old.csv")

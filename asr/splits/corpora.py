@@ -16,7 +16,8 @@ def check_corpora(
     """Raise one error for all that is missing, and for all that a removed corpus left.
 
     DVC hashes all that is in a folder. It removes nothing of a corpus that is no longer in
-    ``params.yaml``, neither from ``data`` nor the metrics that are in Git.
+    ``params.yaml``, neither from ``data`` nor the metrics that are in Git. Metrics alone stop
+    nothing, since a clone has those of the corpora that its user replaced: a line names them.
 
     Args:
         corpora: names of the corpora of ``params.yaml``.
@@ -28,22 +29,35 @@ def check_corpora(
     Raises:
         InputError: with the command that removes what belongs to no corpus.
     """
-    read = {prepared: "", rejects: ".csv", audit: ".csv"}
-    faults, left, gone = [], list[Path](), set[str]()
-    for folder, ending in {**read, metrics: ".json"}.items():
-        expected = {f"{name}{ending}" for name in corpora}
-        found = {path.name for path in folder.glob("*") if path.name != ".gitignore"}
-        if folder in read and (missing := sorted(expected - found)):
-            faults.append(f"{folder}: expected {sorted(expected)}, missing {missing}")
-        left += [folder / name for name in sorted(found - expected)]
-        gone |= {name.removesuffix(ending) for name in found - expected}
+    folders = {prepared: "", rejects: ".csv", audit: ".csv"}
+    faults, left = [], dict[Path, str]()  # what is left, and of which corpus
+    for folder, ending in folders.items():
+        found = _names(folder, ending)
+        if missing := sorted(f"{name}{ending}" for name in set(corpora) - found):
+            expected = sorted(f"{name}{ending}" for name in corpora)
+            faults.append(f"{folder}: expected {expected}, missing {missing}")
+        left |= {folder / f"{name}{ending}": name for name in sorted(found - set(corpora))}
+    measured = {
+        metrics / f"{name}.json": name for name in sorted(_names(metrics, ".json") - set(corpora))
+    }
+    gone = sorted({*left.values(), *measured.values()})
+    others = [prepared.parent / place / f"{name}{ending}"
+              for place, ending in OTHERS.items() for name in gone]  # fmt: skip
+    paths = [*left, *measured, *filter(Path.exists, others)]
+    removal = (
+        f"{gone} belong to no corpus of params.yaml; remove them: "
+        f"rm -r {shlex.join(map(str, paths))}"
+    )
     if left:
-        others = [prepared.parent / place / f"{name}{ending}"
-                  for place, ending in OTHERS.items() for name in sorted(gone)]  # fmt: skip
-        left += [path for path in others if path.exists()]
-        faults.append(
-            f"{sorted(gone)} belong to no corpus of params.yaml; remove them: "
-            f"rm -r {shlex.join(map(str, left))}"
-        )
+        faults.append(removal)
     if faults:
         raise InputError("; ".join(faults))
+    if measured:
+        print(removal)
+
+
+def _names(folder: Path, ending: str) -> set[str]:
+    """The corpora of a folder's files."""
+    return {
+        path.name.removesuffix(ending) for path in folder.glob("*") if path.name != ".gitignore"
+    }
