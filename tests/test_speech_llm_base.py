@@ -190,6 +190,18 @@ def test_a_download_that_broke_off_is_refused_by_the_missing_file(language_model
     assert "without ['model-00002-of-00002.safetensors']" in refused(language_model)
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("config.json", [], "config.json: expected a JSON object, got []"),
+        ("model.safetensors.index.json", {"weight_map": ["a"]}, "weight_map: expected files by"),
+    ],
+)
+def test_json_of_another_form_is_refused(language_model, file, content, message):
+    (language_model / file).write_text(json.dumps(content))
+    assert message in refused(language_model)
+
+
 def test_a_cut_off_file_and_a_missing_weight_are_refused(language_model):
     path = language_model / "model.safetensors"
     whole = load_file(path)

@@ -23,11 +23,15 @@ def check_folder(folder: Path, model_types: Collection[str]) -> None:
     there = sorted(file.name for file in folder.iterdir())
     if not path.is_file():
         raise InputError(f"{folder}: expected config.json, got {there}")
-    files = {file.name: read_json(file) for file in folder.glob("*.json")}
-    if (kind := files["config.json"].get("model_type")) not in model_types:
+    for file in folder.glob("*.json"):
+        read_json(file)  # names a damaged one
+    if (kind := _value(path, "model_type")) not in model_types:
         raise InputError(f"{path}: model_type: expected {_either(model_types)}, got {kind!r}")
-    index = files.get("model.safetensors.index.json", {}).get("weight_map", {})
-    if missing := sorted(set(index.values()) - set(there)):
+    index = folder / "model.safetensors.index.json"
+    weight_map = _value(index, "weight_map") if index.is_file() else {}
+    if not isinstance(weight_map, dict):
+        raise InputError(f"{index}: weight_map: expected files by weight, got {weight_map!r:.80}")
+    if missing := sorted(set(map(str, weight_map.values())) - set(there)):
         raise InputError(f"{folder}: expected the weights that the index lists, without {missing}")
     if not any(name.endswith(".safetensors") for name in there):
         raise InputError(
@@ -74,6 +78,13 @@ def load_checked(model_class: Any, folder: Path, **options: Any) -> Any:
         if names := sorted(map(str, loading[fault])):
             raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
     return model
+
+
+def _value(path: Path, key: str) -> Any:
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a JSON object, got {content!r:.80}")
+    return content.get(key)
 
 
 def _either(names: Collection[str]) -> str:
