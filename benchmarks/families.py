@@ -27,7 +27,7 @@ from asr.devices.device import use_machine
 from asr.devices.params import MachineParams
 from asr.families.protocols import Trainee, family_module
 from asr.features.batching import batches_by_length
-from asr.sources.weights import Random, fetch_weights, weights_of
+from asr.sources.weights import Random, fetch_block
 from asr.training.augmentation.examples import TokenLimit
 from asr.training.distributed.processes import Processes
 from asr.training.params import TrainParams
@@ -110,16 +110,15 @@ def write_base(shape: Shape, folder: Path) -> None:
     """Make a model of random weights, as the stage ``base`` does."""
     role = family_module(shape.family, "base")
     block = load_block(MODELS, (shape.family, shape.name), role.Block)
-    weights = {}
-    for field in weights_of(block):
-        source = getattr(block, field)
-        if shape.configs:
-            source = Random(kind="random", config=shape.configs[field], seed=1)
-        scratch = folder.parent / f"{folder.name}-{field}"
-        scratch.mkdir()
-        weights[field] = fetch_weights(source, scratch)
-    folder.mkdir()
-    role.bring_base(block, weights, folder)
+    sizes = {
+        field: Random(kind="random", config=config, seed=1)
+        for field, config in shape.configs.items()
+    }
+    scratch = folder.parent / f"{folder.name}-weights"
+    for new in (scratch, folder):
+        new.mkdir()
+    block = block.model_copy(update=sizes)
+    role.bring_base(block, fetch_block(block, scratch), folder)
 
 
 def noise_clips(count: int, *, padded: bool) -> tuple[list[Waveform], list[Utterance]]:

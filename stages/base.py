@@ -10,7 +10,7 @@ from asr.core.params import load_block, load_params
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
 from asr.sources.still import check_still, stamps
-from asr.sources.weights import fetch_weights, weights_of
+from asr.sources.weights import fetch_block
 
 MODELS = Path("conf/models.yaml")
 
@@ -31,10 +31,7 @@ def base(section: str, out: Path) -> None:
     # Not in /tmp, which may be in memory: weights take gigabytes. Beside the partial folder, since
     # what a kill leaves there is removed by the next write.
     with atomic_folder(out) as folder, tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        weights = {}
-        for name, kind in weights_of(block).items():
-            Path(scratch, name).mkdir()
-            weights[name] = fetch_weights(kind, Path(scratch, name))
+        weights = fetch_block(block, Path(scratch))
         before = {place: stamps(place.glob("*.*")) for place in weights.values()}
         family.bring_base(block, weights, folder)
         for place, files in before.items():  # weights of kind folder may be written meanwhile

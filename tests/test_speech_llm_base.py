@@ -27,7 +27,7 @@ from asr.families.speech_llm.base.language_model import read_language_model
 from asr.families.speech_llm.model.model import PROJECTOR
 from asr.families.speech_llm.tokens.description import Joint
 from asr.families.whisper.base.base import write_base as write_whisper
-from asr.sources.weights import fetch_weights, weights_of
+from asr.sources.weights import fetch_block
 from tests.tiny_families import ROOT, SPEECH_LLM
 
 pytestmark = pytest.mark.integration  # they import torch and transformers
@@ -243,10 +243,7 @@ def test_a_learned_projector_goes_on_in_another_base(base, tmp_path):
     save_file(weights, learned / PROJECTOR)
     role = family_module("speech_llm", "base")
     block = load_block(ROOT / "conf/models.yaml", ("speech_llm", "tiny"), role.Block)
-    sources = {}
-    for field, source in weights_of(block).items():
-        (tmp_path / field).mkdir()
-        sources[field] = fetch_weights(source, tmp_path / field)
+    sources = fetch_block(block, tmp_path)
     for stack in (5, 4):
         (tmp_path / f"out{stack}").mkdir()
     role.bring_base(block, sources | {"projector": learned}, tmp_path / "out5")

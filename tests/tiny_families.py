@@ -11,7 +11,7 @@ from asr.core.params import load_block, load_family_params, load_params
 from asr.decoding.params import DecodeParams
 from asr.devices.params import MachineParams
 from asr.families.protocols import Engine, Trainee, family_module
-from asr.sources.weights import fetch_weights, weights_of
+from asr.sources.weights import fetch_block
 from asr.training.augmentation.examples import TokenLimit
 from asr.training.dev import dev_error
 from asr.training.distributed.processes import Processes
@@ -52,13 +52,10 @@ class TinyFamily:
         """Write the model as the stage ``base`` does."""
         role = family_module(self.family, "base")
         block = load_block(ROOT / "conf/models.yaml", (self.family, self.name), role.Block)
-        weights = {}
-        for source, kind in weights_of(block).items():
-            scratch = folder.parent / f"{folder.name}-{source}"
-            scratch.mkdir()
-            weights[source] = fetch_weights(kind, scratch)
+        scratch = folder.parent / f"{folder.name}-weights"
+        scratch.mkdir()
         folder.mkdir(exist_ok=True)
-        role.bring_base(block, weights, folder)
+        role.bring_base(block, fetch_block(block, scratch), folder)
 
     def trainee(
         self, model: Path, tune: str = "full", own: Mapping[str, Any] | None = None, **changes: Any

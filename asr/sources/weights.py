@@ -93,6 +93,19 @@ def weights_of(block: Schema) -> dict[str, AnyWeights]:
     return {name: value for name, value in block if isinstance(value, AnyWeights)}
 
 
+def fetch_block(block: Schema, scratch: Path) -> dict[str, Path]:
+    """Fetch all weights of a family's block, each into a folder of its own in ``scratch``.
+
+    Returns:
+        The folder of the weights, by field of the block; see ``fetch_weights``.
+    """
+    folders = {}
+    for field, weights in weights_of(block).items():
+        (scratch / field).mkdir()
+        folders[field] = fetch_weights(weights, scratch / field)
+    return folders
+
+
 def read_random(path: Path, schema: type[Sizes], field: str) -> tuple[Sizes, int]:
     """Sizes and seed of weights of kind ``random``.
 
