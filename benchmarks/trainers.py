@@ -31,13 +31,13 @@ from asr.families.whisper.training.trainee import WhisperTrainee
 from asr.families.whisper.training.tuning import make_trainable
 from asr.families.whisper.window import MAX_DURATION_S
 from asr.training.augmentation.augment import Augmentation
-from asr.training.augmentation.examples import TokenLimit
 from asr.training.collate import collator
+from asr.training.dev import DevError
 from asr.training.distributed.processes import Processes
 from asr.training.loop import Run
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch, plan_steps
-from asr.training.task import Task
+from asr.training.task import Task, task_of
 from asr.utterances.waveform import SAMPLE_RATE
 from benchmarks.corpora import Clip
 from benchmarks.in_turn import Work
@@ -181,20 +181,9 @@ def our_task(
     waveforms, utterances = [w for w, _ in clips], [u for _, u in clips]
     as_it_is = Augmentation(params.augment, Path(params.augment.noise.folder))
     with collator(trainee, waveforms, utterances, params, as_it_is, single) as collate:
-        yield Task(
-            network=trainee.network,
-            summed_loss=trainee.summed_loss,
-            collate=collate,
-            durations_s=[utterance.duration_s for utterance in utterances],
-            groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-            token_limit=TokenLimit(
-                [trainee.num_labels(u.text, u.language) for u in utterances],
-                trainee.max_labels,
-                MAX_DURATION_S,
-            ),
-            seconds=trainee.seconds,
-            evaluate_dev=lambda: None,  # type: ignore[arg-type, return-value]
-            long_context=trainee.long_context,
+        no_dev = DevError(0.0, 0.0)
+        yield task_of(
+            trainee, utterances, MAX_DURATION_S, collate, lambda: no_dev, shard_weights=False
         )
 
 

@@ -16,12 +16,10 @@ from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
 from asr.training.augmentation.augment import Augmentation
-from asr.training.augmentation.examples import TokenLimit
 from asr.training.collate import collator
 from asr.training.dev import dev_evaluator
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
-from asr.training.distributed.sharding import layers_to_shard
 from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS, train
 from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
@@ -29,7 +27,7 @@ from asr.training.state.log import write_curve
 from asr.training.state.run import open_run
 from asr.training.state.unfinished import run_facts
 from asr.training.target_text import target_texts
-from asr.training.task import Task
+from asr.training.task import task_of
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import read_manifest
 
@@ -70,23 +68,12 @@ def train_stage(
         open_run(facts, operations, processes) as (scratch, watch),
         collator(trainee, waveforms, utterances, params, augment, processes) as collate,
     ):
-        task = Task(
-            network=trainee.network,
-            summed_loss=trainee.summed_loss,
-            collate=collate,
-            durations_s=[utterance.duration_s for utterance in utterances],
-            groups=[(utterance.corpus, utterance.language) for utterance in utterances],
-            token_limit=TokenLimit(
-                [trainee.num_labels(u.text, u.language) for u in utterances],
-                trainee.max_labels,
-                family_module(model.family, "window").MAX_DURATION_S,
-            ),
-            seconds=trainee.seconds,
-            evaluate_dev=dev_evaluator(trainee, prepared, dev, params, processes),
-            long_context=trainee.long_context,
-            rate_factors=trainee.rate_factors,
-            sharded_layers=layers_to_shard(trainee) if machine.shard_weights else (),
-        )
+        evaluate_dev = dev_evaluator(trainee, prepared, dev, params, processes)
+        longest_s = family_module(model.family, "window").MAX_DURATION_S
+        task = task_of(
+            trainee, utterances, longest_s, collate, evaluate_dev,
+            shard_weights=machine.shard_weights,
+        )  # fmt: skip
         progress = train(task, params, seed, processes, scratch, watch)
         started_with.check()  # here, so that an error leaves the state to resume from
         if not processes.first:

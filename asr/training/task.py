@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from asr.families.protocols import Batch
+from asr.families.protocols import Batch, Trainee
 from asr.features.batching import LongContext, Seconds
 from asr.training.augmentation.examples import TokenLimit
 from asr.training.dev import DevError
+from asr.training.distributed.sharding import layers_to_shard
 from asr.training.plan import TrainingBatch
+from asr.utterances.utterance import Utterance
 
 
 @dataclass
@@ -42,3 +44,41 @@ class Task:
     long_context: LongContext | None = None
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     sharded_layers: Sequence[nn.Module] = ()
+
+
+def task_of(
+    trainee: Trainee,
+    utterances: Sequence[Utterance],
+    max_duration_s: float,
+    collate: Callable[[TrainingBatch], Batch],
+    evaluate_dev: Callable[[], DevError],
+    *,
+    shard_weights: bool,
+) -> Task:
+    """Describe the training of a family's model on some clips.
+
+    Args:
+        trainee: the model.
+        utterances: the training clips, with their texts as the model is to write them.
+        max_duration_s: the family's longest clip, and so the longest example.
+        collate: see ``Task``.
+        evaluate_dev: see ``Task``.
+        shard_weights: ``machine.shard_weights``.
+
+    Raises:
+        InputError: if weights are to be sharded and the family can't be.
+    """
+    num_labels = [trainee.num_labels(one.text, one.language) for one in utterances]
+    return Task(
+        network=trainee.network,
+        summed_loss=trainee.summed_loss,
+        collate=collate,
+        durations_s=[utterance.duration_s for utterance in utterances],
+        groups=[(utterance.corpus, utterance.language) for utterance in utterances],
+        token_limit=TokenLimit(num_labels, trainee.max_labels, max_duration_s),
+        seconds=trainee.seconds,
+        evaluate_dev=evaluate_dev,
+        long_context=trainee.long_context,
+        rate_factors=trainee.rate_factors,
+        sharded_layers=layers_to_shard(trainee) if shard_weights else (),
+    )
