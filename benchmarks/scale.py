@@ -165,7 +165,7 @@ def measure(
     models = "--base", "models/base", "--prepared", "data/prepared", "--out", "models/tuned"
     found["one training step"] = stage(
         "train", *models, *manifests, "data/manifests/dev.jsonl", "--curves", "data/curves",
-        "--noise", "conf/noise",
+        "--noise", "conf/noise", "--replay-manifest", "data/manifests/replay.jsonl",
     )  # fmt: skip
     return found
 

@@ -183,7 +183,7 @@ def our_task(
     with collator(trainee, waveforms, utterances, params, as_it_is, single) as collate:
         no_dev = DevError(0.0, 0.0)
         yield task_of(
-            trainee, utterances, MAX_DURATION_S, collate, lambda: no_dev, shard_weights=False
+            trainee, utterances, MAX_DURATION_S, collate, lambda: no_dev, num_replay=0, shard_weights=False
         )
 
 

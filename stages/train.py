@@ -23,18 +23,19 @@ from asr.training.distributed.processes import join_processes, launched
 from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS, train
 from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
+from asr.training.replay import ReplayParams
 from asr.training.state.log import write_curve
 from asr.training.state.run import open_run
 from asr.training.state.unfinished import run_facts
 from asr.training.target_text import target_texts
 from asr.training.task import task_of
 from asr.utterances.shards import Waveforms
-from asr.utterances.utterance import read_manifest
+from asr.utterances.utterance import Utterance, read_manifest
 
 
 def train_stage(
-    base: Path, prepared: Path, train_manifest: Path, dev_manifest: Path, noise: Path,
-    out: Path, curves: Path,
+    base: Path, prepared: Path, train_manifest: Path, replay_manifest: Path, dev_manifest: Path,
+    noise: Path, out: Path, curves: Path,
 ) -> None:  # fmt: skip
     """Tune the base model on train and keep the weights with the best WER on dev."""
     started_with = StageInputs()
@@ -43,7 +44,8 @@ def train_stage(
     operations = load_params("operations", OperationsParams)
     if machine.shard_weights and params.precision == "fp16":
         raise InputError("machine.shard_weights: expected train.precision fp32 or bf16, got fp16")
-    utterances, dev = read_manifest(train_manifest), read_manifest(dev_manifest)
+    replay = to_replay(replay_manifest, params.replay)
+    utterances, dev = [*read_manifest(train_manifest), *replay], read_manifest(dev_manifest)
     if not launched():
         pull_missing(prepared / corpus for corpus in {one.corpus for one in (*utterances, *dev)})
         if machine.num_processes > 1:
@@ -58,7 +60,7 @@ def train_stage(
     processes = join_processes(use_machine(machine), machine.num_processes)
     sections = {"train": params, f"{model.family}.train": own, "machine": machine, "model": model}
     # Not the shards: the manifests hold the hash of every clip's samples.
-    inputs = (train_manifest, dev_manifest, base, noise)
+    inputs = (train_manifest, replay_manifest, dev_manifest, base, noise)
     facts = run_facts(sections, seed, inputs, code_facts("stages.train", model.family))
     trainee = family.open_trainee(base, processes.device, params, own)
     utterances, dev = target_texts(utterances, params.text), target_texts(dev, params.text)
@@ -72,7 +74,7 @@ def train_stage(
         longest_s = family_module(model.family, "window").MAX_DURATION_S
         task = task_of(
             trainee, utterances, longest_s, collate, evaluate_dev,
-            shard_weights=machine.shard_weights,
+            num_replay=len(replay), shard_weights=machine.shard_weights,
         )  # fmt: skip
         progress = train(task, params, seed, processes, scratch, watch)
         started_with.check()  # here, so that an error leaves the state to resume from
@@ -82,6 +84,21 @@ def train_stage(
             trainee.save(partial)
         write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
+
+
+def to_replay(manifest: Path, params: ReplayParams) -> list[Utterance]:
+    """The clips of replay corpora; none of them is read if their share is 0.
+
+    Raises:
+        InputError: if there is a share and no clip.
+    """
+    utterances = read_manifest(manifest) if params.share else []
+    if params.share and not utterances:
+        raise InputError(
+            f"{manifest}: expected clips for train.replay.share {params.share:g}, got none; mark a "
+            "corpus with replay: true and run the stage split"
+        )
+    return utterances
 
 
 if __name__ == "__main__":

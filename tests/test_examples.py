@@ -30,7 +30,9 @@ def test_joined_clips_have_no_more_text_than_the_decoder_takes(num_tokens, seed)
     all_joined = JoinParams(share=1.0, max_s=15.0, max_pause_s=0.0)
     lengths, groups = [0.3] * len(num_tokens), ["be"] * len(num_tokens)
     room = TokenLimit(num_tokens, lambda duration_s: 14, 30.0)
-    examples = epoch_examples(lengths, groups, room, all_joined, CHANGE, Random(seed))
+    examples = epoch_examples(
+        range(len(lengths)), lengths, groups, room, all_joined, CHANGE, Random(seed)
+    )
     texts = [[num_tokens[piece.index] for piece in example.pieces] for example in examples]
     assert all(sum(text) <= 14 for text in texts)
     assert sorted(number for text in texts for number in text) == sorted(num_tokens)
@@ -39,7 +41,9 @@ def test_joined_clips_have_no_more_text_than_the_decoder_takes(num_tokens, seed)
 @given(clips, st.integers(0, 5))
 def test_each_clip_is_in_one_example_with_others_of_its_group_alone(chosen, seed):
     lengths, groups = [length for length, _ in chosen], [group for _, group in chosen]
-    examples = epoch_examples(lengths, groups, plenty(lengths), JOIN, CHANGE, Random(seed))
+    examples = epoch_examples(
+        range(len(lengths)), lengths, groups, plenty(lengths), JOIN, CHANGE, Random(seed)
+    )
     pieces = [piece for example in examples for piece in example.pieces]
     assert sorted(piece.index for piece in pieces) == list(range(len(chosen)))
     for example in examples:
@@ -54,7 +58,9 @@ def test_each_clip_is_in_one_example_with_others_of_its_group_alone(chosen, seed
 
 def test_nothing_is_joined_or_changed_where_params_say_so():
     as_it_is = JoinParams(share=0.0, max_s=8.0, max_pause_s=0.3), SpeedChangeParams(most=0.0)
-    examples = epoch_examples([1.0, 2.0, 3.0], ["be"] * 3, plenty([1, 2, 3]), *as_it_is, Random(1))
+    examples = epoch_examples(
+        range(3), [1.0, 2.0, 3.0], ["be"] * 3, plenty([1, 2, 3]), *as_it_is, Random(1)
+    )
     assert sorted(e.pieces[0].index for e in examples) == [0, 1, 2]
     assert all(len(e.pieces) == 1 and e.pieces[0].speed == 1.0 for e in examples)
 

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from asr.core.errors import InputError
 from asr.families.whisper.tokens import open_tokens
+from asr.splits.aside import Aside, write_aside
 from asr.splits.given import SPLITS
 from asr.splits.params import SplitParams
 from asr.splits.split import (
-    Aside,
     SplitResult,
     set_leaks_aside,
     set_too_long_aside,
     split_utterances,
-    write_aside,
 )
 from tests.examples import utterance
 from tests.tiny_tokens import write_tokens

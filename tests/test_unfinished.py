@@ -196,7 +196,8 @@ def test_the_command_lists_and_removes(scratch, run_command):
 
 TRAIN = (
     "python", "-m", "stages.train", "--base", "base", "--prepared", "prepared",
-    "--train-manifest", "clips.jsonl", "--dev-manifest", "clips.jsonl", "--noise", "conf/noise",
+    "--train-manifest", "clips.jsonl", "--replay-manifest", "none.jsonl",
+    "--dev-manifest", "clips.jsonl", "--noise", "conf/noise",
     "--out", "tuned", "--curves", "curves",
 )  # fmt: skip
 

@@ -91,6 +91,11 @@ def load_corpora(path: Path = PARAMS) -> list[str]:
     return list(_load(path, "corpora"))
 
 
+def load_replay_corpora(path: Path = PARAMS) -> set[str]:
+    """The names of the corpora with ``replay: true``: trained on a little, never scored."""
+    return {name for name, line in _load(path, "corpora").items() if line.get("replay")}
+
+
 def load_corpus(name: str, schema: type[Section], path: Path = PARAMS) -> Section:
     """The entry of one corpus in ``params.yaml``.
 
@@ -167,6 +172,7 @@ def _checked(path: Path) -> dict[str, Any]:
         found += _faults_of_model(checked, families, content)
     if "model" in checked and not found:
         found += _faults_of_languages(checked, path.parent / MODELS)
+        found += _faults_of_replay(checked)
     if found:
         raise InputError("\n".join(f"{path}: {fault}" for fault in found))
     return content
@@ -222,4 +228,28 @@ def _faults_of_languages(checked: dict[str, Any], models: Path) -> list[str]:
         f"corpora.{name}.language: {fault}, got {checked['corpora'][name].language!r}"
         for name, fault in faults_by_corpus.items()
         if fault
+    ]
+
+
+def _faults_of_replay(checked: dict[str, Any]) -> list[str]:
+    """Replay corpora that are scored too or are all that there is, and a share of none."""
+    corpora, share = checked["corpora"], checked["train"].replay.share
+    replayed = {name: corpus for name, corpus in corpora.items() if corpus.replay}
+    if share and not replayed:
+        return [f"train.replay.share: expected 0 without replay: true in corpora, got {share:g}"]
+    if len(replayed) == len(corpora):
+        return [
+            f"corpora: expected one to tune on and score, got replay: true in all of "
+            f"{sorted(corpora)}"
+        ]
+    scored = {
+        (corpus.source, corpus.format, corpus.language): name
+        for name, corpus in corpora.items()
+        if name not in replayed
+    }
+    return [
+        f"corpora.{name}.replay: expected recordings that are not scored, got source, format and "
+        f"language of {scored[same]}"
+        for name, corpus in replayed.items()
+        if (same := (corpus.source, corpus.format, corpus.language)) in scored
     ]

@@ -45,6 +45,8 @@ class Corpus(Schema):
         channel: of files with several, where the corpus names none: the mean of all, each as an
             utterance of its own, or one by its number from 0.
         withdrawn: recordings that may no longer be used; usually empty.
+        replay: whether its clips are only mixed into training, at ``train.replay.share``. None of
+            them is in dev or test.
     """
 
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -53,6 +55,7 @@ class Corpus(Schema):
     columns: dict[Column, Annotated[str, StringConstraints(min_length=1)]] = Field({})
     channel: Annotated[int, Field(ge=0, lt=32)] | Literal["mean", "each"] = Field("mean")
     withdrawn: Withdrawn = Field(Withdrawn())
+    replay: bool = Field(False)
 
     @model_validator(mode="after")
     def _tier_is_of_paired(self) -> "Corpus":

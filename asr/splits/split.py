@@ -17,12 +17,11 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.families.protocols import TextTokens
+from asr.splits.aside import Aside
 from asr.splits.given import GIVEN, SPLITS, splits_to_fill
 from asr.splits.near_duplicates import near_pairs
 from asr.splits.params import SplitParams
@@ -32,26 +31,6 @@ from asr.utterances.utterance import Utterance
 _BY_PRECEDENCE = ("test", "dev", "train")
 
 Trait = tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Aside:
-    """An utterance in no split, because it would leak or is too long to train on.
-
-    Attributes:
-        utterance: the utterance.
-        split: the split that it was assigned to.
-        reason: sentence, recording, speaker, session or near_duplicate, if it shares that with
-            ``other``; or too_many_tokens.
-        other: an utterance of another split; None for too_many_tokens.
-        other_split: the split of ``other``.
-    """
-
-    utterance: Utterance
-    split: str
-    reason: str
-    other: Utterance | None = None
-    other_split: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,9 +141,9 @@ def set_leaks_aside(by_split: dict[str, list[Utterance]], params: SplitParams) -
     aside: list[Aside] = []
     owners: dict[Trait, tuple[str, Utterance]] = {}
     for split in _BY_PRECEDENCE:
-        leaks = {leak.utterance.id: leak for leak in _leaks(by_split[split], split, owners, params)}
-        aside += leaks.values()
-        splits[split] = [one for one in by_split[split] if one.id not in leaks]
+        found = {leak.utterance.id: leak for leak in leaks(by_split[split], split, owners, params)}
+        aside += found.values()
+        splits[split] = [one for one in by_split[split] if one.id not in found]
         for one in splits[split]:
             for trait in traits(one, params):
                 owners.setdefault(trait, (split, one))
@@ -179,15 +158,21 @@ def set_too_long_aside(result: SplitResult, tokens: TextTokens) -> SplitResult:
     """
     train, aside = list[Utterance](), list[Aside]()
     for one in result.splits["train"]:
-        if tokens.num_labels(one.text, one.language) <= tokens.max_labels(one.duration_s):
-            train.append(one)
-        else:
+        if too_long(one, tokens):
             aside.append(Aside(one, "train", "too_many_tokens"))
+        else:
+            train.append(one)
     if not train:
         raise InputError(
             f"split: all {len(aside)} transcripts of train are longer than the model can write"
         )
     return SplitResult({**result.splits, "train": train}, [*result.aside, *aside])
+
+
+def too_long(utterance: Utterance, tokens: TextTokens) -> bool:
+    """Whether a transcript has more tokens than the model can write."""
+    num_labels = tokens.num_labels(utterance.text, utterance.language)
+    return num_labels > tokens.max_labels(utterance.duration_s)
 
 
 def traits(utterance: Utterance, params: SplitParams) -> Iterator[Trait]:
@@ -201,7 +186,7 @@ def traits(utterance: Utterance, params: SplitParams) -> Iterator[Trait]:
         yield "session", utterance.corpus, utterance.session_id
 
 
-def _leaks(
+def leaks(
     utterances: list[Utterance],
     split: str,
     owners: dict[Trait, tuple[str, Utterance]],
@@ -238,15 +223,15 @@ def _check_given(utterances: Sequence[Utterance], params: SplitParams) -> None:
             by_split[split].append(one)
     # Between corpora only train loses: a benchmark's sentence in another corpus is set aside there.
     found = set_leaks_aside(by_split, params).aside
-    if leaks := [
+    if within := [
         f"{leak.split} {leak.utterance.id} and {leak.other_split} {leak.other.id} share "
         f"{leak.reason} {leak.utterance.text!r:.60}"
         for leak in found
         if leak.other and leak.other.corpus == leak.utterance.corpus
     ]:
         raise InputError(
-            f"split: expected no leak between the corpus's own splits, got {len(leaks)}, such as: "
-            f"{'; '.join(leaks[:10])}. Fix the corpus, or set split.given: ignore to "
+            f"split: expected no leak between the corpus's own splits, got {len(within)}, such as: "
+            f"{'; '.join(within[:10])}. Fix the corpus, or set split.given: ignore to "
             "split it by hash, or remove from split.disjoint what the splits may share"
         )
 
@@ -286,14 +271,3 @@ def _why_empty(
         if fewer != params and not _empty(_split(utterances, fewer), utterances, fewer):
             return f"{message}. {how} no split is empty, but then {lost}"
     return message
-
-
-def write_aside(path: Path, aside: Sequence[Aside]) -> None:
-    """Write a CSV of the utterances that are set aside, with the reasons."""
-    columns = ("id", "split", "text", "shared", "other", "other_split", "other_text")
-    rows = []
-    for leak in aside:
-        one, other = leak.utterance, leak.other
-        others = (other.id, leak.other_split, other.text) if other else ("", "", "")
-        rows.append((one.id, leak.split, one.text, leak.reason, *others))
-    write_csv(path, columns, rows)

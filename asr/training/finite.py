@@ -17,12 +17,19 @@ def is_finite(loss: float, grad_norm: float) -> bool:
     return math.isfinite(loss) and math.isfinite(grad_norm)
 
 
-def fault_of_step(step: int, point: CurveRow, batches: Sequence[TrainingBatch]) -> str:
-    """Describe a step that is not finite, with the lines of its clips in the train manifest."""
+def fault_of_step(
+    step: int, point: CurveRow, batches: Sequence[TrainingBatch], num_train: int
+) -> str:
+    """Describe a step that is not finite, with the lines of its clips in the manifests.
+
+    The clips after the first ``num_train`` are those of the replay manifest.
+    """
     lines = sorted(p.index + 1 for b in batches for e in b.examples for p in e.pieces)
+    replayed = [line - num_train for line in lines if line > num_train]
     return (
         f"step {step}: loss {point['loss']:.3g}, gradient norm {point['grad_norm']:.3g} on lines "
-        f"{lines} of the train manifest: not finite"
+        f"{[line for line in lines if line <= num_train]} of the train manifest"
+        f"{f' and {replayed} of the replay manifest' if replayed else ''}: not finite"
     )
 
 

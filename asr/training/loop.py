@@ -107,7 +107,7 @@ def train(
     run = Run(task, params, processes, scratch)
     steps = plan_steps(
         task.durations_s, task.groups, task.token_limit, task.seconds, task.long_context,
-        params, seed,
+        params, seed, task.num_replay,
     )  # fmt: skip
     if task.sharded_layers:
         share = local_share(task.network)
@@ -178,7 +178,8 @@ class Run:
         """Count and report a step that was not finite; raise if too many came in a row."""
         progress.num_skipped += 1
         progress.num_skipped_in_a_row += 1
-        fault = fault_of_step(progress.step, point, batches)
+        num_train = len(self.task.durations_s) - self.task.num_replay
+        fault = fault_of_step(progress.step, point, batches, num_train)
         _write(self.processes, f"{fault}: skipped")
         if progress.num_skipped_in_a_row >= self.params.max_skipped_steps:
             raise InputError(last_of_many(fault, self.params.max_skipped_steps, self.scratch))

@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from asr.core.schema import Schema
+from asr.training.replay import ReplayParams
 
 
 class LoraParams(Schema):
@@ -111,6 +112,7 @@ class TrainParams(Schema):
     max_batch_clips: int = Field(ge=1)
     accumulation: int = Field(ge=1)
     step_clips: int = Field(ge=0)
+    replay: ReplayParams
     join: JoinParams
     speed_change: SpeedChangeParams
     augment: AugmentParams

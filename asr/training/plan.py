@@ -9,6 +9,7 @@ from itertools import groupby
 from asr.features.batching import EpochPlan, LongContext, Seconds, epoch_batches
 from asr.training.augmentation.examples import Example, TokenLimit, epoch_examples
 from asr.training.params import TrainParams
+from asr.training.replay import clips_per_epoch, replayed_by_epoch
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ def plan_steps(
     long_context: LongContext | None,
     params: TrainParams,
     seed: int,
+    num_replay: int = 0,
 ) -> list[tuple[int, list[TrainingBatch]]]:
     """List all steps of the run, each with its epoch and the batches of one update.
 
@@ -45,13 +47,20 @@ def plan_steps(
         long_context: which batches get a longer context than that.
         params: section ``train``.
         seed: seed of all random choices.
+        num_replay: how many of the clips, the last ones, are of replay corpora. An epoch has each
+            of the others once, and so many of these that they are ``train.replay.share`` of it.
     """
+    num_scored = len(durations_s) - num_replay
+    replayed = replayed_by_epoch(
+        range(num_scored, len(durations_s)), clips_per_epoch(num_scored, params.replay.share), seed
+    )
     plan = EpochPlan(seconds, params.batch_seconds, params.max_batch_clips, long_context)
     by_epoch = []
     for epoch in range(params.num_epochs):
         rng = random.Random(f"{seed}-{epoch}")
+        clips = [*range(num_scored), *next(replayed)]
         examples = epoch_examples(
-            durations_s, groups, token_limit, params.join, params.speed_change, rng
+            clips, durations_s, groups, token_limit, params.join, params.speed_change, rng
         )
         by_epoch += [
             (

@@ -31,6 +31,7 @@ class Task:
         rate_factors: factor on ``train.lr`` by prefix of a weight's name.
         sharded_layers: layers whose weights are sharded over processes
             (``asr/training/distributed/sharding.py``).
+        num_replay: how many of the clips, the last ones, are of replay corpora.
     """
 
     network: nn.Module
@@ -44,6 +45,7 @@ class Task:
     long_context: LongContext | None = None
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     sharded_layers: Sequence[nn.Module] = ()
+    num_replay: int = 0
 
 
 def task_of(
@@ -53,6 +55,7 @@ def task_of(
     collate: Callable[[TrainingBatch], Batch],
     evaluate_dev: Callable[[], DevError],
     *,
+    num_replay: int,
     shard_weights: bool,
 ) -> Task:
     """Describe the training of a family's model on some clips.
@@ -63,6 +66,7 @@ def task_of(
         max_duration_s: the family's longest clip, and so the longest example.
         collate: see ``Task``.
         evaluate_dev: see ``Task``.
+        num_replay: see ``Task``.
         shard_weights: ``machine.shard_weights``.
 
     Raises:
@@ -81,4 +85,5 @@ def task_of(
         long_context=trainee.long_context,
         rate_factors=trainee.rate_factors,
         sharded_layers=layers_to_shard(trainee) if shard_weights else (),
+        num_replay=num_replay,
     )

@@ -66,6 +66,7 @@ class TokenLimit:
 
 
 def epoch_examples(
+    clips: Sequence[int],
     durations_s: Sequence[float],
     groups: Sequence[Hashable],
     limit: TokenLimit,
@@ -76,8 +77,9 @@ def epoch_examples(
     """Build the examples of one epoch: each clip once, single or joined to others of its group.
 
     Args:
-        durations_s: durations of the clips, in seconds.
-        groups: group of each clip, such as corpus and language; clips are joined within a group.
+        clips: positions of the epoch's clips in the training set; one may come twice.
+        durations_s: durations of all clips of the training set, in seconds.
+        groups: group of each, such as corpus and language; clips are joined within a group.
         limit: most tokens and seconds of an example.
         join: share of clips to join, and most seconds of joined clips.
         speed_change: largest change of speed.
@@ -85,7 +87,7 @@ def epoch_examples(
     """
     single: list[int] = []
     to_join: dict[Hashable, list[int]] = {}
-    order = list(range(len(durations_s)))
+    order = list(clips)
     rng.shuffle(order)
     for index in order:
         if rng.random() < join.share:
