@@ -199,7 +199,7 @@ def steps_of(
     task = Task(
         trainee.network, trainee.summed_loss, collate, [one.duration_s for one in utterances],
         ["noise"] * len(utterances), TokenLimit(labels, trainee.max_labels, FULL_S),
-        trainee.seconds, lambda: None, rate_factors=trainee.rate_factors,  # type: ignore[arg-type, return-value]
+        trainee.seconds, lambda: None,  # type: ignore[arg-type, return-value]
     )  # fmt: skip
     planned = plan_steps(
         task.durations_s, task.groups, task.token_limit, task.seconds, None, params, seed=1
@@ -217,7 +217,7 @@ def train_speed(
 
         def epoch() -> None:
             for batches in steps:
-                updater.step(batches, params.lr)
+                updater.step(batches, {"all": params.lr})
 
         with FlopCounterMode(display=False) as counter:
             epoch()

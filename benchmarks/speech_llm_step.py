@@ -61,7 +61,7 @@ def task_of(trainee: SpeechLlmTrainee, clips: Sequence[Clip]) -> Task:
     return Task(
         trainee.network, trainee.summed_loss, collate, [one.duration_s for one in utterances],
         ["all"] * len(clips), TokenLimit(labels, trainee.max_labels, MAX_DURATION_S),
-        trainee.seconds, lambda: DevError(0.0, 0.0), rate_factors=trainee.rate_factors,
+        trainee.seconds, lambda: DevError(0.0, 0.0),
     )  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def measure(base: Path, clips: Sequence[Clip], tune: str, clips_a_step: int) -> 
         for number, batches in enumerate([steps[0][1], *(step[1] for step in steps)]):
             for name, updater in updaters.items():
                 with timed() as timing:
-                    updater.step(batches, params.lr)
+                    updater.step(batches, {"all": params.lr})
                 if number:
                     timings[name][number] = timing
     return {

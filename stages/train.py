@@ -20,9 +20,10 @@ from asr.training.collate import collator
 from asr.training.dev import dev_evaluator
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
-from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS, train
+from asr.training.loop import train
 from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
+from asr.training.progress import DEV_COLUMNS
 from asr.training.replay import ReplayParams
 from asr.training.state.log import write_curve
 from asr.training.state.run import open_run
@@ -44,6 +45,11 @@ def train_stage(
     operations = load_params("operations", OperationsParams)
     if machine.shard_weights and params.precision == "fp16":
         raise InputError("machine.shard_weights: expected train.precision fp32 or bf16, got fp16")
+    if machine.shard_weights and len(params.phases) > 1:
+        # PyTorch's fully_shard reads requires_grad once, before the first step.
+        raise InputError(
+            "machine.shard_weights: expected false with more than one of train.phases, got true"
+        )
     replay = to_replay(replay_manifest, params.replay)
     utterances, dev = [*read_manifest(train_manifest), *replay], read_manifest(dev_manifest)
     if not launched():
@@ -82,7 +88,7 @@ def train_stage(
             return
         with atomic_folder(out) as partial:
             trainee.save(partial)
-        write_curve(curves / "train.csv", TRAIN_COLUMNS, progress.train_rows)
+        write_curve(curves / "train.csv", progress.train_columns, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
 
 

@@ -178,11 +178,14 @@ def test_bf16_makes_a_step_of_nearly_the_same_loss(family, base, tmp_path, any_p
     losses = []
     for precision in ("fp32", "bf16"):
         AcceleratorState._reset_state()
-        made = task(family, family.trainee(base))
+        trainee = family.trainee(base)
+        made = task(family, trainee)
         params = family.params(precision=precision)
         steps = plan_steps(made.durations_s, made.groups, made.token_limit, made.seconds, None,
                            params, seed=1)  # fmt: skip
-        row = Updater(made, params, ALONE, tmp_path / "limits.json").step(steps[0][1], family.lr)
+        row = Updater(made, params, ALONE, tmp_path / "limits.json").step(
+            steps[0][1], dict.fromkeys(trainee.weight_groups, family.lr)
+        )
         losses.append(row["loss"])
         assert math.isfinite(row["grad_norm"])
     assert losses[1] == pytest.approx(losses[0], rel=0.02)

@@ -17,7 +17,7 @@ from asr.report.spectrogram import gray_png, shades, spectrogram_uri
 from asr.report.training_curves import read_curve, training_panels
 from asr.report.word_diff import Confusion, Word, confusions, word_diff
 from asr.report.worst import audio_uri
-from asr.training.loop import DEV_COLUMNS, TRAIN_COLUMNS
+from asr.training.progress import DEV_COLUMNS, TRAIN_COLUMNS
 from asr.training.state.log import write_curve
 from asr.utterances.hypothesis import Hypothesis, write_hypotheses
 from asr.utterances.jsonl import write_jsonl

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asr.core.errors import InputError
-from asr.training.loop import Progress
+from asr.training.progress import Progress
 from asr.training.state.log import TrainingLog, training_log, write_curve
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ from asr.training.plan import TrainingBatch, learning_rate, steps_of_clips
 
 def rates(schedule, num_steps=5, warmup_steps=2):
     params = TrainParams.model_construct(lr=1.0, warmup_steps=warmup_steps, schedule=schedule)
-    return [learning_rate(step, num_steps, params) for step in range(num_steps)]
+    return [learning_rate(step, num_steps, params, params.lr) for step in range(num_steps)]
 
 
 @pytest.mark.parametrize(

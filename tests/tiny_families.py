@@ -154,5 +154,5 @@ def task(family: TinyFamily, trainee: Trainee, processes: Processes = ALONE) -> 
     return Task(
         trainee.network, trainee.summed_loss, collate, [one.duration_s for one in them],
         [family.language] * 4, TokenLimit(labels, trainee.max_labels, 30.0), trainee.seconds,
-        evaluate_dev, rate_factors=trainee.rate_factors,
+        evaluate_dev, weight_groups=trainee.weight_groups, rate_factors=trainee.rate_factors,
     )  # fmt: skip

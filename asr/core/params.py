@@ -209,7 +209,10 @@ def _faults_of_model(
             f"{family} takes, got {got:g}"
         )
     training = importlib.import_module(f"asr.families.{family}.training")
-    found += training.faults(checked["train"], checked[f"{family}.train"])
+    sections = checked["train"], checked[f"{family}.train"]
+    found += training.faults(*sections)
+    if checked["train"].phases and not found:
+        found += checked["train"].faults_of_groups(training.groups(*sections))
     return found
 
 

@@ -124,8 +124,10 @@ class Trainee(Protocol):
     Attributes:
         network: holds the weights; those with ``requires_grad`` are trained.
         summed_loss: maps a batch to the loss summed over its target tokens.
-        rate_factors: factor on ``train.lr`` by prefix of a weight's name. The longest matching
-            prefix wins; without a match the factor is 1.
+        weight_groups: groups of weights that ``train.phases`` can name, each with prefixes of the
+            names of its weights. The longest matching prefix wins, and each trainable weight is in
+            a group. ``encoder`` in params.yaml means ``encoder.lower`` and ``encoder.upper``.
+        rate_factors: factor on ``train.lr`` by group; without one the factor is 1.
         long_context: which batches get a longer context than their clips need; None if the output
             of the model does not depend on what follows a clip.
     """
@@ -136,6 +138,10 @@ class Trainee(Protocol):
 
     @property
     def summed_loss(self) -> "nn.Module":
+        """See above."""
+
+    @property
+    def weight_groups(self) -> Mapping[str, Sequence[str]]:
         """See above."""
 
     @property
@@ -249,6 +255,9 @@ class TrainingRole(Protocol):
 
     def faults(self, train: "TrainParams", own: Any) -> list[str]:
         """List conflicts between the two sections, each as ``key: expected …``."""
+
+    def groups(self, train: "TrainParams", own: Any) -> Sequence[str]:
+        """List the groups of ``Trainee.weight_groups`` with weights that the two sections train."""
 
     def open_trainee(
         self, base: Path, device: "torch.device", train: "TrainParams", own: Any

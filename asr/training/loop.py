@@ -15,7 +15,7 @@ import signal
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,9 @@ from asr.training.distributed.sharding import (
 )
 from asr.training.finite import check_finite, fault_of_step, is_finite, last_of_many
 from asr.training.params import TrainParams
-from asr.training.plan import TrainingBatch, learning_rate, plan_steps
+from asr.training.phases import Phases
+from asr.training.plan import TrainingBatch, plan_steps
+from asr.training.progress import Progress
 from asr.training.state.checkpoint import (
     Checkpoint,
     check_sha256,
@@ -47,46 +49,7 @@ from asr.training.state.checkpoint import (
 )
 from asr.training.state.log import CurveRow
 from asr.training.task import Task
-from asr.training.update import Updater, trainable
-
-TRAIN_COLUMNS = ("step", "epoch", "loss", "lr", "grad_norm", "audio_s")
-DEV_COLUMNS = ("step", "wer", "cer", "best")
-
-
-@dataclass
-class Progress:
-    """Progress of a run; every checkpoint stores all of it.
-
-    A step whose loss or gradient is not finite is skipped: it changes no weight.
-    """
-
-    step: int = 0
-    best_step: int = 0
-    best: list[float] | None = None  # WER and CER
-    best_sha256: str = ""  # of the file with the best weights; the first process has it
-    window: list[CurveRow] = field(default_factory=list)  # steps since the last train row
-    num_skipped: int = 0
-    num_skipped_in_a_row: int = 0
-    train_rows: list[CurveRow] = field(default_factory=list)
-    dev_rows: list[CurveRow] = field(default_factory=list)
-
-    def log_window(self) -> None:
-        """Append one train row for the steps since the last, unless all of them were skipped."""
-        if not self.window:
-            return
-        last = self.window[-1]
-        self.train_rows.append(
-            {
-                "step": self.step,
-                "epoch": last["epoch"],
-                "loss": _mean(self.window, "loss"),
-                "lr": float(f"{last['lr']:.6g}"),
-                "grad_norm": _mean(self.window, "grad_norm"),
-                "audio_s": round(sum(point["audio_s"] for point in self.window), 2),
-                "skipped": self.num_skipped,  # in the log, not in the curves
-            }
-        )
-        self.window = []
+from asr.training.update import Updater
 
 
 def train(
@@ -112,15 +75,21 @@ def train(
     if task.sharded_layers:
         share = local_share(task.network)
         _write(processes, f"each of {processes.count} processes holds {share:.1%} of the weights")
+    phases = Phases(
+        params, [epoch for epoch, _ in steps], run.updater.groups.values(), task.rate_factors
+    )
     progress = run.resumed()
+    if progress.step == 0 and phases.named:
+        run.announce(progress, phases)
+        watch(progress, {})
     with (
         stop_signals() as stopped_by,
         _bar(len(steps), progress.step, processes) as bar,
     ):
         for epoch, batches in steps[progress.step :]:
             torch.manual_seed(zlib.crc32(f"{seed}-{progress.step}".encode()) + processes.rank)
-            rate = learning_rate(progress.step, len(steps), params)
-            point = {"epoch": epoch, "lr": rate, **run.updater.step(batches, rate)}
+            point = run.updater.step(batches, phases.rates(progress.step))
+            point |= {"epoch": epoch, **phases.row(progress.step)}
             if is_finite(point["loss"], point["grad_norm"]):
                 run.average(progress.step)
                 progress.step += 1
@@ -130,7 +99,8 @@ def train(
                 progress.step += 1
                 run.skip(progress, point, batches)
             last = progress.step == len(steps)
-            if progress.step % params.log_every_steps == 0 or last:
+            switch = not last and run.announce(progress, phases)
+            if progress.step % params.log_every_steps == 0 or switch or last:
                 progress.log_window()
             if progress.step % params.eval_every_steps == 0 or last:
                 run.evaluate(progress)
@@ -184,6 +154,13 @@ class Run:
         if progress.num_skipped_in_a_row >= self.params.max_skipped_steps:
             raise InputError(last_of_many(fault, self.params.max_skipped_steps, self.scratch))
 
+    def announce(self, progress: Progress, phases: Phases) -> bool:
+        """Note and print the phase that starts with the next step; returns whether one does."""
+        if switch := phases.switch(progress.step):
+            progress.phase_rows.append(switch)
+            _write(self.processes, phases.described(progress.step))
+        return bool(switch)
+
     def average(self, step: int) -> None:
         """Move the average towards the weights after ``step``; the first steps move it faster."""
         decay = min(self.params.average_decay, (step + 1) / (step + 10))
@@ -221,7 +198,8 @@ class Run:
         """Load the weights with the lowest error on dev into the network of the first process."""
         unshard(self.task.network)
         if self.processes.first:
-            self.weights = trainable(self.task.network)
+            network = dict(self.task.network.named_parameters())
+            self.weights = {name: network[name] for name in self.weights}
             best = self._best_file(progress.best_step)
             check_sha256(best, progress.best_sha256)
             self._fill(load_file(best))
@@ -293,7 +271,3 @@ class Run:
     def _best_file(self, step: int) -> Path:
         # One file per step: an older checkpoint may refer to older best weights.
         return self.scratch / f"best-{step:08d}.safetensors"
-
-
-def _mean(rows: list[CurveRow], column: str) -> float:
-    return round(float(sum(row[column] for row in rows)) / len(rows), 6)

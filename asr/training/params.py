@@ -1,11 +1,13 @@
 """Section ``train``: params for every family. ``<family>.train`` has those of one family."""
 
+from collections.abc import Sequence
 from functools import reduce
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from asr.core.schema import Schema
+from asr.training.groups import is_in
 from asr.training.replay import ReplayParams
 
 
@@ -93,12 +95,51 @@ class TextParams(Schema):
     script: Literal["as_is", "latin", "cyrillic"]
 
 
+class PhaseParams(Schema):
+    """An entry of ``train.phases``: from when on which groups of weights learn.
+
+    Attributes:
+        from_epoch: the epoch with which it starts, counted from 0; this or ``from_step``.
+        from_step: the step with which it starts, counted from 0.
+        groups: the groups that learn; all others don't.
+        lr: peak learning rate by group, for those that do not take ``train.lr``.
+        warmup_steps: steps over which all rates rise from 0 after the start.
+    """
+
+    from_epoch: int | None = Field(None, ge=0)
+    from_step: int | None = Field(None, ge=0)
+    groups: list[str] = Field(min_length=1)
+    lr: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field({})
+    warmup_steps: int = Field(0, ge=0)
+
+    @property
+    def start(self) -> tuple[str, int]:
+        """The key of its start, and the value."""
+        if self.from_step is not None:
+            return "from_step", self.from_step
+        return "from_epoch", self.from_epoch or 0
+
+    @model_validator(mode="after")
+    def _one_start_and_rates_of_its_groups(self) -> Self:
+        starts = [name for name in ("from_epoch", "from_step") if getattr(self, name) is not None]
+        if len(starts) != 1:
+            raise ValueError(
+                "expected either from_epoch or from_step, got " + (" and ".join(starts) or "none")
+            )
+        if others := [name for name in self.lr if not any(is_in(name, g) for g in self.groups)]:
+            raise ValueError(
+                f"expected lr only for groups that learn in this phase, {self.groups}, got {others}"
+            )
+        return self
+
+
 class TrainParams(Schema):
     """Section ``train``."""
 
     text: TextParams
     tune: Literal["full", "frozen_encoder", "lora", "projector"]
     lora: LoraParams
+    phases: list[PhaseParams]
     lr: float = Field(gt=0, le=1)
     warmup_steps: int = Field(ge=0)
     schedule: Literal["linear", "cosine", "constant"]
@@ -133,6 +174,42 @@ class TrainParams(Schema):
                 f"{self.accumulation}: step_clips sums as many batches as hold so many clips"
             )
         return self
+
+    @model_validator(mode="after")
+    def _phases_follow_each_other(self) -> Self:
+        limits = {"from_epoch": ("num_epochs", self.num_epochs),
+                  "from_step": ("max_steps", self.max_steps)}  # fmt: skip
+        earliest = {"from_epoch": 0, "from_step": 0}
+        for number, phase in enumerate(self.phases):
+            key, start = phase.start
+            limit, end = limits[key]
+            if number == 0 and (start or phase.warmup_steps):
+                raise ValueError(
+                    "expected phases.0 from epoch or step 0, and train.warmup_steps for a warm-up, "
+                    f"got {key} {start}, warmup_steps {phase.warmup_steps}"
+                )
+            if start < earliest[key]:
+                raise ValueError(
+                    f"expected phases.{number} to start after the phases before it, {key} "
+                    f"{earliest[key]} or later, got {start}"
+                )
+            if end and start >= end:
+                raise ValueError(
+                    f"expected phases.{number}.{key} below {limit} {end}, got {start}: the phase "
+                    "would never start"
+                )
+            earliest[key] = start + 1
+        return self
+
+    def faults_of_groups(self, groups: Sequence[str]) -> list[str]:
+        """Groups in ``phases`` that are not among those that may learn, as ``key: expected``."""
+        return [
+            f"train.phases.{number}.groups: expected groups that learn with train.tune "
+            f"{self.tune}, {sorted({*groups, *(g.split('.')[0] for g in groups)})}, got {name!r}"
+            for number, phase in enumerate(self.phases)
+            for name in phase.groups
+            if not any(is_in(group, name) for group in groups)
+        ]
 
 
 # Params that change the audio, and so an encoder's output, from one epoch to the next.

@@ -116,17 +116,17 @@ def steps_of_clips(
         yield step_epoch, step
 
 
-def learning_rate(step: int, num_steps: int, params: TrainParams) -> float:
+def learning_rate(step: int, num_steps: int, params: TrainParams, peak: float) -> float:
     """Learning rate of ``step``, counted from 0.
 
-    It rises linearly to ``lr`` over ``warmup_steps``. Then it falls to 0 linearly or along half a
+    It rises linearly to ``peak`` over ``warmup_steps``. Then it falls to 0 linearly or along half a
     cosine, or stays constant.
     """
     if step < params.warmup_steps:
-        return params.lr * (step + 1) / params.warmup_steps
+        return peak * (step + 1) / params.warmup_steps
     if params.schedule == "constant":
-        return params.lr
+        return peak
     progress = (step - params.warmup_steps) / max(1, num_steps - params.warmup_steps)
     if params.schedule == "cosine":
-        return params.lr * 0.5 * (1 + math.cos(math.pi * progress))
-    return params.lr * (1 - progress)
+        return peak * 0.5 * (1 + math.cos(math.pi * progress))
+    return peak * (1 - progress)

@@ -28,7 +28,8 @@ class Task:
         seconds: maps the duration of a clip to the seconds that the model computes for it.
         evaluate_dev: transcribes dev with the current weights and returns the error.
         long_context: which batches get a longer context than their clips need.
-        rate_factors: factor on ``train.lr`` by prefix of a weight's name.
+        weight_groups: prefixes of the names of weights, by name of the group that they form.
+        rate_factors: factor on ``train.lr`` by group.
         sharded_layers: layers whose weights are sharded over processes
             (``asr/training/distributed/sharding.py``).
         num_replay: how many of the clips, the last ones, are of replay corpora.
@@ -43,6 +44,7 @@ class Task:
     seconds: Seconds
     evaluate_dev: Callable[[], DevError]
     long_context: LongContext | None = None
+    weight_groups: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"all": ("",)})
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     sharded_layers: Sequence[nn.Module] = ()
     num_replay: int = 0
@@ -83,6 +85,7 @@ def task_of(
         seconds=trainee.seconds,
         evaluate_dev=evaluate_dev,
         long_context=trainee.long_context,
+        weight_groups=trainee.weight_groups,
         rate_factors=trainee.rate_factors,
         sharded_layers=layers_to_shard(trainee) if shard_weights else (),
         num_replay=num_replay,

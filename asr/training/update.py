@@ -1,6 +1,6 @@
 """One update of the weights, with batches split to fit memory and divided among processes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from asr.training.batch_limit import BatchLimit, split_to_fit
 from asr.training.distributed.processes import Processes
 from asr.training.distributed.sharding import local_part, shard, total_norm
 from asr.training.finite import is_finite
+from asr.training.groups import groups_of, is_in
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
 from asr.training.state.log import CurveRow
@@ -28,8 +29,9 @@ class Updater:
     """Trainable weights and their optimizer.
 
     Attributes:
-        weights: trainable weights, by name.
-        optimizer: AdamW.
+        weights: all weights that learn in some phase, by name.
+        groups: the group of each.
+        optimizer: AdamW, of all of them.
     """
 
     def __init__(
@@ -37,6 +39,8 @@ class Updater:
     ) -> None:
         """Prepare the network of ``task``; the file ``batch_limits`` has one limit per device."""
         self.task, self.params, self.processes = task, params, processes
+        if params.phases:
+            _freeze_rest(task, [name for phase in params.phases for name in phase.groups])
         # A new adapter has random weights, which differ between processes.
         processes.broadcast_from_first([weight.data for weight in trainable(task.network).values()])
         if task.sharded_layers:
@@ -45,8 +49,9 @@ class Updater:
         self.accelerator = Accelerator(
             mixed_precision=MIXED_PRECISION[params.precision], cpu=processes.device.type == "cpu"
         )
-        groups = _groups(self.weights, params.weight_decay, task.rate_factors)
-        adamw = torch.optim.AdamW(groups, lr=params.lr, betas=params.betas, fused=True)
+        self.groups = groups_of(self.weights, task.weight_groups)
+        parameters = _parameter_groups(self.weights, params.weight_decay, self.groups)
+        adamw = torch.optim.AdamW(parameters, lr=params.lr, betas=params.betas, fused=True)
         self.optimizer = self.accelerator.prepare_optimizer(adamw)
         # evaluation_mode gives mixed precision without DistributedDataParallel. DDP exchanges
         # gradients in each backward pass: with unequal numbers of batches processes would hang.
@@ -56,21 +61,27 @@ class Updater:
             f"{_device_name(processes.device)}, {_num_weights(task.network):,} weights",
         )
 
-    def step(self, batches: list[TrainingBatch], rate: float) -> CurveRow:
+    def step(self, batches: list[TrainingBatch], rates: Mapping[str, float]) -> CurveRow:
         """Update the weights once; all target tokens of all processes have equal weight.
 
         If loss or gradient are not finite, weights and moments stay as they are.
+
+        Args:
+            batches: of the step.
+            rates: learning rate by group; the weights of other groups get no gradient and stay.
 
         Returns:
             Loss per target token, gradient total_norm, and seconds of audio in ``batches``.
         """
         for group in self.optimizer.param_groups:
-            group["lr"] = rate * group["rate_factor"]
+            group["lr"] = rates.get(group["name"], 0.0)
+            for weight in group["params"]:
+                weight.requires_grad_(group["name"] in rates)
         if self.task.sharded_layers:
             loss = self._sharded_gradients(self.processes.equal_share(batches))
         else:
             loss = self._gradients(self.processes.share(batches))
-        whole = [weight for weight in self.weights.values() if not isinstance(weight, DTensor)]
+        whole = [weight for weight in self._learning() if not isinstance(weight, DTensor)]
         self.processes.add_gradients(whole)
         self.limit.max_s = self.processes.minimum(self.limit.max_s)
         grad_norm = self._clip()
@@ -129,9 +140,12 @@ class Updater:
             total += loss.item()
         return total
 
+    def _learning(self) -> list[nn.Parameter]:
+        return [weight for weight in self.weights.values() if weight.requires_grad]
+
     def _clip(self) -> float:
         """Clip the gradient total_norm to ``max_grad_norm``; return the total_norm before."""
-        weights, max_norm = list(self.weights.values()), self.params.max_grad_norm
+        weights, max_norm = self._learning(), self.params.max_grad_norm
         if not self.task.sharded_layers:
             return float(self.accelerator.clip_grad_norm_(weights, max_norm))
         gradients = [weight.grad for weight in weights if weight.grad is not None]
@@ -147,23 +161,28 @@ def trainable(network: nn.Module) -> dict[str, nn.Parameter]:
     return {name: w for name, w in network.named_parameters() if w.requires_grad}
 
 
-def _groups(
-    weights: dict[str, nn.Parameter], weight_decay: float, rate_factors: Mapping[str, float]
+def _freeze_rest(task: Task, names: Sequence[str]) -> None:
+    """Freeze the weights that learn in no phase, so that nothing is stored for them."""
+    weights = trainable(task.network)
+    for weight, group in groups_of(weights, task.weight_groups).items():
+        weights[weight].requires_grad_(any(is_in(group, name) for name in names))
+
+
+def _parameter_groups(
+    weights: Mapping[str, nn.Parameter], weight_decay: float, groups: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Parameter groups of AdamW by weight decay and learning rate.
+    """Parameter groups of AdamW by weight decay and group of weights.
 
     Weight decay applies to matrices only, not to gains and biases.
     """
-    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = {}
+    found: dict[tuple[float, str, bool], list[nn.Parameter]] = {}
     for name, weight in weights.items():
         decay = weight_decay if weight.ndim > 1 else 0.0
-        longest = max((p for p in rate_factors if name.startswith(p)), key=len, default=None)
-        factor = 1.0 if longest is None else rate_factors[longest]
         # AdamW rejects a mix of sharded and plain tensors in a group.
-        groups.setdefault((decay, factor, isinstance(weight, DTensor)), []).append(weight)
+        found.setdefault((decay, groups[name], isinstance(weight, DTensor)), []).append(weight)
     return [
-        {"params": some, "weight_decay": decay, "rate_factor": factor}
-        for (decay, factor, _), some in groups.items()
+        {"params": some, "weight_decay": decay, "name": group}
+        for (decay, group, _), some in found.items()
     ]
 
 

@@ -38,6 +38,7 @@ class Curves(Protocol):
     best: list[float] | None
     train_rows: list[CurveRow]
     dev_rows: list[CurveRow]
+    phase_rows: list[CurveRow]
     step: int
 
 
@@ -49,10 +50,12 @@ class TrainingLog:
         self.summary: CurveRow = {}
 
     def watch(self, progress: Curves, saved: CurveRow) -> None:
-        """Log the rows that the last step added to the curves, and the checkpoint saved, if any."""
+        """Log what the last step added: rows of the curves, the next phase, a checkpoint."""
         for rows in (progress.train_rows, progress.dev_rows):
             if rows and rows[-1]["step"] == progress.step:
                 self._log({**rows[-1], **device_load(self.device)})
+        if progress.phase_rows and progress.phase_rows[-1]["step"] == progress.step:
+            self._log(dict(progress.phase_rows[-1]))
         if saved:
             self._log({"step": progress.step, **saved})
         self.summary = {"step": progress.step, "best_step": progress.best_step}

@@ -11,6 +11,10 @@ def faults(train, own):
     return ["train.tune: expected full"] if train.tune != "full" else []
 
 
+def groups(train, own):
+    return ["ears", "head"]
+
+
 def open_trainee(base, device, train, own):
     from asr.families.toy.training.learner import Learner
 

@@ -35,7 +35,8 @@ class Learner:
     def __init__(self, base, own):
         self.network, self.letters = read(base)
         self.summed_loss = CtcLoss(self.network)
-        self.rate_factors = {"head.": own.head_rate}
+        self.weight_groups = {"ears": ["ears."], "head": ["head."]}
+        self.rate_factors = {"head": own.head_rate}
         self.num_labels, self.max_labels = self.letters.num_labels, self.letters.max_labels
 
     def seconds(self, duration_s):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.families.qwen3_asr.training.params import Qwen3AsrTrainParams as OwnParams
-from asr.families.qwen3_asr.training.params import faults
+from asr.families.qwen3_asr.training.params import faults, groups
 from asr.training.params import TrainParams
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from asr.families.qwen3_asr.training.trainee import Qwen3AsrTrainee
 
-__all__ = ["OwnParams", "faults", "open_trainee"]
+__all__ = ["OwnParams", "faults", "groups", "open_trainee"]
 
 
 def open_trainee(

@@ -1,5 +1,6 @@
 """Section ``qwen3_asr.train``: the training params that only Qwen3-ASR has."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -24,3 +25,17 @@ def faults(train: TrainParams, own: Qwen3AsrTrainParams) -> list[str]:
             f"{own.beside_adapter} with {train.tune}"
         ]
     return []
+
+
+def groups(train: TrainParams, own: Qwen3AsrTrainParams) -> Sequence[str]:
+    """List the groups with weights to train; an adapter is in the language model's."""
+    found = {
+        "full": ["projector", "language_model", "embedding", "audio_tower"],
+        "frozen_encoder": ["projector", "language_model", "embedding"],
+        "lora": ["language_model", *own.beside_adapter],
+        "projector": ["projector"],
+    }[train.tune]
+    if "audio_tower" in found:
+        found.remove("audio_tower")
+        found += ["audio_tower.lower", "audio_tower.upper"]
+    return found

@@ -11,7 +11,7 @@ from asr.families.qwen3_asr.model.transcribe import transcribe_batch
 from asr.families.qwen3_asr.tokens import name_unlisted
 from asr.families.qwen3_asr.training.loss import LossBatch, SummedLoss, loss_batch
 from asr.families.qwen3_asr.training.params import Qwen3AsrTrainParams
-from asr.families.qwen3_asr.training.tuning import PARTS, layers, make_trainable
+from asr.families.qwen3_asr.training.tuning import layers, make_trainable, weight_groups
 from asr.families.qwen3_asr.window import computed_seconds
 from asr.training.adapter import merge_adapter
 from asr.training.params import TrainParams
@@ -39,9 +39,10 @@ class Qwen3AsrTrainee:
         make_trainable(self.model, train, own)
         self.network: nn.Module = self.model.network
         self.summed_loss: nn.Module = SummedLoss(self.model)
+        self.weight_groups = weight_groups(self.model)
         self.rate_factors: Mapping[str, float] = {
-            PARTS["projector"]: own.projector_rate,
-            PARTS["audio_tower"]: own.audio_tower_rate,
+            "projector": own.projector_rate,
+            "audio_tower": own.audio_tower_rate,
         }
 
     def seconds(self, duration_s: float) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 from asr.families.qwen3_asr.model.model import Qwen3Asr
 from asr.families.qwen3_asr.training.params import Qwen3AsrTrainParams
 from asr.training.adapter import add_adapter
+from asr.training.groups import halves
 from asr.training.params import TrainParams
 
 # Attention and feed-forward of the language model; the tower's layers have names like these too.
@@ -39,3 +40,14 @@ def layers(model: Qwen3Asr) -> list[Any]:
     """Layers of tower and language model, which hold most weights; each is called as a module."""
     inner: Any = model.network.model
     return [*inner.audio_tower.layers, *inner.language_model.layers]
+
+
+def weight_groups(model: Qwen3Asr) -> dict[str, list[str]]:
+    """Groups of weights that ``train.phases`` can name."""
+    tower: Any = model.network.model.audio_tower
+    return {
+        **halves("audio_tower", PARTS["audio_tower"], len(tower.layers)),
+        "projector": [PARTS["projector"]],
+        "language_model": ["model.language_model."],
+        "embedding": ["model.language_model.embed_tokens.", "lm_head."],
+    }

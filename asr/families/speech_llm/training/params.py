@@ -1,5 +1,7 @@
 """Section ``speech_llm.train``: the training params that only this family has."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from asr.core.schema import Schema
@@ -34,3 +36,9 @@ def faults(train: TrainParams, own: SpeechLlmTrainParams) -> list[str]:
             + ", ".join(wanted)
         )
     return found
+
+
+def groups(train: TrainParams, own: SpeechLlmTrainParams) -> Sequence[str]:
+    """List the groups with weights to train; an adapter is in the language model's."""
+    found = {"projector": [], "lora": ["language_model"], "full": ["language_model", "embedding"]}
+    return ["projector", *found[train.tune]]

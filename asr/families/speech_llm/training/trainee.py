@@ -32,6 +32,11 @@ LORA_MODULES = r"language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_p
 class SpeechLlmTrainee:
     """The model with some trainable weights; see ``asr.families.protocols.Trainee``."""
 
+    weight_groups: Mapping[str, Sequence[str]] = {
+        "projector": ["projector."],
+        "language_model": ["language_model."],
+        "embedding": ["language_model.model.embed_tokens.", "language_model.lm_head."],
+    }
     long_context = None  # a clip's embeddings do not depend on what follows it
 
     def __init__(
@@ -47,7 +52,7 @@ class SpeechLlmTrainee:
         make_trainable(self.model, train)
         self.network: nn.Module = self.model
         self.summed_loss: nn.Module = SummedLoss(self.model, own.ctc_share)
-        self.rate_factors: Mapping[str, float] = {"projector.": own.projector_rate}
+        self.rate_factors: Mapping[str, float] = {"projector": own.projector_rate}
         self.cache_encoder = own.cache_encoder
         self.encoder_width = int(self.model.encoder.config.d_model)
         self._tokens = SpeechLlmTokens(self.model.words, self.model.joint, self.model.max_positions)

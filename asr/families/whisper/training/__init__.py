@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asr.families.whisper.training.params import WhisperTrainParams as OwnParams
-from asr.families.whisper.training.params import faults
+from asr.families.whisper.training.params import faults, groups
 from asr.training.params import TrainParams
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from asr.families.whisper.training.trainee import WhisperTrainee
 
-__all__ = ["OwnParams", "faults", "open_trainee"]
+__all__ = ["OwnParams", "faults", "groups", "open_trainee"]
 
 
 def open_trainee(

@@ -1,5 +1,7 @@
 """Section ``whisper.train``: the training params that only Whisper has."""
 
+from collections.abc import Sequence
+
 from pydantic import Field
 
 from asr.core.schema import Schema
@@ -42,3 +44,13 @@ def faults(train: TrainParams, own: WhisperTrainParams) -> list[str]:
         "whisper.train.cache_encoder: the encoder's outputs stay the same only with "
         + ", ".join(wanted)
     ]
+
+
+def groups(train: TrainParams, own: WhisperTrainParams) -> Sequence[str]:
+    """List the groups with weights to train; an adapter is in the groups of its layers."""
+    found = ["decoder"]
+    if train.tune != "frozen_encoder":
+        found += ["encoder.lower", "encoder.upper"]
+    if train.tune != "lora" and not own.freeze_embedding:
+        found.append("embedding")
+    return found

@@ -19,7 +19,7 @@ from asr.families.whisper.training.loss import (
     loss_batch,
 )
 from asr.families.whisper.training.params import WhisperTrainParams
-from asr.families.whisper.training.tuning import layers, make_trainable
+from asr.families.whisper.training.tuning import layers, make_trainable, weight_groups
 from asr.families.whisper.window import context_s, write_margin
 from asr.features.batching import LongContext
 from asr.training.adapter import merge_adapter
@@ -50,6 +50,7 @@ class WhisperTrainee:
         self.whisper = load(base, device)
         make_trainable(self.whisper, train, own)
         self.network: nn.Module = self.whisper.network
+        self.weight_groups = weight_groups(self.whisper)
         self.summed_loss: nn.Module = SummedLoss(self.whisper)
         self.cache_encoder = own.cache_encoder
         self.encoder_width = encoder_width(self.whisper)

@@ -5,6 +5,7 @@ from typing import Any
 from asr.families.whisper.model.model import Whisper
 from asr.families.whisper.training.params import WhisperTrainParams
 from asr.training.adapter import add_adapter
+from asr.training.groups import halves
 from asr.training.params import TrainParams
 
 # Attention and feed-forward of encoder and decoder; plain names would match other modules too.
@@ -33,3 +34,13 @@ def layers(whisper: Whisper) -> list[Any]:
     """Layers of encoder and decoder, which hold most weights; each is called as a module."""
     model: Any = whisper.network.model
     return [*model.encoder.layers, *model.decoder.layers]
+
+
+def weight_groups(whisper: Whisper) -> dict[str, list[str]]:
+    """Groups of weights that ``train.phases`` can name."""
+    model: Any = whisper.network.model
+    return {
+        **halves("encoder", "model.encoder.", len(model.encoder.layers)),
+        "decoder": ["model.decoder."],
+        "embedding": ["model.decoder.embed_tokens.", "proj_out."],
+    }
