@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from asr.core.errors import InputError
 from asr.core.params import read_yaml
@@ -32,8 +33,17 @@ def command(name: str, extra: list[str]) -> list[str]:
         raise InputError(f"{path}: expected section.key: value lines, got {overrides!r:.80}")
     words = ["dvc", "exp", "run", "--temp"]
     for key, value in overrides.items():
-        words += ["--set-param", f"{key}={value}"]
+        words += ["--set-param", f"{key}={in_hydra(value)}"]
     return words + extra
+
+
+def in_hydra(value: Any) -> str:
+    """A value as ``-S`` reads it: no quotes around the keys of a mapping."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {in_hydra(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(in_hydra, value)) + "]"
+    return str(value)
 
 
 def main() -> int:

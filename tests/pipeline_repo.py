@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.params import read_yaml
+from commands.recipe import in_hydra
 
 ROOT = Path(__file__).parent.parent
 # What runs stages to see that they run needs no model that understands anything.
@@ -57,7 +58,7 @@ class PipelineRepo:
         """Write values into params.yaml as ``-S`` does."""
         from dvc.utils.hydra import apply_overrides
 
-        lines = [f"{key}={value}" for key, value in overrides.items()]
+        lines = [f"{key}={in_hydra(value)}" for key, value in overrides.items()]
         apply_overrides(self.folder / "params.yaml", lines)
 
     def commit(self, message: str) -> None:

@@ -56,6 +56,14 @@ class Mark:
 
 
 @dataclass(frozen=True)
+class Start:
+    """A vertical line where something begins, in pixels, and its label."""
+
+    x: float
+    text: str
+
+
+@dataclass(frozen=True)
 class Panel:
     """One chart: lines over training steps.
 
@@ -66,6 +74,7 @@ class Panel:
         x: scale of the training steps.
         y: scale of the values, starting at 0 or below.
         mark: the best point, None if there is none.
+        starts: where phases of training start.
     """
 
     title: str
@@ -74,12 +83,18 @@ class Panel:
     x: Scale
     y: Scale
     mark: Mark | None = None
+    starts: tuple[Start, ...] = ()
 
 
 def panel(
-    title: str, curves: Mapping[str, Points], best: tuple[float, float] | None
+    title: str,
+    curves: Mapping[str, Points],
+    best: tuple[float, float] | None,
+    starts: Sequence[tuple[float, str]] = (),
 ) -> Panel | None:
     """Lay out a chart of (step, value) points; drop non-finite values and highlight ``best``.
+
+    ``starts`` are the steps of vertical lines, with their labels.
 
     Returns:
         None if no curve has a point.
@@ -103,7 +118,10 @@ def panel(
         f"to {points[-1][1]:.4g} at step {points[-1][0]:g}"
         for name, points in shown.items()
     )
-    if best is None:
-        return Panel(title, summary, lines, x, y)
-    mark = Mark(x(best[0]), y(best[1]), f"best {best[1]:.3f}, step {best[0]:g}")
-    return Panel(title, f"{summary}; {mark.text}", lines, x, y, mark)
+    mark = None
+    if best is not None:
+        mark = Mark(x(best[0]), y(best[1]), f"best {best[1]:.3f}, step {best[0]:g}")
+        summary = f"{summary}; {mark.text}"
+    summary += "".join(f"; from step {step:g} on: {text}" for step, text in starts)
+    verticals = tuple(Start(x(step), text) for step, text in starts)
+    return Panel(title, summary, lines, x, y, mark, verticals)
