@@ -20,7 +20,8 @@ from asr.families.whisper.decoding.torch_engine import TorchEngine
 from asr.families.whisper.model.decoder import transcribe_batch
 from asr.families.whisper.model.model import encode, load, save
 from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.families.whisper.training.loss import IGNORED, Regularization, SummedLoss, loss_batch
+from asr.families.whisper.training.example_tokens import Regularization
+from asr.families.whisper.training.loss import IGNORED, SummedLoss, loss_batch
 from asr.families.whisper.training.params import WhisperTrainParams
 from asr.families.whisper.training.subwords import SubwordDropout
 from asr.families.whisper.training.tuning import make_trainable
@@ -48,6 +49,12 @@ def whisper(folder):
 
 def utterance(text="як", language="be", name="a"):
     return examples.utterance(name, text=text, duration_s=0.5, language=language)
+
+
+def changes(**shares):
+    """Random changes, of which only those in ``shares`` and the masks happen."""
+    none = {"token_dropout": 0.0, "subword_dropout": 0.0, "timestamps": 0.0, "previous_text": 0.0}
+    return Regularization(params().spec_augment, **none | shares)
 
 
 def noise(seconds, seed):
@@ -96,7 +103,7 @@ def test_zeros_follow_the_clip_where_they_are_asked_for(whisper):
 
 
 def test_hidden_tokens_are_hidden_from_what_is_read_alone(whisper):
-    hiding = Regularization(params().spec_augment, token_dropout=0.5, subword_dropout=0.0)
+    hiding = changes(token_dropout=0.5)
     clips, utterances = [noise(0.5, 1), noise(0.4, 2)], [utterance("якія"), utterance("як")]
     plain = loss_batch(whisper, clips, utterances, 0.64)
     hidden = loss_batch(whisper, clips, utterances, 0.64, hiding, seeds=[1, 2])
@@ -119,8 +126,8 @@ def test_subword_dropout_never_makes_a_transcript_too_long(tmp_path):
     cuttable._splits = {token: [(token, token)] for token in whole}
     assert len(cuttable.apply(whole, 0.9, torch.Generator().manual_seed(1))) > len(whole)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("asr.families.whisper.training.loss._subwords", lambda _: cuttable)
-        hiding = Regularization(params().spec_augment, token_dropout=0.0, subword_dropout=0.9)
+        patch.setattr("asr.families.whisper.training.example_tokens._subwords", lambda _: cuttable)
+        hiding = changes(subword_dropout=0.9)
         batch = loss_batch(tiny, [noise(0.5, 1)], [utterance("abcdefghi")], 0.64, hiding, [1])
     assert batch.inputs[0].tolist()[4:] == whole
 

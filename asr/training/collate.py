@@ -7,7 +7,11 @@ from typing import Any
 from asr.core.files import fingerprint
 from asr.families.protocols import Batch, CachesEncoder, Trainee
 from asr.training.augmentation.augment import Augmentation
-from asr.training.augmentation.examples import example_utterance, example_waveform
+from asr.training.augmentation.examples import (
+    example_utterance,
+    example_waveform,
+    previous_texts,
+)
 from asr.training.distributed.processes import Processes
 from asr.training.encoder_cache import EncoderOutputs, encoder_cache
 from asr.training.params import TrainParams
@@ -38,10 +42,12 @@ def collator(
         processes: the processes of the run; the first one computes the cache for all.
     """
 
+    previous = previous_texts(utterances)
+
     def collate(batch: TrainingBatch) -> Batch:
         return trainee.batch(
             [augment(example_waveform(one, waveforms), one.seed) for one in batch.examples],
-            [example_utterance(one, utterances) for one in batch.examples],
+            [example_utterance(one, utterances, previous) for one in batch.examples],
             batch.context_s,
             [example.seed for example in batch.examples],
             zeros=batch.zeros,
@@ -61,7 +67,7 @@ def collator(
         def collate_cached(batch: TrainingBatch) -> Batch:
             return encoder_trainee.cached_batch(
                 [outputs[example.pieces[0].index] for example in batch.examples],
-                [example_utterance(example, utterances) for example in batch.examples],
+                [example_utterance(one, utterances, previous) for one in batch.examples],
                 [example.seed for example in batch.examples],
             )
 

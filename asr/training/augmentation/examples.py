@@ -6,6 +6,7 @@ are joined.
 """
 
 import random
+import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ import soxr
 from asr.training.params import JoinParams, SpeedChangeParams
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Clips, Waveform
+
+_SEGMENT = re.compile(r"(.+)#(\d+)")  # id of a recording and its segment's number
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,34 @@ class Example:
     pieces: tuple[Piece, ...]
     duration_s: float
     seed: int
+
+
+@dataclass(frozen=True)
+class SpokenPart:
+    """What is said in a stretch of an example.
+
+    Attributes:
+        start_s: where it begins, in seconds from the example's beginning.
+        end_s: where it ends.
+        text: its transcript.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+class ExampleUtterance(Utterance):
+    """The utterance of an example; it is an ``Utterance`` for families that need no more.
+
+    Attributes:
+        parts: times and texts of the example's clips.
+        previous_text: transcript of the utterance before the first clip in the same recording,
+            None if it is unknown.
+    """
+
+    parts: tuple[SpokenPart, ...]
+    previous_text: str | None
 
 
 @dataclass(frozen=True)
@@ -151,13 +182,39 @@ def example_waveform(example: Example, waveforms: Clips) -> Waveform:
     return np.concatenate(parts)
 
 
-def example_utterance(example: Example, utterances: Sequence[Utterance]) -> Utterance:
-    """Build an example's utterance: texts joined by spaces, ids by ``+``."""
-    pieces = [utterances[piece.index] for piece in example.pieces]
-    return pieces[0].model_copy(
-        update={
-            "id": "+".join(utterance.id for utterance in pieces),
-            "text": " ".join(utterance.text.strip() for utterance in pieces),
-            "duration_s": example.duration_s,
-        }
-    )
+def example_utterance(
+    example: Example,
+    utterances: Sequence[Utterance],
+    previous: Sequence[str | None] | None = None,
+) -> ExampleUtterance:
+    """Build an example's utterance: texts joined by spaces, ids by ``+``.
+
+    Args:
+        example: of the training set.
+        utterances: the training set.
+        previous: ``previous_texts`` of the training set; None for no texts.
+    """
+    joined, parts, end_s = [utterances[p.index] for p in example.pieces], [], 0.0
+    for piece, utterance in zip(example.pieces, joined, strict=True):
+        start_s = end_s + piece.pause_s
+        end_s = start_s + utterance.duration_s / piece.speed
+        parts.append(SpokenPart(start_s, end_s, utterance.text.strip()))
+    fields = dict(joined[0]) | {
+        "id": "+".join(utterance.id for utterance in joined),
+        "text": " ".join(part.text for part in parts),
+        "duration_s": example.duration_s,
+        "parts": tuple(parts),
+        "previous_text": previous[example.pieces[0].index] if previous else None,
+    }
+    return ExampleUtterance.model_construct(**fields)  # of fields that are valid already
+
+
+def previous_texts(utterances: Sequence[Utterance]) -> list[str | None]:
+    """For each utterance the text of the one before it in the same recording, if that is known.
+
+    Only segments of a recording have a known order: ``…#3`` comes after ``…#2``. If that one was
+    rejected or has no text, there is none.
+    """
+    text_of = {utterance.id: utterance.text for utterance in utterances}
+    segments = [_SEGMENT.fullmatch(utterance.id) for utterance in utterances]
+    return [text_of.get(f"{match[1]}#{int(match[2]) - 1}") if match else None for match in segments]

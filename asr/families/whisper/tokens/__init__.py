@@ -116,7 +116,12 @@ def hypothesis_of(
 
 def timestamp_tokens(count: int) -> list[str]:
     """Return the first ``count`` timestamp tokens: ``<|0.00|>``, ``<|0.02|>`` …"""
-    return [f"<|{index * SECONDS_PER_TIMESTAMP:.2f}|>" for index in range(count)]
+    return [timestamp_token(index * SECONDS_PER_TIMESTAMP) for index in range(count)]
+
+
+def timestamp_token(seconds: float) -> str:
+    """The timestamp nearest to ``seconds``: ``<|1.40|>`` for 1.405."""
+    return f"<|{round(seconds / SECONDS_PER_TIMESTAMP) * SECONDS_PER_TIMESTAMP:.2f}|>"
 
 
 @dataclass(frozen=True)

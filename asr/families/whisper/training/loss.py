@@ -2,48 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from tokenizers import Tokenizer
 from torch import nn
 
-from asr.core.errors import InputError
 from asr.families.whisper.model.model import Whisper, decode, encode
-from asr.families.whisper.tokens import prompt_tokens, text_tokens
-from asr.families.whisper.training.subwords import SubwordDropout
+from asr.families.whisper.training.example_tokens import Regularization, example_tokens
 from asr.features.log_mel import HOP, frames_of, log_mel
 from asr.training.augmentation.spec_augment import spec_augment
-from asr.training.params import SpecAugmentParams
 from asr.utterances.utterance import Utterance
 
 IGNORED = -100  # the default ``ignore_index`` of ``cross_entropy``
-
-
-@dataclass(frozen=True)
-class Regularization:
-    """Random changes of clips and texts during training.
-
-    Attributes:
-        spec_augment: stripes of the log-mel to mask.
-        token_dropout: share of the decoder's input tokens to mask.
-        subword_dropout: share of the text's tokens to cut in two.
-    """
-
-    spec_augment: SpecAugmentParams
-    token_dropout: float
-    subword_dropout: float
-
-
-def _check_length(whisper: Whisper, utterance: Utterance, num_tokens: int) -> None:
-    if num_tokens > whisper.max_tokens:
-        raise InputError(
-            f"{utterance.id}: expected at most {whisper.max_tokens} tokens, the decoder's "
-            f"positions, got {num_tokens} for {utterance.text!r:.80}"
-        )
 
 
 @dataclass(frozen=True)
@@ -149,32 +121,19 @@ def _tokens(
     generators: Sequence[torch.Generator],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Inputs and targets of ``LossBatch``."""
-    tokenizer, generation = whisper.tokenizer, whisper.network.generation_config
-    end = generation.eos_token_id
+    end = whisper.network.generation_config.eos_token_id
     rows = []
     for row, utterance in enumerate(utterances):
-        prompt = prompt_tokens(generation, utterance.language)
-        text = text_tokens(tokenizer, utterance.text)
-        if regularization is not None:
-            more = _subwords(tokenizer).apply(text, regularization.subword_dropout, generators[row])
-            text = more if len(prompt) + len(more) <= whisper.max_tokens else text
-        _check_length(whisper, utterance, len(prompt) + len(text))
+        generator = None if regularization is None else generators[row]
+        tokens = example_tokens(whisper, utterance, regularization, generator)
         # The last token of the prompt predicts the first of the text.
-        read = text
-        if regularization is not None:
-            unread = torch.rand(len(text), generator=generators[row]) < regularization.token_dropout
-            read = [end if u else token for token, u in zip(text, unread, strict=True)]
-        rows.append((prompt + read, [IGNORED] * (len(prompt) - 1) + text + [end]))
+        ignored = [IGNORED] * (len(tokens.prompt) - 1)
+        rows.append((tokens.prompt + tokens.read, ignored + tokens.text + [end]))
     longest = max(len(inputs) for inputs, _ in rows)
     return (
         _padded([inputs for inputs, _ in rows], longest, end).to(whisper.device),
         _padded([targets for _, targets in rows], longest, IGNORED).to(whisper.device),
     )
-
-
-@cache
-def _subwords(tokenizer: Tokenizer) -> SubwordDropout:
-    return SubwordDropout(tokenizer)
 
 
 def _padded(rows: list[list[int]], length: int, value: int) -> torch.Tensor:

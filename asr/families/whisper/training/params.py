@@ -17,6 +17,18 @@ class LongContextParams(Schema):
     zeros_share: float = Field(ge=0, le=1)
 
 
+class TimestampsParams(Schema):
+    """Section ``whisper.train.timestamps``: examples whose text has timestamps."""
+
+    share: float = Field(ge=0, le=1)
+
+
+class PreviousTextParams(Schema):
+    """Section ``whisper.train.previous_text``: examples with the text before theirs as prompt."""
+
+    share: float = Field(ge=0, le=1)
+
+
 class WhisperTrainParams(Schema):
     """Section ``whisper.train``."""
 
@@ -26,6 +38,8 @@ class WhisperTrainParams(Schema):
     cache_encoder: bool
     token_dropout: float = Field(ge=0, lt=1)
     subword_dropout: float = Field(ge=0, lt=1)
+    timestamps: TimestampsParams
+    previous_text: PreviousTextParams
 
 
 def faults(train: TrainParams, own: WhisperTrainParams) -> list[str]:

@@ -11,9 +11,9 @@ from torch import nn
 from asr.families.whisper.model.decoder import transcribe_batch
 from asr.families.whisper.model.model import encoder_width, load, save
 from asr.families.whisper.tokens import max_text_tokens, text_tokens
+from asr.families.whisper.training.example_tokens import Regularization, check_tokens
 from asr.families.whisper.training.loss import (
     LossBatch,
-    Regularization,
     SummedLoss,
     cached_loss_batch,
     loss_batch,
@@ -45,9 +45,14 @@ class WhisperTrainee:
         """
         self._own = own
         self._regularization = Regularization(
-            train.spec_augment, own.token_dropout, own.subword_dropout
+            spec_augment=train.spec_augment,
+            token_dropout=own.token_dropout,
+            subword_dropout=own.subword_dropout,
+            timestamps=own.timestamps.share,
+            previous_text=own.previous_text.share,
         )
         self.whisper = load(base, device)
+        check_tokens(self.whisper, self._regularization)
         make_trainable(self.whisper, train, own)
         self.network: nn.Module = self.whisper.network
         self.weight_groups = weight_groups(self.whisper)
