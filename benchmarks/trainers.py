@@ -183,8 +183,9 @@ def our_task(
     with collator(trainee, waveforms, utterances, params, as_it_is, single) as collate:
         no_dev = DevError(0.0, 0.0)
         yield task_of(
-            trainee, utterances, MAX_DURATION_S, collate, lambda: no_dev, num_replay=0, shard_weights=False
-        )
+            trainee, utterances, MAX_DURATION_S, collate, lambda: no_dev,
+            num_replay=0, shard_weights=False,
+        )  # fmt: skip
 
 
 def planned_steps(task: Task, params: TrainParams) -> list[tuple[int, list[TrainingBatch]]]:
