@@ -24,14 +24,13 @@ MAX_VALUES = 30  # of an attribute; with more values it identifies clips, not gr
 def balance(result: SplitResult, params: SplitParams) -> dict[str, Any]:
     """Return counts by split, corpus, language and attribute, and recommendations, for JSON."""
     return {
-        "splits": {split: counts(utterances) for split, utterances in result.splits.items()},
+        "splits": {split: _counts(utterances) for split, utterances in result.splits.items()},
         "aside": dict(sorted(Counter(leak.reason for leak in result.aside).items())),
         "recommendations": list(_recommendations(result, params)),
     }
 
 
-def counts(utterances: Sequence[Utterance]) -> dict[str, Any]:
-    """Count utterances, seconds, speakers, and utterances by the values of their attributes."""
+def _counts(utterances: Sequence[Utterance]) -> dict[str, Any]:
     return {
         "num_utterances": len(utterances),
         "seconds": round(sum(one.duration_s for one in utterances), 2),

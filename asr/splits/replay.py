@@ -7,7 +7,6 @@ from typing import Any
 from asr.core.errors import InputError
 from asr.families.protocols import TextTokens
 from asr.splits.aside import Aside
-from asr.splits.balance import counts
 from asr.splits.given import GIVEN
 from asr.splits.params import SplitParams
 from asr.splits.split import SplitResult, Trait, leaks, too_long, traits
@@ -62,12 +61,13 @@ def _owners(scored: SplitResult, params: SplitParams) -> dict[Trait, tuple[str, 
 def replay_counts(
     utterances: Sequence[Utterance], aside: Sequence[Aside], num_per_epoch: int
 ) -> dict[str, Any]:
-    """Counts for JSON; ``num_per_epoch`` clips are drawn for each epoch."""
+    """Counts by corpus, for JSON; ``num_per_epoch`` clips are drawn for each epoch."""
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
     for leak in aside:
         reasons[leak.utterance.corpus][leak.reason] += 1
     return {
-        **counts(utterances),
+        "num_utterances": dict(sorted(Counter(one.corpus for one in utterances).items())),
+        "seconds": round(sum(one.duration_s for one in utterances), 2),
         "aside": {corpus: dict(sorted(found.items())) for corpus, found in sorted(reasons.items())},
         "num_per_epoch": num_per_epoch,
     }
