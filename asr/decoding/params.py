@@ -1,10 +1,14 @@
 """Section ``decode``: params for every family. ``<family>.decode`` has those of one family."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from asr.core.errors import InputError
 from asr.core.schema import Schema
+
+if TYPE_CHECKING:
+    import torch
 
 
 class DecodeParams(Schema):
@@ -15,3 +19,20 @@ class DecodeParams(Schema):
     batch_seconds: float = Field(gt=0)
     max_tokens_per_s: float = Field(gt=0, le=200)
     min_token_budget: int = Field(ge=1, le=440)
+
+
+def torch_precision(params: DecodeParams) -> "torch.dtype":
+    """The dtype of ``decode.precision``, for an engine in torch.
+
+    Raises:
+        InputError: if torch does not compute with it.
+    """
+    import torch
+
+    dtypes = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if params.precision not in dtypes:
+        raise InputError(
+            f"decode.precision: expected one of {', '.join(dtypes)} with torch, "
+            f"got {params.precision}"
+        )
+    return dtypes[params.precision]

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import torch
 
-from asr.core.errors import InputError
-from asr.decoding.params import DecodeParams
+from asr.decoding.params import DecodeParams, torch_precision
 from asr.families.qwen3_asr.decoding.params import Qwen3AsrDecodeParams
 from asr.families.qwen3_asr.model.model import load
 from asr.families.qwen3_asr.model.transcribe import transcribe_batch
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class TorchEngine:
@@ -30,13 +27,8 @@ class TorchEngine:
         Raises:
             InputError: if it holds no Qwen3-ASR, or the engine lacks the precision.
         """
-        if params.precision not in PRECISIONS:
-            raise InputError(
-                f"decode.precision: expected one of {', '.join(PRECISIONS)} with family qwen3_asr, "
-                f"got {params.precision}"
-            )
         self.device = device.type
-        self.model = load(folder, device, PRECISIONS[params.precision])
+        self.model = load(folder, device, torch_precision(params))
         self._num_beams, self._max_repeats = params.num_beams, own.max_repeats
 
     def transcribe(

@@ -5,16 +5,13 @@ from pathlib import Path
 
 import torch
 
-from asr.core.errors import InputError
-from asr.decoding.params import DecodeParams
+from asr.decoding.params import DecodeParams, torch_precision
 from asr.families.speech_llm.decoding.params import SpeechLlmDecodeParams
 from asr.families.speech_llm.model.model import load
 from asr.families.speech_llm.model.transcribe import transcribe
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class TorchEngine:
@@ -30,13 +27,8 @@ class TorchEngine:
         Raises:
             InputError: if it holds no model of the family, or torch lacks the precision.
         """
-        if params.precision not in PRECISIONS:
-            raise InputError(
-                f"decode.precision: expected one of {', '.join(PRECISIONS)} with speech_llm, "
-                f"got {params.precision}"
-            )
         self.device = device.type
-        self._model = load(folder, device, PRECISIONS[params.precision])
+        self._model = load(folder, device, torch_precision(params))
         self._num_beams, self._max_repeats = params.num_beams, own.max_repeats
 
     def transcribe(

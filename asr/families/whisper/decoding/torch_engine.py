@@ -8,15 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from asr.core.errors import InputError
-from asr.decoding.params import DecodeParams
+from asr.decoding.params import DecodeParams, torch_precision
 from asr.families.whisper.model.decoder import transcribe_batch
 from asr.families.whisper.model.model import load
 from asr.families.whisper.runtime.scripts import text_tokens_of, tokens_of_scripts
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
-
-PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class TorchEngine:
@@ -32,15 +29,11 @@ class TorchEngine:
         Raises:
             InputError: if it holds no Whisper model, or the engine lacks the precision.
         """
-        if params.precision not in PRECISIONS:
-            raise InputError(
-                f"decode.precision: expected one of {', '.join(PRECISIONS)} with torch, "
-                f"got {params.precision}"
-            )
+        precision = torch_precision(params)
         self.device = device.type
         self.whisper = load(folder, device)
         network: Any = self.whisper.network
-        network.to(PRECISIONS[params.precision])
+        network.to(precision)
         if scripts:
             generation = network.generation_config
             ends = generation.eos_token_id, generation.no_timestamps_token_id
