@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from asr.core.errors import InputError
 from asr.core.files import atomic_file
-from asr.core.locks import dvc_tmp
+from asr.core.locks import dvc_tmp, lock_folder
 
 Output = npt.NDArray[np.float16]  # (num_positions, width)
 FILE = "outputs.float16"
@@ -118,14 +118,10 @@ def _free_disk_space(folder: Path, num_bytes: int) -> None:
     for partial in folder.glob(".*.partial"):
         partial.unlink()
     for other in folder.parent.glob("encoder-*"):
-        if other == folder or not (other / "lock").exists():
-            continue
-        with (other / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            shutil.rmtree(other)
+        if other != folder:
+            with lock_folder(other) as held:
+                if held:
+                    shutil.rmtree(other)
     if (free := shutil.disk_usage(folder).free) < num_bytes:
         raise InputError(
             f"{folder}: expected {num_bytes / 1e9:.1f} GB of free disk for the encoder cache, "
