@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from asr.training.loop import train
-from tests.tiny_families import ALONE, FAMILIES, task
+from tests.tiny_families import ALONE, FAMILIES, SPEECH_LLM, task
 
 # In torch's tests of all operations on MPS.
 LIST = "UNIMPLEMENTED_XFAILLIST"
@@ -62,11 +62,15 @@ def test_torchs_list_is_where_this_test_looks():
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.family)
-def test_a_family_trains_and_transcribes_with_what_mps_has(family, made_once, tmp_path):
+@pytest.mark.parametrize(
+    ("family", "own"),
+    [*((family, {}) for family in FAMILIES), (SPEECH_LLM, {"ctc_share": 0.5})],
+    ids=lambda value: getattr(value, "family", str(value)),
+)
+def test_a_family_trains_and_transcribes_with_what_mps_has(family, own, made_once, tmp_path):
     name = f"tiny-{family.family}"
     base = made_once(name, lambda folder: family.write_base(folder / "base")) / "base"
-    made = task(family, family.trainee(base))
+    made = task(family, family.trainee(base, own=own))
     params = family.params(num_epochs=1, step_clips=2, eval_every_steps=2, average_decay=0.9)
     with Recorded() as recorded:
         train(made, params, 1, ALONE, tmp_path)
