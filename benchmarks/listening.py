@@ -29,9 +29,9 @@ from asr.families.speech_llm.model.inputs import cached_audio, own_context_s
 from asr.families.speech_llm.model.model import SpeechLlm, load
 from asr.families.speech_llm.tokens import open_tokens
 from asr.families.speech_llm.training.loss import SummedLoss, loss_batch
+from asr.networks.whisper_encoder import encode_clips
 from asr.text.error_rate import char_errors, pooled
 from asr.utterances.utterance import Utterance
-from asr.whisper_encoder.encoder import encode_clips
 from benchmarks.accuracy import clip_errors, difference, wer
 from benchmarks.corpora import Clip, read_corpus
 from benchmarks.measure import write_result

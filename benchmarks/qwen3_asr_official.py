@@ -22,9 +22,9 @@ from asr.core.params import load_block, load_family_params, load_params
 from asr.decoding.params import DecodeParams
 from asr.devices.params import MachineParams
 from asr.families.protocols import family_module
-from asr.families.qwen3_asr.tokens.languages import language_name
 from asr.sources.weights import fetch_weights
 from asr.training.params import TrainParams
+from asr.utterances.language import language_name
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
 from benchmarks.families import MODELS, noise_clips

@@ -2,15 +2,17 @@
 """What every family's training has to pass, on its smallest model; one table for all."""
 
 import math
+import shutil
 import subprocess
 import sys
-from itertools import chain
+from itertools import chain, permutations
 
 import pytest
 import torch
 from accelerate.state import AcceleratorState
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
+from asr.core.errors import InputError
 from asr.core.files import read_json
 from asr.training.loop import train
 from asr.training.plan import plan_steps
@@ -95,6 +97,24 @@ def test_it_overfits_one_batch_to_exact_texts_and_writes_them_after_save_and_loa
     assert [one.text for one in again] == TEXTS
 
 
+@pytest.mark.parametrize(("family", "other"), list(permutations(FAMILIES, 2)), ids=named)
+def test_the_folder_of_another_family_is_refused(family, other, base):
+    for opened in (other.trainee, other.engine):
+        with pytest.raises(InputError, match=f"{base}.*: expected "):
+            opened(base)
+
+
+@each_family
+def test_a_folder_without_one_of_its_weights_is_refused_and_names_it(family, base, tmp_path):
+    part = shutil.copytree(base, tmp_path / "part")
+    path = min(part.rglob("model.safetensors"))
+    tensors = load_file(path)
+    lost = min(tensors)
+    save_file({name: tensor for name, tensor in tensors.items() if name != lost}, path)
+    with pytest.raises(InputError, match=rf"expected every parameter once, got .*{lost}"):
+        family.trainee(part)
+
+
 @each_tuning
 def test_what_is_frozen_stays_and_a_gradient_reaches_all_that_learns(family, tune, base):
     torch.manual_seed(1)
@@ -145,11 +165,17 @@ def test_padding_order_and_division_of_a_batch_change_no_loss_and_no_gradient(fa
         )
 
 
-@each_family
-def test_gradient_checkpointing_computes_layers_twice_and_changes_no_gradient(family, base):
+# An adapter's inputs may need no gradient, and a layer is then easily left out; a frozen tower is.
+@pytest.mark.parametrize(
+    ("family", "tune"), [pair for pair in TUNINGS if pair[1] in ("full", "lora")], ids=named
+)
+def test_gradient_checkpointing_computes_what_learns_twice_and_changes_no_gradient(
+    family, tune, base
+):
     found = []
     for checkpointing in (False, True):
-        trainee = family.trainee(base, gradient_checkpointing=checkpointing)
+        torch.manual_seed(1)  # a new adapter's weights, and its dropout
+        trainee = family.trainee(base, tune, gradient_checkpointing=checkpointing)
         calls = [0] * len(trainee.layers)
         for index, layer in enumerate(trainee.layers):
             leaf = next(module for module in layer.modules() if not list(module.children()))
@@ -160,7 +186,9 @@ def test_gradient_checkpointing_computes_layers_twice_and_changes_no_gradient(fa
             leaf.register_forward_hook(count)
         found.append((gradients(family, trainee), calls))
     (once, single), (again, twice) = found
-    assert twice == [2 * number for number in single]
+    learn = [any(w.requires_grad for w in layer.parameters()) for layer in trainee.layers]
+    assert any(learn)
+    assert twice == [calls * (1 + learns) for calls, learns in zip(single, learn, strict=True)]
     for name, gradient in once.items():
         torch.testing.assert_close(again[name], gradient, msg=name)
 

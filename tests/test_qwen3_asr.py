@@ -20,11 +20,12 @@ from asr.families.qwen3_asr.model.transcribe import transcribe_batch
 from asr.families.qwen3_asr.model.windows import NAME, windows_of
 from asr.families.qwen3_asr.tokens import END_OF_TEXT, END_OF_TURN, open_tokens
 from asr.families.qwen3_asr.tokens.audio import num_audio_tokens, num_frames
-from asr.families.qwen3_asr.tokens.languages import is_listed, language_name
+from asr.families.qwen3_asr.tokens.languages import is_listed
 from asr.families.qwen3_asr.training.loss import SummedLoss, loss_batch
 from asr.families.qwen3_asr.window import computed_seconds
 from asr.generation.causal_lm import IGNORED
 from asr.training.params import TrainParams
+from asr.utterances.language import language_name
 from tests import examples
 from tests.tiny_families import NO_MASKS, QWEN3_ASR, ROOT
 from tests.tiny_whisper import write_transformers
@@ -284,11 +285,18 @@ def test_decoding_stops_at_either_end_token(model):
     assert model.network.generation_config.eos_token_id == ends[::-1]
 
 
-@pytest.mark.parametrize("lacks", ["tokenizer.json", "model.safetensors", "config.json"])
-def test_a_folder_that_lacks_a_file_is_refused_by_name(folder, tmp_path, lacks):
+@pytest.mark.parametrize(
+    ("lacks", "message"),
+    [
+        ("tokenizer.json", r"model: expected a Qwen3-ASR, got "),
+        ("model.safetensors", r"model: expected weights as \.safetensors, got "),
+        ("config.json", r"model: expected a Qwen3-ASR, got "),
+    ],
+)
+def test_a_folder_that_lacks_a_file_is_refused_by_name(folder, tmp_path, lacks, message):
     copy = shutil.copytree(folder, tmp_path / "model")
     (copy / lacks).unlink()
-    with pytest.raises(InputError, match=r"model: expected a Qwen3-ASR, got "):
+    with pytest.raises(InputError, match=message):
         engine(copy)
 
 

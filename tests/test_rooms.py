@@ -17,8 +17,8 @@ ROOMS = [
     "text",
     "utterances",
     "features",
-    "ctranslate2_files",  # of Whisper, as those below
-    "whisper_encoder",
+    "ctranslate2_files",  # of Whisper
+    "networks",
     "generation",
     "corpora",
     "corpus_formats",

@@ -30,8 +30,8 @@ from asr.families.speech_llm.training.ctc import ctc_loss
 from asr.families.speech_llm.training.loss import loss_batch
 from asr.families.speech_llm.window import context_s, num_positions
 from asr.generation.causal_lm import IGNORED
+from asr.networks.whisper_encoder import encode_clips
 from asr.training.params import SpecAugmentParams
-from asr.whisper_encoder.encoder import encode_clips
 from benchmarks.listening import measure as measure_listening
 from benchmarks.speech_llm_step import measure as measure_step
 from tests.examples import tone, utterance
@@ -299,8 +299,8 @@ def test_the_step_benchmark_runs_both_contexts_on_the_same_clips(base):
     [
         ("speech_llm.json", "expected a speech_llm model"),
         ("projector.safetensors", "projector.safetensors: expected a projector"),
-        ("encoder/config.json", "encoder: expected config.json, got none"),
-        ("language_model/model.safetensors", "expected a speech_llm model"),
+        ("encoder/config.json", "encoder: expected config.json, got "),
+        ("language_model/model.safetensors", "language_model: expected weights as .safetensors"),
     ],
 )
 def test_a_folder_without_a_part_is_no_model(base, tmp_path, part, message):

@@ -341,9 +341,12 @@ def test_adapter_is_all_that_learns_and_ends_up_in_plain_weights(whisper, tmp_pa
     assert not any("lora" in name for name, _ in reloaded.network.named_parameters())
 
 
-@pytest.mark.parametrize("name", ["torch", "ctranslate2"])
-def test_what_is_no_whisper_is_refused(tmp_path, name):
-    with pytest.raises(InputError, match="expected a Whisper model"):
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("torch", "expected config.json"), ("ctranslate2", "expected a Whisper model")],
+)
+def test_what_is_no_whisper_is_refused(tmp_path, name, message):
+    with pytest.raises(InputError, match=message):
         engine(tmp_path, name)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.core.files import atomic_folder
-from asr.families.qwen3_asr.tokens.languages import language_name
+from asr.utterances.language import language_name
 from asr.utterances.shards import read_waveforms
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16

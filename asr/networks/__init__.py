@@ -1,1 +1,1 @@
-"""The encoder of a Whisper, for every family that listens with it."""
+"""What networks of several families share: an encoder, and how they are loaded and saved."""

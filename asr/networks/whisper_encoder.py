@@ -68,7 +68,7 @@ def encode_clips(
 
 def encoder_version(encoder: Any) -> str:
     """SHA-256 of the encoder's weights and code: all but the clip that its output depends on."""
-    digest = sha256(code_version("asr.whisper_encoder.encoder").encode())
+    digest = sha256(code_version("asr.networks.whisper_encoder").encode())
     for name, weight in sorted(encoder.state_dict().items()):
         digest.update(name.encode() + weight.cpu().numpy().tobytes())
     return digest.hexdigest()

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.schema import Schema
-from asr.families.qwen3_asr.tokens.languages import language_name
 from asr.sources.weights import Weights
+from asr.utterances.language import language_name
 
 __all__ = ["Block", "bring_base", "language_fault"]
 

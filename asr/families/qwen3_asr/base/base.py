@@ -20,9 +20,10 @@ from asr.families.qwen3_asr.base.original import flat_config, is_original, renam
 from asr.families.qwen3_asr.base.random_weights import random_model
 from asr.families.qwen3_asr.base.tensors import read_tensors
 from asr.families.qwen3_asr.base.vocabulary import check_vocabulary, read_tokenizer
-from asr.families.qwen3_asr.model.model import check_loading, save
+from asr.families.qwen3_asr.model.model import save
 from asr.families.qwen3_asr.tokens import END_OF_TEXT, END_OF_TURN
 from asr.families.qwen3_asr.tokens.audio import CHUNK_FRAMES, HOP
+from asr.networks.transformers_folder import check_loading
 from asr.sources.weights import RANDOM
 from asr.utterances.waveform import SAMPLE_RATE
 

@@ -1,17 +1,14 @@
 """A Qwen3-ASR in memory: features, audio tower and projector, language model."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from transformers import Qwen3ASRForConditionalGeneration
-from transformers.utils import logging
 
-from asr.core.errors import InputError
 from asr.families.qwen3_asr.model.windows import NAME, windows_of
 from asr.families.qwen3_asr.tokens import Qwen3AsrTokens, open_tokens
 from asr.families.qwen3_asr.tokens.audio import (
@@ -21,6 +18,7 @@ from asr.families.qwen3_asr.tokens.audio import (
     num_frames,
 )
 from asr.features.log_mel import frames_of, log_mel
+from asr.networks.transformers_folder import check_finite, load_whole
 from asr.utterances.waveform import Waveform
 
 # Of the processor; the network writes the other files of a folder.
@@ -77,39 +75,12 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32)
     Raises:
         InputError: if transformers can load no Qwen3-ASR from the folder, or only part of one.
     """
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     tokens = open_tokens(folder)
-    try:
-        network, loading = _loaded(folder, dtype)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise InputError(f"{folder}: expected a Qwen3-ASR, got {error}") from error
-    check_loading(folder, loading)
+    network = load_whole(Qwen3ASRForConditionalGeneration, folder, ["qwen3_asr"], dtype)
     network.model.audio_tower.set_attn_implementation(NAME)
     network.to(device)
     network.eval()
     return Qwen3Asr(network, tokens, folder)
-
-
-def _loaded(folder: Path, dtype: torch.dtype) -> Any:
-    return Qwen3ASRForConditionalGeneration.from_pretrained(
-        folder,
-        local_files_only=True,
-        use_safetensors=True,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # they are in the loading info, by name
-        dtype=dtype,
-    )
-
-
-def check_loading(folder: Path, loading: Mapping[str, Any]) -> None:
-    """Check transformers' loading info: it only warns, and fills what is missing at random.
-
-    Raises:
-        InputError: if a parameter is missing, unknown or of another shape; names it.
-    """
-    for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if names := sorted(map(str, loading[fault])):
-            raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
 
 
 def features(model: Qwen3Asr, waveforms: Sequence[Waveform], context_s: float) -> Features:
@@ -160,13 +131,7 @@ def save(network: Any, out: Path) -> None:
     Raises:
         InputError: if a weight is not finite; names it.
     """
-    for name, weight in network.state_dict().items():
-        if not weight.isfinite().all():
-            count = int((~weight.isfinite()).sum())
-            raise InputError(
-                f"{out}: {name}: expected finite weights, got {count} of {weight.numel()} that are "
-                "infinite or no number"
-            )
+    check_finite(network, out)
     network.save_pretrained(out)
 
 

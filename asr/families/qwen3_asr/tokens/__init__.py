@@ -21,7 +21,8 @@ from tokenizers import Tokenizer
 from asr.core.errors import InputError, faults
 from asr.core.files import read_json
 from asr.families.qwen3_asr.tokens.audio import num_audio_tokens, num_frames
-from asr.families.qwen3_asr.tokens.languages import is_listed, language_name
+from asr.families.qwen3_asr.tokens.languages import is_listed
+from asr.utterances.language import language_name
 from asr.utterances.waveform import SAMPLE_RATE
 
 START_OF_TURN, END_OF_TURN, END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"

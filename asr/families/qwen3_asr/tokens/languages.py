@@ -1,29 +1,18 @@
-"""Names of languages in Qwen3-ASR's prompt, by ISO 639 code."""
+"""The languages that Qwen3-ASR was trained to name in its prompt."""
 
-from functools import cache
+from asr.utterances.language import language_name
 
-# The 30 languages that the model was trained to name: README of QwenLM/Qwen3-ASR.
-NAMES = {
-    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "el": "Greek", "en": "English",
-    "es": "Spanish", "fa": "Persian", "fi": "Finnish", "fil": "Filipino", "fr": "French",
-    "hi": "Hindi", "hu": "Hungarian", "id": "Indonesian", "it": "Italian", "ja": "Japanese",
-    "ko": "Korean", "mk": "Macedonian", "ms": "Malay", "nl": "Dutch", "pl": "Polish",
-    "pt": "Portuguese", "ro": "Romanian", "ru": "Russian", "sv": "Swedish", "th": "Thai",
-    "tr": "Turkish", "vi": "Vietnamese", "yue": "Cantonese", "zh": "Chinese",
-}  # fmt: skip
-
-
-@cache
-def language_name(code: str) -> str | None:
-    """The English name of a language, such as Hebrew; None if no language has the code."""
-    if code in NAMES:
-        return NAMES[code]
-    import langcodes  # takes 0.1 s, and most corpora need none of it
-
-    language = langcodes.Language.get(code)
-    return language.language_name("en") if language.is_valid() else None
+# README of QwenLM/Qwen3-ASR.
+LISTED = frozenset(
+    (
+        "Arabic", "Cantonese", "Chinese", "Czech", "Danish", "Dutch", "English", "Filipino",
+        "Finnish", "French", "German", "Greek", "Hindi", "Hungarian", "Indonesian", "Italian",
+        "Japanese", "Korean", "Macedonian", "Malay", "Persian", "Polish", "Portuguese", "Romanian",
+        "Russian", "Spanish", "Swedish", "Thai", "Turkish", "Vietnamese",
+    )
+)  # fmt: skip
 
 
 def is_listed(code: str) -> bool:
-    """Whether the language is one of the model's 30, also under another code of it (``tl``)."""
-    return language_name(code) in NAMES.values()
+    """Whether the language is one of the 30, under any code of it: ``fil`` and ``tl`` are one."""
+    return language_name(code) in LISTED

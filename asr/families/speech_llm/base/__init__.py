@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from asr.families.speech_llm.base.params import Block
+from asr.utterances.language import language_name
 
 __all__ = ["Block", "bring_base", "language_fault"]
 
@@ -21,8 +22,6 @@ def bring_base(block: Block, weights: Mapping[str, Path], out: Path) -> None:
 
 def language_fault(language: str, block: Block | None) -> str | None:
     """Check that the language has a name, for the prompt; a byte-level vocabulary spells any."""
-    import langcodes
-
-    if langcodes.Language.get(language).is_valid():
+    if language_name(language) is not None:
         return None
     return "expected an ISO 639 code of a language"

@@ -13,7 +13,7 @@ from asr.core.files import read_json
 from asr.core.schema import Schema
 from asr.ctranslate2_files.parameters import Variables, build_model, read_parameters
 from asr.families.speech_llm.tokens.description import MAX_ENCODER_POSITIONS
-from asr.sources.transformers_folder import load_whole
+from asr.networks.transformers_folder import load_whole
 from asr.sources.weights import RANDOM, read_random
 
 

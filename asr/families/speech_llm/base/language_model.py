@@ -17,12 +17,12 @@ from transformers import (
 from asr.core.errors import InputError
 from asr.core.schema import Schema
 from asr.families.speech_llm.base.byte_tokenizer import byte_tokenizer
+from asr.families.speech_llm.model.model import MODEL_TYPES
 from asr.families.speech_llm.tokens import END, START, end_tokens
-from asr.sources.transformers_folder import check_folder, load_checked
+from asr.networks.transformers_folder import check_folder, load_checked
 from asr.sources.weights import RANDOM, read_random
 
 # SmolLM2 is a Llama. All have rotary positions, an embedding and a head of the same names.
-MODEL_TYPES = ("llama", "qwen2", "qwen3")
 
 
 class RandomLanguageModel(Schema):
@@ -87,14 +87,13 @@ def _from_gguf(folder: Path, files: list[Path]) -> tuple[Any, Any]:
     """Dequantize a GGUF file: the weights become float32, as they are multiplied in llama.cpp."""
     if len(files) > 1:
         raise InputError(f"{folder}: expected one .gguf, got {[file.name for file in files]}")
-    options = {"gguf_file": files[0].name}
-    model = load_checked(AutoModelForCausalLM, folder, **options)
+    model = load_checked(AutoModelForCausalLM, folder, gguf_file=files[0].name)
     if (kind := model.config.model_type) not in MODEL_TYPES:
         raise InputError(f"{files[0]}: expected a model of {MODEL_TYPES}, got {kind!r}")
     # transformers takes the weights for quantized ones still, and refuses to save them.
     model.hf_quantizer = None
     vars(model.config).pop("quantization_config", None)
-    return model, _tokenizer(folder, **options)
+    return model, _tokenizer(folder, gguf_file=files[0].name)
 
 
 def _random(path: Path) -> tuple[Any, Any]:

@@ -12,9 +12,9 @@ from asr.families.speech_llm.tokens import prompt_tokens
 from asr.families.speech_llm.window import context_s, num_positions
 from asr.features.log_mel import frames_of, log_mel
 from asr.generation.causal_lm import mask_of_lengths, right_padded
+from asr.networks.whisper_encoder import encode_mel
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
-from asr.whisper_encoder.encoder import encode_mel
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
-from transformers.utils import logging
 
 from asr.core.errors import InputError
 from asr.families.speech_llm.model.projector import Projector
@@ -23,8 +22,10 @@ from asr.families.speech_llm.tokens.description import (
     read_joint,
     write_joint,
 )
+from asr.networks.transformers_folder import check_finite, load_whole
 
 PROJECTOR = "projector.safetensors"
+MODEL_TYPES = ("llama", "qwen2", "qwen3")  # of the language model
 
 
 class SpeechLlm(nn.Module):
@@ -83,10 +84,9 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32)
         InputError: if a part is missing or damaged.
     """
     joint = read_joint(folder)
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    encoder = load_whole(WhisperEncoder, folder / ENCODER, ["whisper"], dtype)
+    language_model = load_whole(AutoModelForCausalLM, folder / LANGUAGE_MODEL, MODEL_TYPES, dtype)
     try:
-        encoder = _whole(WhisperEncoder, folder / ENCODER, dtype)
-        language_model = _whole(AutoModelForCausalLM, folder / LANGUAGE_MODEL, dtype)
         tokenizer = AutoTokenizer.from_pretrained(folder / LANGUAGE_MODEL, local_files_only=True)
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise InputError(f"{folder}: expected a speech_llm model, got {error}") from error
@@ -98,24 +98,6 @@ def load(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32)
     model.projector.to(dtype)
     model.to(device)
     return model.eval()
-
-
-def _whole(model_class: Any, folder: Path, dtype: torch.dtype) -> Any:
-    """Load a part; transformers would only warn, and fill what is missing at random."""
-    if not (folder / "config.json").is_file():
-        raise InputError(f"{folder}: expected config.json, got none")
-    part, loading = model_class.from_pretrained(
-        folder,
-        dtype=dtype,
-        local_files_only=True,
-        use_safetensors=True,
-        output_loading_info=True,
-        ignore_mismatched_sizes=True,  # they are in the loading info, by name
-    )
-    for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if names := sorted(map(str, loading[fault])):
-            raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
-    return part
 
 
 def load_projector(projector: Projector, folder: Path) -> None:
@@ -139,11 +121,7 @@ def save(model: SpeechLlm, out: Path) -> None:
     Raises:
         InputError: if a weight is not finite; names it.
     """
-    for name, weight in model.state_dict().items():
-        if not weight.isfinite().all():
-            raise InputError(
-                f"{out}: {name}: expected finite weights, got infinite ones or no numbers"
-            )
+    check_finite(model, out)
     model.encoder.save_pretrained(out / ENCODER)
     model.language_model.save_pretrained(out / LANGUAGE_MODEL)
     model.tokenizer.save_pretrained(out / LANGUAGE_MODEL)

@@ -13,7 +13,6 @@ The same words are used in training and in decoding: another prompt is another m
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -26,6 +25,7 @@ from asr.families.speech_llm.tokens.description import (
     read_max_positions,
     read_tokenizer,
 )
+from asr.utterances.language import language_name
 
 START, END, END_OF_TEXT = "<|im_start|>", "<|im_end|>", "<|endoftext|>"
 BEFORE = f"{START}user\n"
@@ -46,14 +46,6 @@ def end_tokens(tokenizer: Tokenizer) -> list[int]:
             "others; take an instruction-tuned model, such as SmolLM2-Instruct or Qwen3"
         )
     return [end] if last is None else [end, last]
-
-
-@cache
-def language_name(code: str) -> str:
-    """English name of a language, such as ``Belarusian``."""
-    import langcodes  # takes 0.1 s
-
-    return langcodes.Language.get(code).display_name()
 
 
 def prompt_tokens(tokenizer: Tokenizer, language: str) -> tuple[list[int], list[int]]:

@@ -17,13 +17,13 @@ from asr.families.speech_llm.training.loss import LossBatch, SummedLoss, loss_ba
 from asr.families.speech_llm.training.params import SpeechLlmTrainParams
 from asr.families.speech_llm.window import context_s, num_positions
 from asr.features.log_mel import HOP
+from asr.networks.whisper_encoder import encode_clips, encoder_version
 from asr.training.adapter import add_adapter, merge_adapter
 from asr.training.augmentation.spec_augment import spec_augment
 from asr.training.params import TrainParams
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
-from asr.whisper_encoder.encoder import encode_clips, encoder_version
 
 # Attention and feed-forward of the language model; plain names would match the encoder's too.
 LORA_MODULES = r"language_model\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -109,7 +109,7 @@ class SpeechLlmTrainee:
         return list(self.model.language_model.get_decoder().layers)
 
     def encoder_version(self) -> str:
-        """See ``asr.whisper_encoder.encoder.encoder_version``."""
+        """See ``asr.networks.whisper_encoder.encoder_version``."""
         return encoder_version(self.model.encoder)
 
     def num_positions(self, context_s: float) -> int:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
 from transformers import (
     WhisperFeatureExtractor,
     WhisperForConditionalGeneration,
@@ -27,6 +25,7 @@ from asr.families.whisper.base.vocabulary import (
     generation_config,
 )
 from asr.families.whisper.model.model import save
+from asr.networks.transformers_folder import load_checked
 from asr.sources.weights import RANDOM
 
 
@@ -72,22 +71,11 @@ def _load(folder: Path) -> tuple[WhisperForConditionalGeneration, WhisperProcess
     if "generation_config" in files:
         check_generation(files["generation_config"], folder / "generation_config.json")
     _check_one_set_of_weights(folder)
+    model = load_checked(WhisperForConditionalGeneration, folder)
     try:
-        loaded: Any = WhisperForConditionalGeneration.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            output_loading_info=True,
-            local_files_only=True,
-            ignore_mismatched_sizes=True,  # else its error names no parameter; ours does
-        )
-        processor = _processor(folder, files, loaded[0].config.num_mel_bins)
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        processor = _processor(folder, files, model.config.num_mel_bins)
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder}: transformers can't load it: {error}") from error
-    model, loading = loaded
-    for fault in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        # transformers would only warn, and fill missing parameters with random numbers.
-        if names := sorted(map(str, loading[fault])):
-            raise InputError(f"{folder}: expected every parameter once, got {fault} {names}")
     tokenizer: Any = processor.tokenizer
     if not isinstance(tokenizer, WhisperTokenizer):
         raise InputError(

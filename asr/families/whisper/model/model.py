@@ -8,10 +8,10 @@ import torch
 from tokenizers import Tokenizer
 from torch import nn
 from transformers import GenerationConfig, WhisperForConditionalGeneration, WhisperProcessor
-from transformers.utils import logging
 
 from asr.core.errors import InputError
-from asr.whisper_encoder.encoder import encode_mel
+from asr.networks.transformers_folder import check_finite, load_whole
+from asr.networks.whisper_encoder import encode_mel
 
 # Keys of a generation config that choose a language, a task or a length.
 CHOICES = ("language", "task", "prompt_ids", "forced_decoder_ids", "max_length", "max_new_tokens",
@@ -56,16 +56,15 @@ def load(folder: Path, device: torch.device) -> Whisper:
     """Load a transformers folder in float32, in evaluation mode.
 
     Raises:
-        InputError: if transformers can load no Whisper model from the folder.
+        InputError: if transformers can load no Whisper model from the folder, or only part of one.
     """
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    network = load_whole(WhisperForConditionalGeneration, folder, ["whisper"])
     try:
-        network = WhisperForConditionalGeneration.from_pretrained(folder, dtype=torch.float32)
         processor = WhisperProcessor.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}: expected a Whisper model, got {error}") from error
-    network.to(device)  # type: ignore[arg-type]
-    network.eval()  # type: ignore[no-untyped-call]
+    network.to(device)
+    network.eval()
     return Whisper(network, processor)
 
 
@@ -119,13 +118,7 @@ def save(model: WhisperForConditionalGeneration, processor: WhisperProcessor, ou
     Raises:
         InputError: if a weight is not finite; names it.
     """
-    for name, weight in model.state_dict().items():
-        if not weight.isfinite().all():
-            count = int((~weight.isfinite()).sum())
-            raise InputError(
-                f"{out}: {name}: expected finite weights, got {count} of {weight.numel()} that are "
-                "infinite or no number"
-            )
+    check_finite(model, out)
     _forget_choices(model, processor)
     model.save_pretrained(out)
     processor.save_pretrained(out)

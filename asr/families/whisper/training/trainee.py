@@ -22,12 +22,12 @@ from asr.families.whisper.training.params import WhisperTrainParams
 from asr.families.whisper.training.tuning import layers, make_trainable, weight_groups
 from asr.families.whisper.window import context_s, write_margin
 from asr.features.batching import LongContext
+from asr.networks.whisper_encoder import encode_clips, encoder_version, num_positions
 from asr.training.adapter import merge_adapter
 from asr.training.params import TrainParams
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
-from asr.whisper_encoder.encoder import encode_clips, encoder_version, num_positions
 
 
 class WhisperTrainee:
