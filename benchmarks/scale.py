@@ -166,6 +166,7 @@ def measure(
     found["one training step"] = stage(
         "train", *models, *manifests, "data/manifests/dev.jsonl", "--curves", "data/curves",
         "--noise", "conf/noise", "--replay-manifest", "data/manifests/replay.jsonl",
+        "--metrics", "metrics/train.json",
     )  # fmt: skip
     return found
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.closure import code_facts
 from asr.core.errors import InputError
-from asr.core.files import atomic_folder
+from asr.core.files import atomic_folder, write_json
 from asr.core.params import load_family_params, load_params, load_seed
 from asr.core.pull import pull_missing
 from asr.core.unchanged import StageInputs
@@ -20,23 +20,24 @@ from asr.training.collate import collator
 from asr.training.dev import dev_evaluator
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
+from asr.training.label_check import check_labels
 from asr.training.loop import train
 from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
 from asr.training.progress import DEV_COLUMNS
-from asr.training.replay import ReplayParams
+from asr.training.replay import to_replay
 from asr.training.state.log import write_curve
 from asr.training.state.run import open_run
 from asr.training.state.unfinished import run_facts
 from asr.training.target_text import target_texts
 from asr.training.task import task_of
 from asr.utterances.shards import Waveforms
-from asr.utterances.utterance import Utterance, read_manifest
+from asr.utterances.utterance import read_manifest
 
 
 def train_stage(
     base: Path, prepared: Path, train_manifest: Path, replay_manifest: Path, dev_manifest: Path,
-    noise: Path, out: Path, curves: Path,
+    noise: Path, out: Path, curves: Path, metrics: Path,
 ) -> None:  # fmt: skip
     """Tune the base model on train and keep the weights with the best WER on dev."""
     started_with = StageInputs()
@@ -71,13 +72,14 @@ def train_stage(
     trainee = family.open_trainee(base, processes.device, params, own)
     utterances, dev = target_texts(utterances, params.text), target_texts(dev, params.text)
     waveforms = Waveforms(prepared, utterances)
+    longest_s = family_module(model.family, "window").MAX_DURATION_S
+    labels = check_labels(trainee, waveforms, utterances, params, longest_s, seed)
     augment = Augmentation(params.augment, noise)
     with (
         open_run(facts, operations, processes) as (scratch, watch),
         collator(trainee, waveforms, utterances, params, augment, processes) as collate,
     ):
         evaluate_dev = dev_evaluator(trainee, prepared, dev, params, processes)
-        longest_s = family_module(model.family, "window").MAX_DURATION_S
         task = task_of(
             trainee, utterances, longest_s, collate, evaluate_dev,
             num_replay=len(replay), shard_weights=machine.shard_weights,
@@ -90,21 +92,7 @@ def train_stage(
             trainee.save(partial)
         write_curve(curves / "train.csv", progress.train_columns, progress.train_rows)
         write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
-
-
-def to_replay(manifest: Path, params: ReplayParams) -> list[Utterance]:
-    """The clips of replay corpora; none of them is read if their share is 0.
-
-    Raises:
-        InputError: if there is a share and no clip.
-    """
-    utterances = read_manifest(manifest) if params.share else []
-    if params.share and not utterances:
-        raise InputError(
-            f"{manifest}: expected clips for train.replay.share {params.share:g}, got none; mark a "
-            "corpus with replay: true and run the stage split"
-        )
-    return utterances
+        write_json(metrics, {"labels": labels.metrics()})
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ from asr.training.augmentation.examples import Example, Piece, TokenLimit
 from asr.training.finite import fault_of_step
 from asr.training.params import JoinParams, TrainParams
 from asr.training.plan import TrainingBatch, plan_steps
-from asr.training.replay import ReplayParams, clips_per_epoch, replayed_by_epoch
+from asr.training.replay import ReplayParams, clips_per_epoch, replayed_by_epoch, to_replay
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
-from stages.train import to_replay, train_stage
+from stages.train import train_stage
 from tests.examples import utterance
 from tests.tiny_families import FAMILIES
 from tests.tiny_tokens import write_tokens
@@ -261,7 +261,13 @@ def test_the_stage_trains_every_family_on_both(family, tmp_path, monkeypatch):
         )
     manifests = Path("be.jsonl"), Path("ru.jsonl"), Path("be.jsonl")
     train_stage(
-        Path("base"), Path("prepared"), *manifests, Path("noise"), Path("out"), Path("curves")
+        Path("base"),
+        Path("prepared"),
+        *manifests,
+        Path("noise"),
+        Path("out"),
+        Path("curves"),
+        Path("train.json"),
     )
     with Path("curves/train.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -198,7 +198,7 @@ TRAIN = (
     "python", "-m", "stages.train", "--base", "base", "--prepared", "prepared",
     "--train-manifest", "clips.jsonl", "--replay-manifest", "none.jsonl",
     "--dev-manifest", "clips.jsonl", "--noise", "conf/noise",
-    "--out", "tuned", "--curves", "curves",
+    "--out", "tuned", "--curves", "curves", "--metrics", "train.json",
 )  # fmt: skip
 
 

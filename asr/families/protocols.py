@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from asr.decoding.transcribe import ComputedSeconds
     from asr.devices.params import MachineParams
     from asr.features.batching import LongContext
+    from asr.training.labels import ClipLabels, LabelRules
     from asr.training.params import TrainParams
     from asr.utterances.hypothesis import Hypothesis
     from asr.utterances.utterance import Utterance
@@ -166,7 +167,7 @@ class Trainee(Protocol):
         waveforms: "Sequence[Waveform]",
         utterances: "Sequence[Utterance]",
         context_s: float,
-        seeds: Sequence[int],
+        seeds: Sequence[int] | None,
         *,
         zeros: bool,
     ) -> Batch:
@@ -176,12 +177,20 @@ class Trainee(Protocol):
             waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
             utterances: the same clips, with transcripts.
             context_s: seconds that the model computes for each clip.
-            seeds: one per clip, so that its masks don't depend on the other clips of the batch.
+            seeds: one per clip, so that its masks don't depend on the other clips of the batch;
+                None for no random changes of clips and transcripts.
             zeros: whether to pad with zeros in the features; see ``LongContext.zeros_share``.
 
         Raises:
             InputError: if a transcript has too many tokens; names the utterance.
         """
+
+    @property
+    def label_rules(self) -> "LabelRules":
+        """What the labels of a batch must be like; checked before the first step."""
+
+    def clip_labels(self, batch: Any) -> "list[ClipLabels]":
+        """Labels and features of each clip, read from what ``batch`` built."""
 
     def transcribe(
         self,
@@ -237,7 +246,7 @@ class CachesEncoder(Protocol):
         self,
         outputs: "Sequence[npt.NDArray[np.float16]]",
         utterances: "Sequence[Utterance]",
-        seeds: Sequence[int],
+        seeds: Sequence[int] | None,
     ) -> Batch:
         """Build the batch of ``Trainee.batch`` from cached encoder outputs."""
 

@@ -5,16 +5,34 @@ A model that learns one language loses others. Some of their clips in each epoch
 
 import random
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pydantic import Field
 
+from asr.core.errors import InputError
 from asr.core.schema import Schema
+from asr.utterances.utterance import Utterance, read_manifest
 
 
 class ReplayParams(Schema):
     """Section ``train.replay``."""
 
     share: float = Field(ge=0, lt=1)
+
+
+def to_replay(manifest: Path, params: ReplayParams) -> list[Utterance]:
+    """The clips of replay corpora; none of them is read if their share is 0.
+
+    Raises:
+        InputError: if there is a share and no clip.
+    """
+    utterances = read_manifest(manifest) if params.share else []
+    if params.share and not utterances:
+        raise InputError(
+            f"{manifest}: expected clips for train.replay.share {params.share:g}, got none; mark a "
+            "corpus with replay: true and run the stage split"
+        )
+    return utterances
 
 
 def clips_per_epoch(num_scored: int, share: float) -> int:

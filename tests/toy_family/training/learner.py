@@ -6,6 +6,7 @@ from torch import nn
 from asr.core.files import write_json
 from asr.families.toy.model.net import read, transcribe, write
 from asr.families.toy.tokens.frames import num_frames
+from asr.training.labels import ClipLabels, LabelRules
 
 
 @dataclass
@@ -46,6 +47,19 @@ class Learner:
         assert not zeros
         targets = [self.letters.ids(u.text) for u in utterances]
         return CtcBatch(waveforms, context_s, targets, sum(map(len, targets)))
+
+    @property
+    def label_rules(self):
+        # Letters that the alphabet lacks are left out; 0 is CTC's blank.
+        letters = self.letters
+        return LabelRules(
+            spell=str, text=letters.text, prompts=lambda language: [""],
+            written=lambda text: letters.text(letters.ids(text)), never=frozenset({0}),
+        )  # fmt: skip
+
+    def clip_labels(self, batch):
+        pairs = zip(batch.targets, batch.waveforms, strict=True)
+        return [ClipLabels([], ids, torch.from_numpy(waveform)) for ids, waveform in pairs]
 
     def transcribe(self, waveforms, utterances, context_s, budgets):
         return transcribe(self.network, self.letters, waveforms, utterances, context_s)

@@ -42,7 +42,7 @@ def loss_batch(
     waveforms: Sequence[Waveform],
     utterances: Sequence[Utterance],
     context_s: float,
-    masks: SpecAugmentParams,
+    masks: SpecAugmentParams | None,
     seeds: Sequence[int],
 ) -> LossBatch:
     """Build a batch whose targets are the transcript and the end token, not the prompt.
@@ -52,7 +52,7 @@ def loss_batch(
         waveforms: float32, mono, 16 kHz, none longer than ``context_s``.
         utterances: the same clips, with transcripts.
         context_s: whole seconds that the audio tower computes for each clip.
-        masks: stripes of the log-mel to mask.
+        masks: stripes of the log-mel to mask; None for none.
         seeds: one per clip, so that its masks don't depend on the other clips of the batch.
 
     Raises:
@@ -60,13 +60,10 @@ def loss_batch(
     """
     tokens = model.tokens
     heard = features(model, waveforms, context_s)
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    masked = [
-        spec_augment(mel[None, :, :count], [count], masks, [generator])[0]
-        for mel, count, generator in zip(heard.log_mel, heard.num_frames, generators, strict=True)
-    ]
-    for mel, clip in zip(heard.log_mel, masked, strict=True):
-        mel[:, : clip.shape[1]] = clip
+    if masks is not None:
+        for mel, count, seed in zip(heard.log_mel, heard.num_frames, seeds, strict=True):
+            generator = torch.Generator().manual_seed(seed)
+            mel[:, :count] = spec_augment(mel[None, :, :count], [count], masks, [generator])[0]
     inputs, targets = [], []
     for utterance, num_audio in zip(utterances, heard.num_tokens, strict=True):
         prompt = tokens.prompt(utterance.language, num_audio)

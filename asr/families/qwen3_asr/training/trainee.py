@@ -9,11 +9,13 @@ from torch import nn
 from asr.families.qwen3_asr.model.model import copy_processor, load, save
 from asr.families.qwen3_asr.model.transcribe import transcribe_batch
 from asr.families.qwen3_asr.tokens import name_unlisted
+from asr.families.qwen3_asr.training.labels import clip_labels, label_rules
 from asr.families.qwen3_asr.training.loss import LossBatch, SummedLoss, loss_batch
 from asr.families.qwen3_asr.training.params import Qwen3AsrTrainParams
 from asr.families.qwen3_asr.training.tuning import layers, make_trainable, weight_groups
 from asr.families.qwen3_asr.window import computed_seconds
 from asr.training.adapter import merge_adapter
+from asr.training.labels import ClipLabels, LabelRules
 from asr.training.params import TrainParams
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -63,13 +65,23 @@ class Qwen3AsrTrainee:
         waveforms: Sequence[Waveform],
         utterances: Sequence[Utterance],
         context_s: float,
-        seeds: Sequence[int],
+        seeds: Sequence[int] | None,
         *,
         zeros: bool,
     ) -> LossBatch:
         """See ``loss_batch``; what follows a clip is always zeros in the log-mel."""
         name_unlisted(self._languages)
-        return loss_batch(self.model, waveforms, utterances, context_s, self._masks, seeds)
+        masks = None if seeds is None else self._masks
+        return loss_batch(self.model, waveforms, utterances, context_s, masks, seeds or ())
+
+    @property
+    def label_rules(self) -> LabelRules:
+        """See ``asr.families.protocols.Trainee``."""
+        return label_rules(self.model.tokens)
+
+    def clip_labels(self, batch: LossBatch) -> list[ClipLabels]:
+        """See ``asr.families.protocols.Trainee``."""
+        return clip_labels(self.model.tokens, batch)
 
     def transcribe(
         self,

@@ -9,10 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from asr.families.speech_llm.model.inputs import audio_of, cached_audio
+from asr.families.speech_llm.model.inputs import Audio, audio_of, cached_audio
 from asr.families.speech_llm.model.model import SpeechLlm, load, save
 from asr.families.speech_llm.model.transcribe import transcribe
 from asr.families.speech_llm.tokens import SpeechLlmTokens
+from asr.families.speech_llm.training.labels import clip_labels, label_rules
 from asr.families.speech_llm.training.loss import LossBatch, SummedLoss, loss_batch
 from asr.families.speech_llm.training.params import SpeechLlmTrainParams
 from asr.families.speech_llm.window import context_s, num_positions
@@ -20,6 +21,7 @@ from asr.features.log_mel import HOP
 from asr.networks.whisper_encoder import encode_clips, encoder_version
 from asr.training.adapter import add_adapter, merge_adapter
 from asr.training.augmentation.spec_augment import spec_augment
+from asr.training.labels import ClipLabels, LabelRules
 from asr.training.params import TrainParams
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -74,19 +76,30 @@ class SpeechLlmTrainee:
         waveforms: Sequence[Waveform],
         utterances: Sequence[Utterance],
         context_s: float,
-        seeds: Sequence[int],
+        seeds: Sequence[int] | None,
         *,
         zeros: bool,
     ) -> LossBatch:
         """Build a batch; each clip has its own context, whatever ``context_s`` is."""
 
         def masked(mel: torch.Tensor, index: int) -> torch.Tensor:
+            if seeds is None:
+                return mel
             generator = torch.Generator().manual_seed(seeds[index])
             frames = len(waveforms[index]) // HOP
             return spec_augment(mel, [frames], self._train.spec_augment, [generator])
 
         audio = audio_of(self.model, waveforms, masked)
-        return loss_batch(self.model, audio, utterances, self._own.token_dropout, seeds)
+        return self._with_transcripts(audio, utterances, seeds)
+
+    @property
+    def label_rules(self) -> LabelRules:
+        """See ``asr.families.protocols.Trainee``."""
+        return label_rules(self.model.words)
+
+    def clip_labels(self, batch: LossBatch) -> list[ClipLabels]:
+        """See ``asr.families.protocols.Trainee``."""
+        return clip_labels(batch)
 
     def transcribe(
         self,
@@ -124,11 +137,16 @@ class SpeechLlmTrainee:
         self,
         outputs: Sequence[npt.NDArray[np.float16]],
         utterances: Sequence[Utterance],
-        seeds: Sequence[int],
+        seeds: Sequence[int] | None,
     ) -> LossBatch:
         """Build the batch of ``batch`` from cached encoder outputs."""
-        audio = cached_audio(outputs)
-        return loss_batch(self.model, audio, utterances, self._own.token_dropout, seeds)
+        return self._with_transcripts(cached_audio(outputs), utterances, seeds)
+
+    def _with_transcripts(
+        self, audio: Audio, utterances: Sequence[Utterance], seeds: Sequence[int] | None
+    ) -> LossBatch:
+        dropout = 0.0 if seeds is None else self._own.token_dropout
+        return loss_batch(self.model, audio, utterances, dropout, seeds or ())
 
 
 def make_trainable(model: SpeechLlm, params: TrainParams) -> None:

@@ -12,6 +12,7 @@ from asr.families.whisper.model.decoder import transcribe_batch
 from asr.families.whisper.model.model import encoder_width, load, save
 from asr.families.whisper.tokens import max_text_tokens, text_tokens
 from asr.families.whisper.training.example_tokens import Regularization, check_tokens
+from asr.families.whisper.training.labels import clip_labels, label_rules
 from asr.families.whisper.training.loss import (
     LossBatch,
     SummedLoss,
@@ -24,6 +25,7 @@ from asr.families.whisper.window import context_s, write_margin
 from asr.features.batching import LongContext
 from asr.networks.whisper_encoder import encode_clips, encoder_version, num_positions
 from asr.training.adapter import merge_adapter
+from asr.training.labels import ClipLabels, LabelRules
 from asr.training.params import TrainParams
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -84,14 +86,24 @@ class WhisperTrainee:
         waveforms: Sequence[Waveform],
         utterances: Sequence[Utterance],
         context_s: float,
-        seeds: Sequence[int],
+        seeds: Sequence[int] | None,
         *,
         zeros: bool,
     ) -> LossBatch:
         """See ``loss_batch``."""
+        changes = None if seeds is None else self._regularization
         return loss_batch(
-            self.whisper, waveforms, utterances, context_s, self._regularization, seeds, zeros=zeros
+            self.whisper, waveforms, utterances, context_s, changes, seeds or (), zeros=zeros
         )
+
+    @property
+    def label_rules(self) -> LabelRules:
+        """See ``asr.families.protocols.Trainee``."""
+        return label_rules(self.whisper, timed=self._own.timestamps.share > 0)
+
+    def clip_labels(self, batch: LossBatch) -> list[ClipLabels]:
+        """See ``asr.families.protocols.Trainee``."""
+        return clip_labels(batch)
 
     def transcribe(
         self,
@@ -130,7 +142,8 @@ class WhisperTrainee:
         self,
         outputs: Sequence[npt.NDArray[np.float16]],
         utterances: Sequence[Utterance],
-        seeds: Sequence[int],
+        seeds: Sequence[int] | None,
     ) -> LossBatch:
         """See ``cached_loss_batch``."""
-        return cached_loss_batch(self.whisper, outputs, utterances, self._regularization, seeds)
+        changes = None if seeds is None else self._regularization
+        return cached_loss_batch(self.whisper, outputs, utterances, changes, seeds or ())

@@ -1,0 +1,244 @@
+# python -m pytest tests/test_label_check.py
+"""The check before the first step finds each fault of labels in each family, and no other."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from asr.core.errors import InputError
+from asr.families.whisper.training.params import LongContextParams
+from asr.training.label_check import check_labels
+from asr.training.labels import IGNORED
+from asr.training.params import JoinParams
+from tests.tiny_families import CLIPS, FAMILIES, utterances
+
+NO_LONG_CONTEXT = LongContextParams(share=0.0, max_s=30.0, zeros_share=0.0)
+pytestmark = pytest.mark.integration
+each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.family)
+
+
+@pytest.fixture
+def base(family, made_once):
+    return (
+        made_once(f"tiny-{family.family}", lambda folder: family.write_base(folder / "base"))
+        / "base"
+    )
+
+
+@pytest.fixture(scope="module")
+def opened():
+    return {}
+
+
+@pytest.fixture
+def trainee(family, base, opened):
+    """One for all tests of a family: none of them trains it."""
+    if family.family not in opened:
+        opened[family.family] = family.trainee(base)
+    return opened[family.family]
+
+
+def check(family, trainee, clips=CLIPS):
+    them = utterances(family.language)
+    return check_labels(trainee, clips, them, family.params(), 30.0, seed=1)
+
+
+def with_arguments(change):
+    """Plant a fault in what the family's batch is built of: waveforms, utterances."""
+
+    def plant(trainee, monkeypatch):
+        build = trainee.batch
+
+        def batch(waveforms, them, context_s, seeds, *, zeros):
+            return build(*change(list(waveforms), list(them)), context_s, seeds, zeros=zeros)
+
+        monkeypatch.setattr(trainee, "batch", batch)
+
+    return plant
+
+
+def with_tokens(change):
+    """Plant a fault in what the family's batch is: tokens that are read, tokens to learn."""
+
+    def plant(trainee, monkeypatch):
+        build = trainee.batch
+
+        def batch(*arguments, **keywords):
+            built = build(*arguments, **keywords)
+            if isinstance(built.inputs, torch.Tensor):
+                inputs, targets = change(built.inputs, built.targets.clone())
+                return replace(built, inputs=inputs, targets=targets)
+            tokens, targets = change(built.inputs.tokens, built.targets.clone())
+            more = tokens.shape[1] - built.inputs.tokens.shape[1]
+            is_audio = torch.nn.functional.pad(built.inputs.is_audio, (more, 0))
+            inputs = replace(built.inputs, tokens=tokens, is_audio=is_audio)
+            return replace(built, inputs=inputs, targets=targets)
+
+        monkeypatch.setattr(trainee, "batch", batch)
+
+    return plant
+
+
+def in_texts(change):
+    return with_arguments(lambda waveforms, them: (waveforms, change(them)))
+
+
+def texts(them, change):
+    return [one.model_copy(update={"text": change(one.text)}) for one in them]
+
+
+def learned(row):
+    return (row != IGNORED).nonzero().flatten().tolist()
+
+
+def two_start_tokens(inputs, targets):
+    masked = torch.full_like(targets[:, :1], IGNORED)
+    return torch.cat([inputs[:, :1], inputs], 1), torch.cat([masked, targets], 1)
+
+
+def no_end(inputs, targets):
+    for row in targets:
+        row[learned(row)[-1]] = IGNORED
+    return inputs, targets
+
+
+def no_labels(inputs, targets):
+    return inputs, torch.full_like(targets, IGNORED)
+
+
+def early_mask(inputs, targets):
+    """The last token of the prompt is learned too."""
+    for row in targets:
+        row[learned(row)[0] - 1] = 7
+    return inputs, targets
+
+
+def late_mask(inputs, targets):
+    """The first token of the transcript is not learned."""
+    for row in targets:
+        row[learned(row)[0]] = IGNORED
+    return inputs, targets
+
+
+def hole(inputs, targets):
+    for row in targets:
+        row[learned(row)[1]] = IGNORED
+    return inputs, targets
+
+
+def learned_padding(inputs, targets):
+    for row in targets:
+        row[learned(row)[-1] + 1 :] = row[learned(row)[-1]]
+    return inputs, targets
+
+
+def shifted_labels(inputs, targets):
+    """The right prompt and the right text, but a token is read twice and the next one never."""
+    inputs = inputs.clone()
+    for read, row in zip(inputs, targets, strict=True):
+        at = (read == row[learned(row)[0]]).nonzero().flatten()[-1]
+        read[at] = read[at + 1]
+    return inputs, targets
+
+
+def softer_together(waveforms, them):
+    return [waveform / len(waveforms) for waveform in waveforms], them
+
+
+def silent(waveforms, them):
+    return [np.zeros_like(waveform) for waveform in waveforms], them
+
+
+FAULTS = {
+    "two start tokens": (with_tokens(two_start_tokens), "prompt.*got"),
+    "no end token": (with_tokens(no_end), "the end token .* to be learned, got"),
+    "nothing to learn": (with_tokens(no_labels), "tokens to learn, got none"),
+    "prompt learned": (with_tokens(early_mask), "prompt, which is not learned: expected"),
+    "text masked": (with_tokens(late_mask), "prompt, which is not learned: expected"),
+    "hole in the text": (with_tokens(hole), "every token of the transcript to be learned"),
+    "padding learned": (with_tokens(learned_padding), "nothing to be learned after the first"),
+    "inputs not shifted": (with_tokens(shifted_labels), "the label before it, got"),
+    "wrong language": (
+        in_texts(lambda them: [u.model_copy(update={"language": "bg"}) for u in them]),
+        "prompt, which is not learned: expected .*(be|Belarusian).*, got .*(bg|Bulgarian)",
+    ),
+    "text of another utterance": (
+        in_texts(lambda them: [a.model_copy(update={"text": b.text})
+                               for a, b in zip(them, them[1:] + them[:1], strict=True)]),
+        "expected the text 'лес', got 'як гэта'",
+    ),
+    "a letter lost": (in_texts(lambda them: texts(them, lambda t: t[:-1])), "'лес', got 'ле'"),
+    "a word too many": (in_texts(lambda them: texts(them, lambda t: t + " не")), "'лес', got 'лес"),
+    "features of a batch": (with_arguments(softer_together), "the same in a batch as alone"),
+    "silent features": (with_arguments(silent), "features: expected those of a sound"),
+}  # fmt: skip
+
+
+@each_family
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_stops_with_the_id_of_the_utterance(family, trainee, name, monkeypatch):
+    plant, message = FAULTS[name]
+    plant(trainee, monkeypatch)
+    with pytest.raises(InputError, match=rf"^xx/\d: .*{message}"):
+        check(family, trainee)
+
+
+@each_family
+def test_what_the_families_build_passes_with_all_random_changes_on(family, base):
+    changes = {"token_dropout": 0.3, "subword_dropout": 0.3, "timestamps": {"share": 0.5}}
+    own = {name: value for name, value in changes.items() if name in family.own}
+    params = {"join": JoinParams(share=0.8, max_s=8.0, max_pause_s=0.1)}
+    trainee, them = family.trainee(base, own=own), utterances(family.language)
+    report = check_labels(trainee, CLIPS, them, family.params(**params), 30.0, seed=1)
+    assert report.num_utterances == report.num_clips == 4
+    assert report.num_lossy == 0
+    assert report.example["id"] == "xx/0"
+    assert report.example["labels"].strip().startswith("лес<")
+    assert report.metrics()["labels_per_s"] == pytest.approx(report.num_labels / 2.8, abs=1e-3)
+
+
+@each_family
+def test_too_long_a_transcript_is_found_before_training(family, trainee, monkeypatch):
+    monkeypatch.setattr(trainee, "max_labels", lambda duration_s: 99 if duration_s < 0.5 else 6)
+    with pytest.raises(InputError, match=r"^xx/1: labels: expected at most 6 tokens in 0.6 s, got"):
+        check(family, trainee)
+
+
+@pytest.mark.parametrize("family", FAMILIES[:1], ids=lambda family: family.family)
+@pytest.mark.parametrize(
+    ("clip", "message"),
+    [
+        (0 * CLIPS[1], "expected sound, got silence"),
+        (CLIPS[1][:0], "expected 0.6 s, got 0 s"),
+        (np.float32("nan") * CLIPS[1], "expected finite samples"),
+    ],
+)
+def test_audio_that_is_not_there_is_found_before_training(family, trainee, clip, message):
+    with pytest.raises(InputError, match=f"^xx/1: audio: {message}"):
+        check(family, trainee, [CLIPS[0], clip, *CLIPS[2:]])
+
+
+@each_family
+def test_random_changes_may_not_change_what_is_learned(family, trainee, monkeypatch):
+    build = trainee.batch
+
+    def batch(waveforms, them, context_s, seeds, *, zeros):
+        them = them if seeds is None else texts(them, lambda text: text.replace("л", "р"))
+        return build(waveforms, them, context_s, seeds, zeros=zeros)
+
+    monkeypatch.setattr(trainee, "batch", batch)
+    with pytest.raises(InputError, match="expected the text 'лес', got 'рес'"):
+        check(family, trainee)
+
+
+@pytest.mark.parametrize("family", FAMILIES[:1], ids=lambda family: family.family)
+def test_batches_of_cached_outputs_and_the_task_are_checked_too(family, base, monkeypatch):
+    own = {"cache_encoder": True, "long_context": NO_LONG_CONTEXT}
+    trainee = family.trainee(base, "frozen_encoder", own=own)
+    assert check(family, trainee).num_utterances == 4
+    tasks = trainee.network.generation_config.task_to_id
+    monkeypatch.setitem(tasks, "transcribe", tasks["translate"])
+    with pytest.raises(InputError, match=r"expected .*<\|transcribe\|>.*, got .*<\|translate\|>"):
+        check(family, trainee)
