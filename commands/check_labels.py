@@ -28,6 +28,7 @@ MEANINGS = {
     "num_utterances": "utterances whose labels were checked",
     "num_clips": "of these, whose audio and features were checked too",
     "num_lossy": "transcripts with letters that the tokenizer lacks",
+    "num_too_long": "transcripts that the loss leaves out: too long for their clips",
     "max_labels": "tokens of the longest transcript",
     "mean_labels": "tokens of a transcript, in the mean",
     "labels_per_s": "tokens of transcripts a second of audio",

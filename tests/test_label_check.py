@@ -10,12 +10,12 @@ import torch
 from asr.core.errors import InputError
 from asr.families.whisper.training.params import LongContextParams
 from asr.training.label_check import check_labels
-from asr.training.labels import IGNORED
+from asr.training.labels import IGNORED, ClipLabels, LabelRules, check_clip
 from asr.training.params import JoinParams
+from tests.examples import utterance
 from tests.tiny_families import CLIPS, FAMILIES, utterances
 
 NO_LONG_CONTEXT = LongContextParams(share=0.0, max_s=30.0, zeros_share=0.0)
-pytestmark = pytest.mark.integration
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.family)
 
 
@@ -176,6 +176,7 @@ FAULTS = {
 }  # fmt: skip
 
 
+@pytest.mark.integration
 @each_family
 @pytest.mark.parametrize("name", FAULTS)
 def test_each_fault_stops_with_the_id_of_the_utterance(family, trainee, name, monkeypatch):
@@ -185,6 +186,7 @@ def test_each_fault_stops_with_the_id_of_the_utterance(family, trainee, name, mo
         check(family, trainee)
 
 
+@pytest.mark.integration
 @each_family
 def test_what_the_families_build_passes_with_all_random_changes_on(family, base):
     changes = {"token_dropout": 0.3, "subword_dropout": 0.3, "timestamps": {"share": 0.5}}
@@ -199,6 +201,7 @@ def test_what_the_families_build_passes_with_all_random_changes_on(family, base)
     assert report.metrics()["labels_per_s"] == pytest.approx(report.num_labels / 2.8, abs=1e-3)
 
 
+@pytest.mark.integration
 @each_family
 def test_too_long_a_transcript_is_found_before_training(family, trainee, monkeypatch):
     monkeypatch.setattr(trainee, "max_labels", lambda duration_s: 99 if duration_s < 0.5 else 6)
@@ -206,6 +209,7 @@ def test_too_long_a_transcript_is_found_before_training(family, trainee, monkeyp
         check(family, trainee)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("family", FAMILIES[:1], ids=lambda family: family.family)
 @pytest.mark.parametrize(
     ("clip", "message"),
@@ -220,6 +224,7 @@ def test_audio_that_is_not_there_is_found_before_training(family, trainee, clip,
         check(family, trainee, [CLIPS[0], clip, *CLIPS[2:]])
 
 
+@pytest.mark.integration
 @each_family
 def test_random_changes_may_not_change_what_is_learned(family, trainee, monkeypatch):
     build = trainee.batch
@@ -233,6 +238,7 @@ def test_random_changes_may_not_change_what_is_learned(family, trainee, monkeypa
         check(family, trainee)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("family", FAMILIES[:1], ids=lambda family: family.family)
 def test_batches_of_cached_outputs_and_the_task_are_checked_too(family, base, monkeypatch):
     own = {"cache_encoder": True, "long_context": NO_LONG_CONTEXT}
@@ -242,3 +248,63 @@ def test_batches_of_cached_outputs_and_the_task_are_checked_too(family, base, mo
     monkeypatch.setitem(tasks, "transcribe", tasks["translate"])
     with pytest.raises(InputError, match=r"expected .*<\|transcribe\|>.*, got .*<\|translate\|>"):
         check(family, trainee)
+
+
+# Tokens are letters; «<» begins a prompt, «^» a text before it, «/» ends a transcript.
+LETTERS = "_<^/nbcdefg"
+DECODER = LabelRules(
+    spell=lambda tokens: "".join(LETTERS[token] for token in tokens),
+    text=lambda tokens: "".join(LETTERS[token] for token in tokens),
+    prompts=lambda language: [f"<{language[0]}n", f"<{language[0]}"],
+    start=1, before_start=2, end=3, dropped=3,
+)  # fmt: skip
+CTC = replace(
+    DECODER, prompts=lambda language: [""], start=None, end=None, never=frozenset({0}),
+    written=lambda text: text.replace("?", ""),
+)  # fmt: skip
+
+
+def clip(read, learned):
+    """Labels in letters; «.» is not learned."""
+    return ClipLabels([LETTERS.index(letter) for letter in read],
+                      [-100 if x == "." else LETTERS.index(x) for x in learned], None)  # fmt: skip
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("rules", "read", "learned", "text"),
+    [
+        (DECODER, "<bnde", "..de/", "de"),
+        (DECODER, "<bde", ".de/", "de"),  # another form of the prompt
+        (DECODER, "^fg<bnde", ".....de/", "de"),  # an earlier text before it
+        (CTC, "", "de..", "de"),
+        (CTC, "", "de", "d?e"),  # a letter that the vocabulary lacks
+    ],
+)
+def test_forms_of_labels_that_are_right(rules, read, learned, text):
+    parts = check_clip(utterance("1", text=text), clip(read, learned), rules)
+    assert rules.text(parts.text) == "de"
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("rules", "read", "learned", "message"),
+    [
+        (DECODER, "^fgbnde", "....de/", "prompt: expected one < .* got 0: '.fgbnde'"),
+        (DECODER, "fg<bnde", "....de/", "not learned: expected '<bn' or '<b', got 'fg<bn'"),
+        (DECODER, "^fg<bnde", ".g<bnde/", r"not learned: expected .*, got '\^f'"),
+        (DECODER, "<bn/e", "..de/", "token 1 .* expected 'd', the label before it, got '/'"),
+        (CTC, "", "de__", "no padding and no blank, got the tokens .0, 0."),
+        (CTC, "", "d.e", "every token of the transcript to be learned, got 'd…e'"),
+        (CTC, "", "df", "the text 'de', got 'df'"),
+    ],
+)
+def test_forms_of_labels_that_are_wrong(rules, read, learned, message):
+    with pytest.raises(InputError, match=rf"^xx/1: .*{message}"):
+        check_clip(utterance("1", text="de"), clip(read, learned), rules)
+
+
+@pytest.mark.unit
+def test_token_dropout_may_hide_tokens_where_it_is_on():
+    parts = check_clip(utterance("1", text="de"), clip("<bn/e", "..de/"), DECODER, dropout=True)
+    assert parts.prompt == [1, 5, 4]

@@ -21,6 +21,9 @@ def stages_to_run(repo):
 def test_repro_runs_everything_then_nothing(reproduced):
     assert (reproduced.folder / "models" / "tuned" / "model.safetensors").is_file()
     assert "<html" in (reproduced.folder / "metrics" / "report.html").read_text()
+    trained = (reproduced.folder / "data/manifests/train.jsonl").read_text().splitlines()
+    labels = read_json(reproduced.folder / "metrics/train.json")["labels"]
+    assert labels["num_utterances"] == len(trained)
     assert stages_to_run(reproduced) == []
 
 
@@ -57,6 +60,7 @@ def repo(clone):
 def test_commands_that_people_run(repo):
     assert "overall" in repo.run("python", "-m", "commands.scores")
     assert "dvc exp run --temp" in repo.run("python", "-m", "commands.recipe", "smoke")
+    assert "No fault" in repo.run("python", "-m", "commands.check_labels")
 
 
 @pytest.mark.integration

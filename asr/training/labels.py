@@ -47,6 +47,8 @@ class LabelRules:
         end: the token that ends each transcript; None for CTC.
         dropped: the token that the model reads in place of one that token dropout hides.
         never: tokens that no label holds, such as CTC's blank.
+        skips_long: whether the loss leaves out a transcript that is too long for its clip; it is
+            counted then, and no fault.
     """
 
     spell: Callable[[Sequence[int]], str]
@@ -58,6 +60,7 @@ class LabelRules:
     end: int | None = None
     dropped: int | None = None
     never: frozenset[int] = frozenset()
+    skips_long: bool = False
 
 
 @dataclass(frozen=True)
