@@ -1,9 +1,9 @@
 """Check the labels of the training set without training: ``python -m commands.check_labels``.
 
-It reads params.yaml, models/base, data/manifests/train.jsonl and data/prepared, and checks what the
-stage ``train`` checks before its first step: that each transcript, as the family's batches hold it,
-has the right prompt, which is not learned, its own text and one end token, and that a sample of the
-clips has sound and the same features alone and in a batch. It stops at the first fault, with the
+It reads params.yaml, models/base, data/manifests and data/prepared, and checks what the stage
+``train`` checks before its first step. As the family's batches hold it, each transcript must have
+the right prompt, which is not learned, its own text and one end token. A sample of the clips must
+have sound, and the same features alone and in a batch. It stops at the first fault, with the
 utterance's id and exit status 1. It also prints the prompt and the labels of one utterance.
 """
 
@@ -23,7 +23,7 @@ from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import read_manifest
 
 BASE, PREPARED = Path("models/base"), Path("data/prepared")
-MANIFEST = Path("data/manifests/train.jsonl")
+MANIFEST, REPLAY = Path("data/manifests/train.jsonl"), Path("data/manifests/replay.jsonl")
 MEANINGS = {
     "num_utterances": "utterances whose labels were checked",
     "num_clips": "of these, whose audio and features were checked too",
@@ -36,7 +36,7 @@ MEANINGS = {
 }
 
 
-def label_report(base: Path, prepared: Path, manifest: Path) -> LabelReport:
+def label_report(base: Path, prepared: Path, manifest: Path, replay: Path) -> LabelReport:
     """Check the labels as the stage ``train`` does, with the params of this folder.
 
     Raises:
@@ -48,6 +48,8 @@ def label_report(base: Path, prepared: Path, manifest: Path) -> LabelReport:
     role = family_module(model.family, "training")
     own = load_family_params(model.family, "train", role.OwnParams)
     utterances = read_manifest(manifest)
+    if params.replay.share:
+        utterances += read_manifest(replay)
     trainee = role.open_trainee(base, torch.device("cpu"), params, own)
     utterances = target_texts(utterances, params.text)
     longest_s = family_module(model.family, "window").MAX_DURATION_S
@@ -78,7 +80,7 @@ def main() -> None:
     ).parse_args()
     started = time.monotonic()
     try:
-        report = label_report(BASE, PREPARED, MANIFEST)
+        report = label_report(BASE, PREPARED, MANIFEST, REPLAY)
     except (InputError, OSError) as error:
         sys.exit(f"check_labels: {error}")
     print(f"{table(report)}\n\nNo fault, in {time.monotonic() - started:.1f} s.")

@@ -250,6 +250,27 @@ def test_batches_of_cached_outputs_and_the_task_are_checked_too(family, base, mo
         check(family, trainee)
 
 
+@pytest.mark.integration
+@pytest.mark.parametrize("family", FAMILIES[:1], ids=lambda family: family.family)
+def test_timestamps_and_the_text_before_are_right_where_they_are_on(family, base, monkeypatch):
+    read = family.trainee(base)._own
+    own = {name: getattr(read, name).model_copy(update={"share": 0.5})
+           for name in ("timestamps", "previous_text")}  # fmt: skip
+    trainee, them = family.trainee(base, own=own), utterances(family.language)
+    them = [one.model_copy(update={"id": f"xx/talk#{i}"}) for i, one in enumerate(them)]
+    drawn = []
+    label = trainee.clip_labels
+    monkeypatch.setattr(trainee, "clip_labels", lambda batch: drawn.append(batch) or label(batch))
+    for seed in range(4):
+        check_labels(trainee, CLIPS, them, family.params(), 30.0, seed)
+    spelled = "".join(trainee.label_rules.spell(row) for one in drawn for row in one.inputs)
+    assert "<|0.00|>" in spelled
+    assert "<|startofprev|>" in spelled
+    monkeypatch.setattr(type(trainee), "label_rules", family.trainee(base).label_rules)
+    with pytest.raises(InputError, match="prompt, which is not learned"):
+        check_labels(trainee, CLIPS, them, family.params(), 30.0, seed)
+
+
 # Tokens are letters; «<» begins a prompt, «^» a text before it, «/» ends a transcript.
 LETTERS = "_<^/nbcdefg"
 DECODER = LabelRules(

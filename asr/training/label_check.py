@@ -16,10 +16,12 @@ from asr.core.errors import InputError
 from asr.families.protocols import CachesEncoder, Trainee
 from asr.features.batching import batches_by_length
 from asr.training.augmentation.examples import (
+    Example,
     TokenLimit,
     epoch_examples,
     example_utterance,
     example_waveform,
+    previous_texts,
 )
 from asr.training.labels import (
     AUDIO,
@@ -134,7 +136,9 @@ def check_labels(
     for utterance, clip in zip(chosen, clips, strict=True):
         _check_audio(utterance, clip)
     _check_features(trainee, chosen, clips, params.batch_seconds)
-    _check_examples(trainee, chosen, clips, params, max_duration_s, rng)
+    previous = previous_texts(utterances)
+    examples = _examples(trainee, chosen, params, max_duration_s, rng)
+    _check_examples(trainee, chosen, clips, [previous[i] for i in sample], examples)
     report.num_clips = len(sample)
     return report
 
@@ -227,17 +231,16 @@ def _check_same(utterance: Utterance, alone: Any, together: Any) -> None:
         raise fault(utterance, "features", "the same in a batch as alone", got)
 
 
-def _check_examples(
+def _examples(
     trainee: Trainee,
     utterances: Sequence[Utterance],
-    clips: Sequence[Waveform],
     params: TrainParams,
     max_duration_s: float,
     rng: random.Random,
-) -> None:
-    """Check examples as an epoch draws them: some joined, with the family's random changes."""
+) -> list[Example]:
+    """Examples as an epoch draws them, some joined."""
     num_labels = [trainee.num_labels(one.text, one.language) for one in utterances]
-    examples = epoch_examples(
+    return epoch_examples(
         range(len(utterances)),
         [one.duration_s for one in utterances],
         [(one.corpus, one.language) for one in utterances],
@@ -246,10 +249,23 @@ def _check_examples(
         params.speed_change,
         rng,
     )
+
+
+def _check_examples(
+    trainee: Trainee,
+    utterances: Sequence[Utterance],
+    clips: Sequence[Waveform],
+    previous: Sequence[str | None],
+    examples: Sequence[Example],
+) -> None:
+    """Check examples with the random changes of the family, such as token dropout."""
     for example in examples:
-        waveform, drawn = example_waveform(example, clips), example_utterance(example, utterances)
+        drawn = example_utterance(example, utterances, previous)
+        waveform = example_waveform(example, clips)
         one = _labels(trainee, [waveform], [drawn], [example.seed])[0]
         # Not the example's own text: a fault of joining is to be found too.
         text = " ".join(utterances[piece.index].text for piece in example.pieces)
-        expected = drawn.model_copy(update={"text": text})
+        expected = utterances[example.pieces[0].index].model_copy(
+            update={"id": drawn.id, "text": text}
+        )
         check_clip(expected, one, trainee.label_rules, dropout=True)

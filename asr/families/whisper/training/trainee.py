@@ -99,7 +99,7 @@ class WhisperTrainee:
     @property
     def label_rules(self) -> LabelRules:
         """See ``asr.families.protocols.Trainee``."""
-        return label_rules(self.whisper, timed=self._own.timestamps.share > 0)
+        return label_rules(self.whisper, self._regularization)
 
     def clip_labels(self, batch: LossBatch) -> list[ClipLabels]:
         """See ``asr.families.protocols.Trainee``."""
