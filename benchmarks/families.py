@@ -267,8 +267,8 @@ def measure(
     device = use_machine(machine)
     batch_s = 3000.0 if device.type == "cuda" else 120.0
     params = load_params("train", TrainParams).model_copy(
-        update={"tune": shape.tune, "precision": precision, "num_epochs": 1, "max_steps": 0,
-                "batch_seconds": batch_s, "max_batch_clips": 256}
+        update={"tune": shape.tune, "precision": precision, "num_epochs": 1, "min_hours": 0.0,
+                "max_steps": 0, "batch_seconds": batch_s, "max_batch_clips": 256}
     )  # fmt: skip
     role = family_module(shape.family, "training")
     own = load_family_params(shape.family, "train", role.OwnParams)

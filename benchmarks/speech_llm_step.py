@@ -42,6 +42,7 @@ def params_of(tune: str, num_clips: int) -> TrainParams:
             "batch_seconds": MAX_DURATION_S * num_clips,
             "max_batch_clips": num_clips,
             "num_epochs": 1,
+            "min_hours": 0.0,
             "join": join.model_copy(update={"share": 0.0}),
             "speed_change": speed.model_copy(update={"most": 0.0}),
         }

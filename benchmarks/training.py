@@ -40,6 +40,7 @@ def schedules(tune: str, batch: int) -> dict[str, Schedule]:
         update={
             "tune": tune,
             "num_epochs": 1,
+            "min_hours": 0.0,
             "max_steps": 0,
             "max_batch_clips": batch,
             # So large that only the number of clips limits a batch, as in the standard recipe.

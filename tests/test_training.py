@@ -34,7 +34,8 @@ ALONE = Processes(0, 1, torch.device("cpu"))
 
 def params(**changes):
     values = {
-        "lr": 0.1, "warmup_steps": 0, "schedule": "constant", "num_epochs": 2, "max_steps": 0,
+        "lr": 0.1, "warmup_steps": 0, "schedule": "constant", "num_epochs": 2, "min_hours": 0.0,
+        "max_steps": 0,
         "batch_seconds": 4.0, "max_batch_clips": 2, "accumulation": 1, "eval_every_steps": 2,
         "log_every_steps": 1, "save_every_steps": 2, "precision": "fp32",
         "join": JoinParams(share=0.0, max_s=8.0, max_pause_s=0.0),

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from asr.training.augmentation.examples import Example
 from asr.training.params import TrainParams
-from asr.training.plan import TrainingBatch, learning_rate, steps_of_clips
+from asr.training.plan import TrainingBatch, learning_rate, num_passes, steps_of_clips
 
 
 def rates(schedule, num_steps=5, warmup_steps=2):
@@ -57,3 +57,17 @@ def test_every_step_but_the_last_holds_exactly_so_many_clips(sizes, num_clips):
     assert 1 <= counts[-1] <= num_clips
     order = [example.seed for _, step in steps for batch in step for example in batch.examples]
     assert order == list(range(sum(map(sum, sizes))))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "passes"),
+    [(20, 6), (23.3, 5), (60, 2), (20 * 60, 2)],  # of 20 hours, two passes are 40 hours
+)
+def test_a_small_corpus_is_passed_until_so_many_hours_were_heard(minutes, passes):
+    params = TrainParams.model_construct(num_epochs=2, min_hours=1.9)
+    assert num_passes([6.0] * round(minutes * 10), params) == passes
+
+
+def test_without_hours_the_number_of_epochs_decides_alone():
+    params = TrainParams.model_construct(num_epochs=3, min_hours=0.0)
+    assert num_passes([1.0], params) == 3

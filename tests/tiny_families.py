@@ -71,7 +71,7 @@ class TinyFamily:
     def params(self, tune: str = "full", **changes: Any) -> TrainParams:
         values = {
             "tune": tune, "lr": self.lr, "warmup_steps": 0, "schedule": "constant",
-            "weight_decay": 0.0, "average_decay": 0.0, "spec_augment": NO_MASKS,
+            "min_hours": 0.0, "weight_decay": 0.0, "average_decay": 0.0, "spec_augment": NO_MASKS,
             "join": JoinParams(share=0.0, max_s=8.0, max_pause_s=0.0),
             "speed_change": SpeedChangeParams(most=0.0),
         }  # fmt: skip

@@ -52,7 +52,7 @@ def train_once(
 ) -> None:
     params = load_params("train", TrainParams, ROOT / "params.yaml").model_copy(
         update={
-            "lr": 1e-2, "warmup_steps": 0, "num_epochs": 2, "batch_seconds": 3.0,
+            "lr": 1e-2, "warmup_steps": 0, "num_epochs": 2, "min_hours": 0.0, "batch_seconds": 3.0,
             "max_batch_clips": 3, "accumulation": 3, "eval_every_steps": 3,
             "save_every_steps": 100, "log_every_steps": 1, "tune": tune,
             "join": JoinParams(share=0.0, max_s=1.0, max_pause_s=0.0),

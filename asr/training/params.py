@@ -148,6 +148,7 @@ class TrainParams(Schema):
     max_grad_norm: float = Field(gt=0)
     max_skipped_steps: int = Field(ge=1)
     num_epochs: int = Field(ge=1)
+    min_hours: float = Field(ge=0)
     max_steps: int = Field(ge=0)
     batch_seconds: float = Field(gt=0)
     max_batch_clips: int = Field(ge=1)

@@ -56,7 +56,7 @@ def plan_steps(
     )
     plan = EpochPlan(seconds, params.batch_seconds, params.max_batch_clips, long_context)
     by_epoch = []
-    for epoch in range(params.num_epochs):
+    for epoch in range(num_passes(durations_s, params)):
         rng = random.Random(f"{seed}-{epoch}")
         clips = [*range(num_scored), *next(replayed)]
         examples = epoch_examples(
@@ -77,6 +77,11 @@ def plan_steps(
         else steps_of_batches(by_epoch, params.accumulation)
     )
     return steps[: params.max_steps] if params.max_steps else steps
+
+
+def num_passes(durations_s: Sequence[float], params: TrainParams) -> int:
+    """Passes over the training set: ``num_epochs``, or as many as hold ``min_hours`` of speech."""
+    return max(params.num_epochs, math.ceil(params.min_hours * 3600 / sum(durations_s)))
 
 
 def steps_of_batches(
