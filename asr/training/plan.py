@@ -56,7 +56,7 @@ def plan_steps(
     )
     plan = EpochPlan(seconds, params.batch_seconds, params.max_batch_clips, long_context)
     by_epoch = []
-    for epoch in range(num_passes(durations_s, params)):
+    for epoch in range(num_passes(durations_s[:num_scored], params)):
         rng = random.Random(f"{seed}-{epoch}")
         clips = [*range(num_scored), *next(replayed)]
         examples = epoch_examples(
