@@ -128,7 +128,7 @@ def hours_of(utterances: list[Utterance]) -> float:
 
 def plot(ways: Mapping[str, Any]) -> str:
     """WER and CER on dev over CPU minutes, a line for each way to train."""
-    panels = []
+    panels: list[str] = []
     for key, title in (("wer", "WER on dev"), ("cer", "CER on dev")):
         lines = {
             name: [(point["cpu_s"] / 60, point[key]) for point in way["points"]]

@@ -13,7 +13,7 @@ STEPS = (
 def plot(results: dict[str, Any]) -> str:
     """An SVG of ``benchmarks/results/scale.json``: seconds and peak memory over corpus size."""
     sizes = sorted(map(int, results))
-    panels = []
+    panels: list[str] = []
     for key, title in (("seconds", "seconds"), ("peak_mb", "peak memory, MB")):
         lines = {
             step: [

@@ -178,7 +178,8 @@ class TrainParams(Schema):
 
     @model_validator(mode="after")
     def _phases_follow_each_other(self) -> Self:
-        limits = {"from_epoch": ("num_epochs", self.num_epochs),
+        # With min_hours only the plan of the run knows the number of epochs, and checks it then.
+        limits = {"from_epoch": ("num_epochs", 0 if self.min_hours else self.num_epochs),
                   "from_step": ("max_steps", self.max_steps)}  # fmt: skip
         earliest = {"from_epoch": 0, "from_step": 0}
         for number, phase in enumerate(self.phases):
