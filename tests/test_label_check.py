@@ -10,7 +10,7 @@ import torch
 from asr.core.errors import InputError
 from asr.families.whisper.training.params import LongContextParams
 from asr.training.label_check import check_labels
-from asr.training.labels import IGNORED, ClipLabels, LabelRules, check_clip
+from asr.training.labels import AUDIO, IGNORED, ClipLabels, LabelRules, check_clip
 from asr.training.params import JoinParams
 from tests.examples import utterance
 from tests.tiny_families import CLIPS, FAMILIES, utterances
@@ -226,15 +226,58 @@ def test_audio_that_is_not_there_is_found_before_training(family, trainee, clip,
 
 @pytest.mark.integration
 @each_family
-def test_random_changes_may_not_change_what_is_learned(family, trainee, monkeypatch):
+@pytest.mark.parametrize(
+    "hits",
+    [
+        lambda waveforms, seeds: seeds is not None,
+        lambda waveforms, seeds: seeds is None and np.any(waveforms[0]),
+    ],
+    ids=["random changes", "clips with sound"],
+)
+def test_a_fault_that_not_every_batch_has_is_found(family, trainee, hits, monkeypatch):
     build = trainee.batch
 
     def batch(waveforms, them, context_s, seeds, *, zeros):
-        them = them if seeds is None else texts(them, lambda text: text.replace("л", "р"))
+        if hits(waveforms, seeds):
+            them = texts(them, lambda text: text.replace("л", "р"))
         return build(waveforms, them, context_s, seeds, zeros=zeros)
 
     monkeypatch.setattr(trainee, "batch", batch)
     with pytest.raises(InputError, match="expected the text 'лес', got 'рес'"):
+        check(family, trainee)
+
+
+def one_frame_less(one):
+    return replace(one, features=one.features[..., : one.features.shape[-1] // 2])
+
+
+def one_place_more(one):
+    at = one.read.index(AUDIO)
+    return replace(one, read=[*one.read[:at], AUDIO, *one.read[at:]],
+                   learned=[IGNORED, *one.learned])  # fmt: skip
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("family", "change", "message"),
+    [
+        *[(family, one_frame_less, r"features: expected \d+ frames in a batch too, got \d+")
+          for family in FAMILIES],
+        *[(family, one_place_more, "tokens in a batch: expected .*as alone")
+          for family in FAMILIES[1:]],
+    ],
+)  # fmt: skip
+def test_a_clip_has_as_many_frames_and_tokens_in_a_batch_as_alone(
+    family, trainee, change, message, monkeypatch
+):
+    label = trainee.clip_labels
+
+    def changed(batch):
+        rows = label(batch)
+        return [change(one) for one in rows] if len(rows) > 1 else rows
+
+    monkeypatch.setattr(trainee, "clip_labels", changed)
+    with pytest.raises(InputError, match=rf"^xx/\d: {message}"):
         check(family, trainee)
 
 
@@ -329,3 +372,5 @@ def test_forms_of_labels_that_are_wrong(rules, read, learned, message):
 def test_token_dropout_may_hide_tokens_where_it_is_on():
     parts = check_clip(utterance("1", text="de"), clip("<bn/e", "..de/"), DECODER, dropout=True)
     assert parts.prompt == [1, 5, 4]
+    with pytest.raises(InputError, match="expected 'd', the label before it, got 'f'"):
+        check_clip(utterance("1", text="de"), clip("<bnfe", "..de/"), DECODER, dropout=True)
