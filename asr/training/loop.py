@@ -59,8 +59,8 @@ def train(
     """Train from the newest checkpoint in ``scratch``, if any; load the best weights at the end.
 
     All processes of a run call this function. Only the first one writes, and only its network has
-    the best weights at the end. ``watch`` is called after each step with the progress and the
-    file and hash of a checkpoint, if one was saved.
+    the best weights at the end. ``watch`` is called after each step with the progress, and with
+    files and hashes of checkpoint and best weights if they were saved.
 
     Raises:
         SystemExit: with code 143 after SIGTERM, 130 after Ctrl-C, with a checkpoint saved.
@@ -102,11 +102,11 @@ def train(
             switch = not last and run.announce(progress, phases)
             if progress.step % params.log_every_steps == 0 or switch or last:
                 progress.log_window()
-            if progress.step % params.eval_every_steps == 0 or last:
-                run.evaluate(progress)
+            evaluate = progress.step % params.eval_every_steps == 0 or last
+            saved = run.evaluate(progress) if evaluate else {}
             stop = processes.any(bool(stopped_by())) and not last
             save = (progress.step % params.save_every_steps == 0 or stop) and not last
-            watch(progress, run.save(progress) if save else {})
+            watch(progress, saved | run.save(progress) if save else saved)
             if stop:
                 processes.barrier()  # until the first process has saved
                 _write(
@@ -176,13 +176,17 @@ class Run:
         yield
         self._fill(steps_own)
 
-    def evaluate(self, progress: Progress) -> None:
-        """Transcribe dev with the averaged weights; save them if they are the best so far."""
+    def evaluate(self, progress: Progress) -> CurveRow:
+        """Transcribe dev with the averaged weights; save them if they are the best so far.
+
+        Returns:
+            File and hash of the weights, for the log; empty if not saved, or by another process.
+        """
         self.task.network.eval()
         with self.averaged(), unsharded_layers(self.task.sharded_layers):
             error = self.task.evaluate_dev()
         self.task.network.train()
-        best = progress.best is None or [error.wer, error.cer] < progress.best
+        best, saved = progress.best is None or [error.wer, error.cer] < progress.best, {}
         if best:
             progress.best, progress.best_step = [error.wer, error.cer], progress.step
             averages = self._gathered(self.averages)
@@ -190,9 +194,11 @@ class Run:
                 check_finite(averages, progress.step)
                 file = self._best_file(progress.best_step)
                 progress.best_sha256 = save_weights(file, averages)
+                saved = {"best_weights": str(file), "best_weights_sha256": progress.best_sha256}
         progress.dev_rows.append(
             {"step": progress.step, "wer": error.wer, "cer": error.cer, "best": int(best)}
         )
+        return saved
 
     def restore_best(self, progress: Progress) -> None:
         """Load the weights with the lowest error on dev into the network of the first process."""

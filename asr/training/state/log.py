@@ -20,6 +20,7 @@ from asr.core.by_name import module_by_name
 from asr.core.csv_files import write_csv
 from asr.core.files import read_json
 from asr.core.locks import dvc_tmp
+from asr.core.params import PARAMS, read_yaml
 
 if TYPE_CHECKING:
     from asr.trackers import Tracker
@@ -50,7 +51,7 @@ class TrainingLog:
         self.summary: CurveRow = {}
 
     def watch(self, progress: Curves, saved: CurveRow) -> None:
-        """Log what the last step added: rows of the curves, the next phase, a checkpoint."""
+        """Log what the last step added: rows of the curves, the next phase, saved files."""
         for rows in (progress.train_rows, progress.dev_rows):
             if rows and rows[-1]["step"] == progress.step:
                 self._log({**rows[-1], **device_load(self.device)})
@@ -81,22 +82,23 @@ class TrainingLog:
 
 
 @contextmanager
-def training_log(
-    run_id: str, names: Sequence[str], facts: Mapping[str, Any], device: torch.device
-) -> Iterator[TrainingLog]:
+def training_log(run_id: str, names: Sequence[str], device: torch.device) -> Iterator[TrainingLog]:
     """Open the log in ``.dvc/tmp/logs`` and the trackers; they are closed if the block succeeds.
+
+    The configuration of the run is all of params.yaml, of data and decoding too, and the counts
+    of ``DATA_METRICS``.
 
     Args:
         run_id: stage and key, ``train-0123…``; the ``request_id`` of each line.
         names: ``operations.trackers``.
-        facts: params of the run, logged as its configuration.
         device: device of the memory and load to log.
 
     Raises:
         InputError: if a tracker can't be opened. Later errors are only printed.
     """
     found = [path for pattern in DATA_METRICS for path in sorted(Path().glob(pattern))]
-    config = {**facts, **{str(path.with_suffix("")): read_json(path) for path in found}}
+    counts = {str(path.with_suffix("")): read_json(path) for path in found}
+    config = {**read_yaml(PARAMS), **counts}
     folder = dvc_tmp() / "logs"
     # Imported by name, so that trackers are no part of the code hash that resuming compares.
     room = module_by_name("asr", "trackers", "operations.trackers")

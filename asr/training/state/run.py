@@ -20,8 +20,7 @@ def open_run(
     """Yield the folder of the run's state, and the function to call with progress after each step.
 
     Args:
-        facts: all that determines the run. Their hash is the key of the state, and their params
-            are logged as configuration.
+        facts: all that determines the run. Their hash is the key of the state.
         operations: section ``operations``: trackers, mirror, and disk space for unfinished runs.
         processes: the processes of the run; only the first one locks the folder, mirrors and logs.
 
@@ -37,5 +36,5 @@ def open_run(
             write_facts(scratch, facts)
             remove_oldest(scratch.parent, operations.keep_unfinished_gb)
             run, trackers = scratch.name, operations.trackers
-            with training_log(run, trackers, facts["params"], processes.device) as log:
+            with training_log(run, trackers, processes.device) as log:
                 yield scratch, log.watch
