@@ -176,11 +176,43 @@ def test_a_language_of_the_model_or_its_iso_spelling_is_taken(of_language, langu
 
 
 def test_a_language_without_a_token_is_refused_before_anything_is_fetched(of_language):
-    with pytest.raises(
-        InputError, match=r"corpora\.a\.language: expected one of Whisper's af .*, got 'ky'"
-    ):
+    expected = (
+        r"corpora\.a\.language: expected one of Whisper's af .* language_token: \{ky: …\} in the "
+        r"model's block of conf/models\.yaml \(closest by family and script: kk, tt, ba\), got 'ky'"
+    )
+    with pytest.raises(InputError, match=expected):
         load_seed(of_language("ky"))
-    assert load_seed(of_language("ky", more="    languages: {ky: kk}\n")) >= 0
+    assert load_seed(of_language("ky", more="    language_token: {ky: kk, bs: hr}\n")) >= 0
+
+
+@pytest.mark.parametrize(
+    ("tokens", "fault"),
+    [
+        (
+            "{ku: xx}",
+            r"\.ku: expected a language with a token of Whisper's, got xx; for ku, closest by "
+            "family and script: fa, tg, ps",
+        ),
+        ("{ku: ckb}", r"\.ku: expected a language with a token of Whisper's, got ckb"),
+        (
+            "{bs: hr, hr: sr}",
+            r"\.bs: expected a language that keeps its own token, got hr, which has that of sr",
+        ),
+        ("{kur: fa}", r"\.kur: expected the language's shortest code, ku, got kur"),
+        ("{kurdish: fa}", r"\.kurdish.*: String should match pattern"),
+    ],
+)
+def test_a_token_that_does_not_exist_is_refused(of_language, tokens, fault):
+    with pytest.raises(InputError, match=r"whisper\.base.*language_token" + fault):
+        load_seed(of_language("be", more=f"    language_token: {tokens}\n"))
+
+
+def test_an_english_only_model_shares_no_token(of_language):
+    for_english = "{kind: hub, repo: openai/whisper-base.en, revision: %s}"
+    with pytest.raises(
+        InputError, match=r"expected no language_token with an English-only Whisper, got .*'ku'"
+    ):
+        load_seed(of_language("en", for_english, more="    language_token: {ku: fa}\n"))
 
 
 def test_english_only_weights_are_known_by_their_name_or_config(of_language, tmp_path):

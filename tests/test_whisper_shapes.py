@@ -6,7 +6,7 @@ people share on the hub is in half precision, in parts, with added words or a pr
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,8 @@ from asr.decoding.transcribe import tokens_per_letter, transcribe_all
 from asr.devices.params import MachineParams
 from asr.families.protocols import family_module
 from asr.families.whisper.base.base import write_base
-from asr.families.whisper.tokens.description import read_description
+from asr.families.whisper.tokens.description import read_description, read_tokenizer
+from asr.families.whisper.training.params import TimestampsParams
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import score_utterances, summary
@@ -82,18 +83,24 @@ def edit(path: Path, **values: object) -> None:
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the model, and what a folder of the hub does to it."""
+    """Sizes of the model, what a folder of the hub does to it, and the clips' language."""
 
     sizes: dict[str, int]
     changes: tuple = ()
     language: str = "be"
+    language_token: dict[str, str] = field(default_factory=dict)
 
 
 SHAPES = {
     "tiny.en": Shape({"multilingual": False}, (without_alignment_heads,), "en"),
     "large-v3": Shape(LARGE_V3, (in_half_precision,), "yue"),
     "large-v3-turbo": Shape({**LARGE_V3, "encoder_layers": 4, "decoder_layers": 1}, (in_parts,)),
-    "distil": Shape({"encoder_layers": 4, "decoder_layers": 2}, (with_the_heads_of_its_teacher,)),
+    "distil": Shape(
+        {"encoder_layers": 4, "decoder_layers": 2},
+        (with_the_heads_of_its_teacher,),
+        "ku",  # which has no token
+        {"ku": "fa"},
+    ),
     "tuned by others": Shape(
         {},
         (
@@ -135,10 +142,12 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def trained(base: Path, them: list[Utterance], out: Path) -> list[float]:
-    """Train some steps on the four clips and save; the loss per token before each step."""
-    trainee = WHISPER.trainee(base, lr=1e-2)
+    """Train some steps on the four clips, some with timestamps, and save; the loss of each step."""
+    trainee = WHISPER.trainee(base, lr=1e-2, own={"timestamps": TimestampsParams(share=0.5)})
     optimizer = torch.optim.AdamW(trainee.network.parameters(), lr=1e-2, weight_decay=0.0)
     batch = trainee.batch(CLIPS, them, context_s(trainee), range(4), zeros=False)
+    first = read_tokenizer(base).token_to_id("<|0.00|>")
+    assert 0 < int((batch.targets == first).sum()) < 4
     losses = []
     for _ in range(3):
         loss = trainee.summed_loss(batch) / batch.num_targets
@@ -195,7 +204,7 @@ def test_it_goes_from_base_through_training_and_both_engines_to_a_score(
 ):
     base, tuned = tmp_path / "base", tmp_path / "tuned"
     base.mkdir()
-    write_base(hub, base)
+    write_base(hub, base, shape.language_token)
     them = utterances(shape.language)
     losses = trained(base, them, tuned)
     assert losses[-1] < losses[0]

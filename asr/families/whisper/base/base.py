@@ -29,15 +29,15 @@ from asr.networks.transformers_folder import load_checked
 from asr.sources.weights import RANDOM
 
 
-def write_base(weights: Path, out: Path, languages: Mapping[str, str] | None = None) -> None:
+def write_base(weights: Path, out: Path, language_token: Mapping[str, str] | None = None) -> None:
     """Write the model of ``weights`` into the empty folder ``out``, in float32.
 
     Args:
         weights: a transformers folder, a CTranslate2 folder (with ``model.bin``), or a folder with
             ``random.json``.
         out: filled with the files of ``model.save``; same weights, same bytes.
-        languages: ISO 639 codes without a token, and the code whose token each one borrows; None
-            for none.
+        language_token: ISO 639 codes, each with the language whose token stands for it; None for
+            none.
 
     Raises:
         InputError: if the folder holds no Whisper model, only part of one, or parts of two.
@@ -49,7 +49,7 @@ def write_base(weights: Path, out: Path, languages: Mapping[str, str] | None = N
         model, processor = read_ctranslate2(weights)
     else:
         model, processor = _load(weights)
-    settle(model, processor, weights, languages or {})
+    settle(model, processor, weights, language_token or {})
     save(model, processor, out)
 
 

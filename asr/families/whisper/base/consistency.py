@@ -69,7 +69,7 @@ def settle(
     model: WhisperForConditionalGeneration,
     processor: WhisperProcessor,
     folder: Path,
-    languages: Mapping[str, str],
+    shared: Mapping[str, str],
 ) -> None:
     """Complete the configs of a model in place; see above.
 
@@ -77,7 +77,7 @@ def settle(
         model: with a generation config.
         processor: tokenizer and feature extractor.
         folder: where they come from, for error messages.
-        languages: ISO 639 codes without a token, and the code whose token each one borrows.
+        shared: ISO 639 codes, each with the language whose token stands for it.
 
     Raises:
         InputError: if a part contradicts another; names the key.
@@ -91,7 +91,7 @@ def settle(
     _check_size(network, parts.tokenizer, folder)
     _check_token_ids(network, parts.tokenizer, folder / "generation_config.json")
     _check_suppressed(network, parts.tokenizer, folder / "generation_config.json")
-    _add_languages(network.generation_config, languages)
+    _share_tokens(network.generation_config, parts.tokenizer, shared)
     _drop_missing_heads(network, folder / "generation_config.json")
     _check_features(network, parts.feature_extractor, folder / "preprocessor_config.json")
     # Asked of the weights: a folder may hold a projection of its own and say nothing of it.
@@ -161,10 +161,10 @@ def _check_map(generation: Any, key: str, expected: Mapping[str, Any], path: Pat
     """Compare a map of languages or tasks with the tokenizer's; an entry missing is added."""
     given = getattr(generation, key, None) or {}
     for name, got in given.items():
-        # A language that is no token may share that of another; see `_add_languages`.
-        allowed = [expected[name]] if name in expected else sorted(expected.values())
-        if got not in allowed:
-            raise _other_model(path, f"{key}.{name}", allowed[0] if name in expected else None, got)
+        # A language may have the token of another that keeps its own; see `_share_tokens`.
+        kept = [token for other, token in expected.items() if given.get(other, token) == token]
+        if got != expected.get(name) and got not in kept:
+            raise _other_model(path, f"{key}.{name}", expected.get(name), got)
     setattr(generation, key, {**given, **{n: t for n, t in expected.items() if n not in given}})
 
 
@@ -203,15 +203,24 @@ def _check_suppressed(model: Any, tokenizer: Any, path: Path) -> None:
         raise InputError(f"{path}: suppress_tokens: expected tokens left to write, got none")
 
 
-def _add_languages(generation: Any, languages: Mapping[str, str]) -> None:
-    """Let languages without a token share that of another."""
-    if languages and not generation.is_multilingual:
-        raise InputError("languages: expected none for an English-only Whisper, got some")
-    for language, lender in languages.items():
-        token = language_token(lender, generation.lang_to_id)
-        if token is None:
-            raise InputError(f"languages.{language}: expected a code of Whisper's, got {lender!r}")
-        generation.lang_to_id[f"<|{language}|>"] = generation.lang_to_id[token]
+def _share_tokens(generation: Any, tokenizer: Any, shared: Mapping[str, str]) -> None:
+    """Let a language have the token of another: one without a token, or one of a group.
+
+    ``lang_to_id`` then has an entry of it, ``<|bs|>`` or ``ku``, as transformers reads it. All that
+    decodes the model goes by this map.
+    """
+    if shared and not generation.is_multilingual:
+        raise InputError("language_token: expected none for an English-only Whisper, got some")
+    own = language_ids(special_ids(tokenizer))
+    for language, lender in shared.items():
+        token = language_token(lender, own)
+        if token is None or generation.lang_to_id[token] != own[token]:
+            raise InputError(
+                f"language_token.{language}: expected a language that has a token of its own, got "
+                f"{lender!r}"
+            )
+        name = f"<|{language}|>"
+        generation.lang_to_id[name if name in own else language] = own[token]
 
 
 def _drop_missing_heads(model: Any, path: Path) -> None:
