@@ -1,0 +1,201 @@
+"""Whether a Whisper still writes timestamps, how exact they are, and its WER with and without them.
+
+    python -m benchmarks.timestamps base=models/base tuned=models/tuned timed=models/timed
+
+NAME=FOLDER gives each model its name in the table. Clips of the test set are joined to 2 to 10 s
+with short pauses, so the times of their sentences are known. Each model decodes them greedily with
+8 s of context beyond the clip, once with a prompt that ends before ``<|notimestamps|>`` and once
+with the whole prompt. No rule forbids a timestamp or demands one, as other tools' rules do: they
+would hide that a model has lost them.
+
+A ``timed`` model comes from ``dvc exp run --temp -n timed -S whisper.train.timestamps.share=0.1
+train`` and ``dvc get . models/tuned --rev timed --out models/timed``.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+
+from asr.core.errors import InputError
+from asr.core.params import load_family_params, load_params
+from asr.devices.device import use_machine
+from asr.devices.params import MachineParams
+from asr.families.whisper.decoding.params import WhisperDecodeParams
+from asr.families.whisper.model.decoder import WhisperDecoder
+from asr.families.whisper.model.model import Whisper, load
+from asr.families.whisper.tokens import SECONDS_PER_TIMESTAMP
+from asr.families.whisper.window import context_s
+from asr.generation.search import Limits, greedy_search
+from asr.training.augmentation.examples import ExampleUtterance
+from benchmarks.accuracy import clip_errors, difference, wer
+from benchmarks.corpora import Clip, read_corpus
+from benchmarks.measure import write_result
+
+MANIFEST = Path("data/manifests/test.jsonl")
+NUM_CLIPS, QUICK_CLIPS = 40, 3
+BATCH_CLIPS = 10
+NEAR_S = 0.3  # a boundary is found if a segment ends so near: half a short word
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment as a model wrote it, in seconds."""
+
+    start_s: float
+    end_s: float
+    text: str
+
+
+def segments(tokens: Sequence[int], first: int, end: int, text_of: Any) -> list[Segment] | None:
+    """Read a model's tokens; None if they are no row of segments in the order of time.
+
+    Args:
+        tokens: as found, ``<|0.00|> one<|1.40|><|1.62|> two<|3.00|><|endoftext|>`` if all is well.
+        first: id of ``<|0.00|>``.
+        end: id of the end token.
+        text_of: maps text tokens to their text.
+    """
+    if not tokens or tokens[-1] != end:
+        return None
+    found: list[Segment] = []
+    start_s, words, last_s = None, list[int](), 0.0
+    for token in tokens[:-1]:
+        if token < first:
+            if start_s is None:
+                return None
+            words.append(token)
+            continue
+        at_s = (token - first) * SECONDS_PER_TIMESTAMP
+        if at_s < last_s:
+            return None
+        last_s = at_s
+        if start_s is None:
+            start_s = at_s
+        elif words:
+            found.append(Segment(start_s, at_s, text_of(words).strip()))
+            start_s, words = None, []
+        else:
+            return None
+    return found if found and start_s is None else None
+
+
+def inner_boundaries(parts: Sequence[Any]) -> list[float]:
+    """The middle of each pause between two parts or segments, in seconds."""
+    return [(a.end_s + b.start_s) / 2 for a, b in pairwise(parts)]
+
+
+def accuracy(written: Sequence[list[Segment] | None], clips: Sequence[Clip]) -> dict[str, Any]:
+    """How many clips have valid segments, and how far these are from the joined sentences."""
+    ends, found, made, num_known = [], 0, 0, 0
+    for one, (_, utterance) in zip(written, clips, strict=True):
+        if not isinstance(utterance, ExampleUtterance):
+            raise TypeError(f"{utterance.id}: expected a joined clip")
+        known = inner_boundaries(utterance.parts)
+        num_known += len(known)
+        if one is None:
+            continue
+        own = inner_boundaries(one)
+        made += len(own)
+        found += sum(any(abs(at - other) <= NEAR_S for other in own) for at in known)
+        ends.append(abs(one[-1].end_s - utterance.parts[-1].end_s))
+    return {
+        "valid": round(sum(one is not None for one in written) / len(written), 4),
+        "end_error_s": round(float(np.mean(ends)), 3) if ends else None,
+        "boundaries_found": round(found / max(1, num_known), 4),
+        "boundaries_written": made,
+        "boundaries_known": num_known,
+    }
+
+
+def decoded(whisper: Whisper, clips: Sequence[Clip], margin_s: float) -> list[list[list[int]]]:
+    """Tokens of each clip with timestamps, and tokens without."""
+    config: Any = whisper.network.generation_config
+    end, first = config.eos_token_id, config.no_timestamps_token_id + 1
+    order = sorted(range(len(clips)), key=lambda i: len(clips[i][0]))
+    found: list[list[list[int]]] = [[[] for _ in clips] for _ in range(2)]
+    for start in range(0, len(order), BATCH_CLIPS):
+        chosen = order[start : start + BATCH_CLIPS]
+        waveforms, utterances = [clips[i][0] for i in chosen], [clips[i][1] for i in chosen]
+        longest_s = max(len(waveform) for waveform in waveforms) / 16_000
+        decoder = WhisperDecoder(whisper, waveforms, utterances, context_s(longest_s, margin_s))
+        encoded, whole, always = decoder._encoded, decoder._prompts, decoder._always
+        timed = always.clone()
+        timed[first : first + 1501] = 0.0
+        limits = Limits([end], [len(one.text) + 40 for one in utterances])
+        for way, (prompt, mask, at_first) in enumerate(
+            [(whole[:, :-1], timed, timed), (whole, always, decoder._first)]
+        ):
+            decoder._encoded, decoder._prompts = encoded, prompt
+            decoder._always, decoder._first = mask, at_first
+            decoder._cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+            for i, one in zip(chosen, greedy_search(decoder, limits), strict=True):
+                found[way][i] = one.tokens
+    return found
+
+
+def measure(folder: Path, clips: list[Clip], margin_s: float) -> dict[str, Any]:
+    """Validity and errors of a model's timestamps, and its WER with and without them."""
+    whisper = load(folder, torch.device("cpu"))
+    config: Any = whisper.network.generation_config
+    end, first = config.eos_token_id, config.no_timestamps_token_id + 1
+
+    def text(tokens: Sequence[int]) -> str:
+        words = [token for token in tokens if token < first and token != end]
+        return whisper.tokenizer.decode(words, skip_special_tokens=False).strip()
+
+    timed, plain = decoded(whisper, clips, margin_s)
+    written = [segments(tokens, first, end, text) for tokens in timed]
+    errors = [clip_errors(clips, [text(tokens) for tokens in way]) for way in (timed, plain)]
+    return {
+        "timestamps": accuracy(written, clips),
+        "wer": {"with timestamps": wer(errors[0]), "without": wer(errors[1])},
+        "examples": [
+            {"reference": clip[1].text, "written": whisper.tokenizer.decode(tokens, False)}
+            for clip, tokens in zip(clips[:5], timed, strict=False)
+        ],
+        "errors": errors[1],
+    }
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure, print and write ``benchmarks/results/timestamps.json``."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("models", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("--quick", action="store_true", help="few clips; prints, writes nothing")
+    options = parser.parse_args(words)
+    models = dict(one.partition("=")[::2] for one in options.models)
+    for name, folder in models.items():
+        if not Path(folder).is_dir():
+            raise InputError(f"{name}={folder}: expected NAME=FOLDER of a model")
+    use_machine(load_params("machine", MachineParams).model_copy(update={"device": "cpu"}))
+    own = load_family_params("whisper", "decode", WhisperDecodeParams)
+    corpus = read_corpus("cv", MANIFEST, QUICK_CLIPS if options.quick else NUM_CLIPS)
+    rows = {
+        name: measure(Path(folder), corpus.clips, own.fallback_margin_s)
+        for name, folder in models.items()
+    }
+    errors = {name: row.pop("errors") for name, row in rows.items()}
+    first = next(iter(errors))
+    result = {
+        "clips": corpus.facts(),
+        "models": rows,
+        "wer without timestamps, minus that of " + first: {
+            name: difference(corpus.clips, errors[first], own_errors)
+            for name, own_errors in errors.items()
+            if name != first
+        },
+    }
+    write_result("timestamps", result, keep=not options.quick)
+
+
+if __name__ == "__main__":
+    main()
