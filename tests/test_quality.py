@@ -13,6 +13,7 @@ from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
 from asr.utterances.waveform import to_int16
 from benchmarks import quality
+from benchmarks.quality import AT_30_S
 from tests.examples import utterance
 from tests.tiny_whisper import write_transformers
 
@@ -51,7 +52,7 @@ def test_30_s_has_a_tenth_of_its_steps_and_each_way_a_curve(corpus, monkeypatch)
     alone = Processes(0, 1, torch.device("cpu"))
     monkeypatch.setattr(quality, "NUM_POINTS", 2)
     ways = {}
-    for name, own in (("default", {}), (quality.AT_30_S, {"whisper.train.margin_s": 28.0})):
+    for name, own in (("default", {}), (AT_30_S, {"whisper.train.margin_s": 28.0})):
         monkeypatch.setitem(quality.WAYS, name, {**SHORT, **own})
         ways[name] = quality.measure(name, alone, quick=False)
     # Six clips, four times: two a batch, or of 29 s one.
