@@ -1,6 +1,7 @@
 # python -m pytest tests/test_data_path.py
 """fetch, prepare and split, from an unpacked corpus to manifests."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -50,12 +51,16 @@ def repo(tmp_path, monkeypatch):
 
 def run_all():
     for corpus in ("be", "bg"):
-        raw, out = Path("data/raw", corpus), Path("data/prepared", corpus)
-        fetch(corpus, raw)
-        beside = ("rejects/{}.csv", "inventory/{}.csv", "validation/{}.json")
-        prepare(corpus, raw, out, *(Path("data", place.format(corpus)) for place in beside))
-        write_audit_of(corpus, num_dropped=0)
+        run_corpus(corpus)
     run_split()
+
+
+def run_corpus(corpus):
+    raw, out = Path("data/raw", corpus), Path("data/prepared", corpus)
+    fetch(corpus, raw)
+    beside = ("rejects/{}.csv", "inventory/{}.csv", "validation/{}.json")
+    prepare(corpus, raw, out, *(Path("data", place.format(corpus)) for place in beside))
+    write_audit_of(corpus, num_dropped=0)
 
 
 def run_split():
@@ -119,6 +124,36 @@ def test_what_the_audit_dropped_is_in_no_manifest_and_counted():
     assert {(one.fault, one.hypothesis, one.kept) for one in suspects} == {
         ("no_speech", "брум-брум", False)
     }
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_replay_corpus_is_in_a_manifest_of_its_own_and_changes_no_other():
+    run_all()
+    manifests = [Path(f"data/manifests/{name}.jsonl") for name in ("train", "dev", "test")]
+    before = [path.read_bytes() for path in manifests], read_json(Path("data.json"))
+    assert Path("data/manifests/replay.jsonl").read_bytes() == b""
+    for n in range(10):
+        with Path(f"home/birds/b{n}.txt").open("a") as file:
+            file.write(f"ru.utf8=Птаха {n}.\n")
+        Path(f"home/birds/b{n}_desc_ru.ogg").write_bytes(wav(tone(0.5, hz=400.0 + n)))
+    params = Path("params.yaml")
+    ru = "  ru: {format: stamps, language: ru, source: home, replay: true}\n"
+    text = params.read_text().replace(CORPORA, CORPORA + ru)
+    params.write_text(re.sub(r"(  replay:.*\n    share:) \S+", r"\1 0.2", text))
+    run_corpus("ru")
+    run_split()
+    after = [path.read_bytes() for path in manifests], read_json(Path("data.json"))
+    assert after[0] == before[0]
+    assert after[1].pop("replay") == {
+        "num_utterances": {"ru": 10},
+        "seconds": 5.0,
+        "aside": {},
+        "num_per_epoch": round(len(read_manifest(manifests[0])) / 4),
+    }
+    assert after[1]["corpora"].pop("ru")["num_utterances"] == 10
+    assert after[1] == before[1]
+    replayed = read_manifest(Path("data/manifests/replay.jsonl"))
+    assert {(one.corpus, one.language) for one in replayed} == {("ru", "ru")}
 
 
 @pytest.mark.usefixtures("repo")
