@@ -217,7 +217,7 @@ def train_speed(
 
         def epoch() -> None:
             for batches in steps:
-                updater.step(batches, {"all": params.lr})
+                updater.step(batches, dict.fromkeys(updater.groups.values(), params.lr))
 
         with FlopCounterMode(display=False) as counter:
             epoch()

@@ -89,7 +89,7 @@ def measure(base: Path, clips: Sequence[Clip], tune: str, clips_a_step: int) -> 
         for number, batches in enumerate([steps[0][1], *(step[1] for step in steps)]):
             for name, updater in updaters.items():
                 with timed() as timing:
-                    updater.step(batches, {"all": params.lr})
+                    updater.step(batches, dict.fromkeys(updater.groups.values(), params.lr))
                 if number:
                     timings[name][number] = timing
     return {

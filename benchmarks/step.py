@@ -117,7 +117,7 @@ def train(
                 parts.mark("filling the cache")
                 watch(run, trainee.whisper, parts)
             for number, (_, batches) in enumerate(planned_steps(task, params)):
-                run.updater.step(batches, {"all": params.lr})
+                run.updater.step(batches, dict.fromkeys(run.updater.groups.values(), params.lr))
                 run.average(number)
 
 

@@ -165,7 +165,7 @@ def ours(base: Path, schedule: Schedule, machine: MachineParams) -> Work:
             steps = planned_steps(task, params)
             with timed() as training:
                 for number, (_, batches) in enumerate(steps):
-                    run.updater.step(batches, {"all": params.lr})
+                    run.updater.step(batches, dict.fromkeys(run.updater.groups.values(), params.lr))
                     run.average(number)
         timing = Timing(filling.wall_s + training.wall_s, filling.cpu_s + training.cpu_s)
         return timing, len(clips) * params.num_epochs

@@ -14,7 +14,9 @@ from safetensors.torch import load_file, save_file
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
+from asr.training.groups import groups_of
 from asr.training.loop import train
+from asr.training.params import PhaseParams
 from asr.training.plan import plan_steps
 from asr.training.update import Updater, trainable
 from tests.tiny_families import ALONE, CLIPS, FAMILIES, ROOT, TEXTS, context_s, task, utterances
@@ -123,6 +125,8 @@ def test_what_is_frozen_stays_and_a_gradient_reaches_all_that_learns(family, tun
     before = {name: weight.detach().clone() for name, weight in weights.items()}
     fit(family, trainee, 2)  # B of LoRA begins at zero: A has a gradient from the second step on
     learning = trainable(trainee.network)
+    found = groups_of(learning, trainee.weight_groups)
+    assert sorted(set(found.values())) == sorted(family.groups(tune))
     assert not [name for name in learning if name.startswith(family.frozen[tune] or ("-",))]
     assert not [n for n in weights if n not in learning and not torch.equal(weights[n], before[n])]
     grads = gradients(family, trainee)
@@ -220,16 +224,36 @@ def test_bf16_makes_a_step_of_nearly_the_same_loss(family, base, tmp_path, any_p
     assert losses[1] != losses[0], "expected another precision to round in another way"
 
 
+def in_two_phases(family):
+    """One group learns, from step 3 on all the others instead."""
+    first, *others = family.groups("full")
+    rates = {others[0]: family.lr / 3}
+    return {
+        "phases": [
+            PhaseParams(from_step=0, groups=[first]),
+            PhaseParams(from_step=3, groups=others, lr=rates, warmup_steps=2),
+        ],
+        "weight_decay": 0.1,
+        "average_decay": 0.5,
+        "gradient_checkpointing": True,
+    }
+
+
 @each_family
-def test_killed_and_resumed_it_ends_in_the_same_bits(family, base, tmp_path):
+@pytest.mark.parametrize("num_phases", [1, 2])
+def test_killed_and_resumed_it_ends_in_the_same_bits(family, base, tmp_path, num_phases):
+    more = in_two_phases(family) if num_phases == 2 else {}
     params = family.params(
-        "lora" if family in ADAPTED else "full",
+        "lora" if family in ADAPTED and num_phases == 1 else "full",
         num_epochs=4, eval_every_steps=2, save_every_steps=1, log_every_steps=1, step_clips=2,
+        **more,
     )  # fmt: skip
 
     def trained(folder, dies_after=math.inf):
         torch.manual_seed(1)  # a new adapter's weights; a checkpoint replaces them
-        made = task(family, family.trainee(base, params.tune))
+        checkpointing = params.gradient_checkpointing
+        trainee = family.trainee(base, params.tune, gradient_checkpointing=checkpointing)
+        made = task(family, trainee)
 
         def watch(progress, saved):
             if progress.step == dies_after:
@@ -237,14 +261,15 @@ def test_killed_and_resumed_it_ends_in_the_same_bits(family, base, tmp_path):
 
         folder.mkdir(exist_ok=True)
         progress = train(made, params, 1, ALONE, folder, watch)
-        return progress, trainable(made.network)
+        return progress, dict(made.network.named_parameters())
 
     expected, weights = trained(tmp_path / "whole")
-    with pytest.raises(KilledError):
-        trained(tmp_path / "killed", dies_after=3)
+    for step in (3, 5)[:num_phases]:  # where the second phase starts, and within it
+        with pytest.raises(KilledError):
+            trained(tmp_path / "killed", dies_after=step)
     progress, resumed = trained(tmp_path / "killed")
     assert progress == expected
-    assert progress.step == 8
+    assert (progress.step, len(progress.phase_rows)) == (8, 2 if num_phases == 2 else 0)
     assert not [name for name in weights if not torch.equal(resumed[name], weights[name])]
 
 

@@ -68,6 +68,12 @@ class TinyFamily:
         assert role.faults(params, section) == []
         return role.open_trainee(model, CPU, params, section)
 
+    def groups(self, tune: str) -> list[str]:
+        """The groups of weights that learn."""
+        role = family_module(self.family, "training")
+        read = load_family_params(self.family, "train", role.OwnParams, ROOT / "params.yaml")
+        return [*role.groups(self.params(tune), read.model_copy(update=self.own))]
+
     def params(self, tune: str = "full", **changes: Any) -> TrainParams:
         values = {
             "tune": tune, "lr": self.lr, "warmup_steps": 0, "schedule": "constant",

@@ -14,7 +14,7 @@ from asr.core.files import write_json
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
 from asr.training.loop import train
-from asr.training.update import trainable
+from asr.training.params import PhaseParams
 from tests.tiny_families import BY_NAME, CPU, task
 
 
@@ -27,12 +27,17 @@ def train_family(family: str, base: Path, folder: Path, num_processes: int) -> N
     torch.set_num_threads(1)
     processes = join_processes(CPU, num_processes)
     tiny = BY_NAME[family]
-    params = tiny.params("full", num_epochs=2, step_clips=3, eval_every_steps=2, log_every_steps=1)
+    first, *others = tiny.groups("full")
+    phases = [PhaseParams(from_step=0, groups=[first]), PhaseParams(from_step=1, groups=others)]
+    params = tiny.params(
+        "full", num_epochs=2, step_clips=3, eval_every_steps=2, log_every_steps=1,
+        phases=phases, weight_decay=0.1,
+    )  # fmt: skip
     made = task(tiny, tiny.trainee(base), processes)
     progress = train(made, params, 1, processes, folder)
     if processes.first:
         write_json(folder / "rows.json", [progress.train_rows, progress.dev_rows])
-        weights = {name: weight.data for name, weight in trainable(made.network).items()}
+        weights = {name: weight.data for name, weight in made.network.named_parameters()}
         save_file(weights, folder / "weights.safetensors")
 
 
