@@ -20,6 +20,16 @@ def test_recipe_is_an_ordinary_dvc_exp_run(tmp_path, monkeypatch):
     ]
 
 
+def test_phases_of_a_recipe_reach_params_as_they_were(tmp_path):
+    phases = [
+        {"from_epoch": 0, "groups": ["decoder"]},
+        {"from_step": 9, "groups": ["decoder", "encoder.upper"], "lr": {"encoder.upper": 1e-5}},
+    ]
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    PipelineRepo(tmp_path).set_params({"train.phases": phases})
+    assert read_yaml(tmp_path / "params.yaml")["train"]["phases"] == phases
+
+
 def test_unknown_recipe_is_refused_with_the_known_ones(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "recipes").mkdir()

@@ -241,6 +241,26 @@ def test_the_best_step_is_the_last_that_was_marked(tmp_path):
     assert (panel.mark.x, panel.mark.y) == (panel.x(50), panel.y(0.4))
 
 
+def test_a_phase_has_a_line_with_the_groups_that_learn_and_each_group_a_rate(tmp_path):
+    rates = {"lr_decoder": 1e-4, "lr_encoder.lower": 0.0, "lr_encoder.upper": 0.0}
+    upper, both = {"lr_encoder.upper": 2e-5}, {"lr_encoder.upper": 2e-5, "lr_encoder.lower": 1e-5}
+    rows = [
+        {**TRAIN_ROW, "step": step, "phase": phase, **rates, **own}
+        for step, phase, own in ((5, 1, {}), (8, 1, {}), (10, 2, upper), (15, 3, both))
+    ]
+    write_inputs(tmp_path)
+    write_curve(tmp_path / "curves" / "train.csv", (*TRAIN_COLUMNS, "phase", *rates), rows)
+    panels = {panel.title: panel for panel in training_panels(tmp_path / "curves")}
+    assert len(panels) == 4
+    for panel in panels.values():
+        starts = [(panel.x(8), "decoder, encoder.upper"), (panel.x(10), "decoder, encoder")]
+        assert [(start.x, start.text) for start in panel.starts] == starts
+    names = [line.name for line in panels["Learning rate"].lines]
+    assert names == ["decoder", "encoder.lower", "encoder.upper"]
+    assert "from step 8 on: decoder, encoder.upper" in panels["Errors on dev"].summary
+    assert render(tmp_path).count('<line class="start"') == 8
+
+
 def test_a_curve_that_holds_no_number_is_named_with_its_line(tmp_path):
     path = tmp_path / "dev.csv"
     path.write_text("step,wer\n0,0.9\n50,much\n")

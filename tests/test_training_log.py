@@ -89,6 +89,16 @@ def test_a_tracker_gets_each_row_as_of_its_step_and_is_closed():
     assert saved == (5, SAVED)
 
 
+def test_a_tracker_gets_each_phase_where_it_starts():
+    notes = Notes()
+    log = TrainingLog({"notes": notes}, CPU)
+    event = {"event": "phase", "phase": 2, "groups": "decoder, encoder"}
+    progress = Progress(step=4, phase_rows=[{"step": 5, **event}])
+    for progress.step in (4, 5, 6):
+        log.watch(progress, {})
+    assert notes.logged == [(5, event)]
+
+
 def test_a_curve_without_rows_has_its_header(tmp_path):
     write_curve(tmp_path / "dev.csv", ("step", "wer"), [])
     assert (tmp_path / "dev.csv").read_text() == "step,wer\n"
