@@ -169,9 +169,9 @@ def test_a_phase_that_never_starts_in_this_run_is_refused(phases, message):
         planned(*phases)
 
 
-def of_line(kill_at_look=None):
+def of_line(kill_at_look=None, dev_wers=()):
     """The line of two weights, each in a group of its own."""
-    made, looks = task(kill_at_look=kill_at_look, module=SquaredLoss())
+    made, looks = task(dev_wers, kill_at_look, SquaredLoss())
     made.weight_groups = GROUPS
     return made, looks
 
@@ -188,7 +188,7 @@ def in_phases(**changes):
 
 
 def test_a_group_that_does_not_learn_stays_and_none_is_lost(tmp_path):
-    made, looks = of_line()
+    made, looks = of_line(dev_wers=[0.9, 0.9, 0.9, 0.9, 0.1, 0.9, 0.9, 0.9])
     tensors = {}
 
     def watch(progress, saved):
@@ -198,7 +198,9 @@ def test_a_group_that_does_not_learn_stays_and_none_is_lost(tmp_path):
     progress = train(made, in_phases(), 1, ALONE, tmp_path, watch)
     # Neither moments nor weight decay move it, before its phase and after.
     assert looks[0] == looks[2] == 0.0
-    assert 0.0 != looks[3] != looks[5] == looks[7]
+    assert 0.0 != looks[3] != looks[4] != looks[5] == looks[7]
+    # The best weights are of the second phase, also those that the third does not train.
+    assert made.network.line.weight.item() == looks[4]
     kinds = {step: sorted(found) for step, found in tensors.items()}
     both = ["average/line.bias", "average/line.weight", "weight/line.bias", "weight/line.weight"]
     assert set(both) <= set(kinds[1]) and "exp_avg/line.weight" not in kinds[3]
