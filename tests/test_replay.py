@@ -52,7 +52,9 @@ def test_no_clip_comes_again_before_all_came(num_clips, num_per_epoch, num_epoch
 def plan(share, num_replay, num_scored=40, num_epochs=3, **changes):
     """The steps of a run, and the clips that each epoch takes."""
     read = load_params("train", TrainParams, ROOT / "params.yaml")
-    values = {"replay": ReplayParams(share=share), "num_epochs": num_epochs, **changes}
+    values = {
+        "replay": ReplayParams(share=share), "num_epochs": num_epochs, "min_hours": 0.0, **changes
+    }  # fmt: skip
     num = num_scored + num_replay
     steps = plan_steps(
         [1.0] * num, ["be"] * num_scored + ["ru"] * num_replay,
@@ -233,7 +235,8 @@ def test_the_stage_trains_every_family_on_both(family, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     changes = {
         "family": family.family, "name": family.name, "device": "cpu", "num_threads": "1",
-        "num_epochs": "1", "step_clips": "4", "num_dev_utterances": "1", "log_every_steps": "1",
+        "num_epochs": "1", "min_hours": "0.0", "step_clips": "4", "num_dev_utterances": "1",
+        "log_every_steps": "1",
     }  # fmt: skip
     text = params_with(tmp_path, f"{BE}, ru: {{format: stamps, language: ru, source: x, "
                                  "replay: true}", 0.5).read_text()  # fmt: skip
