@@ -72,7 +72,7 @@ def segments(tokens: Sequence[int], first: int, end: int, text_of: Any) -> list[
                 return None
             words.append(token)
             continue
-        at_s = (token - first) * SECONDS_PER_TIMESTAMP
+        at_s = round((token - first) * SECONDS_PER_TIMESTAMP, 2)
         if at_s < last_s:
             return None
         last_s = at_s
