@@ -40,7 +40,7 @@ from benchmarks.measure import write_result
 
 MANIFEST = Path("data/manifests/test.jsonl")
 NUM_CLIPS, QUICK_CLIPS = 40, 3
-BATCH_CLIPS = 10
+BATCH_CLIPS = 8
 NEAR_S = 0.3  # a boundary is found if a segment ends so near: half a short word
 
 
@@ -114,6 +114,7 @@ def accuracy(written: Sequence[list[Segment] | None], clips: Sequence[Clip]) -> 
     }
 
 
+@torch.inference_mode()
 def decoded(whisper: Whisper, clips: Sequence[Clip], margin_s: float) -> list[list[list[int]]]:
     """Tokens of each clip with timestamps, and tokens without."""
     config: Any = whisper.network.generation_config
