@@ -75,7 +75,11 @@ class LabelReport:
     def add(self, utterance: Utterance, parts: Parts, rules: LabelRules) -> None:
         """Count an utterance; the first becomes the example."""
         self.num_utterances += 1
-        self.num_lossy += plain(rules.written(utterance.text)) != plain(utterance.text)
+        # A family may write lower case alone, and loses no letter.
+        written, text = (
+            plain(one).casefold() for one in (rules.written(utterance.text), utterance.text)
+        )
+        self.num_lossy += written != text
         self.num_labels += len(parts.text)
         self.max_labels = max(self.max_labels, len(parts.text))
         self.num_prompt += sum(token != AUDIO for token in parts.prompt)
