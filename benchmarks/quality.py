@@ -3,10 +3,12 @@
 Trains the base model on the train manifest in four ways: with the params as they are, with LoRA,
 with a frozen encoder, and with 30 s of context for every clip, as other tools do
 (``recipes/full_context.yaml``). A step at 30 s takes ten times as long, so that training has a
-tenth of the steps. All evaluate dev with the context that they train with; that takes no time here.
+tenth of the steps. The warm-up is at most a tenth of a training's steps. Each way evaluates dev
+with the context that it trains with, which does not count.
 
-    python -m benchmarks.quality            # all; writes benchmarks/results/quality.json and .svg
-    python -m benchmarks.quality LoRA       # one again; the others stay
+    python -m benchmarks.quality              # all; writes benchmarks/results/quality.json and .svg
+    python -m benchmarks.quality LoRA         # one again; the others stay
+    python -m benchmarks.quality --steps 60   # instead of the default's steps; at 30 s six
 
 With ``machine.num_processes`` the CPU seconds are those of all processes together.
 """
@@ -41,7 +43,7 @@ from benchmarks.trainers import our_task, planned_steps
 
 BASE, MANIFESTS = Path("models/base"), Path("data/manifests")
 FULL_CONTEXT = Path("recipes/full_context.yaml")
-NUM_POINTS, QUICK_STEPS = 6, 2
+NUM_POINTS, QUICK_STEPS = 5, 2
 AT_30_S = "30 s, a tenth of the steps"
 WAYS: dict[str, dict[str, Any]] = {
     "default": {},
@@ -84,8 +86,14 @@ def with_overrides(overrides: Mapping[str, Any]) -> tuple[TrainParams, WhisperTr
     )
 
 
-def measure(name: str, processes: Processes, quick: bool) -> dict[str, Any]:
-    """Train in one way; return the curve of its WER on dev over CPU seconds."""
+def measure(name: str, processes: Processes, most_steps: int) -> dict[str, Any]:
+    """Train in one way; return the curve of its WER on dev over CPU seconds.
+
+    Args:
+        name: a key of ``WAYS``.
+        processes: the processes of the run.
+        most_steps: at most so many, at 30 s a tenth of it; 0 for no limit.
+    """
     params, own = with_overrides(WAYS[name])
     utterances, dev = (
         target_texts(read_manifest(MANIFESTS / f"{split}.jsonl"), params.text)
@@ -96,13 +104,13 @@ def measure(name: str, processes: Processes, quick: bool) -> dict[str, Any]:
     trainee = WhisperTrainee(BASE, processes.device, params, own)
     with TemporaryDirectory() as folder, our_task(trainee, clips, params, processes) as task:
         num_steps = len(planned_steps(task, params))
+        num_steps = min(num_steps, most_steps or num_steps)
         if name == AT_30_S:
             num_steps = max(1, num_steps // 10)
-        if quick:
-            num_steps = min(num_steps, QUICK_STEPS)
         params = params.model_copy(
             update={
                 "max_steps": num_steps,
+                "warmup_steps": min(params.warmup_steps, num_steps // 10),
                 "eval_every_steps": -(-num_steps // NUM_POINTS),
                 "save_every_steps": num_steps,  # never before the end, so that saving takes no time
             }
@@ -146,6 +154,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(WAYS)}")
+    parser.add_argument("--steps", type=int, default=0, help="at most; 0: as params.yaml says")
     parser.add_argument("--quick", action="store_true", help="two steps; prints, writes nothing")
     options = parser.parse_args()
     if unknown := set(options.names) - WAYS.keys():
@@ -158,7 +167,7 @@ def main() -> None:
     file = RESULTS / "quality.json"
     ways = read_json(file)["ways"] if file.is_file() and not options.quick else {}
     for name in options.names or WAYS:
-        ways[name] = measure(name, processes, options.quick)
+        ways[name] = measure(name, processes, QUICK_STEPS if options.quick else options.steps)
         if processes.first:
             ordered = {name: ways[name] for name in WAYS if name in ways}
             write_result("quality", {"ways": ordered}, keep=not options.quick)

@@ -54,7 +54,7 @@ def test_30_s_has_a_tenth_of_its_steps_and_each_way_a_curve(corpus, monkeypatch)
     ways = {}
     for name, own in (("default", {}), (AT_30_S, {"whisper.train.margin_s": 28.0})):
         monkeypatch.setitem(quality.WAYS, name, {**SHORT, **own})
-        ways[name] = quality.measure(name, alone, quick=False)
+        ways[name] = quality.measure(name, alone, most_steps=0)
     # Six clips, four times: two a batch, or of 29 s one.
     assert [way["steps"] for way in ways.values()] == [12, 24 // 10]
     for way in ways.values():
