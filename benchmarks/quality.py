@@ -43,7 +43,7 @@ from benchmarks.trainers import our_task, planned_steps
 
 BASE, MANIFESTS = Path("models/base"), Path("data/manifests")
 FULL_CONTEXT = Path("recipes/full_context.yaml")
-NUM_POINTS, QUICK_STEPS = 5, 2
+NUM_POINTS, QUICK_STEPS = 4, 2
 AT_30_S = "30 s, a tenth of the steps"
 WAYS: dict[str, dict[str, Any]] = {
     "default": {},

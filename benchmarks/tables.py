@@ -25,6 +25,7 @@ def benchmark_table(results: Results) -> str:
         "decoding": [*_lengths(results, "decoding"), "", *_decoding(results)],
         "step": _step(results["step"]) if "step" in results else [],
         "context": _context(results["context"]) if "context" in results else [],
+        "quality": _quality(results["quality"]) if "quality" in results else [],
     }
     measured = {name.partition("_")[0] for name in results}
     tables = ["\n".join(lines) for name, lines in sections.items() if name in measured]
@@ -104,6 +105,15 @@ def _context(context: Results) -> list[str]:
         lines.append(
             table_row(row["decoding"], row["model"], f"{row['wer']:.3f}", difference, runaways)
         )
+    return lines
+
+
+def _quality(result: Results) -> list[str]:
+    lines = table_header("trained", "steps", "CPU minutes", "WER on dev", "CER on dev")
+    for name, way in result["ways"].items():
+        last = way["points"][-1]
+        minutes, rates = last["cpu_s"] / 60, (f"{last[key]:.3f}" for key in ("wer", "cer"))
+        lines.append(table_row(name, str(way["steps"]), f"{minutes:.1f}", *rates))
     return lines
 
 
