@@ -170,7 +170,7 @@ def at_a_time(config: Any, run: Run, shape: Shape) -> int:
         computed * run.checkpointing + length * d * (FLOAT + 4 * run.size)
         for computed, length in layers
     )
-    return max(loss, backward - logits * FLOAT)
+    return int(max(loss, backward - logits * FLOAT))
 
 
 def layer_bytes(config: Any, run: Run, shape: Shape) -> tuple[int, int]:
@@ -207,7 +207,7 @@ def _copies_of_layers(config: Any, run: Run) -> tuple[int, int]:
 def _kept_copies(config: Any, run: Run) -> int:
     encoder, decoder = _copies_of_layers(config, run)
     hears = run.tune == "full"
-    return config.encoder_layers * encoder * hears + config.decoder_layers * decoder
+    return int(config.encoder_layers * encoder * hears + config.decoder_layers * decoder)
 
 
 def _trained_parts(run: Run) -> list[str]:
