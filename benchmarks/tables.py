@@ -1,7 +1,7 @@
 """The benchmark tables: ``python -m benchmarks.tables`` writes them from the results.
 
-All tables go to ``docs/benchmarks.md``, and six rows to README. A corpus without results has no
-column, so benchmarks can run one by one.
+All tables go to ``docs/benchmarks.md``, that of forgetting to ``docs/training.md``, and six rows to
+README. A corpus without results has no column, so benchmarks can run one by one.
 """
 
 import json
@@ -117,6 +117,25 @@ def _quality(result: Results) -> list[str]:
     return lines
 
 
+def forgetting_table(result: Results) -> str:
+    """WER by language and share of replay, with the difference from the model tuned without."""
+    rows = {row["model"]: row for row in result["rows"]}
+    languages, without = ("ru", "es", "be", "bg"), rows["0.0"]
+    lines = table_header("test WER", *languages)
+    for name, row in rows.items():
+        cells = []
+        for language in languages:
+            scores = row[language]
+            cell = f"{scores['wer']:.3f}"
+            if name not in ("base", "0.0"):
+                mean = scores["wer"] - without[language]["wer"]
+                cell += f" ({_interval({'mean': mean, **scores})})"
+            cells.append(cell)
+        title = "before tuning" if name == "base" else f"replay {float(name):.0%}"
+        lines.append(table_row(title, *cells))
+    return "\n".join(lines)
+
+
 def _times(row: Results | None, key: str) -> str:
     return "–" if row is None else f"{row[key]['cpu']:.1f} ({row[key]['wall']:.1f})"
 
@@ -198,4 +217,6 @@ if __name__ == "__main__":
     results = read_results()
     fill(Path("docs/benchmarks.md"), "benchmarks", benchmark_table(results))
     fill(Path("README.md"), "speed", speed_table(results))
+    if "forgetting" in results:
+        fill(Path("docs/training.md"), "forgetting", forgetting_table(results["forgetting"]))
     print(speed_table(results))

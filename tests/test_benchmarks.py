@@ -1,5 +1,6 @@
 """What benchmarks stand on: clips, clocks, conversions. ``pytest tests/test_benchmarks.py``"""
 
+import json
 import random
 import struct
 import subprocess
@@ -10,18 +11,44 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import families
+from asr.scoring.params import ScoreParams
+from asr.scoring.score import Scored
+from asr.text.error_rate import ErrorCounts
+from benchmarks import families, forgetting
 from benchmarks.conversions import FLOAT16, openai_weights, q8_0, to_ggml
 from benchmarks.corpora import LENGTHS, joined
 from benchmarks.in_turn import measure_in_turn
 from benchmarks.measure import Timing, ratio
-from benchmarks.tables import benchmark_table, fill
+from benchmarks.tables import benchmark_table, fill, forgetting_table
 from benchmarks.targets import target_table, targets
 from tests.benchmark_tools import adding, failing
 from tests.examples import utterance
 from tests.tiny_whisper import write_transformers
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_forgetting_is_compared_with_the_model_tuned_without_replay():
+    ones = [utterance(f"{n}", language=c, corpus=c) for c in ("be", "bg", "ru", "es")
+            for n in range(12)]  # fmt: skip
+
+    def scored(known, learned):
+        counts = {"ru": known, "es": known, "be": learned, "bg": learned}
+        return [Scored(one, "a b", "", *[ErrorCounts(2, counts[one.language])] * 4, runaway=False)
+                for one in ones]  # fmt: skip
+
+    params = ScoreParams(normalizers={"default": "spoken"}, script="as_is", num_resamples=100,
+                         confidence=0.95, min_blocks=10)  # fmt: skip
+    runs = {"base": scored(1, 2), "0.0": scored(2, 1), "0.05": scored(1, 1)}
+    result = json.loads(json.dumps({"rows": forgetting.rows(runs, params, seed=1)}, sort_keys=True))
+    less, same = "0.500 (-0.500 [-0.500, -0.500])", "0.500 (+0.000 [+0.000, +0.000])"
+    assert forgetting_table(result).splitlines() == [
+        "| test WER | ru | es | be | bg |",
+        "|---|---|---|---|---|",
+        "| before tuning | 0.500 | 0.500 | 1.000 | 1.000 |",
+        "| replay 0% | 1.000 | 1.000 | 0.500 | 0.500 |",
+        f"| replay 5% | {less} | {less} | {same} | {same} |",
+    ]
 
 
 def clips():

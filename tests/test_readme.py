@@ -8,7 +8,7 @@ import pytest
 
 from asr.core.files import read_json
 from asr.core.params import read_yaml
-from benchmarks.tables import benchmark_table, read_results, speed_table
+from benchmarks.tables import benchmark_table, forgetting_table, read_results, speed_table
 from commands.picture import scores_svg
 from commands.scores import markdown_table
 
@@ -120,6 +120,9 @@ def test_the_benchmark_tables_are_those_of_the_committed_results():
     page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
     assert section("benchmarks", page) == benchmark_table(results).strip()
     assert section("speed") == speed_table(results).strip()
+    if "forgetting" in results:
+        page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+        assert section("forgetting", page) == forgetting_table(results["forgetting"])
 
 
 def test_the_front_page_is_short():
