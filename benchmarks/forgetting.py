@@ -99,6 +99,7 @@ def tune(folder: Path, data: Path) -> None:
             folder, "train", base="models/base", prepared=data / "prepared", noise="conf/noise",
             train_manifest=manifests / "train.jsonl", dev_manifest=manifests / "dev.jsonl",
             replay_manifest=manifests / "replay.jsonl", out="models/tuned", curves="data/curves",
+            metrics="data/train.json",
         )  # fmt: skip
 
 
