@@ -287,7 +287,13 @@ def test_batches_of_cached_outputs_and_the_task_are_checked_too(family, base, mo
     own = {"cache_encoder": True, "long_context": NO_LONG_CONTEXT}
     trainee = family.trainee(base, "frozen_encoder", own=own)
     assert check(family, trainee).num_utterances == 4
+    build = trainee.cached_batch
     tasks = trainee.network.generation_config.task_to_id
+    with monkeypatch.context() as planted:
+        planted.setattr(trainee, "cached_batch", lambda outputs, them, seeds: build(
+            outputs, texts(them, lambda text: text.replace("л", "р")), seeds))  # fmt: skip
+        with pytest.raises(InputError, match="expected the text 'лес', got 'рес'"):
+            check(family, trainee)
     monkeypatch.setitem(tasks, "transcribe", tasks["translate"])
     with pytest.raises(InputError, match=r"expected .*<\|transcribe\|>.*, got .*<\|translate\|>"):
         check(family, trainee)
@@ -372,5 +378,15 @@ def test_forms_of_labels_that_are_wrong(rules, read, learned, message):
 def test_token_dropout_may_hide_tokens_where_it_is_on():
     parts = check_clip(utterance("1", text="de"), clip("<bn/e", "..de/"), DECODER, dropout=True)
     assert parts.prompt == [1, 5, 4]
+
+
+@pytest.mark.unit
+def test_a_transcript_that_spells_the_start_token_is_a_fault():
+    with pytest.raises(InputError, match=r"expected one < among .* got 2: '<bnd<e'"):
+        check_clip(utterance("1", text="d<e"), clip("<bnd<e", "..d<e/"), DECODER)
+
+
+@pytest.mark.unit
+def test_with_token_dropout_no_other_token_is_read():
     with pytest.raises(InputError, match="expected 'd', the label before it, got 'f'"):
         check_clip(utterance("1", text="de"), clip("<bnfe", "..de/"), DECODER, dropout=True)
