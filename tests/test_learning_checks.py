@@ -299,3 +299,7 @@ def test_two_processes_learn_what_one_does(family, base, tmp_path, deterministic
     weights = load_file(two / "weights.safetensors")
     for name, weight in load_file(one / "weights.safetensors").items():
         torch.testing.assert_close(weights[name], weight, rtol=1e-3, atol=1e-3, msg=name)
+    # The first checkpoint has moments of the first phase's weights alone.
+    saved = [load_file(f / "step-00000001" / "state.safetensors").keys() for f in (one, two)]
+    assert saved[0] == saved[1]
+    assert 0 < sum(name.startswith("exp_avg/") for name in saved[0]) < len(weights)

@@ -31,7 +31,7 @@ def train_family(family: str, base: Path, folder: Path, num_processes: int) -> N
     phases = [PhaseParams(from_step=0, groups=[first]), PhaseParams(from_step=1, groups=others)]
     params = tiny.params(
         "full", num_epochs=2, step_clips=3, eval_every_steps=2, log_every_steps=1,
-        phases=phases, weight_decay=0.1,
+        phases=phases, weight_decay=0.1, save_every_steps=1,
     )  # fmt: skip
     made = task(tiny, tiny.trainee(base), processes)
     progress = train(made, params, 1, processes, folder)
