@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from asr.core.errors import InputError
+from asr.core.files import read_json
 from asr.families.whisper.training.params import TimestampsParams
 from asr.training.augmentation.examples import (
     Example,
@@ -14,7 +15,7 @@ from asr.training.augmentation.examples import (
 )
 from asr.training.update import trainable
 from benchmarks.timestamps import Segment, accuracy, main, measure, segments
-from tests.tiny_families import CLIPS, TEXTS, WHISPER, utterances
+from tests.tiny_families import CLIPS, ROOT, TEXTS, WHISPER, utterances
 
 FIRST, END = 1000, 999
 A, B = 7, 8  # text tokens
@@ -107,6 +108,20 @@ def test_a_model_writes_both_ways_if_a_share_of_its_training_has_timestamps(tmp_
     assert found["examples"][0]["written"] == (
         f"<|0.00|> {TEXTS[0]}<|0.40|><|0.70|> {TEXTS[1]}<|1.30|><|endoftext|>"
     )
+
+
+def test_the_table_in_the_docs_is_that_of_the_committed_results():
+    found = read_json(ROOT / "benchmarks/results/timestamps.json")["models"]
+    known = {row["timestamps"]["boundaries_known"] for row in found.values()}
+    rows = []
+    for name, model in found.items():
+        one = model["timestamps"]
+        rates = f"{one['valid']:.0%} | {one['end_error_s']:.2f} | {one['boundaries_found']:.1%}"
+        rows.append(f"| {name} | {rates} |")
+    page = (ROOT / "docs/training.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- timestamps -->\n")[2].partition("<!-- /timestamps -->")[0]
+    assert [line.replace(" %", "%") for line in table.splitlines()[2:]] == rows
+    assert f"of {', '.join(map(str, known))} |" in table
 
 
 def test_a_model_that_is_not_there_is_named():
