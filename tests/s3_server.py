@@ -60,11 +60,11 @@ class S3Server:
         }
 
     def flip_a_byte_of_everything(self) -> None:
-        """Damage every object in the bucket, its size unchanged."""
+        """Damage every object in the bucket that is not empty, its size unchanged."""
         files = self.files()
         for path in files.find("dvc"):
-            content = files.cat_file(path)
-            files.pipe_file(path, bytes([content[0] ^ 1]) + content[1:])
+            if content := files.cat_file(path):
+                files.pipe_file(path, bytes([content[0] ^ 1]) + content[1:])
 
     def files(self, config: dict[str, object] | None = None) -> S3FileSystem:
         """The server's files, by a client with this configuration of botocore's."""

@@ -45,9 +45,9 @@ def test_a_bar_in_a_license_breaks_no_table():
     assert "| a\\|b |" in licenses_page([utterance("a", license="a|b")])
 
 
-def test_the_stage_reads_all_three_manifests(tmp_path):
-    paths = [tmp_path / f"{split}.jsonl" for split in ("train", "dev", "test")]
+def test_the_stage_reads_all_four_manifests(tmp_path):
+    paths = [tmp_path / f"{split}.jsonl" for split in ("train", "dev", "test", "replay")]
     for path in paths:
         write_manifest(path, [utterance(path.stem)])
     licenses(*paths, tmp_path / "DATA_LICENSES.md")
-    assert "| xx | CC0-1.0 | test | 3 |" in (tmp_path / "DATA_LICENSES.md").read_text()
+    assert "| xx | CC0-1.0 | test | 4 |" in (tmp_path / "DATA_LICENSES.md").read_text()

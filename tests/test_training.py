@@ -124,17 +124,19 @@ def test_the_weights_that_read_dev_best_are_handed_on(tmp_path):
 
 
 @pytest.mark.integration
-def test_each_checkpoint_is_shown_with_its_file_and_hash(tmp_path):
+def test_checkpoints_and_best_weights_are_shown_with_file_and_hash(tmp_path):
     steps = []
 
     def watch(progress, saved):
-        if saved:
-            steps.append(progress.step)
-            assert sha256_of(Path(saved["checkpoint"])) == saved["checkpoint_sha256"]
+        for name in ("checkpoint", "best_weights"):
+            if name in saved:
+                steps.append((name, progress.step))
+                assert sha256_of(Path(saved[name])) == saved[f"{name}_sha256"]
 
     made, _ = task()
     train(made, params(save_every_steps=3), 1, ALONE, tmp_path, watch)
-    assert steps == [3, 6]  # of 8
+    assert [step for name, step in steps if name == "checkpoint"] == [3, 6]  # of 8
+    assert ("best_weights", 2) in steps
 
 
 @pytest.mark.integration
