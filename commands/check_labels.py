@@ -18,6 +18,7 @@ from asr.families.params import ModelParams
 from asr.families.protocols import family_module
 from asr.training.label_check import LabelReport, check_labels
 from asr.training.params import TrainParams
+from asr.training.replay import to_replay
 from asr.training.target_text import target_texts
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import read_manifest
@@ -47,9 +48,7 @@ def label_report(base: Path, prepared: Path, manifest: Path, replay: Path) -> La
     params, model = load_params("train", TrainParams), load_params("model", ModelParams)
     role = family_module(model.family, "training")
     own = load_family_params(model.family, "train", role.OwnParams)
-    utterances = read_manifest(manifest)
-    if params.replay.share:
-        utterances += read_manifest(replay)
+    utterances = [*read_manifest(manifest), *to_replay(replay, params.replay)]
     trainee = role.open_trainee(base, torch.device("cpu"), params, own)
     utterances = target_texts(utterances, params.text)
     longest_s = family_module(model.family, "window").MAX_DURATION_S
