@@ -14,7 +14,7 @@ from asr.devices.device import use_machine
 from asr.devices.gpu_claim import claim_gpus
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
-from asr.families.protocols import family_module
+from asr.families.protocols import MakesVocabulary, family_module
 from asr.training.augmentation.augment import Augmentation
 from asr.training.collate import collator
 from asr.training.dev import dev_evaluator
@@ -71,6 +71,8 @@ def train_stage(
     facts = run_facts(sections, seed, inputs, code_facts("stages.train", model.family))
     trainee = family.open_trainee(base, processes.device, params, own)
     utterances, dev = target_texts(utterances, params.text), target_texts(dev, params.text)
+    if isinstance(trainee, MakesVocabulary):
+        trainee.make_vocabulary(utterances, dev)
     waveforms = Waveforms(prepared, utterances)
     longest_s = family_module(model.family, "window").MAX_DURATION_S
     labels = check_labels(trainee, waveforms, utterances, params, longest_s, seed)

@@ -215,6 +215,22 @@ class HasLayers(Protocol):
 
 
 @runtime_checkable
+class MakesVocabulary(Protocol):
+    """A trainee whose labels come from the transcripts of train, such as the letters of CTC.
+
+    ``base`` runs before there is a split, and letters must not come from dev or test.
+    """
+
+    def make_vocabulary(self, train: "Sequence[Utterance]", dev: "Sequence[Utterance]") -> None:
+        """Make the vocabulary; called once, after loading and before all else.
+
+        Args:
+            train: the transcripts to learn, in the form of ``train.text``.
+            dev: those of dev, only to say which of their letters train lacks.
+        """
+
+
+@runtime_checkable
 class CachesEncoder(Protocol):
     """A trainee whose encoder can be frozen, so that each clip is encoded only once.
 
