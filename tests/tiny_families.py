@@ -10,7 +10,7 @@ import torch
 from asr.core.params import load_block, load_family_params, load_params
 from asr.decoding.params import DecodeParams
 from asr.devices.params import MachineParams
-from asr.families.protocols import Engine, Trainee, family_module
+from asr.families.protocols import Engine, MakesVocabulary, Trainee, family_module
 from asr.sources.weights import fetch_block
 from asr.training.augmentation.examples import TokenLimit
 from asr.training.dev import dev_error
@@ -66,7 +66,10 @@ class TinyFamily:
         section = read.model_copy(update={**self.own, **(own or {})})
         params = self.params(tune, **changes)
         assert role.faults(params, section) == []
-        return role.open_trainee(model, CPU, params, section)
+        trainee = role.open_trainee(model, CPU, params, section)
+        if isinstance(trainee, MakesVocabulary):
+            trainee.make_vocabulary(utterances(self.language), utterances(self.language))
+        return trainee
 
     def groups(self, tune: str) -> list[str]:
         """The groups of weights that learn."""
@@ -120,7 +123,19 @@ SPEECH_LLM = TinyFamily(
     },
     own={"token_dropout": 0.0, "ctc_share": 0.0},
 )
-FAMILIES = [WHISPER, QWEN3_ASR, SPEECH_LLM]
+CTC = TinyFamily(
+    family="ctc",
+    name="tiny",
+    frozen={
+        "full": ("network.encoder.embed_positions.",),
+        "frozen_encoder": ("network.encoder.",),
+        "lora": (),
+    },
+    own={"min_count": 1, "head_rate": 1.0},
+    lr=3e-3,
+    num_steps=160,
+)
+FAMILIES = [WHISPER, QWEN3_ASR, SPEECH_LLM, CTC]
 BY_NAME = {one.family: one for one in FAMILIES}
 
 # Tones of different pitch and length, each with a text of its own.

@@ -1,0 +1,49 @@
+"""Decode in torch, on any device that torch supports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from asr.decoding.params import DecodeParams, torch_precision
+from asr.families.ctc.model.greedy import LogProbs, greedy
+from asr.families.ctc.model.model import load
+from asr.families.ctc.model.transcribe import log_probs
+from asr.families.ctc.tokens.vocabulary import UnknownLetters
+from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import Waveform
+
+
+class TorchEngine:
+    """A model in torch, which spreads one batch over all cores."""
+
+    num_workers = 1
+
+    def __init__(self, folder: Path, device: torch.device, params: DecodeParams) -> None:
+        """Load a model folder.
+
+        Raises:
+            InputError: if it holds no model of the family, or torch lacks the precision.
+        """
+        self.device = device.type
+        self._model = load(folder, device, torch_precision(params))
+        self._unknown = UnknownLetters(folder, self._model.vocabulary)
+
+    def log_probs(self, waveforms: Sequence[Waveform]) -> list[LogProbs]:
+        """Log-probabilities of each clip's labels, shape (num_frames, num_tokens)."""
+        return log_probs(self._model, waveforms)
+
+    def transcribe(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+    ) -> list[Hypothesis]:
+        """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
+        if message := self._unknown.count(one.text for one in utterances):
+            tqdm.write(message)
+        pairs = zip(utterances, self.log_probs(waveforms), strict=True)
+        return [greedy(self._model.vocabulary, one, scores) for one, scores in pairs]

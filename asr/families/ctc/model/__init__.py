@@ -1,0 +1,1 @@
+"""An encoder with its CTC head in torch: loaded, fed, decoded, saved."""
