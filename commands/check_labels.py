@@ -15,7 +15,7 @@ from pathlib import Path
 from asr.core.errors import InputError
 from asr.core.params import load_family_params, load_params, load_seed
 from asr.families.params import ModelParams
-from asr.families.protocols import family_module
+from asr.families.protocols import MakesVocabulary, family_module
 from asr.training.label_check import LabelReport, check_labels
 from asr.training.params import TrainParams
 from asr.training.replay import to_replay
@@ -51,6 +51,8 @@ def label_report(base: Path, prepared: Path, manifest: Path, replay: Path) -> La
     utterances = [*read_manifest(manifest), *to_replay(replay, params.replay)]
     trainee = role.open_trainee(base, torch.device("cpu"), params, own)
     utterances = target_texts(utterances, params.text)
+    if isinstance(trainee, MakesVocabulary):
+        trainee.make_vocabulary(utterances, [])
     longest_s = family_module(model.family, "window").MAX_DURATION_S
     waveforms = Waveforms(prepared, utterances)
     return check_labels(trainee, waveforms, utterances, params, longest_s, load_seed())
