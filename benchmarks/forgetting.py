@@ -110,6 +110,7 @@ def transcribed(folder: Path, model: str, data: Path) -> Path:
         _stage(
             folder, "transcribe", model=f"models/{model}", prepared=data / "prepared", out=out,
             manifest=data / "manifests/all/test.jsonl", timing=folder / f"data/{model}.json",
+            lm="models/lm", changes=folder / f"data/{model}.lm.json",
         )  # fmt: skip
     return out
 

@@ -1,35 +1,42 @@
 """Transcribe the test set with a model."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from asr.core.cli import run
 from asr.core.files import write_json
 from asr.core.params import load_family_params, load_params
 from asr.core.pull import pull_missing
+from asr.decoding.candidates import transcribe_with_lm
 from asr.decoding.params import DecodeParams
 from asr.decoding.transcribe import open_on_worker, tokens_per_letter, transcribe_all
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import Engine, family_module
-from asr.utterances.hypothesis import write_hypotheses
+from asr.utterances.hypothesis import Hypothesis, write_hypotheses
 from asr.utterances.shards import Waveforms
-from asr.utterances.utterance import read_manifest
+from asr.utterances.utterance import Utterance, read_manifest
 from asr.workers.ray_models import ray_models
 from asr.workers.workers import chosen_workers
 
 
-def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: Path) -> None:
+def transcribe(
+    model: Path, prepared: Path, lm: Path, manifest: Path, out: Path, timing: Path, changes: Path
+) -> None:
     """Transcribe the test set with a model.
 
     Args:
         model: a plain transformers folder.
         prepared: ``data/prepared``, with one folder a corpus.
-        manifest: of the test set; beside it lies that of the training set, whose transcripts
-            show how many tokens a letter takes in each language.
+        lm: folder with language models, used if ``decode.lm.weight`` is ``dev``.
+        manifest: of the test set; beside it lie that of the training set, whose transcripts
+            show how many tokens a letter takes in each language, and that of dev.
         out: JSONL with the hypotheses.
         timing: JSON with seconds, RTFx and the device.
+        changes: JSON with the weights of the language models and the texts that they changed.
     """
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
@@ -38,7 +45,6 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
     own = load_family_params(name, "decode", family.OwnParams)
     utterances = read_manifest(manifest)
     pull_missing(prepared / corpus for corpus in {one.corpus for one in utterances})
-    waveforms = Waveforms(prepared, utterances)
     computed = family.computed_seconds(model, own)
     train = manifest.with_name("train.jsonl")
     tokens = family_module(name, "tokens").open_tokens(model)
@@ -52,9 +58,19 @@ def transcribe(model: Path, prepared: Path, manifest: Path, out: Path, timing: P
             engine: Engine = stack.enter_context(on_cluster)
         else:
             engine = family.open_engine(model, machine, params, own)
-        hypotheses, seconds = transcribe_all(
-            engine, waveforms, utterances, computed, params, per_letter
-        )
+
+        def decode(engine: Engine, some: Sequence[Utterance]) -> tuple[list[Hypothesis], float]:
+            clips = Waveforms(prepared, some)
+            return transcribe_all(engine, clips, some, computed, params, per_letter)
+
+        if params.lm.weight == "none":
+            hypotheses, seconds = decode(engine, utterances)
+            changed: dict[str, Any] = {"languages": {}, "changed": []}
+        else:
+            dev = read_manifest(manifest.with_name("dev.jsonl"))
+            found = transcribe_with_lm(engine, decode, utterances, dev, lm, params.lm)
+            hypotheses, seconds, changed = found.hypotheses, found.seconds, found.changes
+    write_json(changes, changed)
     write_hypotheses(out, hypotheses)
     audio_s = sum(utterance.duration_s for utterance in utterances)
     write_json(

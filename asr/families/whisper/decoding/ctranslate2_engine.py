@@ -73,6 +73,18 @@ class Ctranslate2Engine:
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
         """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
+        lists = self.candidates(waveforms, utterances, context_s, budgets, 1)
+        return [hypotheses[0] for hypotheses in lists]
+
+    def candidates(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+        num: int,
+    ) -> list[list[Hypothesis]]:
+        """See ``asr.decoding.candidates.HasCandidates``."""
         whisper = self._whisper
         prompts = [prompt_tokens(whisper.config, u.language) for u in utterances]
         most = whisper.config.max_target_positions - len(prompts[0])
@@ -80,26 +92,32 @@ class Ctranslate2Engine:
         found = whisper.model.generate(
             self._encoded(waveforms, context_s),
             [[self._rows[token] for token in prompt] for prompt in prompts],
-            beam_size=self._num_beams,
+            beam_size=max(self._num_beams, num),
+            num_hypotheses=num,
             # CTranslate2 reserves half of max_length for the prompt, however short the prompt is.
             max_length=2 * max(*budgets, len(prompts[0])),
             suppress_tokens=whisper.suppressed,
             return_scores=True,
         )
-        end = whisper.config.eos_token_id
-        hypotheses = []
-        for utterance, budget, result in zip(utterances, budgets, found, strict=True):
-            (rows,), (score,) = result.sequences_ids, result.scores
-            tokens = [whisper.tokens[row] for row in rows]
-            # CTranslate2's tokens and the divisor of its mean score exclude the end token.
-            if len(tokens) < budget:
-                kept_tokens, log_prob = [*tokens, end], score * len(tokens)
-            else:
-                kept_tokens, log_prob = tokens[:budget], score * budget
-            hypotheses.append(
-                hypothesis_of(whisper.tokenizer, end, utterance, kept_tokens, log_prob)
-            )
-        return hypotheses
+        return [
+            [
+                self._hypothesis(utterance, budget, rows, score)
+                for rows, score in zip(result.sequences_ids, result.scores, strict=True)
+            ]
+            for utterance, budget, result in zip(utterances, budgets, found, strict=True)
+        ]
+
+    def _hypothesis(
+        self, utterance: Utterance, budget: int, rows: Sequence[int], score: float
+    ) -> Hypothesis:
+        whisper, end = self._whisper, self._whisper.config.eos_token_id
+        tokens = [whisper.tokens[row] for row in rows]
+        # CTranslate2's tokens and the divisor of its mean score exclude the end token.
+        if len(tokens) < budget:
+            kept_tokens, log_prob = [*tokens, end], score * len(tokens)
+        else:
+            kept_tokens, log_prob = tokens[:budget], score * budget
+        return hypothesis_of(whisper.tokenizer, end, utterance, kept_tokens, log_prob)
 
     def _encoded(self, waveforms: Sequence[Waveform], context_s: float) -> ctranslate2.StorageView:
         """Encode a batch; shape (num_clips, num_positions, d_model)."""

@@ -1,0 +1,37 @@
+"""Section ``decode.lm``: a language model from text, used in decoding."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from asr.core.schema import Schema
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Grid = Annotated[list[float], Field(min_length=1, max_length=20)]
+
+
+class LmParams(Schema):
+    """Section ``decode.lm``, explained in ``params.yaml``."""
+
+    weight: Literal["none", "dev"]
+    text: dict[Language, list[Name]]
+    folder: str = Field(min_length=1)
+    order: int = Field(ge=2, le=5)  # kenlm reads no unigrams, kaldingram counts up to 5
+    letters: int = Field(ge=2, le=5)
+    max_words: int = Field(ge=1000)
+    num_candidates: int = Field(ge=2, le=100)
+    num_dev_utterances: int = Field(ge=1)
+    unknown_word: Grid
+    spelling: Grid
+    words: Grid
+    hot_words: dict[Language, list[str]]
+    hot_word_bonus: float = Field(ge=0, le=20)
+
+    @model_validator(mode="after")
+    def _grids_are_of_weights(self) -> Self:
+        for name in ("unknown_word", "spelling", "words"):
+            grid: list[float] = getattr(self, name)
+            if min(grid) < 0 or grid != sorted(grid):
+                raise ValueError(f"expected {name} to ascend from 0 or more, got {grid}")
+        return self
