@@ -9,6 +9,7 @@ from asr.core.errors import InputError
 from asr.core.files import read_json
 
 METRICS = Path("metrics")
+NUM_EXAMPLES = 5  # of what a language model changed; the report has more
 HEADER = ("test set", "WER zero-shot", "WER tuned", "difference", "verdict", "CER", "clips")
 
 
@@ -31,6 +32,22 @@ def score_rows(metrics: Path) -> list[tuple[str, ...]]:
                 )
             )
     return sorted(rows, key=lambda row: (row[0] != "overall", row[0]))
+
+
+def lm_lines(metrics: Path) -> list[str]:
+    """What the language model changed in the tuned model's hypotheses; none if it was off."""
+    path = metrics / "score" / "tuned.json"
+    found = read_json(path).get("language_model") if path.is_file() else None
+    if not found:
+        return []
+    lines = [
+        f"Language model, {language}: WER {_rate(one['wer_without'])} without, "
+        f"{_rate(one['wer_with'])} with; {one['words_gained']} words gained, "
+        f"{one['words_lost']} lost in {one['num_changed']} utterances"
+        for language, one in found["languages"].items()
+    ]
+    shown = found["examples"][:NUM_EXAMPLES]
+    return lines + [f"  {one['without']} → {one['with']} ({one['reference']})" for one in shown]
 
 
 def speed_line(metrics: Path) -> str:
@@ -73,6 +90,7 @@ def main() -> None:
             print(markdown_table(METRICS))
         else:
             print(f"\n{text_table(METRICS)}\n\n{speed_line(METRICS)}")
+            print("".join(f"{line}\n" for line in lm_lines(METRICS)), end="")
             print(f"Report: {(METRICS / 'report.html').resolve()}")
     except (InputError, OSError) as error:
         sys.exit(f"scores: {error}")

@@ -5,6 +5,7 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.files import read_json, sha256_of, write_json
 from asr.core.params import load_params
+from asr.scoring.language_model import effect
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import by_group, empty_references, score_utterances, summary
@@ -12,13 +13,16 @@ from asr.utterances.hypothesis import read_hypotheses
 from asr.utterances.utterance import read_manifest
 
 
-def score(manifest: Path, hypotheses: Path, timing: Path, out: Path, speed: Path) -> None:
+def score(
+    manifest: Path, hypotheses: Path, timing: Path, changes: Path, out: Path, speed: Path
+) -> None:
     """Compute WER and CER of a model's hypotheses, overall and by corpus and language.
 
     Args:
         manifest: of the test set.
         hypotheses: JSONL that the stage ``transcribe`` wrote.
         timing: JSON that it wrote beside them.
+        changes: JSON that it wrote beside them, with what a language model changed.
         out: JSON with the scores.
         speed: JSON with a copy of ``timing``.
     """
@@ -29,9 +33,13 @@ def score(manifest: Path, hypotheses: Path, timing: Path, out: Path, speed: Path
         utterances, read_hypotheses(hypotheses), hypotheses, normalizers, params.script
     )
     groups = {name: summary(group) for name, group in by_group(scored).items()}
+    changed = read_json(changes)
+    # Without a language model, the file says nothing of one.
+    lm = {"language_model": effect(scored, changed, normalizers)} if changed["languages"] else {}
     write_json(
         out,
         {
+            **lm,
             "normalizers": normalizers.ids(u.language for u in utterances),
             "test_sha256": sha256_of(manifest),
             "groups": groups,

@@ -20,6 +20,9 @@ from asr.language_model.model import load_models
 from asr.language_model.rescore import NO_WEIGHTS, Weights, scored, tune
 from asr.language_model.texts import Text, in_the_language, texts_of
 from asr.language_model.words import DESCRIPTION, FORM, words_of
+from asr.scoring.language_model import effect
+from asr.scoring.normalizers import Normalizers
+from asr.scoring.score import score_utterances
 from asr.sources.params import FetchParams
 from asr.utterances.hypothesis import Hypothesis
 from tests.examples import utterance
@@ -239,3 +242,23 @@ def test_without_dev_in_a_language_nothing_changes(folder):
 def test_an_engine_without_lists_is_refused():
     with pytest.raises(InputError, match=r"decode\.lm\.weight: expected none with object"):
         ListingEngine(object(), 5)
+
+
+def test_words_gained_and_lost():
+    one = utterance("1", text="Чорны кот і рыба")
+    normalizers = Normalizers({"default": "spoken"})
+    found = Hypothesis(id=one.id, text="чорны кот і рыбы", num_tokens=4, mean_log_prob=-1.0,
+                       runaway=False)  # fmt: skip
+    scores = score_utterances([one], {one.id: found}, Path("h"), normalizers, "as_is")
+    changed = [{"id": one.id, "without": "чорны код і рыба", "with": found.text}]
+    languages = {"be": {"unknown_word": 2.0}}
+    result = effect(scores, {"languages": languages, "changed": changed}, normalizers)
+    assert result["languages"]["be"] == {
+        "unknown_word": 2.0, "wer_without": 0.25, "wer_with": 0.25,
+        "num_changed": 1, "words_gained": 1, "words_lost": 1,
+    }  # fmt: skip
+    (example,) = result["examples"]
+    assert (example["gained"], example["lost"]) == (["кот"], ["рыба"])
+    with pytest.raises(InputError, match="'xx/2': changed by the language model, but not in"):
+        effect(scores, {"languages": languages, "changed": [{**changed[0], "id": "xx/2"}]},
+               normalizers)  # fmt: skip

@@ -44,7 +44,9 @@ def clip(number):
     return to_int16(tone(0.5, hz=300.0 + 100 * number)).tobytes()
 
 
-def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,), num_doubted=0):
+def write_inputs(
+    folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,), num_doubted=0, lm_languages=()
+):
     """Write what the stages before `report` write, for a handful of clips."""
     shards = folder / "prepared" / "xx"
     shards.mkdir(parents=True)
@@ -68,7 +70,12 @@ def write_inputs(folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,), num_do
         timing = folder / "timing.json"
         write_json(timing, {"audio_s": 1.5, "decode_s": 0.5, "rtfx": 3.0, "device": "cpu",
                             "num_utterances": len(clips)})  # fmt: skip
-        score(manifest, heard, timing, folder / "metrics" / "score" / f"{model}.json",
+        changes = folder / "changes.json"
+        changed = [{"id": written[0].id, "without": "<i>x</i>", "with": clips[0][column]}]
+        languages = dict.fromkeys(lm_languages, {"unknown_word": 2.0})
+        write_json(changes, {"languages": languages, "changed": changed if languages else []})
+        score(manifest, heard, timing, changes,
+              folder / "metrics" / "score" / f"{model}.json",
               folder / "metrics" / "speed" / f"{model}.json")  # fmt: skip
     compare(manifest, folder / "hypotheses" / "base.jsonl", folder / "hypotheses" / "tuned.jsonl",
             folder / "metrics" / "compare.json")  # fmt: skip
@@ -167,6 +174,14 @@ def test_doubted_transcripts_are_there_to_hear(tmp_path, page):
     assert "xx/cat 0.50 s · be no speech, dropped Reference as transcribed чорны кот спіць" in text
     assert "Base as heard брум-брум" in text
     assert doubted.named("audio")[-1]["aria-label"] == "Recording of xx/cat"
+
+
+def test_what_the_language_model_changed_is_shown_if_there_was_one(tmp_path, page):
+    assert "What the language model changed" not in page
+    write_inputs(tmp_path, lm_languages=["be"])
+    shown = render(tmp_path)
+    assert "What the language model changed" in shown
+    assert "<i>x</i>" not in shown  # transcripts are no markup
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):

@@ -1,6 +1,6 @@
 from asr.core.files import write_json
 from commands.picture import scores_svg
-from commands.scores import markdown_table, text_table
+from commands.scores import lm_lines, markdown_table, text_table
 
 
 def comparison(base, tuned):
@@ -47,3 +47,17 @@ def test_a_group_without_intervals_has_its_rates_alone(tmp_path):
     assert markdown_table(tmp_path).splitlines()[2] == row
     bars = scores_svg({"confidence": 0.95, "groups": {"overall": few}})
     assert (bars.count("<rect"), "NaN" in bars) == (3, False)
+
+
+def test_what_the_language_model_changed_is_said_with_examples(tmp_path):
+    write(tmp_path)
+    assert lm_lines(tmp_path) == []
+    be = {"wer_without": 0.5, "wer_with": 0.25, "num_changed": 1, "words_gained": 2,
+          "words_lost": 0}  # fmt: skip
+    example = {"reference": "чорны кот", "without": "чорный код", "with": "чорны кот"}
+    effect = {"languages": {"be": be}, "examples": [example]}
+    write_json(tmp_path / "score/tuned.json", {"language_model": effect})
+    assert lm_lines(tmp_path) == [
+        "Language model, be: WER 0.500 without, 0.250 with; 2 words gained, 0 lost in 1 utterances",
+        "  чорный код → чорны кот (чорны кот)",
+    ]

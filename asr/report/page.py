@@ -59,6 +59,8 @@ def render(results: Results) -> str:
         buckets=buckets,
         longest_bar=max((max(b.base or 0, b.tuned or 0) for b in buckets), default=0) or 1,
         most_words=MOST_WORDS,
+        # One or none.
+        language_models=list(filter(None, [results.metrics.score["tuned"].get("language_model")])),
         confusions=confusions(diffs, NUM_CONFUSIONS),
         corpora=sorted({example.utterance.corpus for example in results.examples}),
         chart=chart,
