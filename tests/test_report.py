@@ -72,7 +72,7 @@ def write_inputs(
                             "num_utterances": len(clips)})  # fmt: skip
         changes = folder / "changes.json"
         changed = [{"id": written[0].id, "without": "<i>x</i>", "with": clips[0][column]}]
-        languages = dict.fromkeys(lm_languages, {"unknown_word": 2.0})
+        languages = {one: {"unknown_word": 2.0} for one in lm_languages}
         write_json(changes, {"languages": languages, "changed": changed if languages else []})
         score(manifest, heard, timing, changes,
               folder / "metrics" / "score" / f"{model}.json",

@@ -4,6 +4,7 @@ kaldingram estimates the n-grams, with Kneser-Ney smoothing. It counts in memory
 ``decode.lm.max_words`` bounds what is read of a text of any size.
 """
 
+import math
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
@@ -83,6 +84,7 @@ def build(
     vocabulary = sorted(counted.vocabulary)
     (out / VOCABULARY).write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     _estimate(sentences, params.order, out / WORDS)
+    _add_unigrams(out / WORDS, vocabulary)
     # Not the first ones: words with the same beginning stand together.
     chosen = random.Random(0).sample(vocabulary, min(NUM_SPELLED, len(vocabulary)))
     sentences.write_text("\n".join(map(spelled, chosen)) + "\n", encoding="utf-8")
@@ -110,3 +112,24 @@ def _estimate(sentences: Path, order: int, out: Path) -> None:
         from kaldingram import train
     with Path(devnull).open("w") as quiet, redirect_stderr(quiet):
         train.main(["--ngram-order", str(order), "--text", str(sentences), "--lm", str(out)])
+
+
+def _add_unigrams(arpa: Path, vocabulary: Sequence[str]) -> None:
+    """Add the words of lists to an ARPA file, as rare as a word that came half a time.
+
+    Without, a decoder would take them for unknown. What they get is not taken from the others: that
+    would move every probability, and only differences matter in decoding.
+    """
+    text = arpa.read_text(encoding="utf-8")
+    head, _, rest = text.partition("\n\\1-grams:\n")
+    unigrams, _, longer = rest.partition("\n\n")
+    known = {line.split("\t")[1] for line in unigrams.splitlines()}
+    new = [word for word in ("<unk>", *vocabulary) if word not in known]
+    log_prob = -math.log10(2.0 * len(vocabulary))
+    lines = [unigrams, *(f"{log_prob:.7f}\t{word}\t0" for word in new)]
+    count = f"ngram 1={len(known)}"
+    if count not in head:
+        raise InputError(f"{arpa}: expected {count!r} in its head, got {head!r:.80}")
+    head = head.replace(count, f"ngram 1={len(known) + len(new)}")
+    joined = "\n".join(lines)
+    arpa.write_text(f"{head}\n\\1-grams:\n{joined}\n\n{longer}", encoding="utf-8")

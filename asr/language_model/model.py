@@ -55,9 +55,9 @@ class LanguageModel:
         known = (folder / VOCABULARY).read_text(encoding="utf-8").split()
         self._known = self._hot.union(known)
         self._words, self._letters = _load(folder / WORDS), _load(folder / LETTERS)
-        # kaldingram writes no <unk>, for which kenlm takes 1e-100, and 1e-99 where too little text
-        # leaves nothing for other words: either would decide alone. So no word and no letter is
-        # rarer than a word that came half a time.
+        # kaldingram writes no <unk> of letters, for which kenlm takes 1e-100, and 1e-99 where too
+        # little text leaves nothing for other words: either would decide alone. So nothing is rarer
+        # than a word that came half a time.
         self._least = -math.log10(2.0 * max(1, len(known)))
         self._spelling = lru_cache(CACHED_WORDS)(self._spelling_of)
 
