@@ -34,6 +34,7 @@ ROOMS = [
     "audit",
     "training",
     "averaging",
+    "language_model",
     "decoding",
     "scoring",
     "families/*",

@@ -78,7 +78,7 @@ class LanguageModel:
 
     def _log_prob(self, ngrams: Any, sentence: str) -> float:
         found = ngrams.full_scores(sentence, bos=True, eos=True)
-        return LOG_10 * sum(max(log_prob, self._least) for log_prob, _, _ in found)
+        return float(LOG_10 * sum(max(log_prob, self._least) for log_prob, _, _ in found))
 
 
 def load_models(folder: Path, hot_words: dict[str, list[str]]) -> dict[str, LanguageModel]:
