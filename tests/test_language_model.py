@@ -65,9 +65,10 @@ FORBIDDENWORD *
 
 
 def test_forms_of_a_hunspell_dictionary():
-    dic = "5\nкот/AN\nрыба/A\nток/A po:noun\nбяз/B!\nкепска/*\n"
+    dic = "6\nрак/BN\nкот/AN\nрыба/A\nток/A po:noun\nбяз/B!\nкепска/*\n"
     found = list(forms(AFF.encode(), dic.encode(), "be"))
     assert found == [
+        *("рак", "нерак", "ракся", "ракся" + "а"),  # not «неракся»: B says N
         *("кот", "некот", "кота", "некота"),  # a prefix goes with a suffix: both rules say Y
         *("рыба", "рыбы"),
         *("ток", "тока"),
@@ -187,6 +188,29 @@ def test_an_unknown_word_costs(folder):
     assert found.best(NO_WEIGHTS) == 0
     assert found.best(Weights(unknown_word=0.39, spelling=0, words=0)) == 0
     assert found.best(Weights(unknown_word=0.41, spelling=0, words=0)) == 1
+
+
+def test_without_weights_the_searchs_own_choice_stays(folder):
+    model = load_models(folder, {})["be"]
+    likelier = hypotheses("xx/1", "рыпа", "рыба")[::-1]
+    assert scored(likelier, model).best(NO_WEIGHTS) == 0
+
+
+def test_a_second_list_that_ran_away_too_does_not_replace_the_first():
+    class Looping:
+        num_workers, device = 1, "cpu"
+        answers = iter(["адзін", "два", "тры"])
+
+        def candidates(self, waveforms, utterances, context_s, budgets, num):
+            text = next(self.answers)
+            return [hypotheses(one.id, text, runaway=["адзін", "два"]) for one in utterances]
+
+    listing = ListingEngine(Looping(), 5)
+    texts = []
+    for _ in range(3):
+        transcribe(listing, [utterance("1")])
+        texts.append(listing.lists["xx/1"][0].text)
+    assert texts == ["адзін", "адзін", "тры"]
 
 
 def test_a_loop_is_not_chosen(folder):
