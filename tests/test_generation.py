@@ -16,7 +16,7 @@ from asr.generation.causal_lm import (
     positions_of,
     right_padded,
 )
-from asr.generation.search import Limits, search
+from asr.generation.search import Limits, search, search_lists
 
 A, B, C, END, STOP = range(5)
 
@@ -90,6 +90,16 @@ def test_beams_find_what_greedy_search_misses():
     assert greedy.tokens == [A] * 4
     assert beams.tokens == [B, END]
     assert beams.log_prob == pytest.approx(math.log(0.4 * 0.99))
+
+
+def test_lists_begin_with_the_choice_of_the_search_and_descend():
+    table = {None: {A: 0.6, B: 0.4}, A: {A: 0.4, STOP: 0.6}, B: {END: 0.99, A: 0.01}}
+    limits = Limits([END, STOP], [4])
+    (found,) = search_lists(Table(table), limits, 3)
+    # Means of log-probability -0.93, -0.97, -1.02 and -3.02.
+    assert [one.tokens for one in found] == [[B, END], [A, A, STOP], [A, STOP], [B, A, STOP]]
+    assert found[0] == search(Table(table), limits, 3)[0]
+    assert search_lists(Table(table), limits, 1) == [search(Table(table), limits, 1)]
 
 
 def test_beams_prefer_an_end_to_a_loop_that_is_likelier():

@@ -227,7 +227,10 @@ def test_the_saved_folder_writes_the_same_in_transformers_own_class(folder, proc
     theirs = Qwen3ASRForConditionalGeneration.from_pretrained(folder)
     clips = [noise(s, round(10 * s)) for s in (1.3, 0.6, 2.2)]
     them = [utterance(name=str(i)) for i in range(3)]
-    found = engine(folder, num_beams=num_beams).transcribe(clips, them, 3.0, [8] * 3)
+    opened = engine(folder, num_beams=num_beams)
+    found = opened.transcribe(clips, them, 3.0, [8] * 3)
+    lists = opened.candidates(clips, them, 3.0, [8] * 3, num_beams)
+    assert [hypotheses[0] for hypotheses in lists] == found
     for clip, hypothesis in zip(clips, found, strict=True):
         text = processor.apply_transcription_request(audio=clip, language="ru", tokenize=False)
         inputs = processor(text=text, audio=[clip])

@@ -220,6 +220,9 @@ def opened(base, precision="float32", num_beams=1, max_repeats=0):
 def test_a_clip_alone_and_beside_others_gives_the_same_text(base, num_beams):
     engine = opened(base, num_beams=num_beams)
     together = engine.transcribe(CLIPS, THEM, 1.6, [9] * 4)
+    lists = engine.candidates(CLIPS, THEM, 1.6, [9] * 4, num_beams)
+    assert [found[0] for found in lists] == together
+    assert num_beams == 1 or max(map(len, lists)) > 1
     for clip, one, beside in zip(CLIPS, THEM, together, strict=True):
         (alone,) = engine.transcribe([clip], [one], 1.6, [9])
         assert alone.text == beside.text

@@ -211,6 +211,15 @@ def test_both_engines_hear_the_same(tmp_path, num_beams):
     assert {h.runaway for h in ours} == {True, False}  # or the comparison says little
 
 
+@pytest.mark.parametrize("name", ["torch", "ctranslate2"])
+def test_an_engines_candidates_begin_with_its_own_choice(folder, name):
+    opened, clips = engine(folder, name, 4), [noise(0.5, seed) for seed in range(3)]
+    batch = (clips, [utterance(name=str(seed)) for seed in range(3)], 0.64, [5] * 3)
+    lists = opened.candidates(*batch, 4)
+    assert [found[0] for found in lists] == opened.transcribe(*batch)
+    assert max(len({one.text for one in found}) for found in lists) > 1
+
+
 def test_as_many_positions_as_mel_bins_are_heard_as_one_more(folder):
     """CTranslate2 would take 20 positions, 0.4 s, for a log-mel: the model has 20 bins."""
     clips, utterances = [noise(0.4, seed) for seed in range(3)], [utterance()] * 3

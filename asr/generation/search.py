@@ -70,8 +70,13 @@ class Found:
 
 def search(decoder: Decoder, limits: Limits, num_beams: int) -> list[Found]:
     """Find the tokens of each clip: greedily if ``num_beams`` is 1, else by beam search."""
+    return [found[0] for found in search_lists(decoder, limits, num_beams)]
+
+
+def search_lists(decoder: Decoder, limits: Limits, num_beams: int) -> list[list[Found]]:
+    """List what ``search`` may choose for each clip, its choice first; greedy search lists one."""
     if num_beams == 1:
-        return greedy_search(decoder, limits)
+        return [[found] for found in greedy_search(decoder, limits)]
     return beam_search(decoder, limits, num_beams)
 
 
@@ -100,7 +105,7 @@ def greedy_search(decoder: Decoder, limits: Limits) -> list[Found]:
 
 
 @torch.inference_mode()
-def beam_search(decoder: Decoder, limits: Limits, num_beams: int) -> list[Found]:
+def beam_search(decoder: Decoder, limits: Limits, num_beams: int) -> list[list[Found]]:
     """Beam search like CTranslate2's: a clip ends when ``num_beams`` hypotheses have ended."""
     clips = [_Clip(index, [[]], [0.0]) for index in range(len(limits.budgets))]
     running, num_rows = clips, 1
@@ -125,7 +130,7 @@ def beam_search(decoder: Decoder, limits: Limits, num_beams: int) -> list[Found]
         num_rows = num_beams
         if running:
             log_probs = decoder.step(rows, inputs)
-    return [clip.best(num_beams) for clip in clips]
+    return [clip.ranked(num_beams) for clip in clips]
 
 
 @dataclass
@@ -171,8 +176,8 @@ class _Clip:
         done = len(self.ended) + len(self.loops) >= num_beams
         return not done and bool(self.beams) and len(self.beams[0]) < limits.budgets[self.index]
 
-    def best(self, num_beams: int) -> Found:
-        """The hypothesis with the best mean log-probability per token.
+    def ranked(self, num_beams: int) -> list[Found]:
+        """Hypotheses by their mean log-probability per token, the best first.
 
         Live beams compete too if fewer than ``num_beams`` hypotheses ended within the budget. A
         loop is the last resort: its mean rises with its length.
@@ -182,5 +187,7 @@ class _Clip:
             live = zip(self.beams, self.scores, strict=True)
             choices += [(score / len(beam), beam, score) for beam, score in live]
         choices = choices or [(score / len(beam), beam, score) for beam, score in self.loops]
-        _, beam, score = max(choices, key=lambda choice: choice[0])
-        return Found(beam, score)
+        choices.sort(key=lambda choice: choice[0], reverse=True)
+        likely = [choice for choice in choices if choice[0] > -torch.inf]
+        # Weights that are not finite leave none; who builds the hypothesis then says so.
+        return [Found(beam, score) for _, beam, score in likely or choices[:1]]

@@ -8,7 +8,7 @@ import torch
 from asr.decoding.params import DecodeParams, torch_precision
 from asr.families.qwen3_asr.decoding.params import Qwen3AsrDecodeParams
 from asr.families.qwen3_asr.model.model import load
-from asr.families.qwen3_asr.model.transcribe import transcribe_batch
+from asr.families.qwen3_asr.model.transcribe import list_candidates
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
@@ -39,7 +39,19 @@ class TorchEngine:
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
         """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
-        return transcribe_batch(
+        lists = self.candidates(waveforms, utterances, context_s, budgets, 1)
+        return [hypotheses[0] for hypotheses in lists]
+
+    def candidates(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+        num: int,
+    ) -> list[list[Hypothesis]]:
+        """See ``asr.decoding.candidates.HasCandidates``."""
+        return list_candidates(
             self.model, waveforms, utterances, context_s, budgets,
-            self._num_beams, self._max_repeats,
+            max(self._num_beams, num), self._max_repeats, num,
         )  # fmt: skip

@@ -8,13 +8,12 @@ from asr.families.qwen3_asr.model.model import Qwen3Asr, embeddings, features
 from asr.families.qwen3_asr.tokens import END_OF_TEXT, name_unlisted
 from asr.generation.causal_lm import CausalLm, mask_of_lengths, right_padded
 from asr.generation.hypothesis import hypothesis_of
-from asr.generation.search import Limits, search
+from asr.generation.search import Limits, search_lists
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
 
 
-@torch.inference_mode()
 def transcribe_batch(
     model: Qwen3Asr,
     waveforms: Sequence[Waveform],
@@ -24,7 +23,25 @@ def transcribe_batch(
     num_beams: int,
     max_repeats: int,
 ) -> list[Hypothesis]:
-    """Find the likeliest text of each clip, greedily if ``num_beams`` is 1.
+    """Find the likeliest text of each clip: the first of its candidates."""
+    lists = list_candidates(
+        model, waveforms, utterances, context_s, budgets, num_beams, max_repeats, 1
+    )
+    return [hypotheses[0] for hypotheses in lists]
+
+
+@torch.inference_mode()
+def list_candidates(
+    model: Qwen3Asr,
+    waveforms: Sequence[Waveform],
+    utterances: Sequence[Utterance],
+    context_s: float,
+    budgets: Sequence[int],
+    num_beams: int,
+    max_repeats: int,
+    num: int,
+) -> list[list[Hypothesis]]:
+    """List up to ``num`` likely texts of each clip, one by greedy search if ``num_beams`` is 1.
 
     Args:
         model: the model.
@@ -34,9 +51,10 @@ def transcribe_batch(
         budgets: most tokens per clip, the end token included.
         num_beams: beams of each clip.
         max_repeats: see ``Limits``.
+        num: most hypotheses of each clip.
 
     Returns:
-        One hypothesis a clip, in order.
+        Hypotheses of each clip, the likeliest first.
     """
     tokens, network = model.tokens, model.network
     name_unlisted(utterance.language for utterance in utterances)
@@ -55,7 +73,8 @@ def transcribe_batch(
     room = [tokens.max_positions - len(prompt) for prompt in prompts]
     most = [min(both) for both in zip(budgets, room, strict=True)]
     limits = Limits(tokens.ends, most, max_repeats)
+    lists = search_lists(decoder, limits, num_beams)
     return [
-        hypothesis_of(utterance, found, tokens.ends, tokens.text)
-        for utterance, found in zip(utterances, search(decoder, limits, num_beams), strict=True)
+        [hypothesis_of(utterance, one, tokens.ends, tokens.text) for one in found[:num]]
+        for utterance, found in zip(utterances, lists, strict=True)
     ]

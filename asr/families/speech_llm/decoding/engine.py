@@ -8,7 +8,7 @@ import torch
 from asr.decoding.params import DecodeParams, torch_precision
 from asr.families.speech_llm.decoding.params import SpeechLlmDecodeParams
 from asr.families.speech_llm.model.model import load
-from asr.families.speech_llm.model.transcribe import transcribe
+from asr.families.speech_llm.model.transcribe import list_candidates
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
@@ -39,6 +39,19 @@ class TorchEngine:
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
         """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
-        return transcribe(
-            self._model, waveforms, utterances, budgets, self._num_beams, self._max_repeats
+        lists = self.candidates(waveforms, utterances, context_s, budgets, 1)
+        return [hypotheses[0] for hypotheses in lists]
+
+    def candidates(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+        num: int,
+    ) -> list[list[Hypothesis]]:
+        """See ``asr.decoding.candidates.HasCandidates``."""
+        num_beams = max(self._num_beams, num)
+        return list_candidates(
+            self._model, waveforms, utterances, budgets, num_beams, self._max_repeats, num
         )

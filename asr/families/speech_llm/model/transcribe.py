@@ -11,7 +11,7 @@ from asr.families.speech_llm.model.model import SpeechLlm
 from asr.families.speech_llm.tokens import end_tokens, text_of
 from asr.generation.causal_lm import CausalLm
 from asr.generation.hypothesis import hypothesis_of
-from asr.generation.search import Limits, search
+from asr.generation.search import Limits, search_lists
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
@@ -32,7 +32,6 @@ class _TextHead(nn.Module):
         return self._head(hidden).float() + self._never  # type: ignore[no-any-return]
 
 
-@torch.inference_mode()
 def transcribe(
     model: SpeechLlm,
     waveforms: Sequence[Waveform],
@@ -41,7 +40,22 @@ def transcribe(
     num_beams: int,
     max_repeats: int,
 ) -> list[Hypothesis]:
-    """Transcribe clips, each with its own context.
+    """Find the likeliest text of each clip: the first of its candidates."""
+    lists = list_candidates(model, waveforms, utterances, budgets, num_beams, max_repeats, 1)
+    return [hypotheses[0] for hypotheses in lists]
+
+
+@torch.inference_mode()
+def list_candidates(
+    model: SpeechLlm,
+    waveforms: Sequence[Waveform],
+    utterances: Sequence[Utterance],
+    budgets: Sequence[int],
+    num_beams: int,
+    max_repeats: int,
+    num: int,
+) -> list[list[Hypothesis]]:
+    """List up to ``num`` likely texts of each clip, each clip with its own context.
 
     Args:
         model: the model.
@@ -50,9 +64,10 @@ def transcribe(
         budgets: most tokens per clip, the end token included.
         num_beams: 1 for greedy search.
         max_repeats: see ``Limits``.
+        num: most hypotheses of each clip.
 
     Returns:
-        One hypothesis a clip, in order.
+        Hypotheses of each clip, the likeliest first.
     """
     audio = audio_of(model, waveforms)
     rows = prompts(model, utterances, audio)
@@ -66,7 +81,8 @@ def transcribe(
     room = [model.max_positions - sum(map(len, row)) for row in rows]
     ends = end_tokens(model.words)
     limits = Limits(ends, [min(both) for both in zip(budgets, room, strict=True)], max_repeats)
+    lists = search_lists(decoder, limits, num_beams)
     return [
-        hypothesis_of(utterance, found, ends, partial(text_of, model.words))
-        for utterance, found in zip(utterances, search(decoder, limits, num_beams), strict=True)
+        [hypothesis_of(utterance, one, ends, partial(text_of, model.words)) for one in found[:num]]
+        for utterance, found in zip(utterances, lists, strict=True)
     ]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from asr.decoding.params import DecodeParams, torch_precision
-from asr.families.whisper.model.decoder import transcribe_batch
+from asr.families.whisper.model.decoder import list_candidates
 from asr.families.whisper.model.model import load
 from asr.families.whisper.runtime.scripts import text_tokens_of, tokens_of_scripts
 from asr.utterances.hypothesis import Hypothesis
@@ -51,6 +51,19 @@ class TorchEngine:
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
         """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
-        return transcribe_batch(
-            self.whisper, waveforms, utterances, context_s, budgets, self.num_beams
+        lists = self.candidates(waveforms, utterances, context_s, budgets, 1)
+        return [hypotheses[0] for hypotheses in lists]
+
+    def candidates(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+        num: int,
+    ) -> list[list[Hypothesis]]:
+        """See ``asr.decoding.candidates.HasCandidates``."""
+        num_beams = max(self.num_beams, num)
+        return list_candidates(
+            self.whisper, waveforms, utterances, context_s, budgets, num_beams, num
         )

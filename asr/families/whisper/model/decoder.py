@@ -14,12 +14,11 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from asr.families.whisper.model.model import Whisper, encode
 from asr.families.whisper.tokens import hypothesis_of, prompt_tokens, tokens_without_text
 from asr.features.log_mel import frames_of, log_mel
-from asr.generation.search import Limits, search
+from asr.generation.search import Limits, search_lists
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 
 
-@torch.inference_mode()
 def transcribe_batch(
     whisper: Whisper,
     waveforms: Sequence[npt.NDArray[np.float32]],
@@ -28,7 +27,22 @@ def transcribe_batch(
     budgets: Sequence[int],
     num_beams: int,
 ) -> list[Hypothesis]:
-    """Find the likeliest text of each clip, greedily if ``num_beams`` is 1.
+    """Find the likeliest text of each clip: the first of its candidates."""
+    lists = list_candidates(whisper, waveforms, utterances, context_s, budgets, num_beams, 1)
+    return [hypotheses[0] for hypotheses in lists]
+
+
+@torch.inference_mode()
+def list_candidates(
+    whisper: Whisper,
+    waveforms: Sequence[npt.NDArray[np.float32]],
+    utterances: Sequence[Utterance],
+    context_s: float,
+    budgets: Sequence[int],
+    num_beams: int,
+    num: int,
+) -> list[list[Hypothesis]]:
+    """List up to ``num`` likely texts of each clip, one by greedy search if ``num_beams`` is 1.
 
     Args:
         whisper: the model.
@@ -37,17 +51,22 @@ def transcribe_batch(
         context_s: seconds that the encoder computes for each clip.
         budgets: most tokens per clip, the end token included.
         num_beams: beams of each clip.
+        num: most hypotheses of each clip.
 
     Returns:
-        One hypothesis a clip, in order.
+        Hypotheses of each clip, the likeliest first.
     """
     end = whisper.network.generation_config.eos_token_id
     decoder = WhisperDecoder(whisper, waveforms, utterances, context_s)
     # No more tokens than the decoder positions that the prompt leaves free.
     limits = Limits([end], [min(budget, decoder.max_tokens) for budget in budgets])
+    lists = search_lists(decoder, limits, num_beams)
     return [
-        hypothesis_of(whisper.tokenizer, end, utterance, found.tokens, found.log_prob)
-        for utterance, found in zip(utterances, search(decoder, limits, num_beams), strict=True)
+        [
+            hypothesis_of(whisper.tokenizer, end, utterance, one.tokens, one.log_prob)
+            for one in found[:num]
+        ]
+        for utterance, found in zip(utterances, lists, strict=True)
     ]
 
 
