@@ -22,7 +22,8 @@ def score(
         manifest: of the test set.
         hypotheses: JSONL that the stage ``transcribe`` wrote.
         timing: JSON that it wrote beside them.
-        changes: JSON that it wrote beside them, with what a language model changed.
+        changes: JSON that it wrote beside them, with what a language model changed, and perhaps
+            the number of letters that the model can't write.
         out: JSON with the scores.
         speed: JSON with a copy of ``timing``.
     """
@@ -36,10 +37,12 @@ def score(
     changed = read_json(changes)
     # Without a language model, the file says nothing of one.
     lm = {"language_model": effect(scored, changed, normalizers)} if changed["languages"] else {}
+    lacking = {key: changed[key] for key in ("num_unknown_letters",) if key in changed}
     write_json(
         out,
         {
             **lm,
+            **lacking,
             "normalizers": normalizers.ids(u.language for u in utterances),
             "test_sha256": sha256_of(manifest),
             "groups": groups,

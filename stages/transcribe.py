@@ -12,7 +12,12 @@ from asr.core.params import load_family_params, load_params
 from asr.core.pull import pull_missing
 from asr.decoding.candidates import transcribe_with_lm
 from asr.decoding.params import DecodeParams
-from asr.decoding.transcribe import open_on_worker, tokens_per_letter, transcribe_all
+from asr.decoding.transcribe import (
+    open_on_worker,
+    tokens_per_letter,
+    transcribe_all,
+    unknown_letters,
+)
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import Engine, family_module
@@ -36,7 +41,8 @@ def transcribe(
             show how many tokens a letter takes in each language, and that of dev.
         out: JSONL with the hypotheses.
         timing: JSON with seconds, RTFx and the device.
-        changes: JSON with the weights of the language models and the texts that they changed.
+        changes: JSON with the weights of the language models and the texts that they changed;
+            and how many letters of the test set the model can't write, where that is known.
     """
     params = load_params("decode", DecodeParams)
     machine = load_params("machine", MachineParams)
@@ -49,6 +55,7 @@ def transcribe(
     train = manifest.with_name("train.jsonl")
     tokens = family_module(name, "tokens").open_tokens(model)
     per_letter = tokens_per_letter(read_manifest(train) if train.exists() else (), tokens)
+    lacking = unknown_letters(utterances, tokens, model)
     workers = chosen_workers()
     with ExitStack() as stack:
         if workers.kind == "ray":
@@ -70,7 +77,7 @@ def transcribe(
             dev = read_manifest(manifest.with_name("dev.jsonl"))
             found = transcribe_with_lm(engine, decode, utterances, dev, lm, params.lm)
             hypotheses, seconds, changed = found.hypotheses, found.seconds, found.changes
-    write_json(changes, changed)
+    write_json(changes, {**changed, **lacking})
     write_hypotheses(out, hypotheses)
     audio_s = sum(utterance.duration_s for utterance in utterances)
     write_json(

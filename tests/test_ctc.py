@@ -11,6 +11,7 @@ from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
 from asr.core.errors import InputError
 from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams as SharedDecodeParams
+from asr.decoding.transcribe import unknown_letters
 from asr.devices.params import MachineParams
 from asr.families.ctc.decoding import OwnParams as DecodeParams
 from asr.families.ctc.decoding import computed_seconds, open_engine
@@ -272,7 +273,8 @@ def engine(folder, **changes):
     own = load_family_params("ctc", "decode", DecodeParams, ROOT / "params.yaml")
     own = own.model_copy(update={k: v for k, v in changes.items() if k == "engine"})
     decode = load_params("decode", SharedDecodeParams, ROOT / "params.yaml")
-    decode = decode.model_copy(update={k: v for k, v in changes.items() if k == "precision"})
+    shared = {k: v for k, v in changes.items() if k != "engine"}
+    decode = decode.model_copy(update={"num_beams": 1} | shared)
     machine = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
     return open_engine(folder, machine, decode, own)
 
@@ -304,22 +306,32 @@ def test_both_engines_give_the_same_and_int8_the_same_texts(tuned):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["ctranslate2", "torch"])
+def test_each_engine_lists_the_likeliest_texts_of_clips(tuned, name):
+    search = engine(tuned, engine=name, num_beams=3)
+    assert [one.text for one in search.transcribe(CLIPS, THEM, 2.0, [9] * 4)] == TEXTS
+    lists = search.candidates(CLIPS, THEM, 2.0, [9] * 4, 6)
+    assert [found[0].text for found in lists] == TEXTS
+    assert 1 < max(map(len, lists)) <= 6
+    for found in lists:
+        scores = [one.mean_log_prob for one in found]
+        assert scores == sorted(scores, reverse=True)
+        assert len({one.text for one in found}) == len(found)
+
+
 def test_letters_of_the_test_set_that_train_lacks_are_said_and_counted(tuned, capsys):
-    others = [utterance(str(i), text=text) for i, text in enumerate(("Жук", "жаба", "Лес", "!"))]
-    for name in ("auto", "torch"):
-        one = engine(tuned, engine=name)
-        one.transcribe(CLIPS, others, 2.0, [9] * 4)
-        said = capsys.readouterr().out
-        assert "lacks 3 letters" in said, said
-        assert "3 times: «Ж» 1, «ж» 1, «у» 1" in said, said
-        one.transcribe(CLIPS, others, 2.0, [9] * 4)
-        assert capsys.readouterr().out == ""  # no news
-
-
-def test_a_model_that_never_learned_letters_writes_nothing(whisper_base, capsys):
-    found = engine(whisper_base).transcribe(CLIPS, THEM, 2.0, [9] * 4)
-    assert [one.text for one in found] == [""] * 4
+    test = [utterance(str(i), text=text) for i, text in enumerate(("Жук", "жаба", "Лес", "!"))]
+    assert unknown_letters(test, open_tokens(tuned), tuned) == {"num_unknown_letters": 3}
+    said = capsys.readouterr().out
+    assert "lacks 3 letters of the test set, which come 3 times: «Ж» 1, «ж» 1, «у» 1" in said
+    assert unknown_letters(THEM, open_tokens(tuned), tuned) == {"num_unknown_letters": 0}
     assert capsys.readouterr().out == ""
+
+
+def test_a_model_that_never_learned_letters_writes_nothing(whisper_base):
+    for num_beams in (1, 3):
+        found = engine(whisper_base, num_beams=num_beams).transcribe(CLIPS, THEM, 2.0, [9] * 4)
+        assert [one.text for one in found] == [""] * 4
 
 
 @pytest.mark.parametrize("kind", ["tiny_wav2vec2"])

@@ -1,20 +1,24 @@
 # python -m pytest tests/test_ctc_vocabulary.py
-"""Letters and pieces of words as labels of CTC, and the likeliest path through them."""
+"""Letters and pieces of words as labels of CTC, and the likeliest paths and texts of them."""
 
+import sys
 import unicodedata
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from asr.core.errors import InputError
 from asr.core.files import read_json, write_json
+from asr.core.params import load_params
+from asr.decoding.params import DecodeParams
+from asr.families.ctc.decoding.search import Search, open_search
 from asr.families.ctc.model.greedy import greedy, log_softmax
 from asr.families.ctc.tokens import CtcTokens
 from asr.families.ctc.tokens.description import Description, read_description
 from asr.families.ctc.tokens.make import make_vocabulary
 from asr.families.ctc.tokens.vocabulary import (
     SPECIAL,
-    UnknownLetters,
     Vocabulary,
     frames_needed,
     read_vocabulary,
@@ -23,6 +27,7 @@ from asr.families.ctc.tokens.vocabulary import (
 )
 from tests.examples import utterance
 
+ROOT = Path(__file__).parents[1]
 TEXTS = ["мама мыла раму", "мама", "рама мама"]
 
 
@@ -81,7 +86,7 @@ def description(num_pieces=0):
 
 
 def test_joined_transcripts_need_no_more_than_the_sum():
-    tokens = CtcTokens(description())
+    tokens = CtcTokens(description(), Vocabulary(SPECIAL))
     vocabulary, _ = make_vocabulary(TEXTS, 1, 0)
     one, two = "мама", "рамма"
     joined = frames_needed(vocabulary.labels(f"{one} {two}")) + 1
@@ -91,7 +96,7 @@ def test_joined_transcripts_need_no_more_than_the_sum():
 
 
 def test_with_pieces_only_the_fewest_labels_are_known_before_training():
-    assert CtcTokens(description(100)).num_labels("мама мыла раму", "be") == 6
+    assert CtcTokens(description(100), Vocabulary(SPECIAL)).num_labels("мама мыла раму", "be") == 6
 
 
 def test_a_vocabulary_is_read_as_written_and_a_damaged_one_refused(tmp_path):
@@ -138,9 +143,57 @@ def test_log_softmax_adds_up_to_one():
     np.testing.assert_allclose(np.exp(scores).sum(1), 1.0)
 
 
-def test_unknown_letters_are_said_once_and_capitals_of_known_ones_are_none(tmp_path):
-    watch = UnknownLetters(tmp_path, Vocabulary((*SPECIAL, *"аб")))
-    assert watch.count(["Аба!", "б"]) is None
-    assert "lacks 1 letters of the transcripts read so far, 2 times: «в» 2" in watch.count(["ввА"])
-    assert watch.count(["в"]) is None
-    assert "2 letters of the transcripts read so far, 4 times: «в» 3, «г» 1" in watch.count(["г"])
+def test_letters_that_no_token_has_are_counted_and_capitals_of_known_ones_are_none():
+    vocabulary = Vocabulary((*SPECIAL, "а", "бв"))
+    assert vocabulary.unknown_letters(["Аба!", "вВ г5", "pad Ггг"]) == {
+        "г": 3, "Г": 1, "5": 1, "p": 1, "a": 1, "d": 1,
+    }  # fmt: skip
+
+
+def scores_of(vocabulary, *frames):
+    """Log-probabilities of frames, each with the tokens that it may be, and a rest for others."""
+    found = np.full((len(frames), len(vocabulary.tokens)), 1e-4)
+    for row, frame in zip(found, frames, strict=True):
+        for token, share in frame.items():
+            row[vocabulary.ids[token]] = share
+    return np.log(found / found.sum(1, keepdims=True)).astype(np.float32)
+
+
+def test_the_search_sums_all_paths_of_a_text():
+    vocabulary = Vocabulary((*SPECIAL, *"абв"))
+    # The likeliest path is empty with 0.36; «а» has 0.24 twice and 0.16.
+    scores = scores_of(vocabulary, {"<pad>": 0.6, "а": 0.4}, {"<pad>": 0.6, "а": 0.4})
+    assert Search(vocabulary, 1).best(utterance("1"), scores).text == ""
+    search = Search(vocabulary, 5)
+    assert search.best(utterance("1"), scores).text == "а"
+    first, second = search.candidates(utterance("1"), scores, 2)
+    assert (first.text, second.text, first.id, first.num_tokens) == ("а", "", "xx/1", 2)
+    assert 2 * first.mean_log_prob == pytest.approx(np.log(0.64), abs=0.01)
+    assert 2 * second.mean_log_prob == pytest.approx(np.log(0.36), abs=0.01)
+
+
+def test_the_search_lists_each_text_once_and_writes_nothing_for_unknown_letters():
+    vocabulary = Vocabulary((*SPECIAL, *"аб", "аб", "▁б"))
+    scores = scores_of(
+        vocabulary,
+        {"а": 1}, {"<unk>": 0.7, "<pad>": 0.3}, {"а": 0.5, "аб": 0.5}, {"б": 0.6, "<pad>": 0.4},
+        {"|": 1}, {"▁б": 1}, {"|": 1},
+    )  # fmt: skip
+    found = [one.text for one in Search(vocabulary, 1).candidates(utterance("1"), scores, 20)]
+    assert found[0] == "ааб б"  # in two spellings
+    assert {"аабб б", "аа б"} <= set(found)
+    assert len(set(found)) == len(found) <= 20
+    assert Search(vocabulary, 3).best(utterance("1"), scores[:0]).text == ""
+    with pytest.raises(InputError, match="xx/1: expected finite log-probabilities"):
+        Search(vocabulary, 3).best(utterance("1"), scores * np.nan)
+
+
+def test_a_search_without_its_package_is_refused(monkeypatch):
+    decode = load_params("decode", DecodeParams, ROOT / "params.yaml")
+    greedily = decode.model_copy(update={"num_beams": 1})
+    listing = greedily.model_copy(update={"lm": decode.lm.model_copy(update={"weight": "dev"})})
+    monkeypatch.setitem(sys.modules, "ctc_beam_decoder", None)
+    assert open_search(Vocabulary(SPECIAL), greedily).num_beams == 1
+    for params in (decode, listing):
+        with pytest.raises(InputError, match=r"pip install -r requirements/language_model\.txt"):
+            open_search(Vocabulary(SPECIAL), params)

@@ -14,7 +14,6 @@ from asr.core.params import load_params
 from asr.decoding.candidates import ListingEngine, transcribe_with_lm
 from asr.decoding.params import DecodeParams
 from asr.language_model.build import build
-from asr.language_model.ctc import CtcSearch
 from asr.language_model.hunspell import forms
 from asr.language_model.leaks import LeakCheck
 from asr.language_model.model import load_models
@@ -287,38 +286,3 @@ def test_words_gained_and_lost():
     with pytest.raises(InputError, match="'xx/2': changed by the language model, but not in"):
         effect(scores, {"languages": languages, "changed": [{**changed[0], "id": "xx/2"}]},
                normalizers)  # fmt: skip
-
-
-LABELS = ["", " ", *"адкорыб"]
-
-
-def frames(*columns):
-    """Log-probabilities of frames, each with the letters that it may be, and a rest for others."""
-    found = np.full((len(columns), len(LABELS)), 1e-4)
-    for frame, letters in zip(found, columns, strict=True):
-        for letter, share in letters.items():
-            frame[LABELS.index(letter)] = share
-    return np.log(found / found.sum(1, keepdims=True)).astype(np.float32)
-
-
-RYBA = frames({"р": 1}, {"ы": 1}, {"б": 0.4, "д": 0.6}, {"а": 1})
-
-
-def test_ctc_without_a_language_model_writes_what_the_frames_say():
-    first, second = CtcSearch(LABELS, "be").texts(RYBA, 10, 2)
-    assert (first.text, second.text) == ("рыда", "рыба")
-    assert first.log_prob > second.log_prob
-
-
-def test_ctc_with_a_language_model_writes_known_words(folder):
-    search = CtcSearch(LABELS, "be", folder / "be", unknown_word=3.0)
-    assert search.texts(RYBA, 10, 1)[0].text == "рыба"
-
-
-def test_ctc_prefers_hot_words():
-    assert CtcSearch(LABELS, "be").texts(RYBA, 10, 1, ["рыба"], 5.0)[0].text == "рыба"
-
-
-def test_ctc_in_another_form_than_the_language_model_is_refused(folder):
-    with pytest.raises(InputError, match=r"expected labels in lower case, .* such as 'А'"):
-        CtcSearch([*LABELS, "А"], "be", folder / "be")

@@ -13,8 +13,9 @@ from tqdm import tqdm
 
 from asr.decoding.params import DecodeParams
 from asr.devices.params import MachineParams
-from asr.families.protocols import Engine, TextTokens, family_module
+from asr.families.protocols import Engine, HasAlphabet, TextTokens, family_module
 from asr.features.batching import Batch, Seconds, batches_by_length
+from asr.text.letters import listed
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Clips
@@ -54,6 +55,24 @@ def tokens_per_letter(train: Iterable[Utterance], tokens: TextTokens) -> dict[st
         language: float(max(1, math.ceil(1.5 * num_tokens / max(1, num_letters))))
         for language, (_, num_tokens, num_letters) in counts.items()
     }
+
+
+def unknown_letters(test: Iterable[Utterance], tokens: TextTokens, model: Path) -> dict[str, int]:
+    """Count the letters of a test set that a model can't write, and print the commonest.
+
+    Returns:
+        Their number, for a metric; nothing for a model that can write any text.
+    """
+    if not isinstance(tokens, HasAlphabet):
+        return {}
+    counts = tokens.unknown_letters(one.text for one in test)
+    total = sum(counts.values())
+    if counts:
+        print(
+            f"{model}: its alphabet lacks {len(counts)} letters of the test set, which come "
+            f"{total} times: {listed(counts)}"
+        )
+    return {"num_unknown_letters": total}
 
 
 def token_budget(

@@ -19,7 +19,7 @@ they are called. mypy checks a family whose ``__init__.py`` annotates its roles,
 This file is longer than others, so that the author of a new family reads only one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, overload, runtime_checkable
 
@@ -66,6 +66,14 @@ class TextTokens(Protocol):
 
     def max_labels(self, duration_s: float) -> int:
         """Most tokens for a clip: limited by decoder positions, or by frames in a CTC model."""
+
+
+@runtime_checkable
+class HasAlphabet(Protocol):
+    """Tokens that write only letters which the model has learned, such as those of CTC."""
+
+    def unknown_letters(self, texts: Iterable[str]) -> Mapping[str, int]:
+        """Count the letters of texts that no token writes, neither as capitals nor as small."""
 
 
 class TokensRole(Protocol):

@@ -1,10 +1,11 @@
-"""Find the languages that a text could be in by its letters.
+"""Find the languages that a text could be in by its letters, and list letters in messages.
 
-This uses no dictionary: a Bulgarian sentence may well have only letters that Russian has too. It
-finds texts in the wrong script and texts with letters that the corpus's language doesn't have.
+The first uses no dictionary: a Bulgarian sentence may well have only letters that Russian has too.
+It finds texts in the wrong script, and with letters that the corpus's language doesn't have.
 """
 
 import unicodedata
+from collections.abc import Mapping
 
 _CYRILLIC = "абвгдежзклмнопрстуфхцчш"
 _LATIN = "abcdefghijklmnopqrstuvwxyz"
@@ -71,3 +72,9 @@ def languages_by_letters(text: str) -> list[str]:
 def fits_language(language: str, by_letters: list[str]) -> bool:
     """Whether ``by_letters`` has ``language``; true for a language without an alphabet here."""
     return language not in ALPHABETS or language in by_letters
+
+
+def listed(counts: Mapping[str, int]) -> str:
+    """The commonest of some characters with their counts, for a message."""
+    common = [f"«{one}» {n}" for one, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))]
+    return ", ".join(common[:20]) + (" …" if len(common) > 20 else "")

@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from threading import Lock
 
 import ctranslate2
 import numpy as np
-from tqdm import tqdm
 
 from asr.core.errors import InputError
 from asr.decoding.params import DecodeParams
-from asr.families.ctc.model.greedy import LogProbs, greedy, log_softmax
+from asr.families.ctc.decoding.search import open_search
+from asr.families.ctc.model.greedy import LogProbs, log_softmax
 from asr.families.ctc.runtime.whisper_encoder import load_encoder, read_head
 from asr.families.ctc.tokens.description import read_description
-from asr.families.ctc.tokens.vocabulary import UnknownLetters, read_vocabulary
+from asr.families.ctc.tokens.vocabulary import read_vocabulary
 from asr.families.ctc.window import computed_s
 from asr.features.log_mel import frames_of, log_mel
 from asr.utterances.hypothesis import Hypothesis
@@ -44,13 +43,10 @@ class Ctranslate2Engine:
                 f"with CTranslate2 on this CPU, got {params.precision}"
             )
         self.num_workers = num_threads
-        self._margin_s, self._vocabulary = (
-            read_description(folder).margin_s,
-            read_vocabulary(folder),
-        )
-        self._head = read_head(folder, len(self._vocabulary.tokens))
+        self._margin_s, vocabulary = read_description(folder).margin_s, read_vocabulary(folder)
+        self._search = open_search(vocabulary, params)
+        self._head = read_head(folder, len(vocabulary.tokens))
         self._encoder = load_encoder(folder, params.precision, num_threads)
-        self._unknown, self._lock = UnknownLetters(folder, self._vocabulary), Lock()
 
     def log_probs(self, waveforms: Sequence[Waveform]) -> list[LogProbs]:
         """Log-probabilities of each clip's labels, shape (num_frames, num_tokens).
@@ -83,8 +79,17 @@ class Ctranslate2Engine:
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
         """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
-        with self._lock:
-            if message := self._unknown.count(one.text for one in utterances):
-                tqdm.write(message)
         pairs = zip(utterances, self.log_probs(waveforms), strict=True)
-        return [greedy(self._vocabulary, one, scores) for one, scores in pairs]
+        return [self._search.best(one, scores) for one, scores in pairs]
+
+    def candidates(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+        num: int,
+    ) -> list[list[Hypothesis]]:
+        """See ``asr.decoding.candidates.HasCandidates``."""
+        pairs = zip(utterances, self.log_probs(waveforms), strict=True)
+        return [self._search.candidates(one, scores, num) for one, scores in pairs]

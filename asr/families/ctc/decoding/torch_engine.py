@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from tqdm import tqdm
 
 from asr.decoding.params import DecodeParams, torch_precision
-from asr.families.ctc.model.greedy import LogProbs, greedy
+from asr.families.ctc.decoding.search import open_search
+from asr.families.ctc.model.greedy import LogProbs
 from asr.families.ctc.model.model import load
 from asr.families.ctc.model.transcribe import log_probs
-from asr.families.ctc.tokens.vocabulary import UnknownLetters
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
@@ -29,7 +28,7 @@ class TorchEngine:
         """
         self.device = device.type
         self._model = load(folder, device, torch_precision(params))
-        self._unknown = UnknownLetters(folder, self._model.vocabulary)
+        self._search = open_search(self._model.vocabulary, params)
 
     def log_probs(self, waveforms: Sequence[Waveform]) -> list[LogProbs]:
         """Log-probabilities of each clip's labels, shape (num_frames, num_tokens)."""
@@ -43,7 +42,17 @@ class TorchEngine:
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
         """Transcribe one batch; see ``asr.families.protocols.Engine.transcribe``."""
-        if message := self._unknown.count(one.text for one in utterances):
-            tqdm.write(message)
         pairs = zip(utterances, self.log_probs(waveforms), strict=True)
-        return [greedy(self._model.vocabulary, one, scores) for one, scores in pairs]
+        return [self._search.best(one, scores) for one, scores in pairs]
+
+    def candidates(
+        self,
+        waveforms: Sequence[Waveform],
+        utterances: Sequence[Utterance],
+        context_s: float,
+        budgets: Sequence[int],
+        num: int,
+    ) -> list[list[Hypothesis]]:
+        """See ``asr.decoding.candidates.HasCandidates``."""
+        pairs = zip(utterances, self.log_probs(waveforms), strict=True)
+        return [self._search.candidates(one, scores, num) for one, scores in pairs]

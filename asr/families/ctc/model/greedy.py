@@ -1,7 +1,4 @@
-"""The likeliest path through the frames of a clip, without torch.
-
-It reads log-probabilities, as a search with a language model would.
-"""
+"""The likeliest path through the frames of a clip, without torch."""
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +18,19 @@ def log_softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return sums
 
 
+def require_finite(utterance: Utterance, log_probs: LogProbs) -> None:
+    """Check the log-probability of each frame's likeliest label.
+
+    Raises:
+        InputError: if it is not finite, which only faulty weights cause.
+    """
+    if not np.isfinite(log_probs.max(axis=1)).all():
+        raise InputError(
+            f"{utterance.id}: expected finite log-probabilities, got others: the model's weights "
+            "or activations are not finite"
+        )
+
+
 def greedy(vocabulary: Vocabulary, utterance: Utterance, log_probs: LogProbs) -> Hypothesis:
     """Take the likeliest label of each frame; join equal neighbours, drop blanks.
 
@@ -28,14 +38,10 @@ def greedy(vocabulary: Vocabulary, utterance: Utterance, log_probs: LogProbs) ->
     without a label, that of the blanks. It can't run away: it ends with the clip.
 
     Raises:
-        InputError: if a log-probability is not finite, which only faulty weights cause.
+        InputError: if a log-probability is not finite.
     """
+    require_finite(utterance, log_probs)
     best, scores = log_probs.argmax(axis=1), log_probs.max(axis=1)
-    if not np.isfinite(scores).all():
-        raise InputError(
-            f"{utterance.id}: expected finite log-probabilities, got others: the model's weights "
-            "or activations are not finite"
-        )
     begins = np.flatnonzero(np.diff(best, prepend=-1))
     if len(begins):
         labels, scores = best[begins], np.maximum.reduceat(scores, begins)

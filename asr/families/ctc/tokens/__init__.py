@@ -4,12 +4,14 @@ The stage ``split`` counts before there is a vocabulary: that is made by ``train
 transcripts of train, and saved with the tuned model. So letters are counted here as they stand.
 """
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from asr.families.ctc.tokens.description import Description, read_description
-from asr.families.ctc.tokens.vocabulary import spelling
+from asr.families.ctc.tokens.vocabulary import Vocabulary, read_vocabulary, spelling
 from asr.utterances.waveform import SAMPLE_RATE
 
 
@@ -23,9 +25,10 @@ def max_labels(description: Description, duration_s: float) -> int:
 
 @dataclass(frozen=True)
 class CtcTokens:
-    """Counts labels without torch; implements ``asr.families.protocols.TextTokens``."""
+    """Counts labels without torch; implements ``TextTokens`` and ``HasAlphabet``."""
 
     description: Description
+    vocabulary: Vocabulary
 
     def num_labels(self, text: str, language: str) -> int:
         """Frames that a transcript needs: its characters, and a blank between two equal ones.
@@ -43,7 +46,11 @@ class CtcTokens:
         """Frames of a clip; see ``max_labels``."""
         return max_labels(self.description, duration_s)
 
+    def unknown_letters(self, texts: Iterable[str]) -> Counter[str]:
+        """See ``asr.families.protocols.HasAlphabet``."""
+        return self.vocabulary.unknown_letters(texts)
+
 
 def open_tokens(model: Path) -> CtcTokens:
-    """Read the description of a model folder."""
-    return CtcTokens(read_description(model))
+    """Read description and vocabulary of a model folder."""
+    return CtcTokens(read_description(model), read_vocabulary(model))

@@ -75,16 +75,23 @@ class Vocabulary:
         counts = Counter(character for text in texts for character in text if character != " ")
         return Counter({one: n for one, n in counts.items() if one not in self.ids})
 
+    def unknown_letters(self, texts: Iterable[str]) -> Counter[str]:
+        """Count letters and digits of any texts that no token has, as capitals or as small."""
+        counts = Counter(c for text in texts for c in spelling(text, lower=False))
+        known = set("".join(self._written))
+        return Counter(
+            {
+                letter: n
+                for letter, n in counts.items()
+                if unicodedata.category(letter)[0] in "LMN"
+                and known.isdisjoint((letter, letter.lower(), letter.upper()))
+            }
+        )
+
 
 def frames_needed(labels: Sequence[int]) -> int:
     """Fewest frames that can write labels: between two equal ones stands a blank."""
     return len(labels) + sum(a == b for a, b in pairwise(labels))
-
-
-def listed(counts: Counter[str]) -> str:
-    """The commonest of some characters with their counts, for a message."""
-    common = [f"«{one}» {n}" for one, n in sorted(counts.items(), key=lambda i: (-i[1], i[0]))]
-    return ", ".join(common[:20]) + (" …" if len(common) > 20 else "")
 
 
 def write_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
@@ -111,30 +118,3 @@ def read_vocabulary(folder: Path) -> Vocabulary:
             f"{dict(list(ids.items())[:5])}"
         )
     return Vocabulary(tokens)
-
-
-class UnknownLetters:
-    """Says which letters of transcripts a vocabulary lacks: no such word can be written right."""
-
-    def __init__(self, folder: Path, vocabulary: Vocabulary) -> None:
-        self._folder, self._vocabulary = folder, vocabulary
-        self._counts: Counter[str] = Counter()
-
-    def count(self, texts: Iterable[str]) -> str | None:
-        """Count those of more transcripts; return a message if one is new."""
-        found: Counter[str] = Counter()
-        for character, n in self._vocabulary.unknown(
-            spelling(t, lower=False) for t in texts
-        ).items():
-            known = {character.lower(), character.upper()} & self._vocabulary.ids.keys()
-            if not known and unicodedata.category(character)[0] in "LMN":
-                found[character] += n
-        new = found.keys() - self._counts.keys()
-        self._counts += found
-        if not new or len(self._vocabulary.tokens) == len(SPECIAL):
-            return None
-        return (
-            f"{self._folder}: the vocabulary lacks {len(self._counts)} letters of the transcripts "
-            f"read so far, {sum(self._counts.values())} times: {listed(self._counts)}; train has "
-            "none of them"
-        )

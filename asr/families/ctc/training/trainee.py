@@ -13,13 +13,14 @@ from asr.families.ctc.model.model import load, replace_head, save
 from asr.families.ctc.model.transcribe import transcribe
 from asr.families.ctc.tokens import max_labels
 from asr.families.ctc.tokens.make import make_vocabulary
-from asr.families.ctc.tokens.vocabulary import frames_needed, listed, spelling
+from asr.families.ctc.tokens.vocabulary import frames_needed, spelling
 from asr.families.ctc.training.blanks import BlankWatch
 from asr.families.ctc.training.labels import clip_labels, label_rules
 from asr.families.ctc.training.loss import LossBatch, SummedLoss
 from asr.families.ctc.training.params import CtcTrainParams
 from asr.families.ctc.training.tuning import make_trainable, weight_groups
 from asr.families.ctc.window import computed_s
+from asr.text.letters import listed
 from asr.training.adapter import merge_adapter
 from asr.training.augmentation.spec_augment import spec_augment
 from asr.training.labels import ClipLabels, LabelRules
