@@ -5,9 +5,9 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.files import atomic_folder, write_json
 from asr.core.params import load_params
-from asr.decoding.params import DecodeParams
 from asr.language_model.build import build
 from asr.language_model.leaks import LeakCheck
+from asr.language_model.params import LmParams
 from asr.language_model.texts import texts_of
 from asr.language_model.words import DESCRIPTION, FORM
 from asr.sources.params import FetchParams
@@ -18,7 +18,7 @@ from asr.utterances.utterance import read_manifest
 def lm(manifests: Path, out: Path) -> None:
     """Build a language model of each language of the training set.
 
-    Without one in decoding (``decode.lm.weight: none``) nothing is read, and ``lm.json`` has no
+    Without one in decoding (``lm.weight: none``) nothing is read, and ``lm.json`` has no
     language.
 
     Args:
@@ -26,7 +26,7 @@ def lm(manifests: Path, out: Path) -> None:
             ``test.jsonl``, whose sentences no text may have.
         out: folder with a folder a language, and ``lm.json``.
     """
-    params = load_params("decode", DecodeParams).lm
+    params = load_params("lm", LmParams)
     limits, near = load_params("fetch", FetchParams), load_params("split", SplitParams)
     splits = ("train", "dev", "test") if params.weight == "dev" else ()
     train, *held_out = [read_manifest(manifests / f"{name}.jsonl") for name in splits] or [[]]

@@ -21,6 +21,7 @@ from asr.decoding.transcribe import (
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import Engine, family_module
+from asr.language_model.params import LmParams
 from asr.utterances.hypothesis import Hypothesis, write_hypotheses
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import Utterance, read_manifest
@@ -36,7 +37,7 @@ def transcribe(
     Args:
         model: a plain transformers folder.
         prepared: ``data/prepared``, with one folder a corpus.
-        lm: folder with language models, used if ``decode.lm.weight`` is ``dev``.
+        lm: folder with language models, used if ``lm.weight`` is ``dev``.
         manifest: of the test set; beside it lie that of the training set, whose transcripts
             show how many tokens a letter takes in each language, and that of dev.
         out: JSONL with the hypotheses.
@@ -44,7 +45,7 @@ def transcribe(
         changes: JSON with the weights of the language models and the texts that they changed;
             and how many letters of the test set the model can't write, where that is known.
     """
-    params = load_params("decode", DecodeParams)
+    params, rescoring = load_params("decode", DecodeParams), load_params("lm", LmParams)
     machine = load_params("machine", MachineParams)
     name = load_params("model", ModelParams).family
     family = family_module(name, "decoding")
@@ -70,12 +71,12 @@ def transcribe(
             clips = Waveforms(prepared, some)
             return transcribe_all(engine, clips, some, computed, params, per_letter)
 
-        if params.lm.weight == "none":
+        if rescoring.weight == "none":
             hypotheses, seconds = decode(engine, utterances)
             changed: dict[str, Any] = {"languages": {}, "changed": []}
         else:
             dev = read_manifest(manifest.with_name("dev.jsonl"))
-            found = transcribe_with_lm(engine, decode, utterances, dev, lm, params.lm)
+            found = transcribe_with_lm(engine, decode, utterances, dev, lm, rescoring)
             hypotheses, seconds, changed = found.hypotheses, found.seconds, found.changes
     write_json(changes, {**changed, **lacking})
     write_hypotheses(out, hypotheses)

@@ -88,7 +88,7 @@ def test_deps_are_the_rooms_of_the_import_closure(stage, family):
 # by name, those that all have.
 SINGLE_FILES = r"""
     stages/\w+ | asr/(audit/table|audit/params|preparation/rejects|report/licenses) |
-    asr/decoding/params | asr/training/replay | asr/corpus_formats/\w+ |
+    asr/training/replay | asr/corpus_formats/\w+ |
     asr/families/(params|protocols|\w+/window)
 """
 

@@ -12,11 +12,11 @@ from asr.core.errors import InputError
 from asr.core.files import read_json, write_json
 from asr.core.params import load_params
 from asr.decoding.candidates import ListingEngine, transcribe_with_lm
-from asr.decoding.params import DecodeParams
 from asr.language_model.build import build
 from asr.language_model.hunspell import forms
 from asr.language_model.leaks import LeakCheck
 from asr.language_model.model import load_models
+from asr.language_model.params import LmParams
 from asr.language_model.rescore import NO_WEIGHTS, Weights, scored, tune
 from asr.language_model.texts import Text, in_the_language, texts_of
 from asr.language_model.words import DESCRIPTION, FORM, words_of
@@ -28,7 +28,7 @@ from asr.utterances.hypothesis import Hypothesis
 from tests.examples import utterance
 
 ROOT = Path(__file__).parents[1]
-PARAMS = load_params("decode", DecodeParams, ROOT / "params.yaml").lm
+PARAMS = load_params("lm", LmParams, ROOT / "params.yaml")
 LIMITS = FetchParams(max_file_mb=100.0, max_url_s=10.0)
 ONE_GRID = PARAMS.model_copy(update={"spelling": [0.0], "words": [0.0]})
 NO_LEAKS = LeakCheck([], 0.8)
@@ -264,7 +264,7 @@ def test_without_dev_in_a_language_nothing_changes(folder):
 
 
 def test_an_engine_without_lists_is_refused():
-    with pytest.raises(InputError, match=r"decode\.lm\.weight: expected none with object"):
+    with pytest.raises(InputError, match=r"lm\.weight: expected none with object"):
         ListingEngine(object(), 5)
 
 

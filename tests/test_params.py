@@ -59,6 +59,20 @@ def test_all_faults_are_told_at_once_with_section_and_key(edited):
     ]
 
 
+@pytest.mark.parametrize(
+    ("line", "value", "message"),
+    [
+        ("weight", "1.0", r"lm\.weight: Input should be 'none' or 'dev', got 1\.0"),
+        ("words", "[0.1, 0]", r"lm: .*expected words to ascend from 0 or more, got \[0\.1, 0"),
+        ("hot_words", "{Belarusian: [Купала]}", r"lm\.hot_words\.Belarusian"),
+    ],
+)
+def test_faults_of_the_language_models_section_are_named(edited, line, value, message):
+    path = edited({f"  {line}: .*": f"  {line}: {value}"})
+    with pytest.raises(InputError, match=message):
+        load_seed(path)
+
+
 @pytest.mark.parametrize("written", ["1e-5", "1.0e-5", "0.00001", "1e-05"])
 def test_scientific_notation_is_a_number(edited, written):
     """PyYAML takes 1e-5 for text, and `dvc exp run -S train.lr=1e-5` writes 1e-05."""

@@ -33,6 +33,7 @@ SCHEMAS = {
     "model": ("asr.families.params", "ModelParams"),
     "train": ("asr.training.params", "TrainParams"),
     "decode": ("asr.decoding.params", "DecodeParams"),
+    "lm": ("asr.language_model.params", "LmParams"),
     "score": ("asr.scoring.params", "ScoreParams"),
     "report": ("asr.report.params", "ReportParams"),
 }

@@ -53,7 +53,7 @@ class ListingEngine:
         """
         if not isinstance(engine, HasCandidates):
             raise InputError(
-                f"decode.lm.weight: expected none with {type(engine).__name__}, which lists one "
+                f"lm.weight: expected none with {type(engine).__name__}, which lists one "
                 "hypothesis a clip, got dev"
             )
         self._engine, self._num = engine, num

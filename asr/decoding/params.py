@@ -6,7 +6,6 @@ from pydantic import Field
 
 from asr.core.errors import InputError
 from asr.core.schema import Schema
-from asr.language_model.params import LmParams
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +19,6 @@ class DecodeParams(Schema):
     batch_seconds: float = Field(gt=0)
     max_tokens_per_s: float = Field(gt=0, le=200)
     min_token_budget: int = Field(ge=1, le=440)
-    lm: LmParams
 
 
 def torch_precision(params: DecodeParams) -> "torch.dtype":

@@ -1,7 +1,7 @@
 """Build the language model of a language: its words, and n-grams of words and of letters.
 
 kaldingram estimates the n-grams, with Kneser-Ney smoothing. It counts in memory, so
-``decode.lm.max_words`` bounds what is read of a text of any size.
+``lm.max_words`` bounds what is read of a text of any size.
 """
 
 import math
@@ -50,7 +50,7 @@ def build(
         transcripts: of the training set in this language.
         texts: further text.
         leaks: dev and test.
-        params: section ``decode.lm``.
+        params: section ``lm``.
         out: folder to make.
 
     Returns:
@@ -75,12 +75,12 @@ def build(
                 if not text.is_list:
                     file.write(sentence)
                 if counted.num_words >= params.max_words:
-                    tqdm.write(f"lm: {text.name}: read up to decode.lm.max_words, the rest not")
+                    tqdm.write(f"lm: {text.name}: read up to lm.max_words, the rest not")
                     break
             read.append({"name": text.name, "license": text.license, "is_list": text.is_list,
                          "num_words": counted.num_words - before})  # fmt: skip
     if not counted.vocabulary:
-        raise InputError(f"decode.lm.text.{language}: expected transcripts or text, got no word")
+        raise InputError(f"lm.text.{language}: expected transcripts or text, got no word")
     vocabulary = sorted(counted.vocabulary)
     (out / VOCABULARY).write_text("\n".join(vocabulary) + "\n", encoding="utf-8")
     _estimate(sentences, params.order, out / WORDS)
@@ -108,7 +108,7 @@ def _sentence(line: str, language: str, counted: _Counted) -> str:
 
 
 def _estimate(sentences: Path, order: int, out: Path) -> None:
-    with needs("language_model", "decode.lm.weight: dev"):
+    with needs("language_model", "lm.weight: dev"):
         from kaldingram import train
     with Path(devnull).open("w") as quiet, redirect_stderr(quiet):
         train.main(["--ngram-order", str(order), "--text", str(sentences), "--lm", str(out)])

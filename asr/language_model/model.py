@@ -100,7 +100,7 @@ def load_models(folder: Path, hot_words: dict[str, list[str]]) -> dict[str, Lang
 
 
 def _load(path: Path) -> Any:
-    with needs("language_model", "decode.lm.weight: dev"):
+    with needs("language_model", "lm.weight: dev"):
         import kenlm
     config = kenlm.Config()
     config.show_progress = False

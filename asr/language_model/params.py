@@ -1,4 +1,4 @@
-"""Section ``decode.lm``: a language model from text, used in decoding."""
+"""Section ``lm``: a language model from text, used in decoding."""
 
 from typing import Annotated, Literal, Self
 
@@ -12,7 +12,7 @@ Grid = Annotated[list[float], Field(min_length=1, max_length=20)]
 
 
 class LmParams(Schema):
-    """Section ``decode.lm``, explained in ``params.yaml``."""
+    """Section ``lm``, explained in ``params.yaml``."""
 
     weight: Literal["none", "dev"]
     text: dict[Language, list[Name]]

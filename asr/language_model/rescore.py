@@ -102,7 +102,7 @@ def tune(
     Args:
         utterances: dev, in one language.
         lists: candidates by utterance id.
-        params: section ``decode.lm`` with the grids.
+        params: section ``lm`` with the grids.
     """
     errors = {one.id: [_errors(one, h) for h in lists[one.id].hypotheses] for one in utterances}
 

@@ -2,7 +2,7 @@
 
 A file's name says what it holds::
 
-    be.txt, be_news.txt      in ``decode.lm.folder``: a sentence a line
+    be.txt, be_news.txt      in ``lm.folder``: a sentence a line
     be.words.txt             there: a word a line
     *.txt                    of a source: a sentence a line
     *.jsonl                  of a source: a sentence in ``text`` of each line, as rows of the hub
@@ -115,7 +115,7 @@ def _of_source(block: str, language: str, limits: FetchParams) -> Iterator[Text]
         found = True
     if not found:
         raise InputError(
-            f"decode.lm.text.{language}: expected *.txt, *.jsonl, usr/share/dict/* or *.aff with "
+            f"lm.text.{language}: expected *.txt, *.jsonl, usr/share/dict/* or *.aff with "
             f"*.dic in the source {block}, got none"
         )
 
