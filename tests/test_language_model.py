@@ -103,6 +103,13 @@ def test_another_encoding_is_refused_with_its_line(tmp_path):
         list(text.lines)
 
 
+def test_a_text_without_line_ends_is_refused_before_it_is_in_memory(tmp_path):
+    params = own_texts(tmp_path, be__txt=b"a\n" + b"b " * 600_000)
+    (text,) = texts_of("be", params, LIMITS)
+    with pytest.raises(InputError, match=r"be\.txt:2: expected .* a line of 1 MB or more"):
+        list(text.lines)
+
+
 def test_another_script_is_refused():
     text = Text("be.txt", "unknown", True, iter(["kot", "sabaka", "кот"]))
     with pytest.raises(InputError, match="got 67% of 3 in others, such as 'kot'"):

@@ -16,8 +16,10 @@ Files in the folder are read line by line. Of a source one file at a time is in 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import chain, islice
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from asr.core.errors import InputError
 from asr.language_model.hunspell import forms
@@ -27,6 +29,7 @@ from asr.sources.corpus_source import fetch_files as files_of
 from asr.sources.corpus_source import load_source
 from asr.sources.params import FetchParams
 
+MAX_LINE = 1_000_000  # bytes
 SAMPLE = 2000  # lines whose letters are checked
 MIN_SHARE = 0.5  # of their words, in letters of the language
 OWN_LICENSE = "unknown"  # of the user's own files; only a block of conf/sources.yaml names one
@@ -60,7 +63,7 @@ def texts_of(language: str, params: LmParams, limits: FetchParams) -> Iterator[T
     own = sorted(Path(params.folder).glob("*.txt"))
     for path in own:
         if path.name.split(".")[0].split("_")[0] == language:
-            yield Text(str(path), OWN_LICENSE, path.name.endswith(".words.txt"), _lines_of(path))
+            yield Text(str(path), OWN_LICENSE, path.name.endswith(".words.txt"), _lines_in(path))
 
 
 def in_the_language(text: Text, language: str, letters: frozenset[str]) -> Text:
@@ -107,7 +110,7 @@ def _of_source(block: str, language: str, limits: FetchParams) -> Iterator[Text]
             aff, dic = pair if path.suffix == ".aff" else pair[::-1]
             yield Text(title, source.license, True, forms(aff, dic, title))
         else:
-            lines = iter(_decoded(content, title).splitlines())
+            lines = _lines_of(BytesIO(content), title)
             if path.suffix == ".jsonl":
                 lines = _texts_of_rows(lines, title)
             is_list = path.suffix not in (".txt", ".jsonl") or name.endswith(".words.txt")
@@ -137,14 +140,20 @@ def _texts_of_rows(lines: Iterator[str], title: str) -> Iterator[str]:
             ) from error
 
 
-def _decoded(content: bytes, title: str) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{title}: expected UTF-8, got {error}") from error
-
-
-def _lines_of(path: Path) -> Iterator[str]:
+def _lines_in(path: Path) -> Iterator[str]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            yield _decoded(line, f"{path}:{number}")
+        yield from _lines_of(file, str(path))
+
+
+def _lines_of(file: BinaryIO, title: str) -> Iterator[str]:
+    """The lines, one in memory at a time; a file without line ends would be in it as a whole."""
+    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), start=1):
+        if len(line) == MAX_LINE:
+            raise InputError(
+                f"{title}:{number}: expected a sentence or a word a line, got a line of "
+                f"{MAX_LINE / 1e6:g} MB or more"
+            )
+        try:
+            yield line.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{title}:{number}: expected UTF-8, got {error}") from error
