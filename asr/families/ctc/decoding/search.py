@@ -76,10 +76,7 @@ def open_search(vocabulary: Vocabulary, params: DecodeParams) -> Search:
     Raises:
         InputError: if several texts are wanted without the package that finds them.
     """
-    if params.num_beams > 1 or params.lm.weight != "none":
-        what = (
-            f"ctc with decode.num_beams: {params.num_beams}, decode.lm.weight: {params.lm.weight}"
-        )
-        with needs("language_model", f"{what} (1 and none need none)"):
+    if params.num_beams > 1:
+        with needs("language_model", f"ctc with decode.num_beams: {params.num_beams} (1: none)"):
             import ctc_beam_decoder  # noqa: F401
     return Search(vocabulary, params.num_beams)
