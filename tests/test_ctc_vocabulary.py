@@ -176,7 +176,7 @@ def test_the_search_lists_each_text_once_and_writes_nothing_for_unknown_letters(
     vocabulary = Vocabulary((*SPECIAL, *"аб", "аб", "▁б"))
     scores = scores_of(
         vocabulary,
-        {"а": 1}, {"<unk>": 0.7, "<pad>": 0.3}, {"а": 0.5, "аб": 0.5}, {"б": 0.6, "<pad>": 0.4},
+        {"а": 1}, {"<unk>": 0.9, "а": 0.1}, {"а": 0.5, "аб": 0.5}, {"б": 0.6, "<pad>": 0.4},
         {"|": 1}, {"▁б": 1}, {"|": 1},
     )  # fmt: skip
     found = [one.text for one in Search(vocabulary, 1).candidates(utterance("1"), scores, 20)]
