@@ -1,7 +1,8 @@
 """The benchmark tables: ``python -m benchmarks.tables`` writes them from the results.
 
-All tables go to ``docs/benchmarks.md``, that of forgetting to ``docs/training.md``, and six rows to
-README. A corpus without results has no column, so benchmarks can run one by one.
+All tables go to ``docs/benchmarks.md``, those of forgetting and of the language model to
+``docs/training.md``, and six rows to README. A corpus without results has no column, so benchmarks
+can run one by one.
 """
 
 import json
@@ -136,6 +137,18 @@ def forgetting_table(result: Results) -> str:
     return "\n".join(lines)
 
 
+def language_model_table(result: Results) -> str:
+    """WER on test with a language model from text, by its words and the candidates of a clip."""
+    lines = table_header("language", "candidates", "dictionary words", "without", "with", "CPU s")
+    for row in result["rows"]:
+        change = f"{row['wer']:.3f} ({_interval(row['wer_difference'])})"
+        decode_s = result["decode_cpu_s"][str(row["candidates"])]
+        seconds = f"{decode_s:.0f} + {row['build_cpu_s'] + row['choose_cpu_s']:.0f}"
+        cells = (row["language"], str(row["candidates"]), str(row["words"]))
+        lines.append(table_row(*cells, f"{row['wer_without']:.3f}", change, seconds))
+    return "\n".join(lines)
+
+
 def _times(row: Results | None, key: str) -> str:
     return "–" if row is None else f"{row[key]['cpu']:.1f} ({row[key]['wall']:.1f})"
 
@@ -219,4 +232,7 @@ if __name__ == "__main__":
     fill(Path("README.md"), "speed", speed_table(results))
     if "forgetting" in results:
         fill(Path("docs/training.md"), "forgetting", forgetting_table(results["forgetting"]))
+    if "language_model" in results:
+        table = language_model_table(results["language_model"])
+        fill(Path("docs/training.md"), "language_model", table)
     print(speed_table(results))

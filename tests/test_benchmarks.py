@@ -11,15 +11,18 @@ import numpy as np
 import pytest
 import torch
 
+from asr.core.params import load_params
+from asr.language_model.params import LmParams
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import Scored
 from asr.text.error_rate import ErrorCounts
-from benchmarks import families, forgetting
+from asr.utterances.hypothesis import Hypothesis
+from benchmarks import families, forgetting, language_model
 from benchmarks.conversions import FLOAT16, openai_weights, q8_0, to_ggml
 from benchmarks.corpora import LENGTHS, joined
 from benchmarks.in_turn import measure_in_turn
 from benchmarks.measure import Timing, ratio
-from benchmarks.tables import benchmark_table, fill, forgetting_table
+from benchmarks.tables import benchmark_table, fill, forgetting_table, language_model_table
 from benchmarks.targets import target_table, targets
 from tests.benchmark_tools import adding, failing
 from tests.examples import utterance
@@ -49,6 +52,29 @@ def test_forgetting_is_compared_with_the_model_tuned_without_replay():
         "| replay 0% | 1.000 | 1.000 | 0.500 | 0.500 |",
         f"| replay 5% | {less} | {less} | {same} | {same} |",
     ]
+
+
+def test_a_language_model_of_more_words_is_compared_with_the_searchs_own_choice():
+    splits = {
+        name: [(np.zeros(1, np.float32), utterance(f"{name}{n}", text="Рыба", language="be"))
+               for n in range(12)]
+        for name in ("dev", "test")
+    }  # fmt: skip
+    lists = {
+        one.id: [Hypothesis(id=one.id, text=text, num_tokens=4, mean_log_prob=log_prob,
+                            runaway=False) for text, log_prob in (("рыпа", -0.1), ("рыба", -0.2))]
+        for clips in splits.values() for _, one in clips
+    }  # fmt: skip
+    params = load_params("lm", LmParams)
+    rows = [
+        {"language": "be", "candidates": 5,
+         **language_model.row("be", splits, ["рып бак"], words, lists, params)}
+        for words in ([], ["рыба", "рыбак"])
+    ]  # fmt: skip
+    assert [(row["wer_without"], row["wer"]) for row in rows] == [(1.0, 1.0), (1.0, 0.0)]
+    table = language_model_table({"rows": rows, "decode_cpu_s": {"5": 9.0}})
+    assert "| be | 5 | 2 | 1.000 | 0.000 (-1.000 [-1.000, -1.000]) | 9 + 0 |" in table
+    assert language_model.drawn(list("абв"), 2) == language_model.drawn(list("абв"), None)[:2]
 
 
 def clips():
