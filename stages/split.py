@@ -24,7 +24,7 @@ from asr.splits.corpora import check_corpora
 from asr.splits.params import SplitParams
 from asr.splits.replay import NAME, replay_counts, replay_utterances
 from asr.splits.split import set_too_long_aside, split_utterances
-from asr.training.replay import ReplayParams, clips_per_epoch
+from asr.training.replay import ReplayParams
 from asr.utterances.jsonl import write_jsonl
 from asr.utterances.shards import read_utterances
 from asr.utterances.utterance import Utterance, write_manifest
@@ -79,10 +79,7 @@ def split(
     }
     if replayed:
         share = load_block(PARAMS, ("train", NAME), ReplayParams).share
-        if not share:
-            print(f"train.replay.share is 0: training takes no clip of {sorted(replayed)}")
-        drawn = clips_per_epoch(len(result.splits["train"]), share)
-        described[NAME] = replay_counts(replay, replay_aside, drawn)
+        described[NAME] = replay_counts(replay, replay_aside, len(result.splits["train"]), share)
     write_json(metrics, described)
 
 

@@ -219,7 +219,7 @@ def test_each_fault_stops_with_the_id_of_the_utterance(
 @pytest.mark.integration
 @each_family
 def test_what_the_families_build_passes_with_all_random_changes_on(family, base):
-    changes = {"token_dropout": 0.3, "subword_dropout": 0.3, "timestamps": {"share": 0.5}}
+    changes = {"token_dropout": 0.3, "subword_dropout": 0.3}
     own = {name: value for name, value in changes.items() if name in family.own}
     params = {"join": JoinParams(share=0.8, max_s=8.0, max_pause_s=0.1)}
     trainee, them = family.trainee(base, own=own), utterances(family.language)
@@ -359,16 +359,32 @@ def test_timestamps_and_the_text_before_are_right_where_they_are_on(family, base
         check_labels(trainee, CLIPS, them, family.params(), 30.0, seed)
 
 
+def without_the_end_of_the_prompt(inputs, targets):
+    """No ``<|notimestamps|>``, though the text has no timestamps."""
+    return (torch.cat([inputs[:, :3], inputs[:, 4:]], 1),
+            torch.cat([targets[:, :2], targets[:, 3:]], 1))  # fmt: skip
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("family", FAMILIES[:1], ids=lambda family: family.family)
+def test_a_prompt_that_announces_timestamps_needs_them_in_the_text(family, base, monkeypatch):
+    own = {"timestamps": family.trainee(base)._own.timestamps.model_copy(update={"share": 0.5})}
+    trainee = family.trainee(base, own=own)
+    with_tokens(without_the_end_of_the_prompt)(trainee, monkeypatch)
+    with pytest.raises(InputError, match=r"expected '.*<\|notimestamps\|>', got '.*transcribe\|>'"):
+        check(family, trainee)
+
+
 # Tokens are letters; «<» begins a prompt, «^» a text before it, «/» ends a transcript.
 LETTERS = "_<^/nbcdefg"
 DECODER = LabelRules(
     spell=lambda tokens: "".join(LETTERS[token] for token in tokens),
     text=lambda tokens: "".join(LETTERS[token] for token in tokens),
-    prompts=lambda language: [f"<{language[0]}n", f"<{language[0]}"],
+    prompts=lambda language, _: [f"<{language[0]}n", f"<{language[0]}"],
     start=1, before_start=2, end=3, dropped=3,
 )  # fmt: skip
 CTC = replace(
-    DECODER, prompts=lambda language: [""], start=None, end=None, never=frozenset({0}),
+    DECODER, prompts=lambda language, _: [""], start=None, end=None, never=frozenset({0}),
     written=lambda text: text.replace("?", ""),
 )  # fmt: skip
 

@@ -38,8 +38,8 @@ class LabelRules:
     Attributes:
         spell: spells tokens, control tokens too.
         text: the transcript that tokens spell; they hold no end token.
-        prompts: the possible prompts of a language, as ``spell`` gives them, with ``<audio>`` where
-            the clip stands; ``("",)`` for CTC.
+        prompts: the possible prompts of a language before the tokens of a transcript, as ``spell``
+            gives them, with ``<audio>`` where the clip stands; ``("",)`` for CTC.
         written: what is left of a transcript in its labels. It changes nothing unless the tokenizer
             lacks letters.
         start: the token that begins the prompt, read exactly once; None if there is none.
@@ -53,7 +53,7 @@ class LabelRules:
 
     spell: Callable[[Sequence[int]], str]
     text: Callable[[Sequence[int]], str]
-    prompts: Callable[[str], Sequence[str]]
+    prompts: Callable[[str, Sequence[int]], Sequence[str]]
     written: Callable[[str], str] = str
     start: int | None = None
     before_start: int | None = None
@@ -120,7 +120,7 @@ def check_clip(
         got = repr([token for token in text if token in rules.never])
         raise fault(utterance, "labels", "no padding and no blank", f"the tokens {got:.80}")
     prompt = list(one.read[: first + 1])
-    _check_prompt(utterance, list(one.read[: first + len(labels)]), prompt, rules)
+    _check_prompt(utterance, list(one.read[: first + len(labels)]), prompt, text, rules)
     for position, (read, before) in enumerate(zip(one.read[first + 1 :], text, strict=False)):
         if read != before and not (dropout and read == rules.dropped):
             where = f"token {position + 1} that the model reads of the transcript"
@@ -148,7 +148,7 @@ def _without_end(utterance: Utterance, labels: list[int], rules: LabelRules) -> 
 
 
 def _check_prompt(
-    utterance: Utterance, read: list[int], prompt: list[int], rules: LabelRules
+    utterance: Utterance, read: list[int], prompt: list[int], text: list[int], rules: LabelRules
 ) -> None:
     """Check the tokens before the transcript: start, language, task, and where learning begins."""
     if rules.start is not None:
@@ -157,7 +157,7 @@ def _check_prompt(
             raise fault(utterance, "prompt", expected, f"{count}: {spelled(read, rules)!r:.160}")
         if prompt[0] == rules.before_start and rules.start in prompt:
             prompt = prompt[prompt.index(rules.start) :]
-    prompts, got = rules.prompts(utterance.language), spelled(prompt, rules)
+    prompts, got = rules.prompts(utterance.language, text), spelled(prompt, rules)
     if got not in prompts:
         expected = " or ".join(repr(one) for one in prompts)
         raise fault(utterance, "prompt, which is not learned", expected, repr(got))

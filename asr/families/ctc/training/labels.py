@@ -20,7 +20,7 @@ def label_rules(vocabulary: Vocabulary, *, lower: bool) -> LabelRules:
     return LabelRules(
         spell=spell,
         text=vocabulary.text_of,
-        prompts=lambda language: ("",),
+        prompts=lambda language, text: ("",),
         written=written,
         never=frozenset({0}),
         skips_long=True,

@@ -21,7 +21,7 @@ def label_rules(tokens: Qwen3AsrTokens) -> LabelRules:
     def spell(ids: Sequence[int]) -> str:
         return str(tokens.tokenizer.decode(list(ids), skip_special_tokens=False))
 
-    def prompts(language: str) -> list[str]:
+    def prompts(language: str, _: Sequence[int]) -> list[str]:
         name = language_name(language)
         return [f"{BEFORE_AUDIO}<audio>{AFTER_AUDIO}language {name}{TRANSCRIPT}"]
 

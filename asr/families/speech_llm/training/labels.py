@@ -17,7 +17,7 @@ def label_rules(words: Tokenizer) -> LabelRules:
     def spell(tokens: Sequence[int]) -> str:
         return str(words.decode(list(tokens), skip_special_tokens=False))
 
-    def prompts(language: str) -> list[str]:
+    def prompts(language: str, _: Sequence[int]) -> list[str]:
         return [f"{BEFORE}<audio>{AFTER.format(language=language_name(language))}"]
 
     end = end_tokens(words)[0]

@@ -27,12 +27,12 @@ def label_rules(whisper: Whisper, regularization: Regularization) -> LabelRules:
     def text(tokens: Sequence[int]) -> str:
         return TIMESTAMP.sub("", spell(tokens)) if timed else spell(tokens)
 
-    def prompts(language: str) -> list[str]:
+    def prompts(language: str, labels: Sequence[int]) -> list[str]:
         prompt = ENGLISH_PROMPT
         if generation.is_multilingual:
             token = generation.lang_to_id[language_token(language, generation.lang_to_id)]
             prompt = PROMPT.format(language=tokenizer.id_to_token(token))
-        return [prompt + NO_TIMESTAMPS, prompt] if timed else [prompt + NO_TIMESTAMPS]
+        return [prompt if timed and TIMESTAMP.search(spell(labels)) else prompt + NO_TIMESTAMPS]
 
     end: int = generation.eos_token_id
     return LabelRules(
