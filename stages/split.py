@@ -7,13 +7,7 @@ from typing import Any
 from asr.audit.table import kept_utterances, read_suspects
 from asr.core.cli import run
 from asr.core.files import sha256_of, write_json
-from asr.core.params import (
-    PARAMS,
-    load_block,
-    load_corpora,
-    load_params,
-    load_replay_corpora,
-)
+from asr.core.params import PARAMS, load_block, load_corpora, load_params, load_replay_corpora
 from asr.core.pull import pull_missing
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
@@ -24,7 +18,7 @@ from asr.splits.corpora import check_corpora
 from asr.splits.params import SplitParams
 from asr.splits.replay import NAME, replay_counts, replay_utterances
 from asr.splits.split import set_too_long_aside, split_utterances
-from asr.training.replay import ReplayParams
+from asr.training.replay import ReplayParams, clips_per_epoch
 from asr.utterances.jsonl import write_jsonl
 from asr.utterances.shards import read_utterances
 from asr.utterances.utterance import Utterance, write_manifest
@@ -79,7 +73,8 @@ def split(
     }
     if replayed:
         share = load_block(PARAMS, ("train", NAME), ReplayParams).share
-        described[NAME] = replay_counts(replay, replay_aside, len(result.splits["train"]), share)
+        drawn = clips_per_epoch(len(result.splits["train"]), share)
+        described[NAME] = replay_counts(replay, replay_aside, drawn)
     write_json(metrics, described)
 
 

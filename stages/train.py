@@ -24,7 +24,6 @@ from asr.training.label_check import check_labels
 from asr.training.loop import train
 from asr.training.operations import OperationsParams
 from asr.training.params import TrainParams
-from asr.training.progress import DEV_COLUMNS
 from asr.training.replay import to_replay
 from asr.training.state.log import write_curve
 from asr.training.state.run import open_run
@@ -93,7 +92,7 @@ def train_stage(
         with atomic_folder(out) as partial:
             trainee.save(partial)
         write_curve(curves / "train.csv", progress.train_columns, progress.train_rows)
-        write_curve(curves / "dev.csv", DEV_COLUMNS, progress.dev_rows)
+        write_curve(curves / "dev.csv", progress.dev_columns, progress.dev_rows)
         write_json(metrics, {"labels": labels.metrics()})
 
 

@@ -15,8 +15,8 @@ from asr.decoding.transcribe import unknown_letters
 from asr.devices.params import MachineParams
 from asr.families.ctc.decoding import OwnParams as DecodeParams
 from asr.families.ctc.decoding import computed_seconds, open_engine
+from asr.families.ctc.model.log_probs import log_probs
 from asr.families.ctc.model.model import load
-from asr.families.ctc.model.transcribe import log_probs
 from asr.families.ctc.tokens import open_tokens
 from asr.families.ctc.training import OwnParams, faults
 from asr.families.ctc.training.trainee import draw_masks
@@ -366,18 +366,18 @@ def test_blanks_alone_are_noticed_with_what_helps(whisper_base, capsys):
     with torch.no_grad():
         head.bias[0] = 100.0
     transcribed(CTC, trainee, 2.0)
-    fit(CTC, trainee, 1)
+    assert trainee.dev_counts()["empty_share"] == (4, 4)
     said = capsys.readouterr().out
-    assert "4 of 4 texts of dev are empty" in said
+    assert "blank in 100.0% of dev's frames; 4 of 4 texts are empty" in said
     assert "a smaller train.lr, more train.warmup_steps" in said
     with torch.no_grad():
         head.bias[0] = -100.0
     transcribed(CTC, trainee, 2.0)
-    fit(CTC, trainee, 1)
-    said = capsys.readouterr().out
-    assert "blank in 100.0% of the frames" in said  # those of the batch before
-    assert "0 of 4 texts of dev are empty" in said
-    assert "only blanks" not in said
+    counts = trainee.dev_counts()
+    assert counts["empty_share"] == (0, 4)
+    assert counts["blank_share"][0] == 0 < counts["blank_share"][1]
+    assert "only blanks" not in capsys.readouterr().out
+    assert trainee.dev_counts()["empty_share"] == (0, 0)  # counted anew for each evaluation
 
 
 def test_a_short_clip_has_frames_enough(whisper_base):

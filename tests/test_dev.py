@@ -1,7 +1,7 @@
 import pytest
 
 from asr.families.whisper.tokens import WhisperTokens, open_tokens
-from asr.training.dev import DevError, bare_text, dev_budget, dev_error
+from asr.training.dev import DevError, bare_text, dev_budget, dev_error, pooled_shares
 from tests.examples import utterance
 from tests.sentences import SENTENCES
 from tests.tiny_tokens import write_tokens
@@ -27,6 +27,11 @@ def test_errors_are_pooled():
 
 def test_words_heard_in_silence_are_counted_one_by_one():
     assert dev_error([("…", "а б")]) == DevError(2.0, 3.0)
+
+
+def test_counts_of_all_processes_are_summed_before_they_are_divided():
+    of_two_processes = [("blank_share", (9, 10)), ("blank_share", (1, 30)), ("empty_share", (0, 0))]
+    assert pooled_shares(of_two_processes) == {"blank_share": 0.25, "empty_share": 0.0}
 
 
 @pytest.mark.parametrize(("language", "text"), SENTENCES.items())

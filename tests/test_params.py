@@ -6,7 +6,7 @@ import pytest
 
 from asr.core.errors import InputError
 from asr.core.params import load_corpora, load_corpus, load_params, load_seed
-from asr.corpora.params import Corpus
+from asr.corpora.params import Corpus, TestSet
 from asr.preparation.params import PrepareParams
 from asr.training.params import TrainParams
 
@@ -104,6 +104,31 @@ def test_norwegian_is_no_boolean(edited):
 def test_an_unknown_corpus_is_named():
     with pytest.raises(InputError, match=r"corpora\.zz: no such corpus, there are \['be', "):
         load_corpus("zz", Corpus, PARAMS)
+
+
+def test_a_test_set_is_a_corpus_that_is_only_scored(edited):
+    line = "{format: jsonl, language: Belarusian, source: x, max_samples: 500}"
+    found = load_corpus(
+        "fleurs", TestSet, edited({r"test_sets: \{\}": f"test_sets: {{fleurs: {line}}}"})
+    )
+    assert (found.language, found.max_samples, found.on_leak, found.normalizer) == (
+        "be", 500, "stop", None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("test_sets", "message"),
+    [
+        ("{be: {format: stamps, language: be, source: x}}", "be: expected another name"),
+        ("{dev: {format: stamps, language: be, source: x}}", "dev: expected another name"),
+        ("{a: {format: stamps, language: ky, source: x}}", r"a\.language: expected one of Whisper"),
+        ("{a: {format: stamps, language: be, source: x, replay: true}}", "replay: expected false"),
+        ("{a: {format: stamps, language: be, source: x, on_leak: keep}}", r"a\.on_leak: "),
+    ],
+)
+def test_faulty_test_sets_are_named(edited, test_sets, message):
+    with pytest.raises(InputError, match=rf"params\.yaml: test_sets\.{message}|{message}"):
+        load_seed(edited({r"test_sets: \{\}": f"test_sets: {test_sets}"}))
 
 
 def test_what_is_no_yaml_is_named(tmp_path):

@@ -27,6 +27,7 @@ SCHEMAS = {
     "operations": ("asr.training.operations", "OperationsParams"),
     "fetch": ("asr.sources.params", "FetchParams"),
     "corpora": ("asr.corpora.params", "CorporaParams"),
+    "test_sets": ("asr.corpora.params", "TestSetsParams"),
     "prepare": ("asr.preparation.params", "PrepareParams"),
     "audit": ("asr.audit.params", "AuditParams"),
     "split": ("asr.splits.params", "SplitParams"),
@@ -98,15 +99,17 @@ def load_replay_corpora(path: Path = PARAMS) -> set[str]:
 
 
 def load_corpus(name: str, schema: type[Section], path: Path = PARAMS) -> Section:
-    """The entry of one corpus in ``params.yaml``.
+    """The entry of one corpus, or of a further test set, in ``params.yaml``.
 
     Raises:
         InputError: as ``load_params``, or if there is no such corpus.
     """
-    corpora = _checked(path)["corpora"]
-    if name not in corpora:
-        raise InputError(f"{path}: corpora.{name}: no such corpus, there are {sorted(corpora)}")
-    return schema.model_validate(_load(path, "corpora", name))
+    content = _checked(path)
+    section = "test_sets" if name in content["test_sets"] else "corpora"
+    if name not in content[section]:
+        known = sorted([*content["corpora"], *content["test_sets"]])
+        raise InputError(f"{path}: corpora.{name}: no such corpus, there are {known}")
+    return schema.model_validate(_load(path, section, name))
 
 
 def load_block(path: Path, keys: tuple[str, ...], schema: type[Section] | TypeAdapter[Any]) -> Any:
@@ -169,6 +172,8 @@ def _checked(path: Path) -> dict[str, Any]:
             found += faults(error, section)
     for family in sorted(families & content.keys()):
         found += _faults_of_family(family, content[family], checked)
+    if not found:
+        found += _faults_of_test_sets(checked)
     if "model" in checked and not found:
         found += _faults_of_model(checked, families, content)
     if "model" in checked and not found:
@@ -224,14 +229,25 @@ def _faults_of_languages(checked: dict[str, Any], models: Path) -> list[str]:
     block = None
     if models.is_file():
         block = load_block(models, (model.family, model.name), base.Block)
-    faults_by_corpus = {
-        name: base.language_fault(corpus.language, block)
-        for name, corpus in checked["corpora"].items()
+    lines = {
+        f"{section}.{name}": line
+        for section in ("corpora", "test_sets")
+        for name, line in checked[section].items()
     }
     return [
-        f"corpora.{name}.language: {fault}, got {checked['corpora'][name].language!r}"
-        for name, fault in faults_by_corpus.items()
-        if fault
+        f"{key}.language: {fault}, got {line.language!r}"
+        for key, line in lines.items()
+        if (fault := base.language_fault(line.language, block))
+    ]
+
+
+def _faults_of_test_sets(checked: dict[str, Any]) -> list[str]:
+    """Test sets with a name that means something else: folders and stages have these names."""
+    taken = {*checked["corpora"], "train", "dev", "test", "replay"}
+    return [
+        f"test_sets.{name}: expected another name than a corpus or split has, such as {name}_test"
+        for name in checked["test_sets"]
+        if name in taken
     ]
 
 

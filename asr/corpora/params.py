@@ -1,4 +1,4 @@
-"""Schema of section ``corpora`` in ``params.yaml``."""
+"""Schemas of the sections ``corpora`` and ``test_sets`` in ``params.yaml``."""
 
 from typing import Annotated, Any, Literal
 
@@ -64,6 +64,30 @@ class Corpus(Schema):
         return self
 
 
+class TestSet(Corpus):
+    """Section ``test_sets``, one line of it: a corpus that is only scored.
+
+    Attributes:
+        max_samples: of its utterances, drawn by the hash of their ids; 0: all.
+        on_leak: what becomes of an utterance that shares something with train or dev: ``stop``
+            names the pairs, ``drop_from_test`` leaves it out and lists it.
+        normalizer: for all of its languages; None for those of ``score.normalizers``.
+    """
+
+    __test__ = False  # pytest takes a class with this name for tests
+
+    max_samples: int = Field(0, ge=0)
+    on_leak: Literal["stop", "drop_from_test"] = Field("stop")
+    normalizer: str | None = Field(None, pattern=r"^[a-z][a-z0-9_]*$")
+
+    @model_validator(mode="after")
+    def _is_only_scored(self) -> "TestSet":
+        if self.replay:
+            raise ValueError("replay: expected false: a test set is not trained on")
+        return self
+
+
 # The name is part of paths and of DVC stage names.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
+TestSetsParams = dict[Name, TestSet]
 CorporaParams = Annotated[dict[Name, Corpus], Field(min_length=1)]

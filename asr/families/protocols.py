@@ -223,6 +223,17 @@ class HasLayers(Protocol):
 
 
 @runtime_checkable
+class CountsOnDev(Protocol):
+    """A trainee that counts more than errors on dev, such as frames in which CTC has a blank."""
+
+    def dev_counts(self) -> dict[str, tuple[int, int]]:
+        """What ``transcribe`` counted since the last call, for the curves: by name, part and whole.
+
+        Only of what dev and the weights alone determine, so that a resumed run has equal curves.
+        """
+
+
+@runtime_checkable
 class MakesVocabulary(Protocol):
     """A trainee whose labels come from the transcripts of train, such as the letters of CTC.
 

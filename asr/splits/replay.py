@@ -10,7 +10,6 @@ from asr.splits.aside import Aside
 from asr.splits.given import GIVEN
 from asr.splits.params import SplitParams
 from asr.splits.split import SplitResult, Trait, leaks, too_long, traits
-from asr.training.replay import clips_per_epoch
 from asr.utterances.utterance import Utterance
 
 NAME = "replay"  # of the manifest, beside train, dev and test
@@ -60,17 +59,10 @@ def _owners(scored: SplitResult, params: SplitParams) -> dict[Trait, tuple[str, 
 
 
 def replay_counts(
-    utterances: Sequence[Utterance], aside: Sequence[Aside], num_train: int, share: float
+    utterances: Sequence[Utterance], aside: Sequence[Aside], num_per_epoch: int
 ) -> dict[str, Any]:
-    """Counts by corpus, for JSON, and how many clips an epoch draws.
-
-    Args:
-        utterances: clips to replay.
-        aside: those set aside.
-        num_train: utterances of train.
-        share: ``train.replay.share``; 0 is said, since these corpora then serve nothing.
-    """
-    if not share:
+    """Counts by corpus, for JSON; ``num_per_epoch`` clips are drawn for each epoch."""
+    if not num_per_epoch:
         corpora = {one.corpus for one in (*utterances, *(leak.utterance for leak in aside))}
         print(f"train.replay.share is 0: training takes no clip of {sorted(corpora)}")
     reasons: dict[str, Counter[str]] = defaultdict(Counter)
@@ -80,5 +72,5 @@ def replay_counts(
         "num_utterances": dict(sorted(Counter(one.corpus for one in utterances).items())),
         "seconds": round(sum(one.duration_s for one in utterances), 2),
         "aside": {corpus: dict(sorted(found.items())) for corpus, found in sorted(reasons.items())},
-        "num_per_epoch": clips_per_epoch(num_train, share),
+        "num_per_epoch": num_per_epoch,
     }

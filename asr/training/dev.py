@@ -5,13 +5,14 @@ normalizers of ``asr/scoring``, so that an edit to a normalizer reruns no traini
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import regex
 
-from asr.families.protocols import Trainee
+from asr.families.protocols import CountsOnDev, Trainee
 from asr.features.batching import batches_by_length
 from asr.text.error_rate import char_errors, pooled, word_errors
 from asr.training.distributed.processes import Processes
@@ -22,10 +23,11 @@ from asr.utterances.utterance import Utterance
 
 @dataclass(frozen=True)
 class DevError:
-    """Pooled error rates on dev, as fractions."""
+    """Pooled error rates on dev, as fractions; and other shares that the family counts."""
 
     wer: float
     cer: float
+    shares: dict[str, float] = field(default_factory=dict)
 
 
 def bare_text(text: str) -> str:
@@ -40,7 +42,17 @@ def dev_error(pairs: Iterable[tuple[str, str]]) -> DevError:
     for count in (word_errors, char_errors):
         counts = pooled(count(*pair) for pair in bare)
         rates.append(round(counts.num_errors / max(1, counts.num_reference), 6))
-    return DevError(*rates)
+    wer, cer = rates
+    return DevError(wer, cer)
+
+
+def pooled_shares(counts: Iterable[tuple[str, tuple[int, int]]]) -> dict[str, float]:
+    """Sum counts of part and whole by name, and divide them; rounded as error rates are."""
+    parts, wholes = Counter[str](), Counter[str]()
+    for name, (part, whole) in counts:
+        parts[name] += part
+        wholes[name] += whole
+    return {name: round(parts[name] / max(1, wholes[name]), 6) for name in wholes}
 
 
 def dev_budget(utterance: Utterance, trainee: Trainee) -> int:
@@ -78,6 +90,8 @@ def dev_evaluator(
             clips = [waveforms[i] for i in batch.indices]
             hypotheses = trainee.transcribe(clips, chosen, batch.context_s, budgets)
             pairs += [(u.text, h.text) for u, h in zip(chosen, hypotheses, strict=True)]
-        return dev_error(processes.gathered(pairs))
+        counts = trainee.dev_counts() if isinstance(trainee, CountsOnDev) else {}
+        shares = pooled_shares(processes.gathered(list(counts.items())))
+        return replace(dev_error(processes.gathered(pairs)), shares=shares)
 
     return evaluate_dev

@@ -196,7 +196,13 @@ class Run:
                 progress.best_sha256 = save_weights(file, averages)
                 saved = {"best_weights": str(file), "best_weights_sha256": progress.best_sha256}
         progress.dev_rows.append(
-            {"step": progress.step, "wer": error.wer, "cer": error.cer, "best": int(best)}
+            {
+                "step": progress.step,
+                "wer": error.wer,
+                "cer": error.cer,
+                "best": int(best),
+                **error.shares,
+            }
         )
         return saved
 

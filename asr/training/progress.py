@@ -55,6 +55,12 @@ class Progress:
         several = any(row[key] != row["lr"] for row in self.train_rows for key in own)
         return (*TRAIN_COLUMNS, *own) if several else TRAIN_COLUMNS
 
+    @property
+    def dev_columns(self) -> tuple[str, ...]:
+        """Columns of ``dev.csv``: also what the family counts on dev."""
+        own = [key for row in self.dev_rows[:1] for key in row if key not in DEV_COLUMNS]
+        return (*DEV_COLUMNS, *own)
+
 
 def _mean(rows: list[CurveRow], column: str) -> float:
     return round(float(sum(row[column] for row in rows)) / len(rows), 6)

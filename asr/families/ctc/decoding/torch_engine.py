@@ -8,8 +8,8 @@ import torch
 from asr.decoding.params import DecodeParams, torch_precision
 from asr.families.ctc.decoding.search import open_search
 from asr.families.ctc.model.greedy import LogProbs
+from asr.families.ctc.model.log_probs import log_probs
 from asr.families.ctc.model.model import load
-from asr.families.ctc.model.transcribe import log_probs
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform

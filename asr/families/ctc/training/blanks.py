@@ -1,11 +1,11 @@
 """Notice a model that writes blanks alone, where CTC easily gets stuck."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import torch
 from tqdm import tqdm
 
-from asr.utterances.hypothesis import Hypothesis
+from asr.families.ctc.model.greedy import LogProbs
 
 CURES = (
     "most models leave this state after some hundred steps; one that does not needs a smaller "
@@ -15,35 +15,34 @@ CURES = (
 
 
 class BlankWatch:
-    """Counts blanks in training, and texts without a letter in evaluations on dev."""
+    """Counts, in an evaluation on dev, frames with a blank and texts without a letter."""
 
     def __init__(self) -> None:
         self._num_blank = self._num_frames = self._num_empty = self._num_texts = 0
 
-    def count(self, logits: torch.Tensor, frames: Sequence[int]) -> None:
-        """Count the blanks of a training batch; say what came of the last evaluation."""
-        if self._num_texts:
-            self.write()
-        there = torch.arange(logits.shape[1]) < torch.tensor(frames)[:, None]
-        blank = (logits.argmax(-1) == 0).cpu()
-        self._num_blank += int((blank & there).sum())
-        self._num_frames += int(there.sum())
+    def count(self, clips: Iterable[LogProbs]) -> None:
+        """Count the blanks on the likeliest path of each clip."""
+        for scores in clips:
+            num_blank = int((scores.argmax(-1) == 0).sum())
+            self._num_blank += num_blank
+            self._num_frames += len(scores)
+            self._num_empty += num_blank == len(scores)
+            self._num_texts += 1
 
-    def transcribed(self, hypotheses: Sequence[Hypothesis]) -> None:
-        """Count the empty texts among transcripts of dev."""
-        self._num_texts += len(hypotheses)
-        self._num_empty += sum(not one.text for one in hypotheses)
-
-    def write(self) -> None:
-        """Write the counts since the last time, and what helps if all texts are empty."""
+    def taken(self) -> dict[str, tuple[int, int]]:
+        """The counts since the last call, each with its whole; says what helps if all is blank."""
+        counts = {
+            "blank_share": (self._num_blank, self._num_frames),
+            "empty_share": (self._num_empty, self._num_texts),
+        }
         distributed = torch.distributed
         first = not (distributed.is_available() and distributed.is_initialized())
         if (first or distributed.get_rank() == 0) and self._num_texts:
-            share = self._num_blank / max(1, self._num_frames)
             tqdm.write(
-                f"ctc: blank in {share:.1%} of the frames since the last evaluation; "
-                f"{self._num_empty} of {self._num_texts} texts of dev are empty"
+                f"ctc: blank in {self._num_blank / max(1, self._num_frames):.1%} of dev's frames; "
+                f"{self._num_empty} of {self._num_texts} texts are empty"
             )
             if self._num_empty == self._num_texts:
                 tqdm.write(f"ctc: only blanks: {CURES}")
         self._num_blank = self._num_frames = self._num_empty = self._num_texts = 0
+        return counts

@@ -9,7 +9,6 @@ from torch import nn
 from asr.families.ctc.model.batch import Inputs
 from asr.families.ctc.model.model import CtcModel
 from asr.families.ctc.tokens.vocabulary import frames_needed
-from asr.families.ctc.training.blanks import BlankWatch
 
 
 @dataclass(frozen=True)
@@ -37,17 +36,14 @@ class LossBatch:
 class SummedLoss(nn.Module):
     """The negative log-likelihood of each transcript, summed over all ways through the frames."""
 
-    def __init__(self, model: CtcModel, blanks: BlankWatch) -> None:
+    def __init__(self, model: CtcModel) -> None:
         super().__init__()
         self.network = model
-        self._blanks = blanks
 
     def forward(self, batch: LossBatch) -> torch.Tensor:
         """Return the summed loss, a scalar in float32."""
         frames = batch.inputs.frames
         logits = self.network(batch.inputs)
-        if self.network.training:
-            self._blanks.count(logits.detach(), frames)
         log_probs = logits.float().log_softmax(-1)
         return nn.functional.ctc_loss(
             # On the CPU: MPS has no CTC, and CUDA's gradients differ from run to run.

@@ -8,9 +8,10 @@ from torch import nn
 from tqdm import tqdm
 
 from asr.families.ctc.model.batch import Masks
+from asr.families.ctc.model.greedy import greedy
 from asr.families.ctc.model.inputs import MaskOf, inputs_of
+from asr.families.ctc.model.log_probs import log_probs
 from asr.families.ctc.model.model import load, replace_head, save
-from asr.families.ctc.model.transcribe import transcribe
 from asr.families.ctc.tokens import max_labels
 from asr.families.ctc.tokens.make import make_vocabulary
 from asr.families.ctc.tokens.vocabulary import frames_needed, spelling
@@ -51,7 +52,7 @@ class CtcTrainee:
         make_trainable(self.model, train, own)
         self._blanks = BlankWatch()
         self.network: nn.Module = self.model
-        self.summed_loss: nn.Module = SummedLoss(self.model, self._blanks)
+        self.summed_loss: nn.Module = SummedLoss(self.model)
         self.weight_groups: Mapping[str, Sequence[str]] = weight_groups(self.model)
         self.rate_factors: Mapping[str, float] = {"head": own.head_rate}
 
@@ -140,13 +141,17 @@ class CtcTrainee:
         budgets: Sequence[int],
     ) -> list[Hypothesis]:
         """Transcribe greedily; no budget is needed, since CTC ends with the clip."""
-        hypotheses = transcribe(self.model, waveforms, utterances)
-        self._blanks.transcribed(hypotheses)
-        return hypotheses
+        scores = log_probs(self.model, waveforms)
+        self._blanks.count(scores)
+        pairs = zip(utterances, scores, strict=True)
+        return [greedy(self.model.vocabulary, utterance, own) for utterance, own in pairs]
+
+    def dev_counts(self) -> dict[str, tuple[int, int]]:
+        """See ``asr.families.protocols.CountsOnDev``."""
+        return self._blanks.taken()
 
     def save(self, out: Path) -> None:
         """Merge the adapter, if any, and write the model folder with its vocabulary."""
-        self._blanks.write()
         merge_adapter(self.model)
         save(self.model, out)
 
