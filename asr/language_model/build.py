@@ -48,7 +48,7 @@ def build(
     Args:
         language: ISO 639 code.
         transcripts: of the training set in this language.
-        texts: further text.
+        texts: further text; ``lm.max_words`` leaves out the last.
         leaks: dev and test.
         params: section ``lm``.
         out: folder to make.
@@ -71,12 +71,15 @@ def build(
             before = counted.num_words
             checked = in_the_language(text, language, letters)
             for line in checked.lines if text.is_list else leaks.passed(checked.lines, text.name):
+                if counted.num_words >= params.max_words:
+                    tqdm.write(
+                        f"lm: {text.name}: {counted.num_words - before} words read, the rest not: "
+                        f"lm.max_words is {params.max_words}"
+                    )
+                    break
                 sentence = _sentence(line, language, counted)
                 if not text.is_list:
                     file.write(sentence)
-                if counted.num_words >= params.max_words:
-                    tqdm.write(f"lm: {text.name}: read up to lm.max_words, the rest not")
-                    break
             read.append({"name": text.name, "license": text.license, "is_list": text.is_list,
                          "num_words": counted.num_words - before})  # fmt: skip
     if not counted.vocabulary:

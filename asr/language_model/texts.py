@@ -53,17 +53,22 @@ class Text:
 
 
 def texts_of(language: str, params: LmParams, limits: FetchParams) -> Iterator[Text]:
-    """Yield the texts of a language: those of its sources, then those in the folder.
+    """Yield the texts of a language, the user's own first, sentences before lists of words.
+
+    The sources follow, as ``lm.text`` names them. ``lm.max_words`` leaves out what comes last, and
+    a dictionary of a million words must not leave out the user's sentences.
 
     Raises:
         InputError: if a source has no file to read, or a file is not in UTF-8.
     """
+    own = [
+        Text(str(path), OWN_LICENSE, path.name.endswith(".words.txt"), _lines_in(path))
+        for path in sorted(Path(params.folder).glob("*.txt"))
+        if path.name.split(".")[0].split("_")[0] == language
+    ]
+    yield from sorted(own, key=lambda text: text.is_list)
     for block in params.text.get(language, []):
         yield from _of_source(block, language, limits)
-    own = sorted(Path(params.folder).glob("*.txt"))
-    for path in own:
-        if path.name.split(".")[0].split("_")[0] == language:
-            yield Text(str(path), OWN_LICENSE, path.name.endswith(".words.txt"), _lines_in(path))
 
 
 def in_the_language(text: Text, language: str, letters: frozenset[str]) -> Text:
