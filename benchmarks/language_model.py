@@ -86,7 +86,8 @@ def row(
         with timed() as choosing:
             model = LanguageModel(out, language, [])
             dev = [one for _, one in splits["dev"]]
-            tuned = tune(dev, {one.id: scored(lists[one.id], model) for one in dev}, params)
+            of_dev = {one.id: scored(lists[one.id], model) for one in dev}
+            tuned = tune(dev, of_dev, params, language)
             found = [scored(lists[one.id], model) for _, one in splits["test"]]
             after = [one.hypotheses[one.best(tuned.weights)].text for one in found]
     before = [one.hypotheses[0].text for one in found]

@@ -96,6 +96,18 @@ def test_ones_own_texts_are_files_in_a_folder(tmp_path):
     assert list(found["be.txt"].lines) == ["Адзін.\n", "Два"]
 
 
+def test_ones_own_sentences_are_read_before_lists_and_sources(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("conf").mkdir()
+    Path("conf/sources.yaml").write_text("words: {kind: folder, path: more, license: CC0-1.0}")
+    Path("more").mkdir()
+    Path("more/list.words.txt").write_text("w")
+    params = own_texts(tmp_path, be__txt=b"x", be__words__txt=b"y", be_more__txt=b"z")
+    params = params.model_copy(update={"text": {"be": ["words"]}})
+    names = [Path(text.name).name for text in texts_of("be", params, LIMITS)]
+    assert names == ["be.txt", "be_more.txt", "be.words.txt", "words: list.words.txt"]
+
+
 def test_another_encoding_is_refused_with_its_line(tmp_path):
     params = own_texts(tmp_path, be__txt="кот\n".encode() + "кот\n".encode("cp1251"))
     (text,) = texts_of("be", params, LIMITS)
@@ -165,6 +177,19 @@ def test_reading_ends_at_max_words(tmp_path):
     assert described["num_words"] == 1000  # 10 of the transcripts, and 495 lines
 
 
+def test_what_max_words_leaves_out_is_said_and_counted(tmp_path, capsys):
+    params = PARAMS.model_copy(update={"max_words": 1000})
+    texts = [Text("own.txt", "unknown", False, iter(["кот спіць"] * 400)),
+             Text("list", "unknown", True, iter([f"рыба{letter}" for letter in "абвг"] * 300)),
+             Text("more", "unknown", True, iter(["бык"]))]  # fmt: skip
+    described = made(tmp_path, texts, params=params)
+    assert [one["num_words"] for one in described["texts"]] == [800, 190, 0]
+    said = capsys.readouterr().out
+    assert "own.txt" not in said
+    assert "lm: list: 190 words read, the rest not: lm.max_words is 1000" in said
+    assert "lm: more: 0 words read" in said
+
+
 def test_known_words_are_those_of_transcripts_and_lists(folder):
     model = load_models(folder, {"be": ["Купала"]})["be"]
     assert [model.score(text).unknown for text in ("Рыба, кот!", "рыпа", "Купала 25")] == [0, 1, 0]
@@ -228,7 +253,7 @@ def test_a_loop_is_not_chosen(folder):
 def test_weights_are_those_that_are_best_on_dev(folder):
     model = load_models(folder, {})["be"]
     lists = {"xx/1": scored(hypotheses("xx/1", "рыпа", "рыба"), model)}
-    tuned = tune([utterance("1", text="Рыба.")], lists, ONE_GRID)
+    tuned = tune([utterance("1", text="Рыба.")], lists, ONE_GRID, "be")
     assert tuned.weights == Weights(1, 0, 0)  # the least of the grid that helps
     assert (tuned.wer_without, tuned.wer_with) == (1.0, 0.0)
 
@@ -236,9 +261,34 @@ def test_weights_are_those_that_are_best_on_dev(folder):
 def test_what_only_harms_dev_is_not_used(folder):
     model = load_models(folder, {})["be"]
     lists = {"xx/1": scored(hypotheses("xx/1", "рыпа", "рыба"), model)}
-    tuned = tune([utterance("1", text="Рыпа.")], lists, ONE_GRID)
+    tuned = tune([utterance("1", text="Рыпа.")], lists, ONE_GRID, "be")
     assert tuned.weights == NO_WEIGHTS
     assert (tuned.wer_without, tuned.wer_with) == (0.0, 0.0)
+
+
+def test_hot_words_work_even_if_dev_needs_no_language_model(folder):
+    params = ONE_GRID.model_copy(update={"hot_words": {"be": ["Купала"]}})
+    dev, test = [utterance("рыпа|рыба", text="Рыпа")], [utterance("купава|купала", text="?")]
+    for some in (dev, []):
+        found = transcribe_with_lm(Engine(), transcribe, test, some, folder, params)
+        assert [one.text for one in found.hypotheses] == ["купала"]
+    assert found.changes["languages"]["be"]["hot_word"] == 2.0
+
+
+def test_without_hot_words_among_them_the_searchs_own_choice_stays(folder):
+    model = load_models(folder, {"be": ["кот"]})["be"]
+    only_hot = Weights(0, 0, 0, hot_word=2)
+    likelier = hypotheses("xx/1", "рыпа", "рыба")[::-1]
+    assert scored(likelier, model).best(only_hot) == 0
+    looped = hypotheses("xx/1", "код", "кот", runaway=["кот"])
+    assert scored(looped, model).best(only_hot) == 0
+    assert scored(hypotheses("xx/1", "код", "кот"), model).best(only_hot) == 1
+
+
+def test_hot_words_of_a_language_without_a_model_are_named(folder, capsys):
+    params = ONE_GRID.model_copy(update={"hot_words": {"ru": ["Пушкин"]}})
+    transcribe_with_lm(Engine(), transcribe, [], [], folder, params)
+    assert "lm.hot_words: not used in ru: " in capsys.readouterr().out
 
 
 class Engine:

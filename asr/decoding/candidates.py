@@ -100,10 +100,12 @@ def transcribe_with_lm(
 ) -> Rescored:
     """Transcribe ``test`` with the language models in ``folder``, with weights tuned on ``dev``.
 
-    Each language has its own model and weights. In a language without a model, and in one without
-    dev utterances, the search's own choice stays.
+    Each language has its own model and weights. In a language without a model the search's own
+    choice stays, and in one without dev utterances too, but for hot words.
     """
     models = load_models(folder, params.hot_words)
+    if unused := sorted(params.hot_words.keys() - models.keys()):
+        print(f"lm.hot_words: not used in {', '.join(unused)}: {folder} has {', '.join(models)}")
     listing = ListingEngine(engine, params.num_candidates)
     languages = {one.language for one in test} & models.keys()
     weights, described = {}, {}
@@ -112,7 +114,7 @@ def transcribe_with_lm(
         few = random.Random(0).sample(own, min(len(own), params.num_dev_utterances))
         transcribe(listing, few)
         lists = {one.id: scored(listing.lists[one.id], models[language]) for one in few}
-        tuned = tune(few, lists, params)
+        tuned = tune(few, lists, params, language)
         weights[language], described[language] = tuned.weights, tuned.described()
     found, seconds = transcribe(listing, test)
     started = time.perf_counter()

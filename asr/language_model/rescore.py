@@ -2,12 +2,13 @@
 
 The score of a hypothesis is what the search ranks by, log-probability per token, of both models:
 (model + spelling x letters + words x words - unknown_word x unknown words + hot words) / tokens.
-Its weights are those with the lowest WER on dev. That of no language model is among them, so on dev
-the choice is never worse than the search's own.
+Its weights are those with the lowest WER on dev. Zeros are among them, so on dev the choice is
+never worse than without. Hot words are the user's wish, which dev need not have: their bonus is not
+tuned, and stays where the other weights are 0.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -49,17 +50,18 @@ class Candidates:
     scores: Sequence[TextScore]
 
     def best(self, weights: Weights) -> int:
-        """Index of the best; the first of equals, and the first if all weights are 0.
+        """Index of the best; the first of equals.
 
-        A hypothesis that ran away is chosen only if all did.
+        Where nothing but hot words has a weight, it is the first, the search's own choice, unless
+        another has more of them. A hypothesis that ran away is chosen only if all did.
         """
-        if weights == NO_WEIGHTS:
-            return 0
         ended = [at for at, one in enumerate(self.hypotheses) if not one.runaway]
-        return max(
-            ended or range(len(self.hypotheses)),
-            key=lambda at: weights.of(self.hypotheses[at], self.scores[at]),
-        )
+        several = ended or range(len(self.hypotheses))
+        most_hot = max(self.scores[at].hot for at in several)
+        more_hot = weights.hot_word and most_hot > self.scores[0].hot
+        if not (weights.unknown_word or weights.spelling or weights.words or more_hot):
+            return 0
+        return max(several, key=lambda at: weights.of(self.hypotheses[at], self.scores[at]))
 
 
 NO_WEIGHTS = Weights(0.0, 0.0, 0.0)
@@ -93,7 +95,10 @@ class Tuned:
 
 
 def tune(
-    utterances: Sequence[Utterance], lists: Mapping[str, Candidates], params: LmParams
+    utterances: Sequence[Utterance],
+    lists: Mapping[str, Candidates],
+    params: LmParams,
+    language: str,
 ) -> Tuned:
     """Find the weights with the lowest WER on the dev utterances of one language.
 
@@ -103,7 +108,9 @@ def tune(
         utterances: dev, in one language.
         lists: candidates by utterance id.
         params: section ``lm`` with the grids.
+        language: of the utterances.
     """
+    grid = list(_grid(params, params.hot_word_bonus if params.hot_words.get(language) else 0.0))
     errors = {one.id: [_errors(one, h) for h in lists[one.id].hypotheses] for one in utterances}
 
     def wer(weights: Weights) -> float:
@@ -111,20 +118,18 @@ def tune(
         return pooled(chosen).rate or 0.0
 
     if not pooled(errors[one.id][0] for one in utterances).num_reference:
-        return Tuned(NO_WEIGHTS, None, None, None)
-    best = min(_grid(params), key=wer)
+        return Tuned(grid[0], None, None, None)
+    best = min(grid, key=wer)
     oracle = pooled(min(errors[one.id], key=lambda e: e.num_errors) for one in utterances)
     rates = (wer(NO_WEIGHTS), wer(best), oracle.rate or 0.0)
     return Tuned(best, *(round(rate, DIGITS) for rate in rates))
 
 
-def _grid(params: LmParams) -> Iterator[Weights]:
-    """No language model first, then all weights, ascending."""
-    yield NO_WEIGHTS
-    # Hot words are the user's wish, which dev need not have: their bonus is not tuned.
-    bonus = params.hot_word_bonus if params.hot_words else 0.0
-    for unknown, spelling, words in product(params.unknown_word, params.spelling, params.words):
-        yield Weights(unknown, spelling, words, bonus)
+def _grid(params: LmParams, hot_word: float) -> Iterator[Weights]:
+    """Zeros first, then all weights, ascending."""
+    yield replace(NO_WEIGHTS, hot_word=hot_word)
+    for weights in product(params.unknown_word, params.spelling, params.words):
+        yield Weights(*weights, hot_word)
 
 
 def _errors(utterance: Utterance, hypothesis: Hypothesis) -> ErrorCounts:
