@@ -1,5 +1,6 @@
 # python -m pytest tests/test_params.py
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,23 @@ def test_faults_of_the_language_models_section_are_named(edited, line, value, me
     path = edited({f"  {line}: .*": f"  {line}: {value}"})
     with pytest.raises(InputError, match=message):
         load_seed(path)
+
+
+BEAMS_OF_CTC = r"decode\.num_beams: expected 1 with ctc without ctc_beam_decoder \(pip install"
+
+
+def test_a_package_that_decoding_needs_is_missed_before_training(edited, monkeypatch):
+    for package in ("kaldingram", "ctc_beam_decoder"):
+        monkeypatch.setitem(sys.modules, package, None)  # as if not installed
+    load_seed(PARAMS)
+    with pytest.raises(InputError, match=r"lm\.weight: expected none without kaldingram \(pip"):
+        load_seed(edited({"  weight: .*": "  weight: dev"}))
+    ctc = {"  family: whisper": "  family: ctc", "  name: base": "  name: tiny"}
+    monkeypatch.chdir(edited(ctc).parent)
+    with pytest.raises(InputError, match=BEAMS_OF_CTC):
+        load_seed()
+    edited(ctc | {"  num_beams: .*": "  num_beams: 1"})
+    load_seed()
 
 
 @pytest.mark.parametrize("written", ["1e-5", "1.0e-5", "0.00001", "1e-05"])

@@ -46,7 +46,8 @@ class Search:
         """
         if not len(log_probs):
             return [greedy(self.vocabulary, utterance, log_probs)]
-        from ctc_beam_decoder import build_ctcdecoder
+        with needs("language_model", "ctc with several texts a clip"):
+            from ctc_beam_decoder import build_ctcdecoder
 
         require_finite(utterance, log_probs)
         # A label for unknown letters writes nothing, as the blank does.
