@@ -4,10 +4,15 @@ from pathlib import Path
 import pytest
 
 from asr.core.errors import InputError
+from asr.core.files import read_json, write_json
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.score import by_group, empty_references, score_utterances, summary
-from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.hypothesis import Hypothesis, write_hypotheses
+from asr.utterances.utterance import write_manifest
+from stages.score import score
 from tests.examples import utterance
+
+ROOT = Path(__file__).parents[1]
 
 SOURCE = Path("data/hypotheses/base.jsonl")
 NORMALIZERS = Normalizers({"default": "spoken", "sr": "bcs", "he": "hebrew"})
@@ -120,3 +125,19 @@ def test_a_missing_hypothesis_is_refused():
 def test_a_hypothesis_for_nobody_is_refused():
     with pytest.raises(InputError, match=r"1 hypotheses for no utterance .* first 'be/z'"):
         score_utterances([], {"be/z": heard("be/z", "")}, SOURCE, NORMALIZERS, "as_is")
+
+
+@pytest.mark.parametrize("lacking", [{}, {"num_unknown_letters": 3}])
+def test_letters_that_the_model_lacks_are_in_the_metrics(tmp_path, monkeypatch, lacking):
+    monkeypatch.chdir(ROOT)  # where params.yaml is
+    one = utterance("a", text="Жук")
+    files = [tmp_path / name for name in ("test.jsonl", "h.jsonl", "timing.json", "lm.json")]
+    write_manifest(files[0], [one])
+    write_hypotheses(files[1], [heard(one.id, "ук")])
+    write_json(files[2], {"rtfx": 9.0})
+    write_json(files[3], {"languages": {}, "changed": [], **lacking})
+    score(*files, tmp_path / "score.json", tmp_path / "speed.json")
+    found = read_json(tmp_path / "score.json")
+    assert {key: found[key] for key in found if key == "num_unknown_letters"} == lacking
+    assert "language_model" not in found
+    assert read_json(tmp_path / "speed.json") == {"rtfx": 9.0}
