@@ -1,0 +1,52 @@
+# python -m pytest tests/test_ctc_pipeline.py    (a minute; two more with -m slow)
+"""The family ctc through the whole pipeline: with and without a language model, each encoder."""
+
+import pytest
+
+from asr.core.files import read_json
+from tests.pipeline_repo import experiments
+
+
+@pytest.fixture
+def repo(reproduced, tmp_path):
+    """A clone in which the whole pipeline has run, with another family."""
+    repo = reproduced.clone(tmp_path / "clone")
+    repo.share_cache_of(reproduced)
+    repo.run("dvc", "checkout")
+    return repo
+
+
+def run_experiment(repo, name, block, *values):
+    chosen = ("model.family=ctc", f"model.name={block}", *values)
+    repo.run("dvc", "exp", "run", "--name", name, *(word for one in chosen for word in ("-S", one)))
+
+
+@pytest.mark.integration
+def test_experiments_with_a_language_model_and_without_stand_side_by_side(repo):
+    (repo.folder / "conf/text/be.txt").write_text("Чорная котка спіць.\n", encoding="utf-8")
+    for weight in ("none", "dev"):
+        own_text_alone = ("lm.text.be=[]", "lm.text.bg=[]")
+        run_experiment(repo, f"lm-{weight}", "tiny", f"lm.weight={weight}", *own_text_alone)
+    shown = experiments(repo)
+    scores = {}
+    for weight in ("none", "dev"):
+        found = shown[f"lm-{weight}"]
+        assert found["params"]["params.yaml"]["data"]["lm"]["weight"] == weight
+        scores[weight] = found["metrics"]["metrics/score/tuned.json"]["data"]
+        assert scores[weight]["groups"]["corpus be"]["wer"] > 0
+        assert scores[weight]["num_unknown_letters"] >= 0
+    assert "language_model" not in scores["none"]
+    assert scores["dev"]["language_model"]["languages"]["be"]["wer_with"] > 0
+    (text,) = read_json(repo.folder / "models/lm/lm.json")["languages"]["be"]["texts"]
+    assert (text["name"], text["num_words"]) == ("conf/text/be.txt", 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "block", ["tiny_wav2vec2", "tiny_hubert", "tiny_w2v_bert", "tiny_parakeet"]
+)
+def test_each_encoder_goes_through_the_pipeline(repo, block):
+    run_experiment(repo, "encoder", block, "decode.num_beams=1")
+    found = experiments(repo)["encoder"]["metrics"]["metrics/score/tuned.json"]["data"]
+    assert found["groups"]["overall"]["wer"] > 0
+    assert (repo.folder / "models/tuned/vocab.json").is_file()
