@@ -2,10 +2,13 @@
 """A language model from text: what it reads, what it refuses, and what it changes in decoding."""
 
 import math
+from io import BytesIO
 from itertools import repeat
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from asr.core.errors import InputError
@@ -19,7 +22,7 @@ from asr.language_model.model import load_models
 from asr.language_model.params import LmParams
 from asr.language_model.rescore import NO_WEIGHTS, Weights, scored, tune
 from asr.language_model.texts import Text, in_the_language, texts_of
-from asr.language_model.words import DESCRIPTION, FORM, words_of
+from asr.language_model.words import DESCRIPTION, FORM, sentences_of, words_of
 from asr.scoring.language_model import effect
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.score import score_utterances
@@ -108,6 +111,53 @@ def test_ones_own_sentences_are_read_before_lists_and_sources(tmp_path, monkeypa
     assert names == ["be.txt", "be_more.txt", "be.words.txt", "words: list.words.txt"]
 
 
+def of_source(tmp_path, monkeypatch, name, content):
+    """The texts of a source with one file."""
+    monkeypatch.chdir(tmp_path)
+    Path("conf").mkdir()
+    Path("conf/sources.yaml").write_text("home: {kind: folder, path: more, license: CC0-1.0}")
+    Path("more").mkdir()
+    Path("more", name).write_bytes(content)
+    params = PARAMS.model_copy(update={"folder": "conf", "text": {"be": ["home"]}})
+    return texts_of("be", params, LIMITS)
+
+
+def parquet(**columns):
+    sink = BytesIO()
+    pq.write_table(pa.table(columns), sink)
+    return sink.getvalue()
+
+
+def test_rows_of_data_sets_of_the_hub_are_read(tmp_path, monkeypatch):
+    content = parquet(id=[1, 2, 3], text=["Адзін. Два\nТры", None, "Кот"])
+    (text,) = of_source(tmp_path, monkeypatch, "train-0.parquet", content)
+    assert (text.name, text.is_list, text.license) == ("home: train-0.parquet", False, "CC0-1.0")
+    lines = list(text.lines)
+    assert lines == ["Адзін. Два\nТры", "Кот"]
+    assert sentences_of(lines[0]) == ["Адзін.", "Два", "Тры"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.parquet", b"PAR1", r"home: a\.parquet: expected Parquet, got"),
+        (
+            "a.parquet",
+            parquet(words=["x"]),
+            r"a\.parquet: expected a column `text` of strings",
+        ),
+        ("a.parquet", parquet(text=[1]), r"a column `text` of strings, got .*'text': .*int64"),
+        ("a.jsonl", b'{"text": "x"}\n{"text": 5}', r"a\.jsonl:2: expected .* a string `text`"),
+        ("a.jsonl", b'["x"]', r"a\.jsonl:1: expected an object with"),
+        ("a.csv", b"x", r"lm\.text\.be: expected \*\.txt, .* in the source home, got none"),
+    ],
+)
+def test_a_source_without_text_is_refused(tmp_path, monkeypatch, name, content, message):
+    with pytest.raises(InputError, match=message):
+        for text in of_source(tmp_path, monkeypatch, name, content):
+            list(text.lines)
+
+
 def test_another_encoding_is_refused_with_its_line(tmp_path):
     params = own_texts(tmp_path, be__txt="кот\n".encode() + "кот\n".encode("cp1251"))
     (text,) = texts_of("be", params, LIMITS)
@@ -140,6 +190,19 @@ HELD_OUT = [utterance("1", text="Пасажырскія перавозкі."), u
 def test_a_sentence_of_dev_or_test_stops(line):
     with pytest.raises(InputError, match=r"a\.txt: .* line 2 '.*' is xx/1; remove"):
         list(LeakCheck(HELD_OUT, 0.8).passed(["Кот спіць.", line], "a.txt"))
+
+
+@pytest.mark.parametrize("min_similarity", [0.8, 0])
+def test_a_sentence_of_test_inside_a_paragraph_stops(min_similarity):
+    held_out = [*HELD_OUT, utterance("3", text="Конь. Ходзіць літарай гэ.")]
+    leaks = LeakCheck(held_out, min_similarity)
+    for line, found in (
+        ("Ідзе снег. Пасажырскія перавозкі! Кот спіць.", "'Пасажырскія перавозкі!' is xx/1"),
+        ("Ідзе снег.\nХодзіць літарай гэ", "'Ходзіць літарай гэ' is xx/3"),
+        ("Конь ходзіць літарай гэ", "is xx/3"),
+    ):
+        with pytest.raises(InputError, match=f"got 1 in lines 1 to 2: line 2 .*{found}"):
+            list(leaks.passed(["Кот спіць.", line], "a.txt"))
 
 
 def test_a_word_of_test_alone_is_no_leak():

@@ -19,7 +19,7 @@ from asr.core.errors import InputError, needs
 from asr.language_model.leaks import LeakCheck
 from asr.language_model.params import LmParams
 from asr.language_model.texts import Text, in_the_language
-from asr.language_model.words import LETTERS, VOCABULARY, WORDS, spelled, words_of
+from asr.language_model.words import LETTERS, VOCABULARY, WORDS, sentences_of, spelled, words_of
 
 # Words whose letters are counted: with 50 000 of 690 635 Belarusian words the n-gram of letters
 # takes 4 s and 4 MB.
@@ -77,9 +77,10 @@ def build(
                         f"lm.max_words is {params.max_words}"
                     )
                     break
-                sentence = _sentence(line, language, counted)
-                if not text.is_list:
-                    file.write(sentence)
+                for part in (line,) if text.is_list else sentences_of(line):
+                    sentence = _sentence(part, language, counted)
+                    if not text.is_list:
+                        file.write(sentence)
             read.append({"name": text.name, "license": text.license, "is_list": text.is_list,
                          "num_words": counted.num_words - before})  # fmt: skip
     if not counted.vocabulary:

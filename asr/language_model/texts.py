@@ -4,8 +4,8 @@ A file's name says what it holds::
 
     be.txt, be_news.txt      in ``lm.folder``: a sentence a line
     be.words.txt             there: a word a line
-    *.txt                    of a source: a sentence a line
-    *.jsonl                  of a source: a sentence in ``text`` of each line, as rows of the hub
+    *.txt                    of a source: sentences or whole paragraphs, a line each
+    *.jsonl, *.parquet       of a source: the same in ``text`` of each row, as data sets of the hub
     usr/share/dict/*         of a Debian package: a word a line
     *.aff, *.dic             of a source: a hunspell dictionary
 
@@ -32,6 +32,7 @@ from asr.sources.params import FetchParams
 MAX_LINE = 1_000_000  # bytes
 SAMPLE = 2000  # lines whose letters are checked
 MIN_SHARE = 0.5  # of their words, in letters of the language
+_OF_SENTENCES = (".txt", ".jsonl", ".parquet")
 OWN_LICENSE = "unknown"  # of the user's own files; only a block of conf/sources.yaml names one
 
 
@@ -115,16 +116,19 @@ def _of_source(block: str, language: str, limits: FetchParams) -> Iterator[Text]
             aff, dic = pair if path.suffix == ".aff" else pair[::-1]
             yield Text(title, source.license, True, forms(aff, dic, title))
         else:
-            lines = _lines_of(BytesIO(content), title)
+            if path.suffix == ".parquet":
+                lines = _texts_of_parquet(content, title)
+            else:
+                lines = _lines_of(BytesIO(content), title)
             if path.suffix == ".jsonl":
                 lines = _texts_of_rows(lines, title)
-            is_list = path.suffix not in (".txt", ".jsonl") or name.endswith(".words.txt")
+            is_list = path.suffix not in _OF_SENTENCES or name.endswith(".words.txt")
             yield Text(title, source.license, is_list, lines)
         found = True
     if not found:
         raise InputError(
-            f"lm.text.{language}: expected *.txt, *.jsonl, usr/share/dict/* or *.aff with "
-            f"*.dic in the source {block}, got none"
+            f"lm.text.{language}: expected *.txt, *.jsonl, *.parquet, usr/share/dict/* or *.aff "
+            f"with *.dic in the source {block}, got none"
         )
 
 
@@ -132,17 +136,37 @@ def _is_text(name: str) -> bool:
     path = PurePosixPath(name)
     if path.name.startswith("hyph_"):  # hyphenation, beside dictionaries
         return False
-    return path.suffix in (".txt", ".jsonl", ".aff", ".dic") or "usr/share/dict/" in name
+    return path.suffix in (*_OF_SENTENCES, ".aff", ".dic") or "usr/share/dict/" in name
 
 
 def _texts_of_rows(lines: Iterator[str], title: str) -> Iterator[str]:
     for number, line in enumerate(lines, start=1):
         try:
-            yield json.loads(line)["text"]
-        except (ValueError, KeyError, TypeError) as error:
+            text = json.loads(line)["text"]
+        except (ValueError, KeyError, TypeError):
+            text = None
+        if not isinstance(text, str):
             raise InputError(
-                f"{title}:{number}: expected an object with `text`, got {line!r:.60}"
-            ) from error
+                f"{title}:{number}: expected an object with a string `text`, got {line!r:.60}"
+            )
+        yield text
+
+
+def _texts_of_parquet(content: bytes, title: str) -> Iterator[str]:
+    """The column ``text``, a batch of rows in memory at a time."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(BytesIO(content))
+        columns = {field.name: field.type for field in file.schema_arrow}
+        kind = columns.get("text")
+        if kind is None or not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+            raise InputError(f"{title}: expected a column `text` of strings, got {columns}")
+        for batch in file.iter_batches(columns=["text"]):
+            yield from (text for text in batch.column(0).to_pylist() if text)
+    except pa.ArrowException as error:
+        raise InputError(f"{title}: expected Parquet, got {error}") from error
 
 
 def _lines_in(path: Path) -> Iterator[str]:

@@ -19,6 +19,7 @@ VOCABULARY, WORDS, LETTERS = "vocabulary.txt", "words.arpa", "letters.arpa"
 _HEBREW = frozenset({"he", "yi"})
 _APOSTROPHES = str.maketrans("’ʼ`", "'''")
 # A hyphen parts words: «по-русски» is two. An apostrophe inside a word stays: «аб'ект».
+_BETWEEN_SENTENCES = regex.compile(r"(?<=[.!?…։؟।])\s+|\s*\n\s*")
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+(?:'[\p{L}\p{M}\p{N}]+)*")
 
 
@@ -29,6 +30,11 @@ def words_of(text: str, language: str) -> list[str]:
     text = in_script(text, language, "latin").translate(_APOSTROPHES)
     words: list[str] = _WORD.findall(unicodedata.normalize("NFC", text).lower())
     return words
+
+
+def sentences_of(line: str) -> list[str]:
+    """The sentences of a line of text, which may be a whole paragraph or article."""
+    return [part for part in _BETWEEN_SENTENCES.split(line) if part]
 
 
 def is_number(word: str) -> bool:
