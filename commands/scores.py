@@ -1,21 +1,48 @@
-"""Print the score table and the report's path: ``python -m commands.scores [--markdown]``."""
+"""Print the scores: both models side by side, and the report's path.
+
+    python -m commands.scores [--markdown]
+    python -m commands.scores --compare v1.0 v1.1
+
+--compare prints the tuned models of
+two Git revisions side by side, from the hypotheses in DVC's cache or remote: nothing is transcribed
+again. `workspace` is what the working tree has.
+"""
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
+from asr.core.params import load_params, load_seed
+from asr.scoring.compare import compare_groups
+from asr.scoring.normalizers import Normalizers
+from asr.scoring.params import ScoreParams
+from asr.scoring.score import score_utterances
 
 METRICS = Path("metrics")
+WORKSPACE = "workspace"  # DVC's name for what is in the working tree
 NUM_EXAMPLES = 5  # of what a language model changed; the report has more
-HEADER = ("test set", "WER zero-shot", "WER tuned", "difference", "verdict", "CER", "clips")
 
 
-def score_rows(metrics: Path) -> list[tuple[str, ...]]:
-    """One row for all utterances and one a corpus; the report also has the groups by language."""
-    comparison = read_json(metrics / "compare.json")
+def header(first: str, second: str, with_champion: bool = False) -> tuple[str, ...]:
+    """The column names of the score table."""
+    against = ("WER champion", "difference to it", "verdict") if with_champion else ()
+    return ("test set", f"WER {first}", f"WER {second}", "difference", "verdict", *against, "CER",
+            "clips")  # fmt: skip
+
+
+def score_rows(comparison: dict[str, Any], first: str, second: str) -> list[tuple[str, ...]]:
+    """One row for all utterances and one a corpus; the report also has the groups by language.
+
+    Args:
+        comparison: ``metrics/compare.json``, or the like of it.
+        first: the key of the first model's rates, such as ``base``.
+        second: of the second model's.
+    """
+    champion = comparison.get("champion", {}).get("groups", {})
     rows = []
     for name, group in comparison["groups"].items():
         if name == "overall" or name.startswith("corpus "):
@@ -23,15 +50,24 @@ def score_rows(metrics: Path) -> list[tuple[str, ...]]:
             rows.append(
                 (
                     name,
-                    _with_interval(wer["base"], wer["base_interval"]),
-                    _with_interval(wer["tuned"], wer["tuned_interval"]),
+                    _with_interval(wer[first], wer[f"{first}_interval"]),
+                    _with_interval(wer[second], wer[f"{second}_interval"]),
                     _with_interval(wer["difference"], wer["difference_interval"]),
                     wer["verdict"],
-                    f"{_rate(cer['base'])} → {_rate(cer['tuned'])}",
+                    *(_against(champion[name]["wer"]) if champion else ()),
+                    f"{_rate(cer[first])} → {_rate(cer[second])}",
                     str(group["num_utterances"]),
                 )
             )
     return sorted(rows, key=lambda row: (row[0] != "overall", row[0]))
+
+
+def _against(wer: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        _with_interval(wer["champion"], wer["champion_interval"]),
+        _with_interval(wer["difference"], wer["difference_interval"]),
+        wer["verdict"],
+    )
 
 
 def lm_lines(metrics: Path) -> list[str]:
@@ -57,18 +93,67 @@ def speed_line(metrics: Path) -> str:
     return f"Decoding on {speeds['tuned']['device']}: {', '.join(parts)}."
 
 
+def champion_line(metrics: Path) -> list[str]:
+    """What the champion is; nothing if there is none."""
+    champion = read_json(metrics / "compare.json").get("champion")
+    if champion is None:
+        return []
+    commit = f", commit {champion['commit'][:12]}" if champion["commit"] else ""
+    return [f"Champion: {champion['name']}{commit}."]
+
+
 def markdown_table(metrics: Path) -> str:
     """The score table in Markdown, for README."""
-    rows = [HEADER, tuple("---" for _ in HEADER), *score_rows(metrics)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    names, *rows = _table_of(metrics)
+    lines = [names, tuple("---" for _ in names), *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
 def text_table(metrics: Path) -> str:
     """The score table for a terminal, with aligned columns."""
-    rows = [HEADER, *score_rows(metrics)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    return aligned(_table_of(metrics))
+
+
+def revisions_table(first: str, second: str) -> str:
+    """The tuned models of two revisions side by side, and what the revisions are.
+
+    Raises:
+        InputError: if a revision lacks a file, or test sets, references or normalizers differ.
+    """
+    # DVC takes half a second to import.
+    from asr.champion.revision import read_revision, read_workspace
+    from asr.champion.same_test_set import check_same_normalizers, check_same_test_set
+
+    params = load_params("score", ScoreParams)
+    normalizers = Normalizers(params.normalizers)
+    both = [read_workspace() if name == WORKSPACE else read_revision(name)
+            for name in (first, second)]  # fmt: skip
+    utterances = both[1].utterances
+    check_same_test_set(utterances, both[0].utterances, second, first)
+    ids = normalizers.ids(one.language for one in utterances)
+    for one in both:
+        check_same_normalizers(ids, one.normalizers or ids, "the working tree", one.name)
+    scored = [
+        score_utterances(utterances, one.hypotheses, Path(one.name), normalizers, params.script)
+        for one in both
+    ]
+    groups = compare_groups(scored[0], scored[1], ("first", "second"), params, load_seed())
+    table = aligned([header(first, second), *score_rows({"groups": groups}, "first", "second")])
+    commits = [f"{one.name}: commit {one.commit}\n" for one in both if one.commit]
+    return f"{table}\n\n{''.join(commits)}Normalizers: {', '.join(sorted(set(ids.values())))}"
+
+
+def aligned(rows: Sequence[tuple[str, ...]]) -> str:
+    """Rows of equally many cells as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)) for row in rows]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _table_of(metrics: Path) -> list[tuple[str, ...]]:
+    comparison = read_json(metrics / "compare.json")
+    names = header("zero-shot", "tuned", with_champion="champion" in comparison)
+    return [names, *score_rows(comparison, "base", "tuned")]
 
 
 def _rate(rate: float | None) -> str:
@@ -81,20 +166,33 @@ def _with_interval(rate: float | None, interval: dict[str, Any] | None) -> str:
     return f"{_rate(rate)} [{_rate(interval['low'])}, {_rate(interval['high'])}]"
 
 
-def main() -> None:
-    """Print what the arguments ask for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--markdown", action="store_true", help="print only README's table")
+def print_all(metrics: Path) -> None:
+    """Print the table, speeds, champion, gates and the report's path."""
+    print(f"\n{text_table(metrics)}\n\n{speed_line(metrics)}")
+    print("".join(f"{line}\n" for line in champion_line(metrics) + lm_lines(metrics)), end="")
+    print(f"Report: {(metrics / 'report.html').resolve()}")
+
+
+def main() -> int:
+    """Print what the arguments ask for; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    one_of = parser.add_mutually_exclusive_group()
+    one_of.add_argument("--markdown", action="store_true", help="print only README's table")
+    one_of.add_argument("--compare", nargs=2, metavar=("REV1", "REV2"), help="two revisions")
+    given = parser.parse_args()
     try:
-        if parser.parse_args().markdown:
+        if given.markdown:
             print(markdown_table(METRICS))
+        elif given.compare:
+            print(revisions_table(*given.compare))
         else:
-            print(f"\n{text_table(METRICS)}\n\n{speed_line(METRICS)}")
-            print("".join(f"{line}\n" for line in lm_lines(METRICS)), end="")
-            print(f"Report: {(METRICS / 'report.html').resolve()}")
+            print_all(METRICS)
+        return 0
     except (InputError, OSError) as error:
         sys.exit(f"scores: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

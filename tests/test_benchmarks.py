@@ -40,8 +40,8 @@ def test_forgetting_is_compared_with_the_model_tuned_without_replay():
         return [Scored(one, "a b", "", *[ErrorCounts(2, counts[one.language])] * 4, runaway=False)
                 for one in ones]  # fmt: skip
 
-    params = ScoreParams(normalizers={"default": "spoken"}, script="as_is", num_resamples=100,
-                         confidence=0.95, min_blocks=10)  # fmt: skip
+    ours = load_params("score", ScoreParams, ROOT / "params.yaml")
+    params = ours.model_copy(update={"num_resamples": 100})
     runs = {"base": scored(1, 2), "0.0": scored(2, 1), "0.05": scored(1, 1)}
     result = json.loads(json.dumps({"rows": forgetting.rows(runs, params, seed=1)}, sort_keys=True))
     less, same = "0.500 (-0.500 [-0.500, -0.500])", "0.500 (+0.000 [+0.000, +0.000])"

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr.core.params import load_params
 from asr.scoring.bootstrap import Interval, blocks_of, intervals_of, paired_intervals
 from asr.scoring.params import ScoreParams
 from asr.text.error_rate import ErrorCounts
@@ -23,11 +26,11 @@ def intervals(first, second, blocks=None, num_resamples=2000):
 def test_the_same_difference_everywhere_is_certain():
     difference = intervals([5] * 20, [2] * 20).difference
     assert (difference.low, difference.high) == pytest.approx((-0.3, -0.3))
-    assert difference.verdict == "better"
+    assert difference.verdict(0.0) == "better"
 
 
 def test_a_difference_of_one_utterance_is_inconclusive():
-    assert intervals([5] * 20, [4] + [5] * 19).difference.verdict == "inconclusive"
+    assert intervals([5] * 20, [4] + [5] * 19).difference.verdict(0.0) == "inconclusive"
 
 
 def test_interval_of_a_rate_is_near_the_normal_one():
@@ -41,8 +44,8 @@ def test_utterances_of_one_speaker_are_drawn_together():
     first, second = [5] * 10 + [0] * 10, [0] * 10 + [1] * 10
     by_utterance = intervals(first, second).difference
     by_speaker = intervals(first, second, blocks=["a"] * 10 + ["b"] * 10).difference
-    assert by_utterance.verdict == "better"
-    assert by_speaker.verdict == "inconclusive"
+    assert by_utterance.verdict(0.0) == "better"
+    assert by_speaker.verdict(0.0) == "inconclusive"
 
 
 def test_speakers_are_blocks_only_if_there_are_enough():
@@ -67,13 +70,13 @@ def test_too_few_blocks_have_no_interval_and_no_verdict(num_blocks):
     blocks = [number % num_blocks for number in range(20)]
     found = paired_intervals(errors([5] * 20), errors([2] * 20), blocks, 200, 0.95, 10, seed=1)
     assert (found.first, found.second, found.difference) == (None, None, None)
-    assert found.verdict == "inconclusive"
+    assert found.verdict(0.0) == "inconclusive"
 
 
 def test_references_without_words_have_no_interval_and_no_verdict():
     hallucinated, silent = errors([5] * 20, num_reference=0), errors([0] * 20, num_reference=0)
     found = paired_intervals(hallucinated, silent, range(20), 200, 0.95, 10, seed=1)
-    assert (found.difference, found.verdict) == (None, "inconclusive")
+    assert (found.difference, found.verdict(0.1)) == (None, "inconclusive")
 
 
 def test_a_drawn_error_rate_is_over_the_drawn_words():
@@ -108,8 +111,8 @@ def test_as_many_test_sets_are_drawn_as_asked_for(num_resamples):
 
 
 def test_params_decide_resamples_confidence_and_least_blocks():
-    params = ScoreParams(normalizers={"default": "spoken"}, script="as_is", num_resamples=300,
-                         confidence=0.8, min_blocks=10)  # fmt: skip
+    ours = load_params("score", ScoreParams, Path(__file__).parents[1] / "params.yaml")
+    params = ours.model_copy(update={"num_resamples": 300, "confidence": 0.8, "min_blocks": 10})
     first = [ErrorCounts(number + 3, substitutions=number % 3) for number in range(20)]
     second, blocks = errors([1] * 20), list(range(10)) * 2
     found = intervals_of(first, second, blocks, params, 7)
@@ -132,4 +135,14 @@ def test_swapping_the_systems_turns_the_sign(first, data):
      (-0.1, 0.0, "inconclusive")],
 )  # fmt: skip
 def test_verdict_wants_zero_outside(low, high, verdict):
-    assert Interval(low, high).verdict == verdict
+    assert Interval(low, high).verdict(0.0) == verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(-0.005, 0.005, "the same"), (0.0, 0.0, "the same"), (-0.004, -0.001, "the same"),
+     (-0.006, 0.005, "inconclusive"), (-0.005, 0.006, "inconclusive"), (-0.006, -0.001, "better"),
+     (0.001, 0.006, "worse")],
+)  # fmt: skip
+def test_what_is_within_the_smallest_effect_is_the_same(low, high, verdict):
+    assert Interval(low, high).verdict(min_effect=0.005) == verdict

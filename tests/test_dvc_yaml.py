@@ -87,7 +87,7 @@ def test_deps_are_the_rooms_of_the_import_closure(stage, family):
 # Of another stage's room, the file with its table or its params; of a folder whose files are chosen
 # by name, those that all have.
 SINGLE_FILES = r"""
-    stages/\w+ | asr/(audit/table|audit/params|preparation/rejects|report/licenses) |
+    stages/\w+ | asr/(audit/table|audit/params|scoring/params|preparation/rejects|report/licenses) |
     asr/training/replay | asr/corpus_formats/\w+ |
     asr/families/(params|protocols|\w+/window)
 """
@@ -170,4 +170,4 @@ def test_every_stage_says_what_it_does_in_one_sentence():
 
 
 def test_dvc_yaml_fits_a_few_screens():
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 350  # 16 stages, 22 lines each
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 400  # 18 stages, 22 lines each

@@ -77,8 +77,9 @@ def write_inputs(
         score(manifest, heard, timing, changes,
               folder / "metrics" / "score" / f"{model}.json",
               folder / "metrics" / "speed" / f"{model}.json")  # fmt: skip
+    write_json(folder / "champion" / "champion.json", {"name": None})
     compare(manifest, folder / "hypotheses" / "base.jsonl", folder / "hypotheses" / "tuned.jsonl",
-            folder / "metrics" / "compare.json")  # fmt: skip
+            folder / "champion", folder / "metrics" / "compare.json")  # fmt: skip
     count = {"num_utterances": len(clips), "num_utterances_by": {"corpus": {"xx": len(clips)}}}
     write_json(folder / "metrics" / "data.json", {
         "corpora": {"xx": {"hours": 0.1, "num_utterances": 9, "num_with_digits": 0,

@@ -37,6 +37,7 @@ ROOMS = [
     "language_model",
     "decoding",
     "scoring",
+    "champion",
     "families/*",
     "families/*/tokens",
     "families/*/runtime",

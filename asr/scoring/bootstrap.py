@@ -18,7 +18,7 @@ from asr.utterances.utterance import Utterance
 
 CHUNK = 256  # resamples per chunk: 256 x 100 000 utterances take 200 MB of indices
 
-Verdict = Literal["better", "worse", "inconclusive"]
+Verdict = Literal["better", "worse", "the same", "inconclusive"]
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,14 @@ class Interval:
     low: float
     high: float
 
-    @property
-    def verdict(self) -> Verdict:
-        """Whether the second system is better, for an interval of second minus first."""
+    def verdict(self, min_effect: float) -> Verdict:
+        """Whether the second system is better, for an interval of second minus first.
+
+        Args:
+            min_effect: up to this much more or less is the same, even if it is no chance.
+        """
+        if -min_effect <= self.low and self.high <= min_effect:
+            return "the same"
         if self.high < 0:
             return "better"
         return "worse" if self.low > 0 else "inconclusive"
@@ -48,10 +53,9 @@ class PairedIntervals:
     second: Interval | None
     difference: Interval | None
 
-    @property
-    def verdict(self) -> Verdict:
+    def verdict(self, min_effect: float) -> Verdict:
         """The verdict of the difference; ``inconclusive`` without an interval."""
-        return "inconclusive" if self.difference is None else self.difference.verdict
+        return "inconclusive" if self.difference is None else self.difference.verdict(min_effect)
 
 
 def blocks_of(utterances: Sequence[Utterance], min_blocks: int) -> tuple[list[Hashable], str]:

@@ -18,6 +18,9 @@ class ScoreParams(Schema):
     num_resamples: int = Field(ge=100, le=100_000)
     confidence: float = Field(gt=0.5, lt=1)
     min_blocks: int = Field(ge=2, le=1000)
+    min_effect: float = Field(ge=0, le=0.2)
+    champion: str
+    champion_folder: str = Field(min_length=1)
 
     @field_validator("normalizers")
     @classmethod

@@ -1,0 +1,121 @@
+"""Read what the pipeline wrote at another Git revision, from DVC's cache or remote; nothing reruns.
+
+Two files that DVC stores, the test set's manifest and the tuned model's hypotheses, and one in Git,
+the scores, which name the normalizers.
+"""
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import dvc.api
+from dvc.exceptions import DvcException, PathMissingError
+from dvc.scm import SCM, SCMError, resolve_rev
+
+from asr.core.errors import InputError
+from asr.core.files import read_json, sha256_of
+from asr.utterances.hypothesis import Hypothesis, read_hypotheses
+from asr.utterances.utterance import Utterance, read_manifest
+
+MANIFEST = "data/manifests/test.jsonl"
+HYPOTHESES = "data/hypotheses/tuned.jsonl"
+SCORES = "metrics/score/tuned.json"
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """A model's hypotheses of a test set.
+
+    Attributes:
+        name: for messages and tables: the revision as the user wrote it, or a folder.
+        commit: full hash, since a tag or branch may move; None for a folder.
+        utterances: the test set.
+        hypotheses: by id.
+        hypotheses_sha256: of the file with the hypotheses.
+        normalizers: IDs by language of that revision's own scores; None if there are none.
+    """
+
+    name: str
+    commit: str | None
+    utterances: list[Utterance]
+    hypotheses: dict[str, Hypothesis]
+    hypotheses_sha256: str
+    normalizers: dict[str, str] | None
+
+
+def read_revision(revision: str) -> Transcribed:
+    """Read a revision's test set and its tuned model's hypotheses of it.
+
+    Args:
+        revision: a commit, tag, branch or the name of a DVC experiment.
+
+    Raises:
+        InputError: if Git has no such revision, or a file is neither in Git nor in DVC's cache or
+            remote, or holds what this code can't read; names revision and file.
+    """
+    # A queue worker runs in a copy of the repository without its tags. DVC_ROOT is the original.
+    repository = os.environ.get("DVC_ROOT", ".")
+    try:
+        commit = resolve_rev(SCM(repository), revision)
+    except SCMError as error:
+        raise InputError(
+            f"{revision}: expected a Git revision of this repository, got: {error}; `git fetch "
+            "--tags` fetches the tags of its origin"
+        ) from error
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for path in (MANIFEST, HYPOTHESES, SCORES):
+            (folder / path).parent.mkdir(parents=True)
+            (folder / path).write_bytes(_content(repository, revision, commit, path))
+        try:
+            normalizers = read_json(folder / SCORES)["normalizers"]
+            return read_files(revision, folder / MANIFEST, folder / HYPOTHESES, normalizers, commit)
+        except InputError as error:
+            raise InputError(str(error).replace(f"{folder}/", f"{revision}:")) from error
+
+
+def read_workspace() -> Transcribed:
+    """Read the same from the working tree.
+
+    Raises:
+        InputError: with file, line and key.
+        OSError: if a file is missing.
+    """
+    normalizers = read_json(Path(SCORES))["normalizers"]
+    return read_files("workspace", Path(MANIFEST), Path(HYPOTHESES), normalizers)
+
+
+def read_files(
+    name: str,
+    manifest: Path,
+    hypotheses: Path,
+    normalizers: dict[str, str] | None = None,
+    commit: str | None = None,
+) -> Transcribed:
+    """Read the two files of a folder.
+
+    Raises:
+        InputError: with file, line and key.
+    """
+    return Transcribed(
+        name,
+        commit,
+        read_manifest(manifest),
+        read_hypotheses(hypotheses),
+        sha256_of(hypotheses),
+        normalizers,
+    )
+
+
+def _content(repository: str, revision: str, commit: str, path: str) -> bytes:
+    try:
+        content: bytes = dvc.api.read(path, repo=repository, rev=commit, mode="rb")
+    except PathMissingError as error:
+        raise InputError(
+            f"{revision}:{path}: neither in Git at commit {commit[:12]}, nor in DVC's cache or "
+            f"remote; `dvc fetch --all-tags {path}` fetches it where a remote has it"
+        ) from error
+    except DvcException as error:
+        raise InputError(f"{revision}:{path}: {error}") from error
+    return content
