@@ -1,9 +1,10 @@
-"""Print the scores: both models side by side, and the report's path.
+"""Print the scores: both models side by side, the gates, and the report's path.
 
     python -m commands.scores [--markdown]
+    python -m commands.scores --gate production
     python -m commands.scores --compare v1.0 v1.1
 
---compare prints the tuned models of
+With --gate the exit status is 0 only if the gate is passed. --compare prints the tuned models of
 two Git revisions side by side, from the hypotheses in DVC's cache or remote: nothing is transcribed
 again. `workspace` is what the working tree has.
 """
@@ -16,15 +17,10 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
-from asr.core.params import load_params, load_seed
-from asr.scoring.compare import compare_groups
-from asr.scoring.normalizers import Normalizers
-from asr.scoring.params import ScoreParams
-from asr.scoring.score import score_utterances
 
 METRICS = Path("metrics")
-WORKSPACE = "workspace"  # DVC's name for what is in the working tree
 NUM_EXAMPLES = 5  # of what a language model changed; the report has more
+FAILED = 1  # exit status of a gate that is not passed, as of an error
 
 
 def header(first: str, second: str, with_champion: bool = False) -> tuple[str, ...]:
@@ -114,33 +110,45 @@ def text_table(metrics: Path) -> str:
     return aligned(_table_of(metrics))
 
 
+def scorecard_table(metrics: Path) -> str:
+    """The gates for a terminal, with aligned columns."""
+    gates = read_json(metrics / "scorecard.json")["gates"]
+    rows = [
+        (name, row["requirement"], *(_value(row[key]) for key in ("threshold", "value")),
+         row["status"])
+        for name, row in gates.items()
+    ]  # fmt: skip
+    return aligned([("gate", "requirement", "threshold", "value", "status"), *rows])
+
+
+def status_of(metrics: Path, gate: str) -> str:
+    """The status of a gate in the scorecard: pass, fail or not measured.
+
+    Raises:
+        InputError: if the scorecard has no such gate.
+    """
+    path = metrics / "scorecard.json"
+    gates = read_json(path)["gates"]
+    if gate not in gates:
+        raise InputError(f"{path}: no gate {gate!r}, there are {sorted(gates)}")
+    status: str = gates[gate]["status"]
+    return status
+
+
 def revisions_table(first: str, second: str) -> str:
     """The tuned models of two revisions side by side, and what the revisions are.
 
     Raises:
-        InputError: if a revision lacks a file, or test sets, references or normalizers differ.
+        InputError: see ``compare_revisions``.
     """
-    # DVC takes half a second to import.
-    from asr.champion.revision import read_revision, read_workspace
-    from asr.champion.same_test_set import check_same_normalizers, check_same_test_set
+    # Scoring and DVC take a second to import; printing what is there needs neither.
+    from asr.champion.side_by_side import compare_revisions
 
-    params = load_params("score", ScoreParams)
-    normalizers = Normalizers(params.normalizers)
-    both = [read_workspace() if name == WORKSPACE else read_revision(name)
-            for name in (first, second)]  # fmt: skip
-    utterances = both[1].utterances
-    check_same_test_set(utterances, both[0].utterances, second, first)
-    ids = normalizers.ids(one.language for one in utterances)
-    for one in both:
-        check_same_normalizers(ids, one.normalizers or ids, "the working tree", one.name)
-    scored = [
-        score_utterances(utterances, one.hypotheses, Path(one.name), normalizers, params.script)
-        for one in both
-    ]
-    groups = compare_groups(scored[0], scored[1], ("first", "second"), params, load_seed())
-    table = aligned([header(first, second), *score_rows({"groups": groups}, "first", "second")])
-    commits = [f"{one.name}: commit {one.commit}\n" for one in both if one.commit]
-    return f"{table}\n\n{''.join(commits)}Normalizers: {', '.join(sorted(set(ids.values())))}"
+    found = compare_revisions(first, second)
+    rows = score_rows({"groups": found.groups}, "first", "second")
+    commits = [f"{name}: commit {commit}" for name, commit in found.commits.items() if commit]
+    normalizers = f"Normalizers: {', '.join(sorted(set(found.normalizers.values())))}"
+    return "\n".join([aligned([header(first, second), *rows]), "", *commits, normalizers])
 
 
 def aligned(rows: Sequence[tuple[str, ...]]) -> str:
@@ -154,6 +162,10 @@ def _table_of(metrics: Path) -> list[tuple[str, ...]]:
     comparison = read_json(metrics / "compare.json")
     names = header("zero-shot", "tuned", with_champion="champion" in comparison)
     return [names, *score_rows(comparison, "base", "tuned")]
+
+
+def _value(value: float | list[str] | None) -> str:
+    return ", ".join(value) if isinstance(value, list) else _rate(value)
 
 
 def _rate(rate: float | None) -> str:
@@ -170,6 +182,8 @@ def print_all(metrics: Path) -> None:
     """Print the table, speeds, champion, gates and the report's path."""
     print(f"\n{text_table(metrics)}\n\n{speed_line(metrics)}")
     print("".join(f"{line}\n" for line in champion_line(metrics) + lm_lines(metrics)), end="")
+    if (metrics / "scorecard.json").is_file():
+        print(f"\n{scorecard_table(metrics)}\n")
     print(f"Report: {(metrics / 'report.html').resolve()}")
 
 
@@ -180,6 +194,7 @@ def main() -> int:
     )
     one_of = parser.add_mutually_exclusive_group()
     one_of.add_argument("--markdown", action="store_true", help="print only README's table")
+    one_of.add_argument("--gate", metavar="NAME", help="exit with 1 unless this gate is passed")
     one_of.add_argument("--compare", nargs=2, metavar=("REV1", "REV2"), help="two revisions")
     given = parser.parse_args()
     try:
@@ -189,6 +204,10 @@ def main() -> int:
             print(revisions_table(*given.compare))
         else:
             print_all(METRICS)
+        if given.gate:
+            status = status_of(METRICS, given.gate)
+            print(f"Gate {given.gate}: {status}")
+            return 0 if status == "pass" else FAILED
         return 0
     except (InputError, OSError) as error:
         sys.exit(f"scores: {error}")

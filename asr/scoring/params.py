@@ -8,6 +8,19 @@ from asr.core.schema import Schema
 
 Language = Annotated[str, StringConstraints(pattern=r"^(default|[a-z]{2,3})$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Rate = Annotated[float, Field(ge=0)]
+
+
+class GatesParams(Schema):
+    """Section ``score.gates``: thresholds of the scorecard, None where there is no such gate."""
+
+    first_runs: Rate | None
+    production: Rate | None
+    contract: Rate | None
+    worst_slice: Rate | None
+    only_corpora: list[str]
+    word_time_coverage: Rate | None
+    word_time_offset_s: Rate | None
 
 
 class ScoreParams(Schema):
@@ -21,6 +34,7 @@ class ScoreParams(Schema):
     min_effect: float = Field(ge=0, le=0.2)
     champion: str
     champion_folder: str = Field(min_length=1)
+    gates: GatesParams
 
     @field_validator("normalizers")
     @classmethod

@@ -1,0 +1,87 @@
+"""Gates: requirements on the tuned model, and whether its metrics meet them.
+
+A gate whose figure is not there is «not measured», which is no pass.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from asr.scoring.params import GatesParams
+
+Status = Literal["pass", "fail", "not measured"]
+
+
+def scorecard(
+    gates: GatesParams, score: Mapping[str, Any], data: Mapping[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Check every gate that has a threshold.
+
+    Args:
+        gates: section ``score.gates``.
+        score: ``metrics/score/tuned.json``.
+        data: ``metrics/data.json``.
+
+    Returns:
+        By gate: the requirement in words, threshold, value (None if not measured) and status.
+    """
+    wer = score["groups"]["overall"]["wer"]
+    slice_name, slice_wer = worst_slice(score)
+    where = f" ({slice_name})" if slice_name else ""
+    rows = {
+        "first_runs": _at_most("WER overall", gates.first_runs, wer),
+        "production": _at_most("WER overall", gates.production, wer),
+        "contract": _at_most("WER overall", gates.contract, wer),
+        "worst_slice": _at_most(f"WER of the worst slice{where}", gates.worst_slice, slice_wer),
+        "only_corpora": _only("corpora trained on", gates.only_corpora, corpora_trained_on(data)),
+        # No stage writes word times yet.
+        "word_time_coverage": _at_least("files with word times", gates.word_time_coverage, None),
+        "word_time_offset_s": _at_most(
+            "mean offset of word times, seconds", gates.word_time_offset_s, None
+        ),
+    }
+    return {name: row for name, row in rows.items() if row["threshold"] not in (None, [])}
+
+
+def corpora_trained_on(data: Mapping[str, Any]) -> list[str]:
+    """The corpora of train, of dev, which chooses the weights, and of replay if any is drawn."""
+    found = {
+        corpus
+        for split in ("train", "dev")
+        for corpus, count in data["splits"][split]["num_utterances_by"]["corpus"].items()
+        if count
+    }
+    replay = data.get("replay", {})
+    if replay.get("num_per_epoch"):
+        found |= replay["num_utterances"].keys()
+    return sorted(found)
+
+
+def worst_slice(score: Mapping[str, Any]) -> tuple[str, float | None]:
+    """Name and WER of the slice with the highest WER; no name and None if there are no slices."""
+    wers = {name: one["wer"] for name, one in score.get("slices", {}).items()}
+    known = {name: wer for name, wer in wers.items() if wer is not None}
+    return max(known.items(), key=lambda item: item[1]) if known else ("", None)
+
+
+def _at_most(requirement: str, threshold: float | None, value: float | None) -> dict[str, Any]:
+    met = None if value is None or threshold is None else value <= threshold
+    return _row(f"{requirement}, at most", threshold, value, met)
+
+
+def _at_least(requirement: str, threshold: float | None, value: float | None) -> dict[str, Any]:
+    met = None if value is None or threshold is None else value >= threshold
+    return _row(f"{requirement}, at least", threshold, value, met)
+
+
+def _only(requirement: str, threshold: list[str], value: list[str]) -> dict[str, Any]:
+    return _row(f"{requirement}, only", threshold, value, set(value) <= set(threshold))
+
+
+def _row(requirement: str, threshold: Any, value: Any, met: bool | None) -> dict[str, Any]:
+    status: Status = "not measured" if met is None else "pass" if met else "fail"
+    return {
+        "requirement": requirement,
+        "threshold": threshold,
+        "value": value,
+        "status": status,
+    }

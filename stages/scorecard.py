@@ -1,0 +1,25 @@
+"""Check the tuned model's metrics against the gates."""
+
+from pathlib import Path
+
+from asr.core.cli import run
+from asr.core.files import read_json, write_json
+from asr.core.params import load_params
+from asr.scoring.gates import scorecard as check_gates
+from asr.scoring.params import ScoreParams
+
+
+def scorecard(score: Path, data: Path, out: Path) -> None:
+    """Check the tuned model's metrics against the gates; one that fails is no error here.
+
+    Args:
+        score: metrics of the tuned model's score.
+        data: metrics of the splits.
+        out: JSON with requirement, threshold, value and status of every gate.
+    """
+    gates = load_params("score", ScoreParams).gates
+    write_json(out, {"gates": check_gates(gates, read_json(score), read_json(data))})
+
+
+if __name__ == "__main__":
+    run(scorecard)

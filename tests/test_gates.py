@@ -1,0 +1,125 @@
+# python -m pytest tests/test_gates.py
+"""Gates: pass, fail, or not measured; the scorecard as a file, a table and an exit status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr.core.files import read_json, write_json
+from asr.core.params import read_yaml
+from asr.scoring.gates import corpora_trained_on, scorecard
+from asr.scoring.params import GatesParams
+from stages.scorecard import scorecard as write_scorecard
+
+ROOT = Path(__file__).parents[1]
+OFF = dict.fromkeys(GatesParams.model_fields) | {"only_corpora": []}
+
+
+def score_of(wer, **slices):
+    return {"groups": {"overall": {"wer": wer}}} | ({"slices": slices} if slices else {})
+
+
+def data_of(train, dev=None, replay=None):
+    def count(corpora):
+        return {"num_utterances_by": {"corpus": dict.fromkeys(corpora, 5)}}
+
+    splits = {"train": count(train), "dev": count(dev or train), "test": count(["test_only"])}
+    return {"splits": splits} | ({"replay": replay} if replay else {})
+
+
+def status(gate, threshold, score=None, data=None):
+    gates = GatesParams(**OFF | {gate: threshold})
+    rows = scorecard(gates, score or score_of(0.25), data or data_of(["be"]))
+    assert list(rows) == [gate]
+    return rows[gate]["status"]
+
+
+@pytest.mark.parametrize("gate", ["first_runs", "production", "contract"])
+@pytest.mark.parametrize(
+    ("wer", "expected"),
+    [(0.199, "pass"), (0.2, "pass"), (0.201, "fail"), (None, "not measured")],
+)
+def test_a_gate_of_wer_is_passed_up_to_its_threshold(gate, wer, expected):
+    assert status(gate, 0.2, score_of(wer)) == expected
+
+
+def test_the_worst_slice_is_named_and_has_a_gate_of_its_own():
+    slices = {"age 5": {"wer": 0.4}, "age 9": {"wer": 0.1}, "age 12": {"wer": None}}
+    gates = GatesParams(**OFF | {"worst_slice": 0.3})
+    assert scorecard(gates, score_of(0.2, **slices), data_of(["be"])) == {
+        "worst_slice": {
+            "requirement": "WER of the worst slice (age 5), at most",
+            "threshold": 0.3, "value": 0.4, "status": "fail",
+        }
+    }  # fmt: skip
+    assert status("worst_slice", 0.4, score_of(0.2, **slices)) == "pass"
+    assert status("worst_slice", 0.4, score_of(0.2)) == "not measured"
+
+
+def test_a_closed_list_counts_what_trains_and_what_chooses_the_weights():
+    replay = {"num_per_epoch": 2, "num_utterances": {"ru": 7}}
+    assert corpora_trained_on(data_of(["be"], ["bg"], replay)) == ["be", "bg", "ru"]
+    assert corpora_trained_on(data_of(["be"], ["be"], replay | {"num_per_epoch": 0})) == ["be"]
+    assert status("only_corpora", ["be", "bg"], data=data_of(["be"])) == "pass"
+    assert status("only_corpora", ["be"], data=data_of(["be", "bg"])) == "fail"
+
+
+@pytest.mark.parametrize("gate", ["word_time_coverage", "word_time_offset_s"])
+def test_what_no_stage_measures_is_no_pass(gate):
+    assert status(gate, 0.5) == "not measured"
+
+
+@pytest.fixture
+def starter(tmp_path, monkeypatch):
+    """The gates of params.yaml on the starter run's WER, with the closed list of its corpora."""
+    monkeypatch.chdir(tmp_path)
+    params = (ROOT / "params.yaml").read_text().replace("only_corpora: []", "only_corpora: [be]")
+    Path("params.yaml").write_text(params)
+    write_json(Path("score.json"), score_of(0.537975))
+    write_json(Path("data.json"), data_of(["be", "bg"]))
+    write_scorecard(Path("score.json"), Path("data.json"), Path("metrics/scorecard.json"))
+    compared = json.loads((ROOT / "metrics/compare.json").read_text())
+    write_json(Path("metrics/compare.json"), compared)
+    speed = {"rtfx": 30.0, "device": "cpu"}
+    for model in ("base", "tuned"):
+        write_json(Path(f"metrics/speed/{model}.json"), speed)
+    return tmp_path
+
+
+def test_the_starter_run_fails_its_first_gate_and_says_so(starter):
+    rows = read_json(Path("metrics/scorecard.json"))["gates"]
+    assert rows["first_runs"] == {
+        "requirement": "WER overall, at most", "threshold": 0.3, "value": 0.537975, "status": "fail"
+    }  # fmt: skip
+    assert rows["only_corpora"]["value"] == ["be", "bg"]
+    gates = read_yaml(Path("params.yaml"))["score"]["gates"]
+    assert rows.keys() == gates.keys()
+
+
+def scores(*words):
+    done = subprocess.run(
+        [sys.executable, "-m", "commands.scores", *words],
+        capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.mark.integration
+def test_the_command_prints_the_scorecard_and_exits_with_the_gates_status(starter):
+    code, said = scores()
+    assert code == 0
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert "first_runs WER overall, at most 0.300 0.538 fail" in lines
+    assert "only_corpora corpora trained on, only be be, bg fail" in lines
+    assert "worst_slice WER of the worst slice, at most 0.500 – not measured" in lines
+    code, said = scores("--gate", "production")
+    assert (code, said.splitlines()[-1]) == (1, "Gate production: fail")
+    assert scores("--gate", "worst_slice")[0] == 1
+    code, said = scores("--gate", "prodution")
+    assert code == 1 and "no gate 'prodution', there are ['contract', 'first_runs'" in said
+    write_json(Path("score.json"), score_of(0.2))
+    write_scorecard(Path("score.json"), Path("data.json"), Path("metrics/scorecard.json"))
+    assert scores("--gate", "production")[0] == 0
