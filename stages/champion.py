@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from asr.champion.champion import find_champion, store_champion
+from asr.champion.revision import Files
 from asr.core.cli import run
 from asr.core.files import atomic_folder
 from asr.core.params import load_params
@@ -10,20 +11,23 @@ from asr.scoring.params import ScoreParams
 from asr.utterances.utterance import read_manifest
 
 
-def champion(manifest: Path, folder: Path, out: Path) -> None:
+def champion(manifest: Path, hypotheses: Path, scores: Path, folder: Path, out: Path) -> None:
     """Read the hypotheses of the last released model, if one is named.
 
     They come from DVC's cache or remote: nothing is transcribed again. A tag or branch may move;
     what it named when this ran stays, until the params, this folder or the test set change.
 
     Args:
-        manifest: of the test set, which must be the champion's too.
+        manifest: of the test set. At the champion's revision this file must have the same.
+        hypotheses: of the tuned model; those of the champion are in this file of its revision.
+        scores: the like, for the normalizers that scored them.
         folder: of a champion that is no Git revision, often without one.
         out: folder with ``hypotheses.jsonl`` and ``champion.json``; without a champion, the latter
             names none.
     """
     params = load_params("score", ScoreParams)
-    found = find_champion(params.champion, folder)
+    files = Files(str(manifest), str(hypotheses), str(scores))
+    found = find_champion(params.champion, files, folder)
     with atomic_folder(out) as partial:
         store_champion(partial, found, read_manifest(manifest), str(manifest))
 

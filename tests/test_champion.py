@@ -5,13 +5,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import astuple
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from dvc.repo import Repo
 
-from asr.champion.revision import HYPOTHESES, MANIFEST, SCORES, read_revision
+from asr.champion.revision import TEST, read_revision
 from asr.champion.same_test_set import check_same_test_set
 from asr.core.errors import InputError
 from asr.core.files import read_json, write_json
@@ -23,6 +24,7 @@ from stages.champion import champion
 from stages.compare import compare
 from tests.examples import utterance
 
+MANIFEST, HYPOTHESES, SCORES = (Path(path) for path in astuple(TEST))
 ROOT = Path(__file__).parents[1]
 IDS = Normalizers({"default": "spoken"}).ids(["be"])
 TEST_SET = [utterance(f"{n:02}", text=f"адзін два тры {n % 7}") for n in range(12)]
@@ -31,8 +33,8 @@ RIGHT, ONE_WRONG, TWO_WRONG = "адзін два тры", "адзін два ч�
 
 def write(test, text):
     """A test set and hypotheses that are all of ``text`` and the reference's number."""
-    write_manifest(Path(MANIFEST), test)
-    write_hypotheses(Path(HYPOTHESES), [
+    write_manifest(MANIFEST, test)
+    write_hypotheses(HYPOTHESES, [
         Hypothesis(id=one.id, text=f"{text} {one.text.split()[-1]}", num_tokens=3,
                    mean_log_prob=-0.5, runaway=False) for one in test
     ])  # fmt: skip
@@ -70,10 +72,10 @@ def repo(tmp_path_factory):
             ):
                 write(test, text)
                 if tag == "unread":
-                    lines = Path(HYPOTHESES).read_text()
-                    Path(HYPOTHESES).write_text(lines.replace(',"runaway":false', ""))
-                write_json(Path(SCORES), {"normalizers": ids})
-                dvc.add([MANIFEST, HYPOTHESES])
+                    lines = HYPOTHESES.read_text()
+                    HYPOTHESES.write_text(lines.replace(',"runaway":false', ""))
+                write_json(SCORES, {"normalizers": ids})
+                dvc.add([str(MANIFEST), str(HYPOTHESES)])
                 git("add", "--all")
                 git("commit", "--quiet", "--message", tag)
                 git("tag", "--annotate", "--message", "A release", tag)
@@ -96,14 +98,14 @@ def name_champion(value):
 
 
 def stored(out, folder="conf/champion"):
-    champion(Path(MANIFEST), Path(folder), out)
+    champion(MANIFEST, HYPOTHESES, SCORES, Path(folder), out)
     return read_json(out / "champion.json")
 
 
 def compared(out):
     """metrics/compare.json of v2 as tuned, and of a base model with as many errors."""
     path = out.with_name("compare.json")
-    compare(Path(MANIFEST), Path(HYPOTHESES), Path(HYPOTHESES), out, path)
+    compare(MANIFEST, HYPOTHESES, HYPOTHESES, out, path)
     return read_json(path)
 
 

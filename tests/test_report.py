@@ -1,6 +1,7 @@
 import base64
 import io
 import re
+import shutil
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -45,7 +46,13 @@ def clip(number):
 
 
 def write_inputs(
-    folder, clips=CLIPS, train=(TRAIN_ROW,), dev=(DEV_ROW,), num_doubted=0, lm_languages=()
+    folder,
+    clips=CLIPS,
+    train=(TRAIN_ROW,),
+    dev=(DEV_ROW,),
+    num_doubted=0,
+    lm_languages=(),
+    with_champion=False,
 ):
     """Write what the stages before `report` write, for a handful of clips."""
     shards = folder / "prepared" / "xx"
@@ -77,7 +84,9 @@ def write_inputs(
         score(manifest, heard, timing, changes,
               folder / "metrics" / "score" / f"{model}.json",
               folder / "metrics" / "speed" / f"{model}.json")  # fmt: skip
-    write_json(folder / "champion" / "champion.json", {"name": None})
+    released = {"name": "v<1>", "commit": "a" * 40, "normalizers": None}
+    write_json(folder / "champion" / "champion.json", released if with_champion else {"name": None})
+    shutil.copy(folder / "hypotheses" / "base.jsonl", folder / "champion" / "hypotheses.jsonl")
     compare(manifest, folder / "hypotheses" / "base.jsonl", folder / "hypotheses" / "tuned.jsonl",
             folder / "champion", folder / "metrics" / "compare.json")  # fmt: skip
     count = {"num_utterances": len(clips), "num_utterances_by": {"corpus": {"xx": len(clips)}}}
@@ -88,6 +97,13 @@ def write_inputs(
         "aside": {"sentence": 3}, "recommendations": ["record <others>"],
         "test_sha256": "0" * 64,
     })  # fmt: skip
+    row = {"requirement": "WER overall, at most", "threshold": 0.3, "value": 0.4, "status": "fail"}
+    closed = {"requirement": "corpora trained on, only", "threshold": ["be"], "value": ["be", "bg"]}
+    unknown = {"requirement": "files with word times", "threshold": 0.8, "value": None}
+    write_json(folder / "metrics" / "scorecard.json", {"gates": {
+        "first_runs": row, "only_corpora": closed | {"status": "fail"},
+        "word_time_coverage": unknown | {"status": "not measured"},
+    }})  # fmt: skip
     write_curve(folder / "curves" / "train.csv", TRAIN_COLUMNS, list(train))
     write_curve(folder / "curves" / "dev.csv", DEV_COLUMNS, list(dev))
 
@@ -183,6 +199,22 @@ def test_what_the_language_model_changed_is_shown_if_there_was_one(tmp_path, pag
     shown = render(tmp_path)
     assert "What the language model changed" in shown
     assert "<i>x</i>" not in shown  # transcripts are no markup
+
+
+def test_the_gates_are_shown_with_what_is_not_measured(page):
+    text = " ".join(" ".join(Tags(page).text).split())
+    assert "first runs WER overall, at most 0.300 0.400 fail" in text
+    assert "only corpora corpora trained on, only be be, bg fail" in text
+    assert "word time coverage files with word times 0.800 – not measured" in text
+
+
+def test_the_champion_has_rows_of_its_own_if_there_is_one(tmp_path, page):
+    assert "hampion" not in page
+    write_inputs(tmp_path, with_champion=True)
+    text = " ".join(" ".join(Tags(render(tmp_path)).text).split())
+    assert "champion 0.800 " in text  # it has the base model's hypotheses
+    assert "tuned against it −0.400 no sure difference" in text
+    assert f"Champion v<1>, commit {'a' * 40}" in text
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):

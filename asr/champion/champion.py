@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.champion.revision import Transcribed, read_files, read_revision
+from asr.champion.revision import Files, Transcribed, read_files, read_revision
 from asr.champion.same_test_set import check_same_test_set
 from asr.core.errors import InputError
 from asr.core.files import read_json, write_json
@@ -31,11 +31,12 @@ class Champion:
     path: Path
 
 
-def find_champion(revision: str, folder: Path) -> Transcribed | None:
+def find_champion(revision: str, files: Files, folder: Path) -> Transcribed | None:
     """Read the champion from a revision or a folder; None if there is neither.
 
     Args:
         revision: ``score.champion``.
+        files: to read there.
         folder: ``score.champion_folder``.
 
     Raises:
@@ -47,7 +48,7 @@ def find_champion(revision: str, folder: Path) -> Transcribed | None:
             f"score.champion: expected one champion, got {revision!r} and {folder / in_folder[0]}"
         )
     if revision:
-        return read_revision(revision)
+        return read_revision(revision, files)
     return read_files(str(folder), folder / MANIFEST, folder / HYPOTHESES) if in_folder else None
 
 

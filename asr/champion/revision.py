@@ -18,9 +18,17 @@ from asr.core.files import read_json, sha256_of
 from asr.utterances.hypothesis import Hypothesis, read_hypotheses
 from asr.utterances.utterance import Utterance, read_manifest
 
-MANIFEST = "data/manifests/test.jsonl"
-HYPOTHESES = "data/hypotheses/tuned.jsonl"
-SCORES = "metrics/score/tuned.json"
+
+@dataclass(frozen=True)
+class Files:
+    """Paths of what the pipeline wrote on one test set, relative to the repository."""
+
+    manifest: str
+    hypotheses: str
+    scores: str
+
+
+TEST = Files("data/manifests/test.jsonl", "data/hypotheses/tuned.jsonl", "metrics/score/tuned.json")
 
 
 @dataclass(frozen=True)
@@ -44,11 +52,12 @@ class Transcribed:
     normalizers: dict[str, str] | None
 
 
-def read_revision(revision: str) -> Transcribed:
+def read_revision(revision: str, files: Files = TEST) -> Transcribed:
     """Read a revision's test set and its tuned model's hypotheses of it.
 
     Args:
         revision: a commit, tag, branch or the name of a DVC experiment.
+        files: of the test set.
 
     Raises:
         InputError: if Git has no such revision, or a file is neither in Git nor in DVC's cache or
@@ -65,12 +74,17 @@ def read_revision(revision: str) -> Transcribed:
         ) from error
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for path in (MANIFEST, HYPOTHESES, SCORES):
-            (folder / path).parent.mkdir(parents=True)
+        for path in (files.manifest, files.hypotheses, files.scores):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(_content(repository, revision, commit, path))
         try:
-            normalizers = read_json(folder / SCORES)["normalizers"]
-            return read_files(revision, folder / MANIFEST, folder / HYPOTHESES, normalizers, commit)
+            return read_files(
+                revision,
+                folder / files.manifest,
+                folder / files.hypotheses,
+                read_json(folder / files.scores)["normalizers"],
+                commit,
+            )
         except InputError as error:
             raise InputError(str(error).replace(f"{folder}/", f"{revision}:")) from error
 
@@ -82,8 +96,8 @@ def read_workspace() -> Transcribed:
         InputError: with file, line and key.
         OSError: if a file is missing.
     """
-    normalizers = read_json(Path(SCORES))["normalizers"]
-    return read_files("workspace", Path(MANIFEST), Path(HYPOTHESES), normalizers)
+    normalizers = read_json(Path(TEST.scores))["normalizers"]
+    return read_files("workspace", Path(TEST.manifest), Path(TEST.hypotheses), normalizers)
 
 
 def read_files(

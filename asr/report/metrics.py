@@ -16,12 +16,13 @@ LENGTHS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # lower bounds of the buckets of cl
 
 @dataclass(frozen=True)
 class Metrics:
-    """The content of ``metrics/``; ``score`` and ``speed`` are by model, base and tuned."""
+    """The content of ``metrics/``; ``score`` and ``speed`` are by model, ``gates`` by name."""
 
     data: dict[str, Any]
     compare: dict[str, Any]
     score: dict[str, dict[str, Any]]
     speed: dict[str, dict[str, Any]]
+    gates: dict[str, dict[str, Any]]
 
 
 def read_metrics(folder: Path, test_sha256: str, normalizers: dict[str, str]) -> Metrics:
@@ -42,21 +43,27 @@ def read_metrics(folder: Path, test_sha256: str, normalizers: dict[str, str]) ->
                 raise InputError(
                     f"{folder / name}: {key}: expected {expected!r}, got {content.get(key)!r}"
                 )
-    return Metrics(data, compare, score, speed)
+    gates = read_json(folder / "scorecard.json")["gates"]
+    return Metrics(data, compare, score, speed, gates)
 
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One group of the score table: the comparison of both models, and the scores of each."""
+    """One group of the score table: the comparison of both models, and the scores of each.
+
+    ``champion`` is the comparison of the champion with the tuned model; None if there is none.
+    """
 
     name: str
     compare: dict[str, Any]
     score: dict[str, dict[str, Any]]
+    champion: dict[str, Any] | None
 
 
 def score_rows(metrics: Metrics) -> list[ScoreRow]:
     """Rows overall, then by corpus, then by language, if its numbers are not a corpus's own."""
     rows: list[ScoreRow] = []
+    champion = metrics.compare.get("champion", {}).get("groups", {})
     for name in sorted(metrics.compare["groups"], key=lambda name: (name != "overall", name)):
         compare = metrics.compare["groups"][name]
         if name.startswith("language ") and any(
@@ -64,7 +71,7 @@ def score_rows(metrics: Metrics) -> list[ScoreRow]:
         ):
             continue
         score = {model: metrics.score[model]["groups"][name] for model in MODELS}
-        rows.append(ScoreRow(name, compare, score))
+        rows.append(ScoreRow(name, compare, score, champion.get(name)))
     return rows
 
 

@@ -19,7 +19,7 @@ NUM_CONFUSIONS = 20
 MOST_WORDS = 40  # of a hypothesis; the rest is collapsed, since a loop may have hundreds
 MINUS = "\N{MINUS SIGN}"
 NONE = "\N{EN DASH}"
-VERDICTS = {"better": "better", "worse": "worse", "inconclusive": "no sure difference"}
+VERDICTS = {"inconclusive": "no sure difference"}  # the others as they are
 
 
 @dataclass(frozen=True)
