@@ -1,19 +1,19 @@
 """Transcribe the test set with a model."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from asr.core.cli import run
+from asr.core.errors import InputError
 from asr.core.files import write_json
 from asr.core.params import load_family_params, load_params
 from asr.core.pull import pull_missing
 from asr.decoding.candidates import transcribe_with_lm
 from asr.decoding.params import DecodeParams
+from asr.decoding.server import transcribe_on_server
 from asr.decoding.transcribe import (
-    open_on_worker,
+    opened_engine,
     tokens_per_letter,
     transcribe_all,
     unknown_letters,
@@ -25,8 +25,6 @@ from asr.language_model.params import LmParams
 from asr.utterances.hypothesis import Hypothesis, write_hypotheses
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import Utterance, read_manifest
-from asr.workers.ray_models import ray_models
-from asr.workers.workers import chosen_workers
 
 
 def transcribe(
@@ -35,7 +33,8 @@ def transcribe(
     """Transcribe the test set with a model.
 
     Args:
-        model: a plain transformers folder.
+        model: a plain transformers folder; if ``decode.server.models`` has its name, the server
+            there transcribes.
         prepared: ``data/prepared``, with one folder a corpus.
         lm: folder with language models, used if ``lm.weight`` is ``dev``.
         manifest: of the test set; beside it lie that of the training set, whose transcripts
@@ -45,40 +44,24 @@ def transcribe(
         changes: JSON with the weights of the language models and the texts that they changed;
             and how many letters of the test set the model can't write, where that is known.
     """
-    params, rescoring = load_params("decode", DecodeParams), load_params("lm", LmParams)
-    machine = load_params("machine", MachineParams)
-    name = load_params("model", ModelParams).family
-    family = family_module(name, "decoding")
-    own = load_family_params(name, "decode", family.OwnParams)
     utterances = read_manifest(manifest)
     pull_missing(prepared / corpus for corpus in {one.corpus for one in utterances})
-    computed = family.computed_seconds(model, own)
-    train = manifest.with_name("train.jsonl")
-    tokens = family_module(name, "tokens").open_tokens(model)
-    per_letter = tokens_per_letter(read_manifest(train) if train.exists() else (), tokens)
-    lacking = unknown_letters(utterances, tokens, model)
-    workers = chosen_workers()
-    with ExitStack() as stack:
-        if workers.kind == "ray":
-            open_one = partial(open_on_worker, name, machine, params, own)
-            may_use_gpus = machine.device in ("auto", "cuda")
-            on_cluster = ray_models(open_one, model, workers.num, may_use_gpus=may_use_gpus)
-            engine: Engine = stack.enter_context(on_cluster)
-        else:
-            engine = family.open_engine(model, machine, params, own)
-
-        def decode(engine: Engine, some: Sequence[Utterance]) -> tuple[list[Hypothesis], float]:
-            clips = Waveforms(prepared, some)
-            return transcribe_all(engine, clips, some, computed, params, per_letter)
-
-        if rescoring.weight == "none":
-            hypotheses, seconds = decode(engine, utterances)
-            changed: dict[str, Any] = {"languages": {}, "changed": []}
-        else:
-            dev = read_manifest(manifest.with_name("dev.jsonl"))
-            found = transcribe_with_lm(engine, decode, utterances, dev, lm, rescoring)
-            hypotheses, seconds, changed = found.hypotheses, found.seconds, found.changes
-    write_json(changes, {**changed, **lacking})
+    params, rescoring = load_params("decode", DecodeParams), load_params("lm", LmParams)
+    served = params.server.models.get(model.name)
+    if served and rescoring.weight != "none":
+        raise InputError(
+            f"lm.weight: expected none, since a server lists no candidates and "
+            f"decode.server.models has {model.name}, got {rescoring.weight}"
+        )
+    if served:
+        clips = Waveforms(prepared, utterances)
+        hypotheses, seconds = transcribe_on_server(utterances, clips, served, params.server)
+        device, changed = "server", _NO_CHANGES
+    else:
+        hypotheses, seconds, device, changed = _transcribe_here(
+            model, prepared, lm, manifest, utterances, params, rescoring
+        )
+    write_json(changes, changed)
     write_hypotheses(out, hypotheses)
     audio_s = sum(utterance.duration_s for utterance in utterances)
     write_json(
@@ -87,10 +70,48 @@ def transcribe(
             "audio_s": round(audio_s, 3),
             "decode_s": round(seconds, 3),
             "rtfx": round(audio_s / seconds, 2),
-            "device": engine.device,
+            "device": device,
             "num_utterances": len(utterances),
         },
     )
+
+
+_NO_CHANGES: dict[str, Any] = {"languages": {}, "changed": []}
+
+
+def _transcribe_here(
+    model: Path,
+    prepared: Path,
+    lm: Path,
+    manifest: Path,
+    utterances: Sequence[Utterance],
+    params: DecodeParams,
+    rescoring: LmParams,
+) -> tuple[list[Hypothesis], float, str, dict[str, Any]]:
+    """Transcribe with this machine's engine; also returns seconds, device and changes."""
+    machine = load_params("machine", MachineParams)
+    name = load_params("model", ModelParams).family
+    family = family_module(name, "decoding")
+    own = load_family_params(name, "decode", family.OwnParams)
+    computed = family.computed_seconds(model, own)
+    train = manifest.with_name("train.jsonl")
+    tokens = family_module(name, "tokens").open_tokens(model)
+    per_letter = tokens_per_letter(read_manifest(train) if train.exists() else (), tokens)
+    lacking = unknown_letters(utterances, tokens, model)
+    with opened_engine(name, machine, params, own, model) as engine:
+
+        def decode(engine: Engine, some: Sequence[Utterance]) -> tuple[list[Hypothesis], float]:
+            clips = Waveforms(prepared, some)
+            return transcribe_all(engine, clips, some, computed, params, per_letter)
+
+        if rescoring.weight == "none":
+            hypotheses, seconds = decode(engine, utterances)
+            changed = _NO_CHANGES
+        else:
+            dev = read_manifest(manifest.with_name("dev.jsonl"))
+            found = transcribe_with_lm(engine, decode, utterances, dev, lm, rescoring)
+            hypotheses, seconds, changed = found.hypotheses, found.seconds, found.changes
+    return hypotheses, seconds, engine.device, {**changed, **lacking}
 
 
 if __name__ == "__main__":

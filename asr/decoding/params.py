@@ -11,6 +11,28 @@ if TYPE_CHECKING:
     import torch
 
 
+class ServedModel(Schema):
+    """A model on a server.
+
+    Attributes:
+        url: what comes before ``/audio/transcriptions``.
+        name: of the model there.
+    """
+
+    url: str = Field(pattern=r"^https?://[^\s]+$")
+    name: str = Field(min_length=1)
+
+
+class ServerParams(Schema):
+    """Section ``decode.server``."""
+
+    models: dict[str, ServedModel]
+    concurrency: int = Field(ge=1, le=1024)
+    timeout_s: float = Field(gt=0, le=3600)
+    max_tries: int = Field(ge=1, le=20)
+    first_wait_s: float = Field(gt=0, le=60)
+
+
 class DecodeParams(Schema):
     """Section ``decode``."""
 
@@ -19,6 +41,7 @@ class DecodeParams(Schema):
     batch_seconds: float = Field(gt=0)
     max_tokens_per_s: float = Field(gt=0, le=200)
     min_token_budget: int = Field(ge=1, le=440)
+    server: ServerParams
 
 
 def torch_precision(params: DecodeParams) -> "torch.dtype":

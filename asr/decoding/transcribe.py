@@ -2,9 +2,11 @@
 
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +21,8 @@ from asr.text.letters import listed
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Clips
+from asr.workers.ray_models import ray_models
+from asr.workers.workers import chosen_workers
 
 # A letter has up to four bytes in UTF-8, and a token has at least one.
 MAX_TOKENS_PER_LETTER = 4.0
@@ -96,6 +100,8 @@ def transcribe_all(
     seconds: ComputedSeconds,
     params: DecodeParams,
     per_letter: Mapping[str, float] = MappingProxyType({}),
+    *,
+    quiet: bool = False,
 ) -> tuple[list[Hypothesis], float]:
     """Transcribe every utterance.
 
@@ -109,13 +115,15 @@ def transcribe_all(
         seconds: seconds that the model computes for a clip.
         params: section ``decode``.
         per_letter: see ``tokens_per_letter``; a language that is missing has the most.
+        quiet: show no progress bar; TQDM_DISABLE=1 hides every one.
 
     Returns:
         Hypotheses in the order of ``utterances``, and the wall-clock seconds of decoding.
     """
     started = time.perf_counter()
+    hidden = {"disable": True} if quiet else {}
     with (
-        tqdm(total=len(utterances), unit="clip", desc="transcribe") as progress,
+        tqdm(total=len(utterances), unit="clip", desc="transcribe", **hidden) as progress,
         ThreadPoolExecutor(engine.num_workers) as workers,
     ):
 
@@ -156,6 +164,21 @@ def _batches(
         Batch(tuple(indices[i] for i in batch.indices), batch.context_s)
         for batch in reversed(batches_by_length(durations_s, seconds, batch_seconds))
     ]
+
+
+@contextmanager
+def opened_engine(
+    family: str, machine: MachineParams, params: DecodeParams, own: Any, model: Path
+) -> Iterator[Engine]:
+    """Load the engine in this process, or in each worker of a Ray cluster if that is chosen."""
+    workers = chosen_workers()
+    if workers.kind != "ray":
+        yield family_module(family, "decoding").open_engine(model, machine, params, own)
+        return
+    open_one = partial(open_on_worker, family, machine, params, own)
+    may_use_gpus = machine.device in ("auto", "cuda")
+    with ray_models(open_one, model, workers.num, may_use_gpus=may_use_gpus) as engine:
+        yield engine
 
 
 def open_on_worker(
