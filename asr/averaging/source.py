@@ -93,7 +93,7 @@ def open_sources(folders: Sequence[Path]) -> list[Source]:
     first = _open_model(folders[0])
     sources = [first]
     for folder in folders[1:]:
-        if (folder / STATE).is_file() and (folder / TENSORS).is_file():
+        if is_checkpoint(folder):
             sources.append(_open_checkpoint(folder, first))
         else:
             sources.append(_open_model(folder))
@@ -102,10 +102,24 @@ def open_sources(folders: Sequence[Path]) -> list[Source]:
     return sorted(sources, key=Source.sha256)
 
 
+def open_checkpoint(folder: Path, model: Path) -> Source:
+    """A checkpoint, whose weights stand in for those of a model.
+
+    Raises:
+        InputError: if ``model`` is none, or has not these weights.
+    """
+    return _open_checkpoint(folder, _open_model(model))
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder is a checkpoint of training."""
+    return (folder / STATE).is_file() and (folder / TENSORS).is_file()
+
+
 def _open_model(folder: Path) -> Source:
     if not folder.is_dir():
         raise InputError(f"{folder}: expected a folder with a model, there is none")
-    if (folder / STATE).is_file() and (folder / TENSORS).is_file():
+    if is_checkpoint(folder):
         raise InputError(f"{folder}: expected a model in the first folder, got a checkpoint")
     source = Source(folder, folder)
     if not source.tables:

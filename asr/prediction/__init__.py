@@ -1,0 +1,1 @@
+"""Command predict: transcribe the audio of a manifest, with or without references."""

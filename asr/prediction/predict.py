@@ -1,0 +1,206 @@
+"""Transcribe clips in groups; after each group its predictions are on the disk."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from tqdm import tqdm
+
+from asr.audio.params import SilenceParams
+from asr.audio.silence import cut_at_silences
+from asr.audio.stream import UndecodableError
+from asr.core.errors import InputError
+from asr.decoding.journal import Journal
+from asr.prediction.clips import Clip
+from asr.utterances.utterance import Utterance
+from asr.utterances.waveform import SAMPLE_RATE, Waveform
+from asr.workers.workers import num_cores
+
+# Transcribes pieces of clips; returns a text for each.
+Transcribe = Callable[[Sequence[Waveform], Sequence[Utterance]], Sequence[str]]
+
+
+class Prediction(BaseModel):
+    """A line of the file of predictions, in the form of DrivenData's competitions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    utterance_id: str
+    orthographic_text: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A clip without a prediction, and why."""
+
+    id: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How a clip that is too long is cut.
+
+    Attributes:
+        max_s: length of the longest piece, in seconds.
+        silence: defines silence, where cuts are best.
+    """
+
+    max_s: float
+    silence: SilenceParams
+
+    def pieces(self, waveform: Waveform) -> list[Waveform]:
+        """The whole waveform if it is short enough, else its pieces, in order."""
+        if len(waveform) <= self.max_s * SAMPLE_RATE:
+            return [waveform]
+        bounds = cut_at_silences(waveform, self.max_s, self.silence)
+        return [waveform[start:end] for start, end in bounds]
+
+
+def check_ids(journal: Journal[Prediction], clips: Sequence[Clip], out: Path) -> None:
+    """Check that the predictions of an earlier run are of these clips.
+
+    Raises:
+        InputError: if one is of no clip, or comes twice.
+    """
+    found = [row.utterance_id for row in journal.rows]
+    if unknown := sorted(set(found) - {clip.id for clip in clips}):
+        raise InputError(
+            f"{out}: {len(unknown)} predictions for no clip of the manifest, first "
+            f"{unknown[0]!r:.120}; take another file for another manifest"
+        )
+    if len(set(found)) < len(found):
+        twice = next(one for one in found if found.count(one) > 1)
+        raise InputError(f"{out}: utterance_id {twice!r:.120} appears twice")
+
+
+def predict(
+    clips: Sequence[Clip],
+    journal: Journal[Prediction],
+    transcribe: Transcribe,
+    cutting: Cutting,
+    group_s: float,
+) -> list[Failure]:
+    """Transcribe the clips that the journal lacks, and append them in their order.
+
+    Groups depend on the clips alone, so a run that was killed between two groups and resumed writes
+    the same bytes as one that was not.
+
+    Args:
+        clips: of the manifest.
+        journal: of the predictions.
+        transcribe: by the model.
+        cutting: of clips that are too long.
+        group_s: seconds of audio in a group, which is held in memory.
+
+    Returns:
+        The clips that could not be transcribed; they cost no others.
+
+    Raises:
+        InputError: if a group of several clips fails as a whole.
+    """
+    done = {row.utterance_id for row in journal.rows}
+    todo = [clip for clip in clips if clip.id not in done]
+    failures: list[Failure] = []
+    with tqdm(total=len(clips), initial=len(done), unit="clip", desc="predict") as progress:
+        for group in _groups(_loaded(todo), group_s):
+            audible = {clip: w for clip, w in group.items() if not isinstance(w, Exception)}
+            failed = [Failure(c.id, str(w)) for c, w in group.items() if isinstance(w, Exception)]
+            texts = _texts(audible, transcribe, cutting)
+            failed += [Failure(c.id, str(t)) for c, t in texts.items() if isinstance(t, Exception)]
+            journal.append(
+                Prediction(utterance_id=clip.id, orthographic_text=text)
+                for clip, text in texts.items()
+                if isinstance(text, str)
+            )
+            for one in failed[: max(0, 10 - len(failures))]:
+                progress.write(f"{one.id}: {one.why}")
+            failures += failed
+            progress.update(len(group))
+    return failures
+
+
+def _texts(
+    waveforms: dict[Clip, Waveform], transcribe: Transcribe, cutting: Cutting
+) -> dict[Clip, str | InputError]:
+    """The text of each clip, or the error that only this clip causes."""
+    try:
+        return dict(_transcribed(waveforms, transcribe, cutting))
+    except InputError as error:
+        alone: dict[Clip, str | InputError] = {}
+        for clip, waveform in waveforms.items():
+            try:
+                alone |= _transcribed({clip: waveform}, transcribe, cutting)
+            except InputError as own:
+                alone[clip] = own
+        if len(alone) > 1 and all(isinstance(text, InputError) for text in alone.values()):
+            raise InputError(str(error)) from error
+        return alone
+
+
+def _transcribed(
+    waveforms: dict[Clip, Waveform], transcribe: Transcribe, cutting: Cutting
+) -> dict[Clip, str]:
+    """The text of each clip; those of a long one's pieces are joined by a space."""
+    pieces = [
+        (clip, number, piece)
+        for clip, waveform in waveforms.items()
+        for number, piece in enumerate(cutting.pieces(waveform))
+    ]
+    if not pieces:
+        return {}
+    found = transcribe([piece for _, _, piece in pieces], [_utterance(*one) for one in pieces])
+    texts: dict[Clip, list[str]] = {clip: [] for clip in waveforms}
+    for (clip, _, _), text in zip(pieces, found, strict=True):
+        texts[clip].append(text)
+    return {clip: " ".join(text for text in parts if text) for clip, parts in texts.items()}
+
+
+def _utterance(clip: Clip, number: int, piece: Waveform) -> Utterance:
+    """A piece as an utterance; the decoder reads only its id, duration and language."""
+    return Utterance(
+        id=f"{clip.id}/{number}", corpus="predict", text="?",
+        duration_s=len(piece) / SAMPLE_RATE, language=clip.language,
+        speaker_id=None, session_id=None, license="?", source="?",
+        sha256="0" * 64, attributes={}, shard="", row=0,
+    )  # fmt: skip
+
+
+def _loaded(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Waveform | Exception]]:
+    """Decode clips in threads, a few ahead of the model, in order."""
+    num = num_cores()
+    ahead: deque[tuple[Clip, Future[Waveform | Exception]]] = deque()
+    with ThreadPoolExecutor(num) as threads:
+        for clip in clips:
+            ahead.append((clip, threads.submit(_waveform_or_error, clip)))
+            if len(ahead) > 4 * num:
+                first, future = ahead.popleft()
+                yield first, future.result()
+        for first, future in ahead:
+            yield first, future.result()
+
+
+def _waveform_or_error(clip: Clip) -> Waveform | Exception:
+    try:
+        return clip.load()
+    except (UndecodableError, InputError, OSError) as error:
+        return error
+
+
+def _groups(
+    loaded: Iterable[tuple[Clip, Waveform | Exception]], group_s: float
+) -> Iterator[dict[Clip, Waveform | Exception]]:
+    """Groups of clips of about ``group_s`` seconds together."""
+    group: dict[Clip, Waveform | Exception] = {}
+    seconds = 0.0
+    for clip, waveform in loaded:
+        group[clip] = waveform
+        seconds += 0.0 if isinstance(waveform, Exception) else len(waveform) / SAMPLE_RATE
+        if seconds >= group_s:
+            yield group
+            group, seconds = {}, 0.0
+    if group:
+        yield group
