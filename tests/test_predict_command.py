@@ -2,6 +2,7 @@
 """commands.predict with a model of every family, any audio format, kills, and faulty folders."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -122,8 +123,8 @@ def test_any_format_is_read_and_bad_files_cost_only_their_lines(model, monkeypat
     write_clips(mixed)
     assert command(monkeypatch, model(WHISPER)) == FAILED
     assert predictions().keys() == good.keys()
-    listed = {row["utterance_id"]: row["why"]
-              for row in read_csv(Path("out.jsonl.failures.csv"), ("utterance_id", "why"))}  # fmt: skip
+    rows = read_csv(Path("out.jsonl.failures.csv"), ("utterance_id", "why"))
+    listed = {row["utterance_id"]: row["why"] for row in rows}
     assert listed.keys() == bad.keys()
     assert all(listed.values())
     assert f"out.jsonl.failures.csv: {len(bad)} failed, first bad-" in capsys.readouterr().out
@@ -138,9 +139,7 @@ def test_killed_and_resumed_it_writes_the_same_bytes(model, monkeypatch):
     write_clips({f"{i}.wav": wav(tone(0.3 + i / 400, hz=200.0 + i)) for i in range(200)})
     folder, out = model(WHISPER), Path("out.jsonl")
     started = [sys.executable, "-m", "commands.predict", *words(folder)]
-    with subprocess.Popen(
-        started, env={**__import__("os").environ, "PYTHONPATH": str(ROOT)}
-    ) as run:
+    with subprocess.Popen(started, env={**os.environ, "PYTHONPATH": str(ROOT)}) as run:
         wait_for(lambda: out.exists() and b"\n" in out.read_bytes())
         run.send_signal(signal.SIGKILL)
     assert 0 < (num := len(out.read_text().splitlines())) < 200, num
@@ -172,9 +171,7 @@ def test_a_resume_with_another_model_or_params_is_refused(model, monkeypatch):
     Path("params.yaml").write_text(
         Path("params.yaml").read_text().replace("num_beams: 1", "num_beams: 2")
     )
-    with pytest.raises(
-        SystemExit, match=r"out\.jsonl: decode: expected .*'num_beams': 1.* got .*2"
-    ):
+    with pytest.raises(SystemExit, match=r"out\.jsonl: decode: .*'num_beams': 1.* got .*2"):
         command(monkeypatch, folder)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from asr.core.files import read_json
 from asr.core.params import read_yaml
+from asr.experiments.spread import spread_sentence, spread_table
 from benchmarks.tables import benchmark_table, forgetting_table, read_results, speed_table
 from commands.picture import scores_svg
 from commands.scores import markdown_table
@@ -106,8 +107,9 @@ def test_the_score_table_is_that_of_the_committed_metrics(committed):
 
 def test_the_spread_over_seeds_is_that_of_the_committed_results():
     seeds = read_json(ROOT / "benchmarks" / "results" / "seeds.json")
-    wers = [f"{seeds[seed]['overall']['wer']:.3f}" for seed in ("1", "2", "3")]
-    assert f"WER of seeds 1, 2 and 3 is {wers[0]}, {wers[1]} and {wers[2]}" in README
+    assert spread_sentence(seeds) in " ".join(README.split())
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    assert section("seeds", page) == spread_table(seeds)
 
 
 def test_the_picture_is_that_of_the_committed_metrics(committed):

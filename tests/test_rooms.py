@@ -46,6 +46,8 @@ ROOMS = [
     "families/*/training",
     "families/*/decoding",
     "families/*/judge",
+    "prediction",
+    "experiments",
     "export",
     "harvest",
     "withdrawal",

@@ -1,0 +1,115 @@
+"""Experiments in DVC's own queue: put them in, start workers, wait, read their metrics."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asr.core.errors import InputError
+
+DONE = ("Success", "Failed")
+# A busy worker may not answer at once, so one silence is no proof that there is none.
+SILENCES = 6
+
+
+def put(name: str, overrides: Sequence[str], target: str) -> None:
+    """Queue an experiment of this name with values of params.yaml, up to a stage.
+
+    Raises:
+        InputError: if DVC refuses it.
+    """
+    words = [word for override in overrides for word in ("-S", override)]
+    _dvc("exp", "run", "--queue", "--name", name, *words, target)
+
+
+def forget(name: str) -> None:
+    """Remove what failed or ended from the queue's list, so that its name is free."""
+    _dvc("queue", "remove", name)
+
+
+def start_workers(num: int) -> None:
+    """Start workers that end when the queue is empty; those that run count too."""
+    _dvc("queue", "start", "--jobs", str(num))
+
+
+def experiments() -> set[str]:
+    """Names of all experiments of this repository that ended well."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        found: Mapping[str, Any] = repo.experiments.ls(all_commits=True)
+        return {name for by_baseline in found.values() for name, _ in by_baseline}
+
+
+def statuses() -> dict[str, str]:
+    """Queued, Running, Failed or Success, by name; the latest of a name."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        entries = repo.experiments.celery_queue.status()
+    entries.sort(key=lambda entry: (entry["status"] not in DONE, entry["timestamp"]))
+    return {entry["name"]: entry["status"] for entry in entries if entry["name"]}
+
+
+def num_workers() -> int:
+    """Workers that answer."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        return len(repo.experiments.celery_queue.worker_status())
+
+
+def wait_for(
+    names: Sequence[str], poll_s: float, show: Callable[[str], None] = print
+) -> dict[str, str]:
+    """Wait until all of these experiments have ended; returns their statuses.
+
+    Raises:
+        InputError: if no worker is left to run them.
+    """
+    shown: dict[str, str] = {}
+    silences = 0
+    while True:
+        found = statuses()
+        for name in names:
+            if (status := found.get(name, "Unknown")) != shown.get(name):
+                show(f"{name}: {status}")
+                shown[name] = status
+        left = [name for name in names if shown[name] not in DONE]
+        if not left:
+            return shown
+        silences = 0 if num_workers() else silences + 1
+        if silences == SILENCES:
+            raise InputError(
+                f"no worker of the queue runs any more, and {', '.join(left)} did not end; see "
+                ".dvc/tmp/exps/celery/*.out, then: dvc queue kill NAME for those that are shown as "
+                "running, and the same command again"
+            )
+        time.sleep(poll_s)
+
+
+def metrics(name: str, file: str) -> Any:
+    """A file of metrics of an experiment."""
+    import dvc.api
+
+    return dvc.api.metrics_show(file, rev=name)
+
+
+def _dvc(*words: str) -> None:
+    # The queue's workers call `dvc` from PATH.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with subprocess.Popen(
+        [sys.executable, "-m", "dvc", *words],
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        # Not a pipe: workers inherit it, and reading it would wait for them.
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE if words[0] == "exp" else subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        said = process.communicate()[1] or ""
+    if process.returncode:
+        raise InputError(f"dvc {' '.join(words)}: {said.strip() or 'failed'}")
