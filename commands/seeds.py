@@ -53,8 +53,7 @@ def run_seeds(
         if waiting.get(name) not in ("Queued", "Running"):
             queue.put(name, [*overrides, f"seed={seed}"], TARGET)
     if missing:
-        queue.start_workers(jobs)
-        ended = queue.wait_for(list(missing.values()), poll_s)
+        ended = queue.run_queued(list(missing.values()), jobs, poll_s)
         if failed := [name for name, status in ended.items() if status == "Failed"]:
             raise InputError(f"failed: {', '.join(failed)}; see: dvc queue logs {failed[0]}")
     return {str(seed): _scores(name) for seed, name in names.items()}

@@ -11,8 +11,10 @@ from typing import Any
 from asr.core.errors import InputError
 
 DONE = ("Success", "Failed")
-# A busy worker may not answer at once, so one silence is no proof that there is none.
-SILENCES = 6
+# A worker takes seconds to start, half a minute on a busy machine. It ends when the queue is empty,
+# even if something is queued just then.
+SILENCE_S = 90.0
+MAX_STARTS = 4
 
 
 def put(name: str, overrides: Sequence[str], target: str) -> None:
@@ -62,16 +64,17 @@ def num_workers() -> int:
         return len(repo.experiments.celery_queue.worker_status())
 
 
-def wait_for(
-    names: Sequence[str], poll_s: float, show: Callable[[str], None] = print
+def run_queued(
+    names: Sequence[str], jobs: int, poll_s: float, show: Callable[[str], None] = print
 ) -> dict[str, str]:
-    """Wait until all of these experiments have ended; returns their statuses.
+    """Start workers and wait until these experiments have ended; returns their statuses.
 
     Raises:
-        InputError: if no worker is left to run them.
+        InputError: if the workers end before.
     """
     shown: dict[str, str] = {}
-    silences = 0
+    start_workers(jobs)
+    num_starts, answered = 1, time.monotonic()
     while True:
         found = statuses()
         for name in names:
@@ -81,13 +84,17 @@ def wait_for(
         left = [name for name in names if shown[name] not in DONE]
         if not left:
             return shown
-        silences = 0 if num_workers() else silences + 1
-        if silences == SILENCES:
-            raise InputError(
-                f"no worker of the queue runs any more, and {', '.join(left)} did not end; see "
-                ".dvc/tmp/exps/celery/*.out, then: dvc queue kill NAME for those that are shown as "
-                "running, and the same command again"
-            )
+        if num_workers():
+            answered = time.monotonic()
+        elif time.monotonic() - answered > SILENCE_S:
+            if "Queued" not in shown.values() or num_starts == MAX_STARTS:
+                raise InputError(
+                    f"{', '.join(left)}: the queue's workers are gone; see "
+                    ".dvc/tmp/exps/celery/*.out, then `dvc queue kill` those that are shown as "
+                    "running, and run the same command again"
+                )
+            start_workers(jobs)
+            num_starts, answered = num_starts + 1, time.monotonic()
         time.sleep(poll_s)
 
 

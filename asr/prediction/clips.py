@@ -5,15 +5,16 @@ competitions: ``{"utterance_id": "U1", "audio_path": "audio/U1.flac"}``.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
 from asr.audio.decoding import decode
 from asr.core.errors import InputError
+from asr.corpora.audio_content import HEAD_BYTES, may_be_audio
 from asr.corpora.columns import RecordingBuilder, id_value, language_value, path_value, text_value
-from asr.corpora.paths import AudioFiles, is_audio
+from asr.corpora.paths import AudioFiles
 from asr.corpora.tables import Row, parse_json, read_rows
 from asr.sources.params import FetchParams
 from asr.utterances.shards import Waveforms
@@ -79,21 +80,24 @@ class AudioSource:
 
     @cached_property
     def _by_name(self) -> AudioFiles:
-        return AudioFiles(_AudioNames(self.folder))
+        return AudioFiles(_Heads(self.folder))
 
 
-class _AudioNames:
-    """The audio files below a folder by their names' endings; ``AudioFiles`` reads none of them."""
+class _Heads:
+    """The first bytes of the files below a folder that may be audio.
+
+    ``AudioFiles`` looks at those whose names have an unknown ending.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         paths = (Path(place, name) for place, _, names in os.walk(folder) for name in names)
-        self._names = dict.fromkeys(
-            sorted(path.relative_to(folder).as_posix() for path in paths if is_audio(path.name))
-        )
+        names = (path.relative_to(folder).as_posix() for path in paths)
+        self._names = dict.fromkeys(sorted(filter(may_be_audio, names)))
 
     def __getitem__(self, name: str) -> bytes:
-        return (self._folder / name).read_bytes()
+        with (self._folder / name).open("rb") as file:
+            return file.read(HEAD_BYTES)
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -188,8 +192,3 @@ def _clip(
 
 def _refuse(error: InputError) -> Waveform:
     raise error
-
-
-def references(clips: Iterable[Clip]) -> int:
-    """How many clips have a reference."""
-    return sum(clip.text is not None for clip in clips)
