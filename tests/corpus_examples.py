@@ -104,6 +104,16 @@ def corpora(one: bytes, two: bytes) -> dict[str, dict[str, bytes]]:
             "hr/clips/one.mp3": one,
             "hr/clips/two.mp3": two,
         },
+        "fleurs": {
+            "data/hr_hr/train.tsv": table(
+                f"7\t10.wav\t{ONE}\tprva rečenica\tp r v a | r e č e n i c a |\t16000\tFEMALE"
+            ),
+            "data/hr_hr/test.tsv": table(
+                f"7\t11.wav\t{TWO}\tdruga rečenica\td r u g a |\t32000\tMALE"
+            ),
+            "data/hr_hr/audio/train/10.wav": one,
+            "data/hr_hr/audio/test/11.wav": two,
+        },
         "kaldi": {
             "data/train/wav.scp": table("one wav/1.wav", "two wav/2.wav"),
             "data/train/text": table(f"one {ONE}", f"two {TWO}"),

@@ -78,6 +78,14 @@ def described(recordings):
             ("hr/clips/two", "s2", None, "hr", {"up_votes": "3", "down_votes": "1",
                                                 "validated": "true"}),
         ]),
+        ("fleurs", [
+            ("data/hr_hr/audio/test/11", None, None, None,
+             {"sentence_id": "7", "transcription": "druga rečenica", "num_samples": "32000",
+              "gender": "MALE", "split": "test"}),
+            ("data/hr_hr/audio/train/10", None, None, None,
+             {"sentence_id": "7", "transcription": "prva rečenica", "num_samples": "16000",
+              "gender": "FEMALE", "split": "train"}),
+        ]),
         ("kaldi", [
             ("one", "s1", None, None, {"sex": "f", "split": "train"}),
             ("two", "s2", None, None, {"sex": "m", "split": "train"}),

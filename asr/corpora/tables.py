@@ -75,7 +75,7 @@ def read_rows(files: Files, name: str) -> Iterator[Row]:
     if plain.endswith(".csv"):
         yield from _read_csv(content, name)
     elif plain.endswith(".tsv"):
-        yield from _read_tsv(content, name)
+        yield from read_tsv(content, name)
     elif content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"["):
         yield from _read_list(content, name)
     else:
@@ -236,9 +236,11 @@ def _csv_records(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[st
         start = end + 1
 
 
-def _read_tsv(content: bytes, name: str) -> Iterator[Row]:
-    """Read TSV without quoting, as Common Voice writes it: a quote is part of a sentence."""
-    header: list[str] | None = None
+def read_tsv(content: bytes, name: str, header: Sequence[str] | None = None) -> Iterator[Row]:
+    """Read TSV without quoting, as Common Voice writes it: a quote is part of a sentence.
+
+    The first line is the header, unless ``header`` names the columns of a table without one.
+    """
     for number, line in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if not (line := line.removesuffix(b"\r")):
             continue
@@ -259,7 +261,7 @@ def _header(cells: list[str], place: str) -> list[str]:
     return names
 
 
-def _cells(name: str, place: str, header: list[str], cells: list[str]) -> Row:
+def _cells(name: str, place: str, header: Sequence[str], cells: list[str]) -> Row:
     if len(cells) != len(header):
         return Row(name, place, {}, f"{place}: expected {len(header)} columns, got {len(cells)}")
     return Row(name, place, {k: v for k, v in zip(header, cells, strict=True) if k})
