@@ -75,7 +75,7 @@ def test_the_stage_leaves_nothing_of_a_folder_that_changed_and_its_rerun_is_righ
     for name in ("asr", "stages"):
         shutil.copytree(ROOT / name, tmp_path / name)
     text = (ROOT / "params.yaml").read_text()
-    corpora = text[text.index("corpora:") : text.index("prepare:")]
+    corpora = text[text.index("corpora:") : text.index("test_sets:")]
     one = "corpora:\n  be: {format: paired, language: be, source: home}\n"
     (tmp_path / "params.yaml").write_text(text.replace(corpora, one))
     (tmp_path / "conf").mkdir()

@@ -35,7 +35,7 @@ def repo(tmp_path, monkeypatch):
     """A repository whose corpus is ten stamps that are described in two languages."""
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "params.yaml").read_text()
-    corpora = text[text.index("corpora:") : text.index("prepare:")]
+    corpora = text[text.index("corpora:") : text.index("test_sets:")]
     Path("params.yaml").write_text(text.replace(corpora, CORPORA))
     Path("conf").mkdir()
     Path("conf/sources.yaml").write_text("home: {kind: folder, path: home, license: CC0-1.0}\n")

@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
     source = f"home: {{kind: folder, path: {home}, license: CC0-1.0}}\n"
     (repo.folder / "conf/sources.yaml").write_text(source)
     text = (repo.folder / "params.yaml").read_text()
-    corpora = text[text.index("  be:") : text.index("prepare:")]
+    corpora = text[text.index("  be:") : text.index("test_sets:")]
     lines = LINE.format("be") + LINE.format("bg") + "\n"
     (repo.folder / "params.yaml").write_text(text.replace(corpora, lines))
     repo.set_params({

@@ -82,7 +82,7 @@ def repo(tmp_path_factory):
     rows.append({"audio_path": "twin.wav", "text": f"{WORDS[TWIN]} 0", "speaker_id": "twin"})
     (source / "all.jsonl").write_bytes(jsonl(*rows))
     text = (ROOT / "params.yaml").read_text()
-    corpora = text[text.index("  be:") : text.index("prepare:")]
+    corpora = text[text.index("  be:") : text.index("test_sets:")]
     line = "  zz: {format: jsonl, language: be, source: home}  # our own\n\n"
     (repo.folder / "params.yaml").write_text(text.replace(corpora, line))
     (repo.folder / "conf").mkdir()

@@ -41,7 +41,7 @@ def dealt(tmp_path, monkeypatch):
         build, line = SEEDS[name]
         build(tmp_path / "home")
         text = (ROOT / "params.yaml").read_text()
-        old = text[text.index("corpora:") : text.index("prepare:")]
+        old = text[text.index("corpora:") : text.index("test_sets:")]
         Path("params.yaml").write_text(
             text.replace(old, f"corpora:\n  mine: {{{line}, source: home}}\n")
         )
@@ -124,7 +124,7 @@ def test_all_of_them_at_once_through_the_whole_pipeline(reproduced, tmp_path):
         blocks.append(f"{name}: {{kind: folder, path: home/{name}, license: CC0-1.0}}\n")
     params = tmp_path / "params.yaml"
     text = params.read_text()
-    old = text[text.index("corpora:") : text.index("prepare:")]
+    old = text[text.index("corpora:") : text.index("test_sets:")]
     params.write_text(text.replace(old, f"corpora:\n{''.join(lines)}\n"))
     (tmp_path / "conf" / "sources.yaml").write_text("".join(blocks))
     # Three of them are read from one list of sentences, which the splits that they bring share.
