@@ -126,12 +126,18 @@ def test_an_unknown_corpus_is_named():
 
 def test_a_test_set_is_a_corpus_that_is_only_scored(edited):
     line = "{format: jsonl, language: Belarusian, source: x, max_samples: 500}"
-    found = load_corpus(
-        "fleurs", TestSet, edited({r"test_sets: \{\}": f"test_sets: {{fleurs: {line}}}"})
-    )
+    path = edited({r"test_sets: \{\}": f"test_sets: {{fleurs: {line}}}"})
+    assert load_corpus("fleurs", Corpus, path).format == "jsonl"  # as fetch and prepare read it
+    found = load_corpus("fleurs", TestSet, path)
     assert (found.language, found.max_samples, found.on_leak, found.normalizer) == (
         "be", 500, "stop", None,
     )  # fmt: skip
+
+
+def test_keys_of_a_test_set_are_refused_in_a_corpus(edited):
+    line = "corpora: {be: {format: stamps, language: be, source: x, max_samples: 5}}\n"
+    with pytest.raises(InputError, match=r"corpora\.be\.max_samples: Extra inputs"):
+        load_seed(edited({r"corpora:.*\n(  .*\n)*": line}))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from asr.core.schema import Schema
 from asr.corpora.languages import language_code
@@ -34,7 +34,7 @@ def _code(value: Any) -> Any:
 
 
 class Corpus(Schema):
-    """Section ``corpora``, one line of it.
+    """What fetch and prepare read of a line of ``corpora`` or ``test_sets``.
 
     Attributes:
         format: the reader, a file in ``asr/corpus_formats/``.
@@ -48,6 +48,9 @@ class Corpus(Schema):
         replay: whether its clips are only mixed into training, at ``train.replay.share``. None of
             them is in dev or test.
     """
+
+    # Other keys are a test set's own. CorpusLine and TestSet refuse those that nobody knows.
+    model_config = ConfigDict(extra="ignore")
 
     format: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     language: Annotated[str, BeforeValidator(_code)] = Field(pattern=r"^[a-z]{2,3}$")
@@ -64,7 +67,13 @@ class Corpus(Schema):
         return self
 
 
-class TestSet(Corpus):
+class CorpusLine(Corpus):
+    """Section ``corpora``, one line of it, with no other keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TestSet(CorpusLine):
     """Section ``test_sets``, one line of it: a corpus that is only scored.
 
     Attributes:
@@ -90,4 +99,4 @@ class TestSet(Corpus):
 # The name is part of paths and of DVC stage names.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
 TestSetsParams = dict[Name, TestSet]
-CorporaParams = Annotated[dict[Name, Corpus], Field(min_length=1)]
+CorporaParams = Annotated[dict[Name, CorpusLine], Field(min_length=1)]
