@@ -70,7 +70,8 @@ def read_unpacked(tree: Tree, wants: Wants, limits: FetchParams) -> Iterator[tup
     before = stamps(tree.root / name for name in archives)
     for name in archives:
         yield from _unpacked(tree, name, wants, limits)
-    check_still(tree.root, before, (tree.root / name for name in archives))
+    now = filter(_is_archive, _names(tree)[0])
+    check_still(tree.root, before, (tree.root / name for name in now))
     others = Tree(
         tree.root, tree.links_within, lambda name: tree.has(name) and not _is_archive(name)
     )

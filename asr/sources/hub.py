@@ -33,7 +33,7 @@ class Source(Schema):
 
 def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
     """Yield (name, content) of the wanted files, sorted by name; the hub's cache holds them."""
-    from huggingface_hub.utils import filter_repo_objects
+    from huggingface_hub.utils import filter_repo_objects  # type: ignore[attr-defined]
 
     def allowed(name: str) -> bool:
         """The cache may have other files of the data set, which another block has downloaded."""
