@@ -17,6 +17,7 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
+from asr.corpora.test_sets import test_set_names
 
 METRICS = Path("metrics")
 NUM_EXAMPLES = 5  # of what a language model changed; the report has more
@@ -39,23 +40,27 @@ def score_rows(comparison: dict[str, Any], first: str, second: str) -> list[tupl
         second: of the second model's.
     """
     champion = comparison.get("champion", {}).get("groups", {})
-    rows = []
-    for name, group in comparison["groups"].items():
-        if name == "overall" or name.startswith("corpus "):
-            wer, cer = group["wer"], group["cer"]
-            rows.append(
-                (
-                    name,
-                    _with_interval(wer[first], wer[f"{first}_interval"]),
-                    _with_interval(wer[second], wer[f"{second}_interval"]),
-                    _with_interval(wer["difference"], wer["difference_interval"]),
-                    wer["verdict"],
-                    *(_against(champion[name]["wer"]) if champion else ()),
-                    f"{_rate(cer[first])} → {_rate(cer[second])}",
-                    str(group["num_utterances"]),
-                )
-            )
+    rows = [
+        _row(name, group, (first, second), champion.get(name))
+        for name, group in comparison["groups"].items()
+        if name == "overall" or name.startswith("corpus ")
+    ]
     return sorted(rows, key=lambda row: (row[0] != "overall", row[0]))
+
+
+def _row(
+    name: str, group: dict[str, Any], models: tuple[str, str], champion: dict[str, Any] | None
+) -> tuple[str, ...]:
+    wer, cer = group["wer"], group["cer"]
+    return (
+        name,
+        *(_with_interval(wer[model], wer[f"{model}_interval"]) for model in models),
+        _with_interval(wer["difference"], wer["difference_interval"]),
+        wer["verdict"],
+        *(_against(champion["wer"]) if champion else ()),
+        " → ".join(_rate(cer[model]) for model in models),
+        str(group["num_utterances"]),
+    )
 
 
 def _against(wer: dict[str, Any]) -> tuple[str, ...]:
@@ -161,7 +166,14 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> str:
 def _table_of(metrics: Path) -> list[tuple[str, ...]]:
     comparison = read_json(metrics / "compare.json")
     names = header("zero-shot", "tuned", with_champion="champion" in comparison)
-    return [names, *score_rows(comparison, "base", "tuned")]
+    rows = score_rows(comparison, "base", "tuned")
+    for name in test_set_names():
+        compared = read_json(metrics / "test_sets" / name / "compare.json")
+        champion = compared.get("champion", {}).get("groups", {}).get("overall")
+        row = _row(f"test set {name}", compared["groups"]["overall"], ("base", "tuned"), champion)
+        # The champion's revision may not have this test set.
+        rows.append(row if len(row) == len(names) else (*row[:5], "–", "–", "–", *row[5:]))
+    return [names, *rows]
 
 
 def _value(value: float | list[str] | None) -> str:

@@ -9,17 +9,20 @@ from asr.core.cli import run
 from asr.core.files import sha256_of, write_json
 from asr.core.params import load_params, load_seed
 from asr.scoring.compare import compare_groups
-from asr.scoring.normalizers import Normalizers
+from asr.scoring.normalizers import normalizers_of
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import score_utterances
 from asr.utterances.hypothesis import read_hypotheses
 from asr.utterances.utterance import read_manifest
 
 
-def compare(manifest: Path, base: Path, tuned: Path, champion: Path, out: Path) -> None:
+def compare(
+    test_set: str, manifest: Path, base: Path, tuned: Path, champion: Path, out: Path
+) -> None:
     """Compare the tuned model with the base model, and with the champion if there is one.
 
     Args:
+        test_set: ``test``, the split, or a key in ``test_sets`` of ``params.yaml``.
         manifest: of the test set.
         base: hypotheses of the base model.
         tuned: hypotheses of the tuned model.
@@ -28,7 +31,7 @@ def compare(manifest: Path, base: Path, tuned: Path, champion: Path, out: Path) 
     """
     params = load_params("score", ScoreParams)
     seed = load_seed()
-    normalizers = Normalizers(params.normalizers)
+    normalizers = normalizers_of(test_set, params.normalizers)
     utterances = read_manifest(manifest)
     ids = normalizers.ids(u.language for u in utterances)
     before, after = (

@@ -7,6 +7,7 @@ from asr.core.cli import run
 from asr.core.files import atomic_file, sha256_of
 from asr.core.params import load_params
 from asr.core.pull import pull_missing
+from asr.corpora.test_sets import test_set_names
 from asr.report.metrics import read_metrics
 from asr.report.page import Results, render
 from asr.report.params import ReportParams
@@ -46,7 +47,7 @@ def report(
         for path in (hypotheses / "base.jsonl", hypotheses / "tuned.jsonl")
     )
     ids = normalizers.ids(u.language for u in utterances)
-    found = read_metrics(metrics, sha256_of(manifest), ids)
+    found = read_metrics(metrics, sha256_of(manifest), ids, test_set_names())
     page = render(
         Results(
             metrics=found,

@@ -6,7 +6,7 @@ from asr.core.cli import run
 from asr.core.files import read_json, sha256_of, write_json
 from asr.core.params import load_params
 from asr.scoring.language_model import effect
-from asr.scoring.normalizers import Normalizers
+from asr.scoring.normalizers import normalizers_of
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import by_group, empty_references, score_utterances, summary
 from asr.utterances.hypothesis import read_hypotheses
@@ -14,11 +14,13 @@ from asr.utterances.utterance import read_manifest
 
 
 def score(
-    manifest: Path, hypotheses: Path, timing: Path, changes: Path, out: Path, speed: Path
-) -> None:
+    test_set: str, manifest: Path, hypotheses: Path, timing: Path, changes: Path, out: Path,
+    speed: Path,
+) -> None:  # fmt: skip
     """Compute WER and CER of a model's hypotheses, overall and by corpus and language.
 
     Args:
+        test_set: ``test``, the split, or a key in ``test_sets`` of ``params.yaml``.
         manifest: of the test set.
         hypotheses: JSONL that the stage ``transcribe`` wrote.
         timing: JSON that it wrote beside them.
@@ -28,7 +30,7 @@ def score(
         speed: JSON with a copy of ``timing``.
     """
     params = load_params("score", ScoreParams)
-    normalizers = Normalizers(params.normalizers)
+    normalizers = normalizers_of(test_set, params.normalizers)
     utterances = read_manifest(manifest)
     scored = score_utterances(
         utterances, read_hypotheses(hypotheses), hypotheses, normalizers, params.script

@@ -28,8 +28,9 @@ from asr.utterances.utterance import Utterance, read_manifest
 
 
 def transcribe(
-    model: Path, prepared: Path, lm: Path, manifest: Path, out: Path, timing: Path, changes: Path
-) -> None:
+    model: Path, prepared: Path, lm: Path, train: Path, dev: Path, manifest: Path, out: Path,
+    timing: Path, changes: Path,
+) -> None:  # fmt: skip
     """Transcribe the test set with a model.
 
     Args:
@@ -37,8 +38,10 @@ def transcribe(
             there transcribes.
         prepared: ``data/prepared``, with one folder a corpus.
         lm: folder with language models, used if ``lm.weight`` is ``dev``.
-        manifest: of the test set; beside it lie that of the training set, whose transcripts
-            show how many tokens a letter takes in each language, and that of dev.
+        train: manifest of the training set, whose transcripts show how many tokens a letter takes
+            in each language.
+        dev: manifest of the set that tunes the weights of the language models.
+        manifest: of the test set.
         out: JSONL with the hypotheses.
         timing: JSON with seconds, RTFx and the device.
         changes: JSON with the weights of the language models and the texts that they changed;
@@ -59,7 +62,7 @@ def transcribe(
         device, changed = "server", _NO_CHANGES
     else:
         hypotheses, seconds, device, changed = _transcribe_here(
-            model, prepared, lm, manifest, utterances, params, rescoring
+            model, prepared, lm, (train, dev), utterances, params, rescoring
         )
     write_json(changes, changed)
     write_hypotheses(out, hypotheses)
@@ -83,20 +86,23 @@ def _transcribe_here(
     model: Path,
     prepared: Path,
     lm: Path,
-    manifest: Path,
+    manifests: tuple[Path, Path],
     utterances: Sequence[Utterance],
     params: DecodeParams,
     rescoring: LmParams,
 ) -> tuple[list[Hypothesis], float, str, dict[str, Any]]:
-    """Transcribe with this machine's engine; also returns seconds, device and changes."""
+    """Transcribe with this machine's engine; also returns seconds, device and changes.
+
+    ``manifests`` are those of train and dev.
+    """
+    train, dev = manifests
     machine = load_params("machine", MachineParams)
     name = load_params("model", ModelParams).family
     family = family_module(name, "decoding")
     own = load_family_params(name, "decode", family.OwnParams)
     computed = family.computed_seconds(model, own)
-    train = manifest.with_name("train.jsonl")
     tokens = family_module(name, "tokens").open_tokens(model)
-    per_letter = tokens_per_letter(read_manifest(train) if train.exists() else (), tokens)
+    per_letter = tokens_per_letter(read_manifest(train), tokens)
     lacking = unknown_letters(utterances, tokens, model)
     with opened_engine(name, machine, params, own, model) as engine:
 
@@ -108,8 +114,8 @@ def _transcribe_here(
             hypotheses, seconds = decode(engine, utterances)
             changed = _NO_CHANGES
         else:
-            dev = read_manifest(manifest.with_name("dev.jsonl"))
-            found = transcribe_with_lm(engine, decode, utterances, dev, lm, rescoring)
+            few = read_manifest(dev)
+            found = transcribe_with_lm(engine, decode, utterances, few, lm, rescoring)
             hypotheses, seconds, changed = found.hypotheses, found.seconds, found.changes
     return hypotheses, seconds, engine.device, {**changed, **lacking}
 

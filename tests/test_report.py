@@ -81,13 +81,14 @@ def write_inputs(
         changed = [{"id": written[0].id, "without": "<i>x</i>", "with": clips[0][column]}]
         languages = {one: {"unknown_word": 2.0} for one in lm_languages}
         write_json(changes, {"languages": languages, "changed": changed if languages else []})
-        score(manifest, heard, timing, changes,
+        score("test", manifest, heard, timing, changes,
               folder / "metrics" / "score" / f"{model}.json",
               folder / "metrics" / "speed" / f"{model}.json")  # fmt: skip
     released = {"name": "v<1>", "commit": "a" * 40, "normalizers": None}
     write_json(folder / "champion" / "champion.json", released if with_champion else {"name": None})
     shutil.copy(folder / "hypotheses" / "base.jsonl", folder / "champion" / "hypotheses.jsonl")
-    compare(manifest, folder / "hypotheses" / "base.jsonl", folder / "hypotheses" / "tuned.jsonl",
+    compare("test", manifest, folder / "hypotheses" / "base.jsonl",
+            folder / "hypotheses" / "tuned.jsonl",
             folder / "champion", folder / "metrics" / "compare.json")  # fmt: skip
     count = {"num_utterances": len(clips), "num_utterances_by": {"corpus": {"xx": len(clips)}}}
     write_json(folder / "metrics" / "data.json", {

@@ -63,15 +63,7 @@ def read_revision(revision: str, files: Files = TEST) -> Transcribed:
         InputError: if Git has no such revision, or a file is neither in Git nor in DVC's cache or
             remote, or holds what this code can't read; names revision and file.
     """
-    # A queue worker runs in a copy of the repository without its tags. DVC_ROOT is the original.
-    repository = os.environ.get("DVC_ROOT", ".")
-    try:
-        commit = resolve_rev(SCM(repository), revision)
-    except SCMError as error:
-        raise InputError(
-            f"{revision}: expected a Git revision of this repository, got: {error}; `git fetch "
-            "--tags` fetches the tags of its origin"
-        ) from error
+    repository, commit = _resolved(revision)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for path in (files.manifest, files.hypotheses, files.scores):
@@ -87,6 +79,16 @@ def read_revision(revision: str, files: Files = TEST) -> Transcribed:
             )
         except InputError as error:
             raise InputError(str(error).replace(f"{folder}/", f"{revision}:")) from error
+
+
+def is_scored(revision: str, files: Files) -> bool:
+    """Whether a revision has scores of a test set.
+
+    Raises:
+        InputError: if Git has no such revision.
+    """
+    repository, commit = _resolved(revision)
+    return bool(dvc.api.DVCFileSystem(repository, rev=commit).exists(files.scores))
 
 
 def read_workspace() -> Transcribed:
@@ -120,6 +122,19 @@ def read_files(
         sha256_of(hypotheses),
         normalizers,
     )
+
+
+def _resolved(revision: str) -> tuple[str, str]:
+    """The repository, and the commit that a revision names."""
+    # A queue worker runs in a copy of the repository without its tags. DVC_ROOT is the original.
+    repository = os.environ.get("DVC_ROOT", ".")
+    try:
+        return repository, resolve_rev(SCM(repository), revision)
+    except SCMError as error:
+        raise InputError(
+            f"{revision}: expected a Git revision of this repository, got: {error}; `git fetch "
+            "--tags` fetches the tags of its origin"
+        ) from error
 
 
 def _content(repository: str, revision: str, commit: str, path: str) -> bytes:

@@ -16,17 +16,24 @@ LENGTHS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # lower bounds of the buckets of cl
 
 @dataclass(frozen=True)
 class Metrics:
-    """The content of ``metrics/``; ``score`` and ``speed`` are by model, ``gates`` by name."""
+    """The content of ``metrics/``; ``score`` and ``speed`` are by model, ``gates`` by name.
+
+    ``test_sets`` has for each further test set by name the same ``compare`` and ``score``, and in
+    ``data`` what was left out of it.
+    """
 
     data: dict[str, Any]
     compare: dict[str, Any]
     score: dict[str, dict[str, Any]]
     speed: dict[str, dict[str, Any]]
     gates: dict[str, dict[str, Any]]
+    test_sets: dict[str, dict[str, Any]]
 
 
-def read_metrics(folder: Path, test_sha256: str, normalizers: dict[str, str]) -> Metrics:
-    """Read all metrics of the base and the tuned model.
+def read_metrics(
+    folder: Path, test_sha256: str, normalizers: dict[str, str], test_sets: Sequence[str]
+) -> Metrics:
+    """Read all metrics of the base and the tuned model, on test and on further test sets.
 
     Raises:
         InputError: if a score is of another test set or normalizer; names file and key.
@@ -44,7 +51,27 @@ def read_metrics(folder: Path, test_sha256: str, normalizers: dict[str, str]) ->
                     f"{folder / name}: {key}: expected {expected!r}, got {content.get(key)!r}"
                 )
     gates = read_json(folder / "scorecard.json")["gates"]
-    return Metrics(data, compare, score, speed, gates)
+    further = {name: read_test_set(folder, name) for name in test_sets}
+    return Metrics(data, compare, score, speed, gates, further)
+
+
+def read_test_set(folder: Path, name: str) -> dict[str, Any]:
+    """Read the metrics of a further test set, all of the same utterances.
+
+    Raises:
+        InputError: if they are of different ones; names the file.
+        OSError: if a file can't be read.
+    """
+    own = folder / "test_sets" / name
+    data, compare = read_json(own / "data.json"), read_json(own / "compare.json")
+    score = {model: read_json(own / f"{model}.json") for model in MODELS}
+    expected = data["test_sha256"]
+    for file, content in {"compare": compare, **score}.items():
+        if content["test_sha256"] != expected:
+            raise InputError(
+                f"{own / file}.json: test_sha256: expected {expected}, got {content['test_sha256']}"
+            )
+    return {"data": data, "compare": compare, "score": score}
 
 
 @dataclass(frozen=True)
@@ -61,7 +88,7 @@ class ScoreRow:
 
 
 def score_rows(metrics: Metrics) -> list[ScoreRow]:
-    """Rows overall, then by corpus, then by language, if its numbers are not a corpus's own."""
+    """Rows overall, by corpus, by language if its numbers are not a corpus's own, by test set."""
     rows: list[ScoreRow] = []
     champion = metrics.compare.get("champion", {}).get("groups", {})
     for name in sorted(metrics.compare["groups"], key=lambda name: (name != "overall", name)):
@@ -72,6 +99,11 @@ def score_rows(metrics: Metrics) -> list[ScoreRow]:
             continue
         score = {model: metrics.score[model]["groups"][name] for model in MODELS}
         rows.append(ScoreRow(name, compare, score, champion.get(name)))
+    for name, found in metrics.test_sets.items():
+        score = {model: found["score"][model]["groups"]["overall"] for model in MODELS}
+        compare, released = found["compare"]["groups"]["overall"], found["compare"].get("champion")
+        against = released["groups"]["overall"] if released else None
+        rows.append(ScoreRow(f"test set {name}", compare, score, against))
     return rows
 
 

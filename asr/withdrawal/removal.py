@@ -20,6 +20,7 @@ from asr.core.locks import dvc_tmp
 from asr.core.params import PARAMS, load_corpus
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES
+from asr.corpora.test_sets import test_set_names
 from asr.withdrawal.models import all_locks, find_models, git, hashes, id_hashes_in, manifests_in
 from asr.withdrawal.objects import LIST, files_in, listed_files, object_name
 from asr.withdrawal.traces import Traces
@@ -37,8 +38,13 @@ class Withdrawal:
         """Collect the withdrawn recordings from the data, the cache and proofs of earlier runs.
 
         Raises:
-            InputError: if there are none, or the corpus is not in params.yaml.
+            InputError: if there are none, or params.yaml has no such corpus to train on.
         """
+        if corpus in test_set_names():
+            raise InputError(
+                f"test_sets.{corpus}: expected a corpus that is trained on; name what is withdrawn "
+                "in its line of params.yaml, and run `dvc repro` and `dvc gc`"
+            )
         self._repo = repo
         self.traces = traces = Traces(corpus, withdrawn)
         line = load_corpus(corpus, Corpus)

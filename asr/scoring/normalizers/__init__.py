@@ -6,6 +6,9 @@ from typing import Protocol, cast
 
 from asr.core.by_name import module_by_name
 from asr.core.errors import InputError
+from asr.core.params import load_corpus
+from asr.corpora.params import TestSet
+from asr.corpora.test_sets import TEST
 
 DEFAULT = "default"  # key for all languages without their own normalizer
 
@@ -60,6 +63,16 @@ class Normalizers:
 
     def _of(self, language: str) -> Normalizer:
         return self._by_language.get(language) or self._by_language[DEFAULT]
+
+
+def normalizers_of(test_set: str, name_by_language: Mapping[str, str]) -> Normalizers:
+    """The normalizers of ``score``, or the one that a further test set has of its own.
+
+    Raises:
+        InputError: if there is no such test set or normalizer.
+    """
+    own = None if test_set == TEST else load_corpus(test_set, TestSet).normalizer
+    return Normalizers(name_by_language if own is None else {DEFAULT: own})
 
 
 def check_language(languages: Collection[str], language: str, name: str) -> None:
