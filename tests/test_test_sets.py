@@ -111,9 +111,8 @@ def test_one_line_in_params_adds_a_test_set_and_reruns_nothing_else(reproduced, 
     repo.share_cache_of(reproduced)
     repo.run("dvc", "checkout")
     repo.set_params({
-        "test_sets": {"ru": {"format": "stamps", "language": "ru", "source": "tuxpaint_stamps",
-                             "max_samples": 3, "on_leak": "drop_from_test",
-                             "normalizer": "verbatim"}},
+        "+test_sets.ru": {"format": "stamps", "language": "ru", "source": "tuxpaint_stamps",
+                          "max_samples": 3, "on_leak": "drop_from_test", "normalizer": "verbatim"},
     })  # fmt: skip
     ran = re.findall("Running stage '(.+)'", repo.run("dvc", "repro"))
     own = {
