@@ -4,6 +4,7 @@
 import pytest
 
 from asr.core.files import read_json
+from asr.utterances.utterance import read_manifest
 from tests.pipeline_repo import experiments
 
 
@@ -23,7 +24,10 @@ def run_experiment(repo, name, block, *values):
 
 @pytest.mark.integration
 def test_experiments_with_a_language_model_and_without_stand_side_by_side(repo):
-    (repo.folder / "conf/text/be.txt").write_text("Чорная котка спіць.\n", encoding="utf-8")
+    train = read_manifest(repo.folder / "data/manifests/train.jsonl")
+    # A text in letters that the few transcripts have, and of which dev and test have no sentence.
+    lines = [f"{one.text}\n" for one in train if one.language == "be"]
+    (repo.folder / "conf/text/be.txt").write_text("".join(lines), encoding="utf-8")
     for weight in ("none", "dev"):
         own_text_alone = ("lm.text.be=[]", "lm.text.bg=[]")
         run_experiment(repo, f"lm-{weight}", "tiny", f"lm.weight={weight}", *own_text_alone)
@@ -38,7 +42,8 @@ def test_experiments_with_a_language_model_and_without_stand_side_by_side(repo):
     assert "language_model" not in scores["none"]
     assert scores["dev"]["language_model"]["languages"]["be"]["wer_with"] > 0
     (text,) = read_json(repo.folder / "models/lm/lm.json")["languages"]["be"]["texts"]
-    assert (text["name"], text["num_words"]) == ("conf/text/be.txt", 3)
+    assert text["name"] == "conf/text/be.txt"
+    assert text["num_words"] > 0
 
 
 @pytest.mark.slow
