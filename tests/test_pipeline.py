@@ -66,7 +66,7 @@ def test_commands_that_people_run(repo):
 @pytest.mark.integration
 def test_what_only_scoring_uses_reruns_only_scoring(repo):
     repo.set_params({"score.normalizers.default": "verbatim"})
-    assert stages_to_run(repo) == ["score@base", "score@tuned", "compare", "report"]
+    assert stages_to_run(repo) == ["score@base", "score@tuned", "compare", "scorecard", "report"]
 
 
 @pytest.mark.integration
@@ -75,6 +75,33 @@ def test_what_only_decoding_uses_reruns_no_training(repo):
     decoding.write_text(decoding.read_text() + "# an edit\n")
     assert stages_to_run(repo)[0] == "transcribe@base"
     assert "train" not in stages_to_run(repo)
+
+
+@pytest.mark.integration
+def test_another_threshold_of_a_gate_reruns_only_the_scorecard(repo):
+    repo.set_params({"score.gates.production": 0.15})
+    assert stages_to_run(repo) == ["scorecard", "report"]
+
+
+@pytest.mark.integration
+def test_a_tag_is_the_champion_until_the_params_name_another(reproduced, tmp_path):
+    repo = whole_clone(reproduced, tmp_path / "clone")
+    repo.run("git", "tag", "v1.0")
+    released = repo.run("git", "rev-parse", "HEAD").strip()
+    # Runs in a copy of the repository, which has no tags.
+    said = repo.run("dvc", "exp", "run", "--temp", "--name", "again", "-S", "score.champion=v1.0")
+    assert re.findall("Running stage '(.+)'", said) == ["champion", "compare", "report"]
+    found = experiments(repo)["again"]["metrics"]["metrics/compare.json"]["data"]["champion"]
+    assert (found["name"], found["commit"]) == ("v1.0", released)
+    wer = found["groups"]["overall"]["wer"]
+    assert wer["champion"] == wer["tuned"]
+    repo.run("dvc", "exp", "apply", "again")
+    repo.commit("Compare with the champion")
+    repo.run("git", "tag", "--force", "v1.0")
+    assert stages_to_run(repo) == []
+    compared = repo.run("python", "-m", "commands.scores", "--compare", released, "again")
+    assert f"{released}: commit {released}" in compared
+    assert "again: commit " in compared
 
 
 @pytest.mark.integration
@@ -141,7 +168,7 @@ def test_one_command_on_a_fresh_clone_trains_anew_and_brings_what_that_needs(ser
     fresh = ("--pull", "--allow-missing", "-S", "train.lr=1e-5")
     said = receiver.run("dvc", "exp", "run", *fresh, **server.credentials)
     ran = set(re.findall("Running stage '(.+)'", said))
-    after = {"train", "transcribe@tuned", "score@tuned", "compare", "report"}
+    after = {"train", "transcribe@tuned", "score@tuned", "compare", "scorecard", "report"}
     # DVC leaves empty folders, in which split finds no corpus: it brings them, and writes the same.
     assert ran - {"split"} == after
     assert not (receiver.folder / "data/raw/be").exists()
