@@ -1,4 +1,5 @@
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -6,12 +7,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.core.params import load_params
-from asr.scoring.bootstrap import Interval, blocks_of, intervals_of, paired_intervals
+from asr.scoring.bootstrap import (
+    MOST_BLOCKS,
+    Interval,
+    blocks_of,
+    expanded_tail,
+    intervals_of,
+    paired_intervals,
+    rate_intervals,
+)
 from asr.scoring.params import ScoreParams
 from asr.text.error_rate import ErrorCounts
 from tests.examples import utterance
 
-counts = st.lists(st.integers(0, 5), min_size=1, max_size=20)
+counts = st.lists(st.integers(0, 5), min_size=2, max_size=20)
+OURS = load_params("score", ScoreParams, Path(__file__).parents[1] / "params.yaml")
+PARAMS = OURS.model_copy(update={"num_resamples": 300, "confidence": 0.8, "min_blocks": 10})
 
 
 def errors(numbers, num_reference=10):
@@ -88,8 +99,13 @@ def test_a_drawn_error_rate_is_over_the_drawn_words():
 
 
 def test_one_word_is_enough_for_a_rate():
-    one = [ErrorCounts(1, substitutions=1)]
-    assert paired_intervals(one, one, "a", 200, 0.95, 1, seed=1).first == Interval(1.0, 1.0)
+    one = [ErrorCounts(1, substitutions=1), ErrorCounts(0)]
+    assert paired_intervals(one, one, "ab", 200, 0.95, 1, seed=1).first.high == 1.0
+
+
+def test_of_one_block_there_is_no_interval_whatever_is_asked_for():
+    one = [ErrorCounts(5, substitutions=1)] * 3
+    assert paired_intervals(one, one, "aaa", 200, 0.95, 1, seed=1).first is None
 
 
 def test_systems_on_other_numbers_of_utterances_are_not_compared():
@@ -98,27 +114,68 @@ def test_systems_on_other_numbers_of_utterances_are_not_compared():
 
 
 @pytest.mark.parametrize("num_resamples", [1, 300, 513])
-def test_as_many_test_sets_are_drawn_as_asked_for(num_resamples):
+def test_the_interval_is_that_of_the_bootstrap_t_by_hand(num_resamples):
     # Draws that come one by one yield the same quantiles only if their number is the same.
-    rng, rates = np.random.default_rng(1), []
+    rng, off_by = np.random.default_rng(1), []
     first = [ErrorCounts(number + 1, substitutions=number % 3) for number in range(20)]
-    totals = np.array([(one.num_errors, one.num_reference) for one in first])
+    wrong, words = np.array([(one.num_errors, one.num_reference) for one in first], float).T
+
+    def rate_and_error(drawn):
+        rate = wrong[drawn].sum() / words[drawn].sum()
+        squares = ((wrong[drawn] - rate * words[drawn]) ** 2).sum()
+        return rate, (squares * 20 / 19) ** 0.5 / words[drawn].sum()
+
+    rate, error = rate_and_error(np.arange(20))
     for _ in range(num_resamples):
-        wrong, words = totals[rng.integers(20, size=20)].sum(axis=0)
-        rates.append(wrong / words)
+        drawn_rate, drawn_error = rate_and_error(rng.integers(20, size=20))
+        off_by.append((drawn_rate - rate) / drawn_error)
+    low, high = np.quantile(off_by, [0.025, 0.975], method="nearest")
     found = paired_intervals(first, first, range(20), num_resamples, 0.95, 10, seed=1).first
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(rates, [0.025, 0.975])))
+    assert (found.low, found.high) == pytest.approx((rate - high * error, rate - low * error))
+
+
+def test_a_rate_is_never_below_zero_but_a_difference_may_be():
+    first, second = errors([0] * 15 + [1, 2, 1, 9, 3]), errors([0] * 15 + [1, 0, 1, 2, 0])
+    found = paired_intervals(first, second, range(20), 2000, 0.95, 10, seed=1)
+    assert found.second.low == 0.0
+    assert found.difference.low < 0
+
+
+@pytest.mark.parametrize(
+    ("num_blocks", "t"), [(10, 2.2622), (20, 2.0930), (50, 2.0096), (200, 1.9720)]
+)
+def test_percentiles_move_outwards_as_a_t_quantile_does(num_blocks, t):
+    # t: the 97.5 % quantiles with num_blocks - 1 degrees of freedom, from a printed table.
+    expected = NormalDist().cdf(-t * (num_blocks / (num_blocks - 1)) ** 0.5)
+    assert expanded_tail(0.025, num_blocks) == pytest.approx(expected, abs=2e-5)
+
+
+def test_many_blocks_are_drawn_in_groups_and_the_interval_stays():
+    rng = np.random.default_rng(1)
+    wrong = (rng.random(20_000) < np.linspace(0.1, 0.5, 20_000)).astype(int)
+    first = errors(wrong, num_reference=1)
+    found = paired_intervals(first, first, range(20_000), 1000, 0.95, 10, seed=1).first
+    # Of 20 000 words at a rate of 0.3: 4 standard errors of sqrt(0.3 * 0.7 / 20 000) wide.
+    assert MOST_BLOCKS < 20_000
+    assert found.high - found.low == pytest.approx(3.92 * (0.21 / 20_000) ** 0.5, rel=0.08)
+    assert found.low < wrong.mean() < found.high
+
+
+def test_several_rates_come_from_the_same_draws_and_one_without_words_has_none():
+    numerators = np.array([[number % 3, number % 3, 1] for number in range(20)], float)
+    denominators = np.tile([10.0, 5.0, 0.0], (20, 1))
+    plain, double, none = rate_intervals(numerators, denominators, range(20), PARAMS, seed=1)
+    assert (double.low, double.high) == pytest.approx((2 * plain.low, 2 * plain.high))
+    assert none is None
 
 
 def test_params_decide_resamples_confidence_and_least_blocks():
-    ours = load_params("score", ScoreParams, Path(__file__).parents[1] / "params.yaml")
-    params = ours.model_copy(update={"num_resamples": 300, "confidence": 0.8, "min_blocks": 10})
     first = [ErrorCounts(number + 3, substitutions=number % 3) for number in range(20)]
     second, blocks = errors([1] * 20), list(range(10)) * 2
-    found = intervals_of(first, second, blocks, params, 7)
+    found = intervals_of(first, second, blocks, PARAMS, 7)
     assert found == paired_intervals(first, second, blocks, 300, 0.8, 10, 7)
     assert found != paired_intervals(first, second, blocks, 300, 0.8, 10, 8)
-    assert intervals_of(first, second, [0] * 20, params, 7).difference is None
+    assert intervals_of(first, second, [0] * 20, PARAMS, 7).difference is None
 
 
 @given(counts, st.data())

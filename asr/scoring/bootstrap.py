@@ -3,10 +3,19 @@
 Bisani & Ney (2004), "Bootstrap estimates for confidence intervals in ASR performance evaluation".
 Whole blocks of utterances are drawn, since the errors of one speaker's utterances correlate:
 drawing single utterances would make the interval too narrow.
+
+Percentiles of the resampled rates are too narrow for few blocks: a 95 % interval of 20 speakers
+holds the true rate 91 % of the time. So the bootstrap-t is used, which resamples how many standard
+errors a rate is off: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", section 12.5.
+It holds the rate 94 to 96 % of the time, for 20 to 200 blocks (tests/test_coverage.py). Where some
+resamples have no spread, as when they miss the only errors, percentiles that move outwards take its
+place: Hesterberg (2015), "What Teachers Should Know About the Bootstrap", section 5.3.
 """
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
@@ -16,14 +25,20 @@ from asr.scoring.params import ScoreParams
 from asr.text.error_rate import ErrorCounts
 from asr.utterances.utterance import Utterance
 
-CHUNK = 256  # resamples per chunk: 256 x 100 000 utterances take 200 MB of indices
+CHUNK = 256  # resamples per chunk: their draws of 1 000 blocks take 2 MB
+# More blocks are drawn in random groups (Wolter 2007, "Introduction to Variance Estimation",
+# chapter 2), so that the time does not grow with the test set. The standard deviation of a width is
+# 1 / sqrt(2 x 1000), 2 %, as large as that of 2 000 resamples.
+MOST_BLOCKS = 1000
+
+Array = npt.NDArray[np.float64]
 
 Verdict = Literal["better", "worse", "the same", "inconclusive"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A percentile interval of an error rate or of a difference, as fractions."""
+    """An interval of an error rate or of a difference, as fractions."""
 
     low: float
     high: float
@@ -100,22 +115,14 @@ def paired_intervals(
     Returns:
         Three intervals; the difference is second minus first, negative if the second is better.
     """
-    names = {block: number for number, block in enumerate(dict.fromkeys(blocks))}
-    rows = np.array([names[block] for block in blocks])
-    totals = np.zeros((len(names), 3))
-    np.add.at(totals, rows, [
-        (a.num_errors, b.num_errors, a.num_reference) for a, b in zip(first, second, strict=True)
-    ])  # fmt: skip
-    if len(names) < min_blocks or not totals[:, 2].any():
-        return PairedIntervals(None, None, None)
-    rng = np.random.default_rng(seed)
-    rates = []
-    for start in range(0, num_resamples, CHUNK):
-        size = min(CHUNK, num_resamples - start)
-        drawn = totals[rng.integers(len(totals), size=(size, len(totals)))].sum(axis=1)
-        rates.append(drawn[:, :2] / np.maximum(drawn[:, 2:], 1))
-    a, b = np.concatenate(rates).T
-    return PairedIntervals(*(_interval(x, confidence) for x in (a, b, b - a)))
+    errors = np.array(
+        [(a.num_errors, b.num_errors, b.num_errors - a.num_errors)
+         for a, b in zip(first, second, strict=True)], float
+    )  # fmt: skip
+    totals = np.array([one.num_reference for one in first], float)
+    columns = np.repeat(totals[:, None], 3, axis=1)
+    found = _intervals(errors, columns, blocks, num_resamples, confidence, min_blocks, seed)
+    return PairedIntervals(_of_rate(found[0]), _of_rate(found[1]), found[2])
 
 
 def intervals_of(
@@ -137,7 +144,128 @@ def intervals_of(
     )
 
 
-def _interval(values: npt.NDArray[np.float64], confidence: float) -> Interval:
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return Interval(float(low), float(high))
+def rate_intervals(
+    errors: Array, totals: Array, blocks: Sequence[Hashable], params: ScoreParams, seed: int
+) -> list[Interval | None]:
+    """Bootstrap several rates of one system, all from the same resamples.
+
+    Args:
+        errors: numerators, shape (num_utterances, num_rates).
+        totals: denominators, of the same shape.
+        blocks: block of each utterance, such as its speaker.
+        params: section ``score``.
+        seed: seed of the random draws.
+
+    Returns:
+        An interval for each rate; None with too few blocks or a denominator that is always 0.
+    """
+    found = _intervals(
+        errors, totals, blocks, params.num_resamples, params.confidence, params.min_blocks, seed
+    )
+    return [_of_rate(one) for one in found]
+
+
+def _of_rate(interval: Interval | None) -> Interval | None:
+    """A rate is not below 0; the end of its interval may be."""
+    return None if interval is None else Interval(max(interval.low, 0.0), max(interval.high, 0.0))
+
+
+def _intervals(
+    errors: Array,
+    totals: Array,
+    blocks: Sequence[Hashable],
+    num_resamples: int,
+    confidence: float,
+    min_blocks: int,
+    seed: int,
+) -> list[Interval | None]:
+    names = {block: number for number, block in enumerate(dict.fromkeys(blocks))}
+    num_rates = errors.shape[1]
+    if len(names) < max(min_blocks, 2):  # of one block, every draw is the same
+        return [None] * num_rates
+    rng = np.random.default_rng(seed)
+    rows = np.array([names[block] for block in blocks])
+    num_blocks = min(len(names), MOST_BLOCKS)
+    if len(names) > MOST_BLOCKS:
+        rows = (rng.permutation(len(names)) % MOST_BLOCKS)[rows]
+    sums = np.zeros((2, num_blocks, num_rates))
+    for one, values in zip(sums, (errors, totals), strict=True):
+        np.add.at(one, rows, values)
+    resampled = []
+    for start in range(0, num_resamples, CHUNK):
+        size = min(CHUNK, num_resamples - start)
+        drawn = rng.integers(num_blocks, size=(size, num_blocks))
+        drawn += num_blocks * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * num_blocks).astype(float)
+        resampled.append(_rates(times.reshape(size, num_blocks), *sums))
+    low, high = _ends(
+        _rates(np.ones((1, num_blocks)), *sums),
+        np.concatenate(resampled, axis=1),
+        (1 - confidence) / 2,
+        num_blocks,
+    )
+    return [
+        Interval(float(low[rate]), float(high[rate])) if sums[1, :, rate].any() else None
+        for rate in range(num_rates)
+    ]
+
+
+def _rates(times: Array, errors: Array, totals: Array) -> Array:
+    """Rates and their standard errors, shape (2, num_resamples, num_rates).
+
+    The standard error of a ratio: Cochran (1977), "Sampling Techniques", section 2.11.
+
+    Args:
+        times: how often each block was drawn, float64, shape (num_resamples, num_blocks).
+        errors: numerators of the blocks, shape (num_blocks, num_rates).
+        totals: denominators, of the same shape.
+    """
+    words = np.maximum(times @ totals, 1)
+    rates = times @ errors / words
+    squares = times @ errors**2
+    spread = squares - 2 * rates * (times @ (errors * totals)) + rates**2 * (times @ totals**2)
+    spread[spread < 1e-9 * squares] = 0  # it is 0, but for rounding
+    return np.stack([rates, np.sqrt(spread * len(totals) / (len(totals) - 1)) / words])
+
+
+def _ends(found: Array, resampled: Array, tail: float, num_blocks: int) -> Array:
+    """Both ends of each rate's interval, shape (2, num_rates).
+
+    Args:
+        found: what ``_rates`` returns for the test set, shape (2, 1, num_rates).
+        resampled: what it returns for the resamples.
+        tail: share of rates below the interval, and above it.
+        num_blocks: number of blocks drawn.
+    """
+    (rate, error), (rates, errors) = found[:, 0], resampled
+    off = rates - rate
+    off[np.abs(off) < 1e-12] = 0
+    without_spread = np.where(off == 0, 0, np.copysign(np.inf, off))
+    off_by = np.divide(off, errors, out=without_spread, where=errors > 0)
+    quantiles = np.quantile(off_by, [1 - tail, tail], axis=0, method="nearest")
+    outwards = expanded_tail(tail, num_blocks)
+    percentiles = np.quantile(rates, [outwards, 1 - outwards], axis=0)
+    finite = np.isfinite(quantiles).all(axis=0)
+    ends: Array = np.where(finite, rate - np.where(finite, quantiles, 0) * error, percentiles)
+    return ends
+
+
+def expanded_tail(tail: float, num_blocks: int) -> float:
+    """The share of resamples to leave out at one end, so that ``tail`` of the true rates lie there.
+
+    Resamples vary too little by sqrt((n - 1) / n), and their spread is itself an estimate, which
+    the t quantile allows for. At 20 blocks 2.5 % become 1.6 %, at 10 blocks 0.9 %.
+
+    Args:
+        tail: such as 0.025 for an interval of 95 %.
+        num_blocks: at least 2.
+    """
+    z, nu = NormalDist().inv_cdf(1 - tail), num_blocks - 1
+    # Abramowitz & Stegun (1964), 26.7.5: off by less than 0.001 from 9 degrees of freedom on.
+    t = (
+        z
+        + (z**3 + z) / (4 * nu)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * nu**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * nu**3)
+    )
+    return NormalDist().cdf(-sqrt(num_blocks / nu) * t)
