@@ -148,7 +148,7 @@ def test_another_seed_trains_anew_on_the_same_splits():
     with Repo(str(ROOT), config=NO_GIT) as repo:
         seeded = {stage.addressing for stage in repo.index.stages for dep in stage.params
                   if "seed" in dep.params}  # fmt: skip
-    assert seeded == {"train", "compare"}
+    assert seeded == {"train", "score@base", "score@tuned", "compare"}
 
 
 def test_a_missing_and_a_needless_module_are_told_apart(tmp_path):

@@ -1,3 +1,6 @@
+import random
+
+import kaldialign
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,3 +54,17 @@ def test_swapping_sides_swaps_deletions_and_insertions(reference, hypothesis):
     there, back = word_errors(reference, hypothesis), word_errors(hypothesis, reference)
     assert there.num_errors == back.num_errors
     assert there.deletions - there.insertions == back.insertions - back.deletions
+
+
+def test_kaldialign_counts_the_same_errors():
+    """Where two alignments are as short, they may replace a word or delete one and insert one."""
+    rng = random.Random(1)
+    for _ in range(5_000):
+        reference = rng.choices("абвгд", k=rng.randint(0, 12))
+        hypothesis = [word for word in reference if rng.random() < 0.8]
+        for _ in range(rng.randint(0, 4)):
+            hypothesis.insert(rng.randint(0, len(hypothesis)), rng.choice("абвгд"))
+        ours = word_errors(" ".join(reference), " ".join(hypothesis))
+        theirs = kaldialign.edit_distance(reference, hypothesis)
+        assert (ours.num_errors, ours.num_reference) == (theirs["total"], theirs["ref_len"])
+        assert ours.insertions - ours.deletions == theirs["ins"] - theirs["del"]

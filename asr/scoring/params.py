@@ -28,6 +28,7 @@ class ScoreParams(Schema):
 
     normalizers: dict[Language, Name]
     script: Literal["as_is", "latin", "cyrillic"]
+    slices: list[str]
     num_resamples: int = Field(ge=100, le=100_000)
     confidence: float = Field(gt=0.5, lt=1)
     min_blocks: int = Field(ge=2, le=1000)
