@@ -87,6 +87,25 @@ def lm_lines(metrics: Path) -> list[str]:
     return lines + [f"  {one['without']} → {one['with']} ({one['reference']})" for one in shown]
 
 
+def detail_lines(metrics: Path) -> list[str]:
+    """Of the tuned model: views of the score, the worst slice, and empty references."""
+    path = metrics / "score" / "tuned.json"
+    score = read_json(path) if path.is_file() else {}
+    views, worst = score.get("views", {}), score.get("worst_slice")
+    wers = ", ".join(f"{name} {_rate(views[name]['wer'])}" for name in views)
+    lines = [f"WER in other views: {wers}"] if views else []
+    if worst:
+        wer = _with_interval(worst["wer"], worst["wer_interval"])
+        name = f"{worst['kind']} {worst['value']}"
+        lines.append(f"Worst slice: {name}, WER {wer}, {worst['num_utterances']} clips")
+    if empty := score.get("empty_references"):
+        lines.append(
+            f"References that are empty after normalization: {len(empty)}, first {empty[0]}; "
+            "all words of their hypotheses count as errors"
+        )
+    return lines
+
+
 def speed_line(metrics: Path) -> str:
     """A sentence with the decoding speed of each model (RTFx)."""
     speeds = {name: read_json(metrics / "speed" / f"{name}.json") for name in ("base", "tuned")}
@@ -193,7 +212,8 @@ def _with_interval(rate: float | None, interval: dict[str, Any] | None) -> str:
 def print_all(metrics: Path) -> None:
     """Print the table, speeds, champion, gates and the report's path."""
     print(f"\n{text_table(metrics)}\n\n{speed_line(metrics)}")
-    print("".join(f"{line}\n" for line in champion_line(metrics) + lm_lines(metrics)), end="")
+    more = champion_line(metrics) + detail_lines(metrics) + lm_lines(metrics)
+    print("".join(f"{line}\n" for line in more), end="")
     if (metrics / "scorecard.json").is_file():
         print(f"\n{scorecard_table(metrics)}\n")
     print(f"Report: {(metrics / 'report.html').resolve()}")

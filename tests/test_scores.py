@@ -1,6 +1,6 @@
 from asr.core.files import write_json
 from commands.picture import scores_svg
-from commands.scores import lm_lines, markdown_table, text_table
+from commands.scores import detail_lines, lm_lines, markdown_table, text_table
 
 
 def comparison(base, tuned):
@@ -61,3 +61,20 @@ def test_what_the_language_model_changed_is_said_with_examples(tmp_path):
         "Language model, be: WER 0.500 without, 0.250 with; 2 words gained, 0 lost in 1 utterances",
         "  чорный код → чорны кот (чорны кот)",
     ]
+
+
+def test_views_the_worst_slice_and_empty_references_are_said(tmp_path):
+    assert detail_lines(tmp_path) == []
+    worst = {"kind": "duration", "value": "0 – 1 s", "wer": 0.7, "num_utterances": 34,
+             "wer_interval": {"low": 0.6, "high": 0.8}}  # fmt: skip
+    views = {"profile": {"wer": 0.5}, "open_asr": {"wer": None}}
+    score = {"views": views, "worst_slice": worst, "empty_references": ["be/a", "be/b"]}
+    write_json(tmp_path / "score/tuned.json", score)
+    assert detail_lines(tmp_path) == [
+        "WER in other views: open_asr –, profile 0.500",
+        "Worst slice: duration 0 – 1 s, WER 0.700 [0.600, 0.800], 34 clips",
+        "References that are empty after normalization: 2, first be/a; all words of their "
+        "hypotheses count as errors",
+    ]
+    write_json(tmp_path / "score/tuned.json", {"worst_slice": None, "empty_references": []})
+    assert detail_lines(tmp_path) == []

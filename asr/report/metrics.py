@@ -8,10 +8,8 @@ from typing import Any
 from asr.core.errors import InputError
 from asr.core.files import read_json
 from asr.report.chart import Scale, linear_scale
-from asr.scoring.score import Scored, summary
 
 MODELS = ("base", "tuned")
-LENGTHS_S = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # lower bounds of the buckets of clip lengths
 
 
 @dataclass(frozen=True)
@@ -116,25 +114,18 @@ def wer_scale(rows: Sequence[ScoreRow]) -> Scale:
 
 
 @dataclass(frozen=True)
-class Bucket:
-    """Utterances of similar length: their number and each model's WER, None without words."""
+class SliceRow:
+    """One slice of the test set: its kind and value, and the score of each model."""
 
-    name: str
-    num_utterances: int
-    base: float | None
-    tuned: float | None
+    kind: str
+    value: str
+    score: dict[str, dict[str, Any]]
 
 
-def by_length(base: Sequence[Scored], tuned: Sequence[Scored]) -> list[Bucket]:
-    """Compute WER by clip length; ``base`` and ``tuned`` hold the same utterances in order."""
-    buckets = []
-    for low, high in zip(LENGTHS_S, (*LENGTHS_S[1:], float("inf")), strict=True):
-        both = [
-            [one for one in scored if low <= one.utterance.duration_s < high]
-            for scored in (base, tuned)
-        ]
-        if both[0]:
-            name = f"{low:g} s and more" if high == float("inf") else f"{low:g} – {high:g} s"
-            rates = [summary(scored)["wer"] for scored in both]
-            buckets.append(Bucket(name, len(both[0]), *rates))
-    return buckets
+def slice_rows(metrics: Metrics) -> list[SliceRow]:
+    """The slices of the score, which are the same ones for all models, in its order."""
+    by_model = {model: metrics.score[model]["slices"] for model in MODELS}
+    return [
+        SliceRow(rows[0]["kind"], rows[0]["value"], dict(zip(MODELS, rows, strict=True)))
+        for rows in zip(*by_model.values(), strict=True)
+    ]

@@ -9,10 +9,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from asr.audit.table import Suspect
 from asr.report import chart
 from asr.report.chart import Panel
-from asr.report.metrics import Metrics, by_length, score_rows, wer_scale
+from asr.report.metrics import Metrics, score_rows, slice_rows, wer_scale
 from asr.report.word_diff import confusions, word_diff
 from asr.report.worst import Example
 from asr.scoring.score import Scored
+from asr.scoring.views import VIEWS
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 NUM_CONFUSIONS = 20
@@ -49,15 +50,20 @@ def render(results: Results) -> str:
         "rate": rate, "signed": signed, "interval": interval, "count": count, "words": verdict_words
     }  # fmt: skip
     rows = score_rows(results.metrics)
-    buckets = by_length(results.base, results.tuned)
+    slices = slice_rows(results.metrics)
     diffs = (word_diff(one.reference, one.hypothesis) for one in results.tuned)
     return environment.get_template(TEMPLATE.name).render(
         results=results,
         metrics=results.metrics,
         rows=rows,
         scale=wer_scale(rows),
-        buckets=buckets,
-        longest_bar=max((max(b.base or 0, b.tuned or 0) for b in buckets), default=0) or 1,
+        slices=slices,
+        views=VIEWS,
+        worst=results.metrics.score["tuned"]["worst_slice"],
+        longest_bar=max(
+            (one["wer"] or 0 for row in slices for one in row.score.values()), default=0
+        )
+        or 1,
         most_words=MOST_WORDS,
         # One or none.
         language_models=list(filter(None, [results.metrics.score["tuned"].get("language_model")])),
