@@ -57,10 +57,9 @@ def corpora_trained_on(data: Mapping[str, Any]) -> list[str]:
 
 
 def worst_slice(score: Mapping[str, Any]) -> tuple[str, float | None]:
-    """Name and WER of the slice with the highest WER; no name and None if there are no slices."""
-    wers = {name: one["wer"] for name, one in score.get("slices", {}).items()}
-    known = {name: wer for name, wer in wers.items() if wer is not None}
-    return max(known.items(), key=lambda item: item[1]) if known else ("", None)
+    """Name and WER of the worst slice; no name and None if none has enough blocks."""
+    worst = score.get("worst_slice")
+    return (f"{worst['kind']} {worst['value']}", worst["wer"]) if worst else ("", None)
 
 
 def _at_most(requirement: str, threshold: float | None, value: float | None) -> dict[str, Any]:
