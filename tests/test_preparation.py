@@ -108,7 +108,7 @@ def test_an_utterance_carries_what_is_known_of_it(prepare):
     assert (crow.duration_s, crow.language, crow.license) == (0.5, "be", "CC0-1.0")
     assert crow.source == "home:birds/crow.wav"
     assert crow.speaker_id is None
-    assert crow.attributes == {"spelling": "digits"}
+    assert crow.attributes == {"spelling": "digits", "snr_db": "-10.0"}  # a tone without pauses
 
 
 def test_repairs_keep_what_was_there_and_reject_what_they_empty(prepare):
@@ -122,8 +122,9 @@ def test_repairs_keep_what_was_there_and_reject_what_they_empty(prepare):
     assert kept["smile"].attributes == {
         "raw_text": "[smeh] Å¡to",
         "repairs": "encoding annotations",
+        "snr_db": "-10.0",
     }
-    assert (kept["fine"].text, kept["fine"].attributes) == ("Što?", {})
+    assert (kept["fine"].text, kept["fine"].attributes) == ("Što?", {"snr_db": "-10.0"})
     assert rejects == {"music": ("only_annotations", "no letter or digit besides")}
     kept, rejects = prepare(recordings)  # none is asked for
     assert {name: one.text for name, one in kept.items()} == texts

@@ -15,6 +15,7 @@ import numpy as np
 
 from asr.audio.decoding import Decoded, TooLongError, decode
 from asr.audio.silence import silence_share, trim_bounds
+from asr.audio.snr import snr_db
 from asr.audio.stream import UndecodableError
 from asr.corpora.recording import Recording
 from asr.preparation.params import PrepareParams
@@ -182,6 +183,9 @@ def _screen_stretch(
     duration_s = round(len(clip) / SAMPLE_RATE, 4)
     if fault := _fault(text, duration_s, peak, params):
         return Failed(name, *fault, duration_s, raw, facts)
+    # Before silence is trimmed, since the pauses have the noise alone.
+    if (ratio := snr_db(waveform[stretch.start : stretch.end])) is not None:
+        attributes["snr_db"] = f"{ratio:.1f}"
     if stretch.end - stretch.start < len(waveform):
         attributes["start_s"] = f"{stretch.start / SAMPLE_RATE:.3f}"
     # StoredSamples, and counted: the model has to guess whether "25" is to be written so.
