@@ -135,8 +135,6 @@ def test_each_seed_is_an_experiment_of_the_queue_and_trained_once(repo):
     scores = run_seeds(range(1, 5), [], jobs=2, poll_s=1.0)
     assert scores["4"]["overall"]["wer"] == pytest.approx(0.54)
     assert trained(repo) == sorted([*before, "4"])
-    other = run_seeds([1, 2], ["step=0.02"], jobs=1, poll_s=1.0)
-    assert other["2"]["overall"]["wer"] == pytest.approx(0.54)
 
 
 @pytest.mark.integration
