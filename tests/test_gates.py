@@ -47,16 +47,18 @@ def test_a_gate_of_wer_is_passed_up_to_its_threshold(gate, wer, expected):
 
 
 def test_the_worst_slice_is_named_and_has_a_gate_of_its_own():
-    worst = {"kind": "age", "value": "5", "wer": 0.4}
+    worst = {"kind": "age_bucket", "value": "5", "wer": 0.4, "num_utterances": 40}
     gates = GatesParams(**OFF | {"worst_slice": 0.3})
     assert scorecard(gates, score_of(0.2, worst), data_of(["be"])) == {
         "worst_slice": {
-            "requirement": "WER of the worst slice (age 5), at most",
+            "requirement": "WER of the worst slice (age_bucket 5), at most",
             "threshold": 0.3, "value": 0.4, "status": "fail",
         }
     }  # fmt: skip
     assert status("worst_slice", 0.4, score_of(0.2, worst)) == "pass"
     assert status("worst_slice", 0.4, score_of(0.2)) == "not measured"
+    without = {"groups": {"overall": {"wer": 0.2}}}
+    assert status("worst_slice", 0.4, without) == "not measured"
 
 
 def test_a_closed_list_counts_what_trains_and_what_chooses_the_weights():

@@ -25,13 +25,13 @@ def scorecard(
         By gate: the requirement in words, threshold, value (None if not measured) and status.
     """
     wer = score["groups"]["overall"]["wer"]
-    slice_name, slice_wer = worst_slice(score)
-    where = f" ({slice_name})" if slice_name else ""
+    worst = score.get("worst_slice") or {"wer": None}  # none if all slices are too small
+    where = "" if worst["wer"] is None else f" ({worst['kind']} {worst['value']})"
     rows = {
         "first_runs": _at_most("WER overall", gates.first_runs, wer),
         "production": _at_most("WER overall", gates.production, wer),
         "contract": _at_most("WER overall", gates.contract, wer),
-        "worst_slice": _at_most(f"WER of the worst slice{where}", gates.worst_slice, slice_wer),
+        "worst_slice": _at_most(f"WER of the worst slice{where}", gates.worst_slice, worst["wer"]),
         "only_corpora": _only("corpora trained on", gates.only_corpora, corpora_trained_on(data)),
         # No stage writes word times yet.
         "word_time_coverage": _at_least("files with word times", gates.word_time_coverage, None),
@@ -54,12 +54,6 @@ def corpora_trained_on(data: Mapping[str, Any]) -> list[str]:
     if replay.get("num_per_epoch"):
         found |= replay["num_utterances"].keys()
     return sorted(found)
-
-
-def worst_slice(score: Mapping[str, Any]) -> tuple[str, float | None]:
-    """Name and WER of the worst slice; no name and None if none has enough blocks."""
-    worst = score.get("worst_slice")
-    return (f"{worst['kind']} {worst['value']}", worst["wer"]) if worst else ("", None)
 
 
 def _at_most(requirement: str, threshold: float | None, value: float | None) -> dict[str, Any]:
