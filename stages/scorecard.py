@@ -6,7 +6,7 @@ from asr.core.cli import run
 from asr.core.files import read_json, write_json
 from asr.core.params import load_params
 from asr.scoring.gates import scorecard as check_gates
-from asr.scoring.params import ScoreParams
+from asr.scoring.params import GatesParams
 
 
 def scorecard(score: Path, data: Path, out: Path) -> None:
@@ -17,7 +17,7 @@ def scorecard(score: Path, data: Path, out: Path) -> None:
         data: metrics of the splits.
         out: JSON with requirement, threshold, value and status of every gate.
     """
-    gates = load_params("score", ScoreParams).gates
+    gates = load_params("gates", GatesParams)
     write_json(out, {"gates": check_gates(gates, read_json(score), read_json(data))})
 
 

@@ -79,7 +79,7 @@ def test_what_only_decoding_uses_reruns_no_training(repo):
 
 @pytest.mark.integration
 def test_another_threshold_of_a_gate_reruns_only_the_scorecard(repo):
-    repo.set_params({"score.gates.production": 0.15})
+    repo.set_params({"gates.production": 0.15})
     assert stages_to_run(repo) == ["scorecard", "report"]
 
 

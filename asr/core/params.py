@@ -36,6 +36,7 @@ SCHEMAS = {
     "decode": ("asr.decoding.params", "DecodeParams"),
     "lm": ("asr.language_model.params", "LmParams"),
     "score": ("asr.scoring.params", "ScoreParams"),
+    "gates": ("asr.scoring.params", "GatesParams"),
     "report": ("asr.report.params", "ReportParams"),
 }
 

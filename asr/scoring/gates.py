@@ -17,7 +17,7 @@ def scorecard(
     """Check every gate that has a threshold.
 
     Args:
-        gates: section ``score.gates``.
+        gates: section ``gates``.
         score: ``metrics/score/tuned.json``.
         data: ``metrics/data.json``.
 

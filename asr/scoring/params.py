@@ -12,7 +12,7 @@ Rate = Annotated[float, Field(ge=0)]
 
 
 class GatesParams(Schema):
-    """Section ``score.gates``: thresholds of the scorecard, None where there is no such gate."""
+    """Section ``gates``: thresholds of the scorecard, None where there is no such gate."""
 
     first_runs: Rate | None
     production: Rate | None
@@ -35,7 +35,6 @@ class ScoreParams(Schema):
     min_effect: float = Field(ge=0, le=0.2)
     champion: str
     champion_folder: str = Field(min_length=1)
-    gates: GatesParams
 
     @field_validator("normalizers")
     @classmethod
