@@ -97,7 +97,7 @@ def test_the_starter_run_fails_its_first_gate_and_says_so(starter):
         "requirement": "WER overall, at most", "threshold": 0.3, "value": 0.537975, "status": "fail"
     }  # fmt: skip
     assert rows["only_corpora"]["value"] == ["be", "bg"]
-    gates = read_yaml(Path("params.yaml"))["score"]["gates"]
+    gates = read_yaml(Path("params.yaml"))["gates"]
     assert rows.keys() == gates.keys()
 
 

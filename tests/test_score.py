@@ -136,7 +136,7 @@ def test_letters_that_the_model_lacks_are_in_the_metrics(tmp_path, monkeypatch, 
     write_hypotheses(files[1], [heard(one.id, "ук")])
     write_json(files[2], {"rtfx": 9.0})
     write_json(files[3], {"languages": {}, "changed": [], **lacking})
-    score(*files, tmp_path / "score.json", tmp_path / "speed.json")
+    score("test", *files, tmp_path / "score.json", tmp_path / "speed.json")
     found = read_json(tmp_path / "score.json")
     assert {key: found[key] for key in found if key == "num_unknown_letters"} == lacking
     assert "language_model" not in found
