@@ -21,7 +21,8 @@ NORMALIZERS = Normalizers({"default": "spoken"})
 
 def params(slices=(), min_blocks=3):
     return ScoreParams(normalizers={"default": "spoken"}, script="as_is", slices=list(slices),
-                       num_resamples=200, confidence=0.95, min_blocks=min_blocks)  # fmt: skip
+                       num_resamples=200, confidence=0.95, min_blocks=min_blocks, min_effect=0.0,
+                       champion="", champion_folder="conf/champion")  # fmt: skip
 
 
 def scored(rows):

@@ -12,7 +12,8 @@ from tests.test_score import SOURCE, heard
 
 NORMALIZERS = Normalizers({"default": "spoken", "sr": "bcs", "en": "english"})
 PARAMS = ScoreParams(normalizers={"default": "spoken"}, script="as_is", slices=[],
-                     num_resamples=200, confidence=0.95, min_blocks=3)  # fmt: skip
+                       num_resamples=200, confidence=0.95, min_blocks=3, min_effect=0.0,
+                       champion="", champion_folder="conf/champion")  # fmt: skip
 
 
 def views(pairs):
