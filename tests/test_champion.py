@@ -98,14 +98,14 @@ def name_champion(value):
 
 
 def stored(out, folder="conf/champion"):
-    champion(MANIFEST, HYPOTHESES, SCORES, Path(folder), out)
+    champion("test", MANIFEST, HYPOTHESES, SCORES, Path(folder), out)
     return read_json(out / "champion.json")
 
 
 def compared(out):
     """metrics/compare.json of v2 as tuned, and of a base model with as many errors."""
     path = out.with_name("compare.json")
-    compare(MANIFEST, HYPOTHESES, HYPOTHESES, out, path)
+    compare("test", MANIFEST, HYPOTHESES, HYPOTHESES, out, path)
     return read_json(path)
 
 
