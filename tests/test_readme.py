@@ -95,9 +95,11 @@ def committed(tmp_path_factory):
     if not (ROOT / ".git").exists():
         pytest.skip("an unpacked archive has no commit to compare with")
     folder = tmp_path_factory.mktemp("committed")
-    command = ["git", "show", "HEAD:metrics/compare.json"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
-    (folder / "compare.json").write_bytes(shown)
+    (folder / "score").mkdir()
+    for name in ("compare.json", "score/tuned.json", "scorecard.json"):
+        command = ["git", "show", f"HEAD:metrics/{name}"]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+        (folder / name).write_bytes(shown)
     return folder
 
 
@@ -110,6 +112,23 @@ def test_the_spread_over_seeds_is_that_of_the_committed_results():
     assert spread_sentence(seeds) in " ".join(README.split())
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     assert section("seeds", page) == spread_table(seeds)
+
+
+def test_views_worst_slice_and_gates_are_those_of_the_committed_metrics(committed):
+    page = " ".join((ROOT / "docs" / "scoring.md").read_text(encoding="utf-8").split())
+    score = read_json(committed / "score" / "tuned.json")
+    for name, view in score["views"].items():
+        assert re.search(rf"\| `{name}` \| [^|]+ \| {view['wer']:.3f} \|", page), name
+    worst = score["worst_slice"]
+    assert (
+        f"{worst['num_utterances']} clips with {worst['value'].removesuffix(' and more')}" in page
+    )
+    assert f"with a WER of {worst['wer']:.3f}" in page
+    for name, gate in read_json(committed / "scorecard.json")["gates"].items():
+        value = "–" if gate["value"] is None else f"{gate['value']:.3f}"
+        threshold = f"{gate['threshold']:.3f}"
+        cells = (name, gate["requirement"], threshold, value, gate["status"])
+        assert f"| {' | '.join(cells)} |" in page
 
 
 def test_the_picture_is_that_of_the_committed_metrics(committed):
