@@ -53,7 +53,7 @@ class Learner:
         # Letters that the alphabet lacks are left out; 0 is CTC's blank.
         letters = self.letters
         return LabelRules(
-            spell=str, text=letters.text, prompts=lambda language: [""],
+            spell=str, text=letters.text, prompts=lambda language, _: [""],
             written=lambda text: letters.text(letters.ids(text)), never=frozenset({0}),
         )  # fmt: skip
 
