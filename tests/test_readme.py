@@ -131,6 +131,15 @@ def test_views_worst_slice_and_gates_are_those_of_the_committed_metrics(committe
         assert f"| {' | '.join(cells)} |" in page
 
 
+def test_the_timestamps_are_those_of_the_committed_results():
+    models = read_json(ROOT / "benchmarks" / "results" / "timestamps.json")["models"]
+    page = section("timestamps", (ROOT / "docs" / "training.md").read_text(encoding="utf-8"))
+    for name, model in models.items():
+        one = model["timestamps"]
+        valid, error, found = one["valid"], one["end_error_s"], one["boundaries_found"]
+        assert f"| {name} | {valid:.0%} | {error:.2f} | {found:.1%} |" in page.replace(" %", "%")
+
+
 def test_the_picture_is_that_of_the_committed_metrics(committed):
     picture = (ROOT / "docs" / "scores.svg").read_text(encoding="utf-8")
     assert picture == scores_svg(read_json(committed / "compare.json"))
