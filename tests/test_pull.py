@@ -77,7 +77,9 @@ def test_one_more_corpus_makes_no_training_stale(trained, tmp_path):
     repo.share_cache_of(trained)
     repo.run("dvc", "checkout", "--with-deps", "train")
     params = repo.folder / "params.yaml"
-    params.write_text(params.read_text().replace("\nprepare:", LINE.format("ru") + "\nprepare:"))
+    params.write_text(
+        params.read_text().replace("\ntest_sets:", LINE.format("ru") + "\ntest_sets:")
+    )
     repo.run("dvc", "repro", "audit@ru")
     assert (repo.folder / "data/prepared/ru/00000.parquet").exists()
     assert stale(repo) == {"split"}

@@ -45,7 +45,9 @@ def test_a_long_recording_is_dealt_its_words(starter, clips, tmp_path, monkeypat
     shutil.copytree(ROOT / "conf", "conf")
     line = "corpora:\n  talks: {format: paired, language: be, source: tuxpaint_stamps}\n"
     text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    Path("params.yaml").write_text(re.sub(r"corpora: .*\n", line, text), encoding="utf-8")
+    Path("params.yaml").write_text(
+        re.sub(r"^corpora: .*\n", line, text, flags=re.M), encoding="utf-8"
+    )
     gap = np.zeros(SAMPLE_RATE // 2, np.float32)
     waveform = np.concatenate([part for _, clip in clips for part in (clip, gap)])
     assert len(waveform) > 30 * SAMPLE_RATE

@@ -194,7 +194,8 @@ def test_the_stage_asks_the_server_for_the_model_that_it_has(workspace):
     write_manifest(Path("test.jsonl"), write_shards(Path("prepared/xx"), clips, 2**20))
     values = (ROOT / "params.yaml").read_text()
     out, timing, changes = (Path("out", name) for name in ("tuned.jsonl", "t.json", "c.json"))
-    files = (Path("prepared"), Path("lm"), Path("test.jsonl"), out, timing, changes)
+    test = Path("test.jsonl")
+    files = (Path("prepared"), Path("lm"), test, test, test, out, timing, changes)
     with transcription_server() as seen:
         served = f"{{tuned: {{url: {seen.url}, name: my-model}}}}"
         values = values.replace("    models: {}    ", f"    models: {served}    ")
