@@ -116,8 +116,9 @@ def test_one_line_in_params_adds_a_test_set_and_reruns_nothing_else(reproduced, 
     })  # fmt: skip
     ran = re.findall("Running stage '(.+)'", repo.run("dvc", "repro"))
     own = {
-        "fetch_test@ru", "prepare_test@ru", "test_set@ru", "champion_test@ru", "transcribe_test@ru-base",
-        "transcribe_test@ru-tuned", "score_test@ru-base", "score_test@ru-tuned", "compare_test@ru",
+        "fetch_test@ru", "prepare_test@ru", "test_set@ru", "champion_test@ru",
+        "transcribe_test@ru-base", "transcribe_test@ru-tuned", "score_test@ru-base",
+        "score_test@ru-tuned", "compare_test@ru",
     }  # fmt: skip
     assert set(ran) == {*own, "report"}
     metrics = repo.folder / "metrics/test_sets/ru"
