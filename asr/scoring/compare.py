@@ -1,11 +1,11 @@
 """Compare two models on one test set: both error rates, their difference, intervals and verdict."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
-from asr.scoring.bootstrap import Interval, blocks_of, intervals_of
+from asr.scoring.bootstrap import blocks_of, intervals_of
 from asr.scoring.params import ScoreParams
+from asr.scoring.rates import rounded_interval
 from asr.scoring.score import Scored, by_group, rounded
 from asr.text.error_rate import ErrorCounts, pooled
 
@@ -50,9 +50,9 @@ def _compare(
             names[0]: rounded(a),
             names[1]: rounded(b),
             "difference": None if a is None or b is None else rounded(b - a),
-            f"{names[0]}_interval": _rounded(intervals.first),
-            f"{names[1]}_interval": _rounded(intervals.second),
-            "difference_interval": _rounded(intervals.difference),
+            f"{names[0]}_interval": rounded_interval(intervals.first),
+            f"{names[1]}_interval": rounded_interval(intervals.second),
+            "difference_interval": rounded_interval(intervals.difference),
             "verdict": intervals.verdict(params.min_effect),
         }
 
@@ -66,9 +66,3 @@ def _compare(
         "num_better": sum(b.words.num_errors < a.words.num_errors for a, b in pairs),
         "num_worse": sum(b.words.num_errors > a.words.num_errors for a, b in pairs),
     }
-
-
-def _rounded(interval: Interval | None) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    return {end: rounded(value) for end, value in asdict(interval).items()}
