@@ -2,6 +2,7 @@
 """The family ctc on tiny random encoders; tests/test_learning_checks.py has how it learns."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoTokenizer
 
 from asr.core.errors import InputError
+from asr.core.files import read_json
 from asr.core.params import load_family_params, load_params
 from asr.decoding.params import DecodeParams as SharedDecodeParams
 from asr.decoding.transcribe import unknown_letters
@@ -383,3 +385,12 @@ def test_blanks_alone_are_noticed_with_what_helps(whisper_base, capsys):
 def test_a_short_clip_has_frames_enough(whisper_base):
     model = load(whisper_base, CPU)
     assert len(log_probs(model, [tone(0.01)])[0]) > 0
+
+
+def test_the_table_in_the_docs_is_that_of_the_committed_results():
+    root = Path(__file__).parents[1]
+    found = read_json(root / "benchmarks/results/ctc.json")
+    page = (root / "docs/training.md").read_text(encoding="utf-8")
+    for name, rates in found["runs"].items():
+        wers = [f"{rates[group]['wer']:.3f}" for group in ("be", "bg", "overall")]
+        assert f"| CTC, {name} | {' | '.join(wers)} | {rates['overall']['cer']:.3f} |" in page
