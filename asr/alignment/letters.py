@@ -25,19 +25,27 @@ class Units:
     spoken: npt.NDArray[np.bool_]
 
 
-def letter_units(text: str, tokenize: Tokenize) -> Units:
+def letter_units(text: str, tokenize: Tokenize, starts_with_space: bool) -> Units:
     """Force each letter alone, with the space before it if it begins a word."""
+    words = _words(text, starts_with_space)
     pieces = [
-        (word, letter if place else f" {letter}")
-        for word, letters in enumerate(text.split())
-        for place, letter in enumerate(letters)
+        (index, space + letter if place == 0 else letter)
+        for index, (space, word) in enumerate(words)
+        for place, letter in enumerate(word)
     ]
     return _units(pieces, tokenize)
 
 
-def word_units(text: str, tokenize: Tokenize) -> Units:
+def word_units(text: str, tokenize: Tokenize, starts_with_space: bool) -> Units:
     """Force each word in the tokens that the model is used to."""
-    return _units([(index, f" {word}") for index, word in enumerate(text.split())], tokenize)
+    words = _words(text, starts_with_space)
+    return _units([(index, space + word) for index, (space, word) in enumerate(words)], tokenize)
+
+
+def _words(text: str, starts_with_space: bool) -> list[tuple[str, str]]:
+    """Each word and what stands before it: a space, or nothing before the first."""
+    words = text.split()
+    return [(" " if index or starts_with_space else "", word) for index, word in enumerate(words)]
 
 
 def _units(pieces: Sequence[tuple[int, str]], tokenize: Tokenize) -> Units:

@@ -35,6 +35,7 @@ SCHEMAS = {
     "train": ("asr.training.params", "TrainParams"),
     "decode": ("asr.decoding.params", "DecodeParams"),
     "lm": ("asr.language_model.params", "LmParams"),
+    "align": ("asr.alignment.params", "AlignParams"),
     "score": ("asr.scoring.params", "ScoreParams"),
     "gates": ("asr.scoring.params", "GatesParams"),
     "report": ("asr.report.params", "ReportParams"),
