@@ -8,7 +8,6 @@ from tqdm import tqdm
 from asr.alignment.files import write_files
 from asr.alignment.joined import joined_clips, offsets
 from asr.alignment.lines import lines_of
-from asr.alignment.open import open_aligner
 from asr.alignment.params import AlignParams
 from asr.alignment.table import AlignedUtterance, write_aligned
 from asr.alignment.words import aligned_words, coverage
@@ -18,6 +17,7 @@ from asr.core.params import load_params
 from asr.core.pull import pull_missing
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
+from asr.families.protocols import family_module
 from asr.utterances.hypothesis import read_hypotheses
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import read_manifest
@@ -41,8 +41,8 @@ def align(
     params = load_params("align", AlignParams)
     utterances = read_manifest(manifest)
     pull_missing(prepared / corpus for corpus in {one.corpus for one in utterances})
-    family = load_params("model", ModelParams).family
-    aligner = open_aligner(family, model, load_params("machine", MachineParams), params)
+    role = family_module(load_params("model", ModelParams).family, "alignment")
+    aligner = role.open_aligner(model, load_params("machine", MachineParams), params)
     heard = read_hypotheses(hypotheses)
     clips = Waveforms(prepared, utterances)
     aligned = []

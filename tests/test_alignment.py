@@ -10,9 +10,9 @@ from asr.alignment.params import AlignParams
 from asr.alignment.pauses import is_quiet
 from asr.alignment.unit_scores import UnitScores
 from asr.alignment.words import Word, aligned_words, coverage
-from asr.core.by_name import module_by_name
 from asr.core.params import load_params
 from asr.devices.params import MachineParams
+from asr.families.protocols import family_module
 from tests.examples import tone
 from tests.tiny_families import BY_NAME, ROOT
 
@@ -132,7 +132,7 @@ def family(request, tmp_path_factory):
     trainee = one.trainee(folder / "base")
     (folder / "model").mkdir()
     trainee.save(folder / "model")
-    role = module_by_name(f"asr.families.{one.family}", "alignment", "model.family")
+    role = family_module(one.family, "alignment")
     return role.open_aligner(folder / "model", ALONE, PARAMS)
 
 

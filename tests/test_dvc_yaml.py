@@ -186,4 +186,4 @@ def test_every_stage_says_what_it_does_in_one_sentence():
 
 
 def test_dvc_yaml_fits_a_few_screens():
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 610  # 27 stages, 22 lines each
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 640  # 28 stages, 22 lines each

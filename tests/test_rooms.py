@@ -46,6 +46,7 @@ ROOMS = [
     "families/*/training",
     "families/*/decoding",
     "families/*/judge",
+    "families/*/alignment",
     "prediction",
     "experiments",
     "export",

@@ -35,12 +35,13 @@ def scores_of_attention(
         Logarithms of each unit's share of a frame's attention, shape (num_units, num_frames).
     """
     # What predicts a unit looks at its start, and what reads it at its end: the mean is between.
-    both = (predicts + reads) / 2
+    both: Attention = (predicts + reads) / np.float32(2)
     chosen = both[most_monotone(both, num_heads)]
     if smooth_frames > 1:
         chosen = smoothed(chosen, smooth_frames)
-    mean = (chosen / (chosen.sum(-1, keepdims=True) + _TINY)).mean(0)
-    return np.log(mean / (mean.sum(0, keepdims=True) + _TINY) + _MIN_SHARE).astype(np.float64)
+    mean = (chosen.astype(np.float64) / (chosen.sum(-1, keepdims=True) + _TINY)).mean(0)
+    shares: Scores = mean / (mean.sum(0, keepdims=True) + _TINY)
+    return np.log(shares + _MIN_SHARE)
 
 
 def most_monotone(attention: Attention, num: int) -> npt.NDArray[np.int_]:

@@ -92,4 +92,4 @@ def subtitles(lines: Sequence[Line], format_: str) -> str:
         # Not `text`, whose braces would be ASS's tags.
         event.plaintext = line.text
         file.append(event)
-    return file.to_string(format_)  # type: ignore[no-any-return]
+    return file.to_string(format_)

@@ -26,7 +26,9 @@ def is_quiet(waveform: Waveform, below_db: float, floor_share: float) -> npt.NDA
     energy = (padded.reshape(num_frames, _FRAME) ** 2).mean(1)
     level = 10 * np.log10(energy + 1e-10)
     loud, floor = np.percentile(level, [_LOUD, _QUIET])
-    return level < max(loud - below_db, floor + min(3.0, floor_share * (loud - floor)))
+    most = max(loud - below_db, floor + min(3.0, floor_share * (loud - floor)))
+    quiet: npt.NDArray[np.bool_] = level < most
+    return quiet
 
 
 def pause_scores(quiet: npt.NDArray[np.bool_]) -> Scores:

@@ -7,8 +7,9 @@ A family is a folder ``asr/families/<family>/`` with one module or package per r
     base/        checks and converts pretrained weights
     training/    trainable weights, batch and loss
     decoding/    the engine that transcribes
+    alignment/   scores of each letter in each frame, for word times
     judge/       scores how well transcripts fit clips; optional
-    model/       the model in memory, shared by training and decoding
+    model/       the model in memory, shared by training, decoding and alignment
     runtime/     the model in another runtime, shared by decoding and judge
 
 ``dvc.yaml`` lists these folders, so all but ``judge/`` must exist; a family is free in what it puts
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from asr.alignment.params import AlignParams
+    from asr.alignment.unit_scores import Aligner
     from asr.audit.listening import JudgeResult
     from asr.audit.params import AuditParams
     from asr.core.schema import Schema
@@ -371,6 +374,19 @@ class DecodingRole(Protocol):
         """
 
 
+class AlignmentRole(Protocol):
+    """``alignment``."""
+
+    def open_aligner(
+        self, model: Path, machine: "MachineParams", align: "AlignParams"
+    ) -> "Aligner":
+        """Load the model in a folder to find the times of words.
+
+        Raises:
+            InputError: if the device is missing, or the folder holds no model of the family.
+        """
+
+
 class Judge(Protocol):
     """A model that scores how well texts fit clips.
 
@@ -437,6 +453,8 @@ def family_module(family: str, role: Literal["base"]) -> BaseRole: ...
 def family_module(family: str, role: Literal["training"]) -> TrainingRole: ...
 @overload
 def family_module(family: str, role: Literal["decoding"]) -> DecodingRole: ...
+@overload
+def family_module(family: str, role: Literal["alignment"]) -> AlignmentRole: ...
 @overload
 def family_module(family: str, role: Literal["judge"]) -> JudgeRole: ...
 def family_module(family: str, role: str) -> object:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # mypy checks every role against its protocol
     from asr.families import protocols
-    from asr.families.ctc import base, decoding, tokens, training, window
+    from asr.families.ctc import alignment, base, decoding, tokens, training, window
 
     _window: protocols.WindowRole = window
     _tokens: protocols.TokensRole = tokens
     _base: protocols.BaseRole = base
     _training: protocols.TrainingRole = training
     _decoding: protocols.DecodingRole = decoding
+    _alignment: protocols.AlignmentRole = alignment

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # mypy checks every role against its protocol
     from asr.families import protocols
-    from asr.families.whisper import base, decoding, judge, tokens, training, window
+    from asr.families.whisper import alignment, base, decoding, judge, tokens, training, window
 
     _window: protocols.WindowRole = window
     _tokens: protocols.TokensRole = tokens
     _base: protocols.BaseRole = base
     _training: protocols.TrainingRole = training
     _decoding: protocols.DecodingRole = decoding
+    _alignment: protocols.AlignmentRole = alignment
     _judge: protocols.JudgeRole = judge
