@@ -12,7 +12,7 @@ from asr.training.augmentation.noise import Noise, coloured_noise, mix
 from asr.training.augmentation.reverb import impulse_response, reverberate
 from asr.training.params import AugmentParams, TrainParams
 from asr.utterances.waveform import SAMPLE_RATE
-from tests.espeak import speak
+from benchmarks.espeak import speak
 from tests.examples import tone, wav
 from tests.test_training import ROOT
 
@@ -107,7 +107,8 @@ def test_pitch_moves_by_semitones_and_length_stays(semitones):
 def test_the_pitch_of_a_voice_moves_by_semitones(semitones):
     import librosa
 
-    samples, rate = speak("Адзін, два, тры, чатыры, пяць.", "be")
+    spoken = speak("Адзін, два, тры, чатыры, пяць.", "be")
+    samples, rate = spoken.samples, spoken.rate
     voice = soxr.resample(samples.astype(np.float32) / 2**15, rate, SAMPLE_RATE)
 
     def hertz(waveform):

@@ -36,10 +36,22 @@ def scores_of_attention(
     """
     # What predicts a unit looks at its start, and what reads it at its end: the mean is between.
     both: Attention = (predicts + reads) / np.float32(2)
-    chosen = both[most_monotone(both, num_heads)]
+    return shares_of_frames(both[most_monotone(both, num_heads)], smooth_frames)
+
+
+def shares_of_frames(attention: Attention, smooth_frames: int) -> Scores:
+    """Logarithm of each unit's share of a frame's attention, by the mean of some heads.
+
+    Args:
+        attention: shape (num_heads, num_units, num_frames).
+        smooth_frames: as above.
+
+    Returns:
+        Shape (num_units, num_frames).
+    """
     if smooth_frames > 1:
-        chosen = smoothed(chosen, smooth_frames)
-    mean = (chosen.astype(np.float64) / (chosen.sum(-1, keepdims=True) + _TINY)).mean(0)
+        attention = smoothed(attention, smooth_frames)
+    mean = (attention.astype(np.float64) / (attention.sum(-1, keepdims=True) + _TINY)).mean(0)
     shares: Scores = mean / (mean.sum(0, keepdims=True) + _TINY)
     return np.log(shares + _MIN_SHARE)
 

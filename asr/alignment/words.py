@@ -47,7 +47,7 @@ def aligned_words(
     """
     words = text.split()
     unit_scores = aligner.unit_scores(waveform, text, language) if words else None
-    times = None if unit_scores is None else _times(unit_scores, waveform, params)
+    times = None if unit_scores is None else word_times(unit_scores, waveform, params)
     if unit_scores is None or times is None:
         return [Word(word, None, None, None) for word in words]
     return [
@@ -58,7 +58,7 @@ def aligned_words(
     ]
 
 
-def _times(
+def word_times(
     unit_scores: UnitScores, waveform: Waveform, params: AlignParams
 ) -> dict[int, tuple[float, float]] | None:
     """Start and end of each word that has units, in seconds; None if they don't fit."""

@@ -21,7 +21,11 @@ _MARGIN_S = 1.0  # enough even for a base model: a forced decoder can't loop
 
 
 class WhisperAligner:
-    """A model in torch; see ``asr.alignment.unit_scores.Aligner``."""
+    """A model in torch; see ``asr.alignment.unit_scores.Aligner``.
+
+    Attributes:
+        whisper: the model.
+    """
 
     def __init__(self, folder: Path, device: torch.device, params: AlignParams) -> None:
         """Load a transformers folder.
@@ -29,8 +33,8 @@ class WhisperAligner:
         Raises:
             InputError: if it holds no Whisper model.
         """
-        self._whisper, self._params = load(folder, device), params
-        network: Any = self._whisper.network
+        self.whisper, self._params = load(folder, device), params
+        network: Any = self.whisper.network
         # No other implementation returns attention.
         network.set_attn_implementation("eager")
 
@@ -40,21 +44,31 @@ class WhisperAligner:
         duration_s = len(waveform) / SAMPLE_RATE
         if duration_s > MAX_DURATION_S:
             return None
-        frames = frames_of(context_s(duration_s, _MARGIN_S))
-        mel = torch.from_numpy(log_mel([waveform], frames, self._whisper.num_mels))
-        encoded = encode(self._whisper, mel.to(self._whisper.device))
-        prompt = prompt_tokens(self._whisper.network.generation_config, language)
-        decoder = _Decoder(self._whisper, encoded, prompt)
         return attention_unit_scores(
-            decoder, text, self._tokens, duration_s, self._params, starts_with_space=True
+            self.hear(waveform, language),
+            text,
+            self.tokens,
+            duration_s,
+            self._params,
+            starts_with_space=True,
         )
 
-    def _tokens(self, piece: str) -> Sequence[int]:
-        return self._whisper.tokenizer.encode(piece, add_special_tokens=False).ids
+    @torch.inference_mode()
+    def hear(self, waveform: Waveform, language: str) -> "HeardClip":
+        """Encode a clip of at most 30 s, for a decoder that texts are forced through."""
+        frames = frames_of(context_s(len(waveform) / SAMPLE_RATE, _MARGIN_S))
+        mel = torch.from_numpy(log_mel([waveform], frames, self.whisper.num_mels))
+        encoded = encode(self.whisper, mel.to(self.whisper.device))
+        prompt = prompt_tokens(self.whisper.network.generation_config, language)
+        return HeardClip(self.whisper, encoded, prompt)
+
+    def tokens(self, piece: str) -> Sequence[int]:
+        """Tokens of a piece of text."""
+        return self.whisper.tokenizer.encode(piece, add_special_tokens=False).ids
 
 
-class _Decoder:
-    """The decoder behind a prompt; see ``asr.alignment.forced_decoder.ForcedDecoder``."""
+class HeardClip:
+    """A clip and its prompt; see ``asr.alignment.forced_decoder.ForcedDecoder``."""
 
     frame_s = 0.02
 
