@@ -1,7 +1,7 @@
 """The benchmark tables: ``python -m benchmarks.tables`` writes them from the results.
 
 All tables go to ``docs/benchmarks.md``, those of forgetting and of the language model to
-``docs/training.md``, and six rows to README. A corpus without results has no column, so benchmarks
+``docs/training.md``, those of word times to ``docs/word_times.md``, and six rows to README. A corpus without results has no column, so benchmarks
 can run one by one.
 """
 
@@ -116,6 +116,17 @@ def _quality(result: Results) -> list[str]:
         minutes, rates = last["cpu_s"] / 60, (f"{last[key]:.3f}" for key in ("wer", "cer"))
         lines.append(table_row(name, str(way["steps"]), f"{minutes:.1f}", *rates))
     return lines
+
+
+def word_times_table(result: Results) -> str:
+    """Errors of word times by method and condition."""
+    conditions = result["conditions"]
+    lines = table_header("", *conditions, "CPU s a minute of speech, clean")
+    for method in conditions["clean"]:
+        rows = [condition[method] for condition in conditions.values()]
+        cells = [f"{row['mean_ms']}, {100 * row['within']['100']:.0f} %" for row in rows]
+        lines.append(table_row(method, *cells, f"{conditions['clean'][method]['cpu_s_a_minute']}"))
+    return "\n".join(lines)
 
 
 def forgetting_table(result: Results) -> str:
@@ -235,4 +246,6 @@ if __name__ == "__main__":
     if "language_model" in results:
         table = language_model_table(results["language_model"])
         fill(Path("docs/training.md"), "language_model", table)
+    if "word_times" in results:
+        fill(Path("docs/word_times.md"), "word_times", word_times_table(results["word_times"]))
     print(speed_table(results))

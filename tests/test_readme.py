@@ -9,7 +9,13 @@ import pytest
 from asr.core.files import read_json
 from asr.core.params import read_yaml
 from asr.experiments.spread import spread_sentence, spread_table
-from benchmarks.tables import benchmark_table, forgetting_table, read_results, speed_table
+from benchmarks.tables import (
+    benchmark_table,
+    forgetting_table,
+    read_results,
+    speed_table,
+    word_times_table,
+)
 from commands.picture import scores_svg
 from commands.scores import markdown_table
 
@@ -157,3 +163,11 @@ def test_the_benchmark_tables_are_those_of_the_committed_results():
 
 def test_the_front_page_is_short():
     assert len(README.splitlines()) < 170
+
+
+def test_the_word_times_are_those_of_the_committed_results():
+    page = (ROOT / "docs" / "word_times.md").read_text(encoding="utf-8")
+    result = read_results(ROOT / "benchmarks/results")["word_times"]
+    assert section("word_times", page) == word_times_table(result)
+    means = result["conditions"]["clean"]["letters, chosen heads"]["mean_ms_by_language"]
+    assert ", ".join(f"{language} {mean}" for language, mean in means.items()) in page
