@@ -34,16 +34,17 @@ def compare(
     normalizers = normalizers_of(test_set, params.normalizers)
     utterances = read_manifest(manifest)
     ids = normalizers.ids(u.language for u in utterances)
-    before, after = (
-        score_utterances(utterances, read_hypotheses(path), path, normalizers, params.script)
-        for path in (base, tuned)
+    before = score_utterances(utterances, read_hypotheses(base), base, normalizers, params.script)
+    references = [one.reference for one in before]
+    after = score_utterances(
+        utterances, read_hypotheses(tuned), tuned, normalizers, params.script, references
     )
     against: dict[str, Any] = {}
     if released := read_champion(champion):
         if released.normalizers is not None:
             check_same_normalizers(ids, released.normalizers, "tuned", str(released.source["name"]))
         scored = score_utterances(
-            utterances, released.hypotheses, released.path, normalizers, params.script
+            utterances, released.hypotheses, released.path, normalizers, params.script, references
         )
         groups = compare_groups(scored, after, ("champion", "tuned"), params, seed)
         against = {"champion": {**released.source, "groups": groups}}

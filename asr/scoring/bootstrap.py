@@ -14,6 +14,7 @@ place: Hesterberg (2015), "What Teachers Should Know About the Bootstrap", secti
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 from statistics import NormalDist
 from typing import Literal
@@ -183,21 +184,13 @@ def _intervals(
     num_rates = errors.shape[1]
     if len(names) < max(min_blocks, 2):  # of one block, every draw is the same
         return [None] * num_rates
-    rng = np.random.default_rng(seed)
     rows = np.array([names[block] for block in blocks])
-    num_blocks = min(len(names), MOST_BLOCKS)
-    if len(names) > MOST_BLOCKS:
-        rows = (rng.permutation(len(names)) % MOST_BLOCKS)[rows]
+    drawn = _draws(len(names), num_resamples, seed)
+    rows, num_blocks = drawn.groups[rows], drawn.chunks[0].shape[1]
     sums = np.zeros((2, num_blocks, num_rates))
     for one, values in zip(sums, (errors, totals), strict=True):
         np.add.at(one, rows, values)
-    resampled = []
-    for start in range(0, num_resamples, CHUNK):
-        size = min(CHUNK, num_resamples - start)
-        drawn = rng.integers(num_blocks, size=(size, num_blocks))
-        drawn += num_blocks * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * num_blocks).astype(float)
-        resampled.append(_rates(times.reshape(size, num_blocks), *sums))
+    resampled = [_rates(times.astype(float), *sums) for times in drawn.chunks]
     low, high = _ends(
         _rates(np.ones((1, num_blocks)), *sums),
         np.concatenate(resampled, axis=1),
@@ -208,6 +201,36 @@ def _intervals(
         Interval(float(low[rate]), float(high[rate])) if sums[1, :, rate].any() else None
         for rate in range(num_rates)
     ]
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Which blocks are drawn.
+
+    Attributes:
+        groups: the drawn block that each block belongs to.
+        chunks: how often each is drawn, in arrays of shape (resamples, drawn blocks).
+    """
+
+    groups: npt.NDArray[np.int64]
+    chunks: list[npt.NDArray[np.uint16]]
+
+
+@lru_cache(maxsize=1)  # WER and CER, and all views, follow one another with the same blocks
+def _draws(num_blocks: int, num_resamples: int, seed: int) -> _Draws:
+    rng = np.random.default_rng(seed)
+    groups = np.arange(num_blocks)
+    if num_blocks > MOST_BLOCKS:
+        groups = rng.permutation(num_blocks) % MOST_BLOCKS
+        num_blocks = MOST_BLOCKS
+    chunks = []
+    for start in range(0, num_resamples, CHUNK):
+        size = min(CHUNK, num_resamples - start)
+        drawn = rng.integers(num_blocks, size=(size, num_blocks))
+        drawn += num_blocks * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * num_blocks)
+        chunks.append(times.reshape(size, num_blocks).astype(np.uint16))
+    return _Draws(groups, chunks)
 
 
 def _rates(times: Array, errors: Array, totals: Array) -> Array:

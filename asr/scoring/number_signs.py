@@ -9,6 +9,7 @@ word of its own, so a score counts it. A whole number with such a fraction stays
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 from math import gcd
 
 from num2words import CONVERTER_CLASSES
@@ -23,6 +24,7 @@ _STAND_INS = str.maketrans({c: stand_in for stand_in, c in STOOD_FOR.items()})
 _SUPERSCRIPT = re.compile("(?<=[^\\W_])[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _VULGAR = re.compile("[¼½¾⅐-⅞↉]")
 _ASCII_POWER = re.compile(r"(?<=[^\W_])\^(?=[-−]?\d)")
+_ANY_VALUE = re.compile("[⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹¼½¾⅐-⅞↉^]")  # without one, those three find nothing
 # A single slash between two numbers; «24/12/2025» is a date.
 _SLASH = re.compile(r"(?<![\d/⁄.,])(\d{1,9})/(?=\d{1,9}(?![\d/⁄]))")
 # A whole number may precede a fraction.
@@ -83,6 +85,7 @@ _FRACTIONS = {
 _AND = {"bg": "и", "en": "and", "es": "y", "fr": "et", "it": "e", "ru": "и"}  # «two and one half»
 
 
+@cache
 def is_kept(character: str) -> bool:
     """Whether a sign counts as a word: «€», «%», «−»; other punctuation does not."""
     return character in _KEPT or unicodedata.category(character) == "Sc"
@@ -90,7 +93,12 @@ def is_kept(character: str) -> bool:
 
 def has_digits_or_signs(normalized: str) -> bool:
     """Whether a number in a normalized text is not in words, or a sign is not."""
-    return any(c.isdecimal() or is_kept(c) for c in normalized)
+    return any(map(_is_digit_or_sign, normalized))
+
+
+@cache
+def _is_digit_or_sign(character: str) -> bool:
+    return character.isdecimal() or is_kept(character)
 
 
 def as_written(text: str) -> str:
@@ -103,6 +111,8 @@ def mark_values(text: str) -> str:
 
     A power becomes «10↑2», a fraction «2 1⁄2».
     """
+    if not _ANY_VALUE.search(text):
+        return text
     text = _SUPERSCRIPT.sub(lambda m: POWER + unicodedata.normalize("NFKC", m[0]), text)
     text = _VULGAR.sub(lambda m: f" {unicodedata.normalize('NFKC', m[0])} ", text)
     return _ASCII_POWER.sub(POWER, text)

@@ -8,11 +8,11 @@ number.
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 from num2words import CONVERTER_CLASSES, num2words
 
-from asr.scoring.number_signs import as_written, spell_signs
+from asr.scoring.number_signs import MINUS, POWER, as_written, spell_signs
 from asr.text.scripts import in_script
 
 _MAX_GROUPS = 10  # of digits in a number, a date or a version
@@ -74,6 +74,9 @@ _BEFORE_NUMBER = {"tr": ("%", "yüzde")}  # «%5», and also «5 %»: «yüzde b
 
 _SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₽": "RUB", "₴": "UAH", "₪": "ILS"}
 _ANY_SIGN = f"[{''.join(_SIGNS)}]"
+# Without a digit or one of these signs there is nothing to spell: nine texts of ten, in which the
+# search for each kind of number would take most of the time of a score.
+_TO_SPELL = re.compile(rf"[\d{''.join(_SIGNS)}{MINUS}{POWER}+=%°]")
 _ABBREVIATIONS = {  # written after the number
     "be": {"руб": "BYN"}, "cs": {"kč": "CZK"}, "pl": {"zł": "PLN"}, "ru": {"руб": "RUB"},
     "sr": {"din": "RSD", "дин": "RSD"}, "uk": {"грн": "UAH"},
@@ -121,6 +124,8 @@ def spell_numbers(text: str, language: str) -> str:
         text: any text in NFKC.
         language: ISO 639 code.
     """
+    if not _TO_SPELL.search(text):
+        return text
     text = re.sub(r"\d", lambda digit: str(unicodedata.decimal(digit[0])), text)
     text = re.sub(r"(?<![\w.,])\.(?=[0-9])", "0.", text)  # «$.25» is 25 cents
     cyrillic = re.search("[а-яА-Я]", text) is not None
@@ -269,6 +274,7 @@ def _parsed(token: str, language: str) -> tuple[str, str] | None:
     return (parts[0], "".join(parts[1:])) if len(parts) <= 2 else None
 
 
+@lru_cache(maxsize=10_000)  # years and small numbers come again and again; num2words is slow
 def _cardinal(digits: str, language: str) -> str:
     """Spell out an integer; keep its digits if num2words lacks the language."""
     num2words_language = _CARDINALS_OF.get(language, language)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
+from asr.scoring.counting import char_errors, word_errors
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.number_signs import has_digits_or_signs
-from asr.text.error_rate import ErrorCounts, char_errors, pooled, word_errors
+from asr.text.error_rate import ErrorCounts, pooled
 from asr.text.scripts import LANGUAGES, Script, in_script
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
@@ -16,7 +17,7 @@ from asr.utterances.utterance import Utterance
 DIGITS = 6  # decimals of rates in metrics files, so that equal runs write equal bytes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # slots: 100 bytes less an utterance and model
 class Scored:
     """Normalized texts of an utterance, and the errors between them.
 
@@ -40,6 +41,7 @@ def score_utterances(
     source: Path,
     normalizers: Normalizers,
     script: Script,
+    references: Sequence[str] | None = None,
 ) -> list[Scored]:
     """Score every utterance.
 
@@ -49,6 +51,7 @@ def score_utterances(
         source: file of the hypotheses, for error messages.
         normalizers: by language, applied to reference and hypothesis alike.
         script: script to convert references to, in a language with two.
+        references: normalized already, where another model has been scored.
 
     Raises:
         InputError: if an utterance has no hypothesis, or a hypothesis no utterance.
@@ -64,15 +67,23 @@ def score_utterances(
             f"{source}: {len(unknown)} hypotheses for no utterance of the test set, "
             f"first {unknown[0]!r}"
         )
-    return [_score(u, hypotheses[u.id], normalizers, script) for u in utterances]
+    if references is None:
+        texts = (in_script(u.text, u.language, script) for u in utterances)
+        references = [
+            normalizers.normalize(text, u.language)
+            for text, u in zip(texts, utterances, strict=True)
+        ]
+    return [
+        _score(u, reference, hypotheses[u.id], normalizers)
+        for u, reference in zip(utterances, references, strict=True)
+    ]
 
 
 def _score(
-    utterance: Utterance, hypothesis: Hypothesis, normalizers: Normalizers, script: Script
+    utterance: Utterance, reference: str, hypothesis: Hypothesis, normalizers: Normalizers
 ) -> Scored:
     language = utterance.language
-    texts = (in_script(utterance.text, language, script), hypothesis.text)
-    reference, decoded = (normalizers.normalize(text, language) for text in texts)
+    decoded = normalizers.normalize(hypothesis.text, language)
     words, chars = word_errors(reference, decoded), char_errors(reference, decoded)
     blind_words, blind_chars = words, chars
     if language in LANGUAGES:

@@ -10,15 +10,17 @@
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from asr.scoring import open_asr
+from asr.scoring.counting import char_errors, word_errors
 from asr.scoring.normalizers import Normalizers, verbatim
 from asr.scoring.params import ScoreParams
 from asr.scoring.rates import rates
 from asr.scoring.score import Scored
-from asr.text.error_rate import ErrorCounts, char_errors, word_errors
+from asr.text.error_rate import ErrorCounts
 from asr.text.scripts import LANGUAGES, in_script
 from asr.utterances.hypothesis import Hypothesis
 
@@ -67,14 +69,18 @@ def score_views(
     utterances = [one.utterance for one in scored]
     found = {}
     for name, view in VIEWS.items():
-        texts = [view.texts(one, hypotheses[one.utterance.id].text) for one in scored]
-        counts = [_counts(view, one, pair) for one, pair in zip(scored, texts, strict=True)]
-        words, chars = [count[0] for count in counts], [count[1] for count in counts]
+        words, chars, empty = [], [], []
+        for one in scored:  # one by one, so that no view has all texts in memory
+            reference, hypothesis = view.texts(one, hypotheses[one.utterance.id].text)
+            counts = _counts(view, one, (reference, hypothesis))
+            words.append(counts[0])
+            chars.append(counts[1])
+            empty.append((not reference, not hypothesis))
         found[name] = {
             "normalizers": {code: view.normalizer(code, own) for code, own in profiles.items()},
             **rates(utterances, words, chars, params, seed),
-            "num_empty_references": sum(not reference for reference, _ in texts),
-            "num_empty_hypotheses": sum(not hypothesis for _, hypothesis in texts),
+            "num_empty_references": sum(reference for reference, _ in empty),
+            "num_empty_hypotheses": sum(hypothesis for _, hypothesis in empty),
         }
     return found
 
@@ -86,12 +92,14 @@ def without_diacritics(text: str) -> str:
     other combining classes in Unicode (10 to 36 and from 200 on are the ones removed).
     """
     parted = unicodedata.normalize("NFD", text.translate(_LINES))
-    kept = (c for c in parted if not _is_diacritic(unicodedata.combining(c)))
-    return " ".join(unicodedata.normalize("NFC", "".join(kept)).split())
+    kept = "".join(map(_unless_diacritic, parted))
+    return " ".join(unicodedata.normalize("NFC", kept).split())
 
 
-def _is_diacritic(combining_class: int) -> bool:
-    return 10 <= combining_class <= 36 or combining_class >= 200
+@cache
+def _unless_diacritic(character: str) -> str:
+    place = unicodedata.combining(character)
+    return "" if 10 <= place <= 36 or place >= 200 else character
 
 
 def _counts(view: View, one: Scored, texts: Texts) -> tuple[ErrorCounts, ErrorCounts]:

@@ -67,7 +67,7 @@ def normalize(text: str, language: str) -> str:
         language: ISO 639 code.
     """
     # First, since the rules check neighbouring letters: format characters may be between them.
-    text = "".join(_visible(character) for character in text)
+    text = "".join(map(_visible, text))
     # Apostrophes first: NFKC turns U+00B4 into a space and a combining accent.
     text = unicodedata.normalize("NFKC", mark_values(text.translate(_APOSTROPHES)))
     text = text.translate(_APOSTROPHES)
