@@ -8,24 +8,17 @@ its own. jiwer counts the errors between texts that are normalized already, by i
 ``cer``: no views, slices or intervals. This writes ``benchmarks/results/scoring.json``.
 """
 
-import argparse
-import json
 import random
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
 from asr.core.files import write_json
 from asr.core.params import PARAMS
-from asr.scoring.normalizers import Normalizers
-from asr.scoring.params import ScoreParams
-from asr.core.params import load_params
 from asr.utterances.hypothesis import Hypothesis, write_hypotheses
 from asr.utterances.utterance import Utterance, write_manifest
-from benchmarks.measure import write_result
 
 LETTERS = {
     "be": "абвгдежзійклмнопрстуўфхцчшыьэюя",

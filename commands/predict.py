@@ -25,6 +25,7 @@ from typing import Any
 from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.core.params import load_family_params, load_params, load_seed
+from asr.corpora.test_sets import TEST, test_set_names
 from asr.decoding.journal import open_journal
 from asr.decoding.params import DecodeParams
 from asr.decoding.transcribe import opened_engine, tokens_per_letter, transcribe_all
@@ -32,11 +33,19 @@ from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
 from asr.language_model.params import LmParams
-from asr.prediction.clips import AudioSource, Clip, is_own_manifest, read_own, read_table
+from asr.prediction.clips import (
+    AudioSource,
+    Clip,
+    is_own_manifest,
+    read_own,
+    read_table,
+    test_set_of,
+)  # fmt: skip
 from asr.prediction.evaluate import score_lines
 from asr.prediction.model import family_of, model_folder, model_hash
 from asr.prediction.predict import Cutting, Failure, Prediction, check_ids, predict
 from asr.preparation.params import PrepareParams
+from asr.scoring.normalizers import normalizers_of
 from asr.scoring.params import ScoreParams
 from asr.sources.params import FetchParams
 from asr.utterances.utterance import Utterance, read_manifest
@@ -44,6 +53,7 @@ from asr.utterances.waveform import Waveform
 
 FAILED = 3  # exit status; 1 is an error, 2 a wrong command line
 INTERRUPTED = 130
+TRAIN = Path("data/manifests/train.jsonl")  # of the model, where the manifest is of a test set
 # Batches a worker and group: enough to sort clips by length, and a minute of work to lose.
 BATCHES_A_GROUP = 8
 
@@ -51,10 +61,12 @@ BATCHES_A_GROUP = 8
 def clips_of(given: argparse.Namespace) -> tuple[list[Clip], Sequence[Utterance]]:
     """The clips of the manifest, and the training set beside one of this project."""
     if is_own_manifest(given.manifest):
-        train = given.manifest.with_name("train.jsonl")
-        return read_own(given.manifest, given.prepared), (
-            read_manifest(train) if train.is_file() else []
+        of_split = test_set_of(given.manifest) == TEST
+        prepared = given.prepared or Path(
+            "data/prepared" if of_split else "data/test_sets/prepared"
         )
+        train = given.manifest.with_name("train.jsonl") if of_split else TRAIN
+        return read_own(given.manifest, prepared), read_manifest(train) if train.is_file() else []
     folder = given.audio or given.manifest.parent
     max_s = load_params("prepare", PrepareParams).max_input_s
     source = AudioSource(folder, given.language, max_s, load_params("fetch", FetchParams))
@@ -118,7 +130,11 @@ def command(given: argparse.Namespace) -> int:
         print(f"{listed}: {len(failures)} failed, first {failures[0].id}: {failures[0].why}")
     if given.score:
         score = load_params("score", ScoreParams)
-        print(*score_lines(clips, texts, given.out, score, load_seed()), sep="\n")
+        name = test_set_of(given.manifest)
+        known = is_own_manifest(given.manifest) and name in test_set_names()
+        normalizers = normalizers_of(name if known else TEST, score.normalizers)
+        lines = score_lines(clips, texts, given.out, score, load_seed(), normalizers)
+        print(*lines, sep="\n")
     return FAILED if failures else 0
 
 
@@ -131,7 +147,7 @@ def main() -> int:
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="JSON Lines, new or to resume")
     parser.add_argument("--audio", type=Path, help="folder of audio_path; default: the manifest's")
-    parser.add_argument("--prepared", type=Path, default=Path("data/prepared"),
+    parser.add_argument("--prepared", type=Path,
                         help="folder of the audio of this project's manifests")  # fmt: skip
     parser.add_argument("--language", help="ISO 639 code, of rows without one")
     parser.add_argument("--family", help="default: as the model's files show it")

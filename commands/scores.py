@@ -2,7 +2,7 @@
 
     python -m commands.scores [--markdown]
     python -m commands.scores --gate production
-    python -m commands.scores --compare v1.0 v1.1
+    python -m commands.scores --compare v1.0 v1.1 [--test-set phone]
 
 With --gate the exit status is 0 only if the gate is passed. --compare prints the tuned models of
 two Git revisions side by side, from the hypotheses in DVC's cache or remote: nothing is transcribed
@@ -17,7 +17,7 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
-from asr.corpora.test_sets import test_set_names
+from asr.corpora.test_sets import TEST, test_set_names
 
 METRICS = Path("metrics")
 NUM_EXAMPLES = 5  # of what a language model changed; the report has more
@@ -159,7 +159,7 @@ def status_of(metrics: Path, gate: str) -> str:
     return status
 
 
-def revisions_table(first: str, second: str) -> str:
+def revisions_table(first: str, second: str, test_set: str) -> str:
     """The tuned models of two revisions side by side, and what the revisions are.
 
     Raises:
@@ -168,7 +168,7 @@ def revisions_table(first: str, second: str) -> str:
     # Scoring and DVC take a second to import; printing what is there needs neither.
     from asr.champion.side_by_side import compare_revisions
 
-    found = compare_revisions(first, second)
+    found = compare_revisions(first, second, test_set)
     rows = score_rows({"groups": found.groups}, "first", "second")
     commits = [f"{name}: commit {commit}" for name, commit in found.commits.items() if commit]
     normalizers = f"Normalizers: {', '.join(sorted(set(found.normalizers.values())))}"
@@ -228,12 +228,15 @@ def main() -> int:
     one_of.add_argument("--markdown", action="store_true", help="print only README's table")
     one_of.add_argument("--gate", metavar="NAME", help="exit with 1 unless this gate is passed")
     one_of.add_argument("--compare", nargs=2, metavar=("REV1", "REV2"), help="two revisions")
+    parser.add_argument("--test-set", metavar="NAME", help="with --compare: one of test_sets")
     given = parser.parse_args()
+    if given.test_set and not given.compare:
+        parser.error("--test-set is for --compare")
     try:
         if given.markdown:
             print(markdown_table(METRICS))
         elif given.compare:
-            print(revisions_table(*given.compare))
+            print(revisions_table(*given.compare, given.test_set or TEST))
         else:
             print_all(METRICS)
         if given.gate:

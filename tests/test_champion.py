@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from asr.champion.revision import TEST, read_revision
+from asr.champion.revision import TEST, files_of, read_revision
 from asr.champion.same_test_set import check_same_test_set
 from asr.core.errors import InputError
 from asr.core.files import read_json, write_json
-from asr.scoring.normalizers import Normalizers
+from asr.core.params import read_yaml
+from asr.scoring.normalizers import Normalizers, verbatim
 from asr.utterances.hypothesis import Hypothesis, write_hypotheses
 from asr.utterances.utterance import write_manifest
 from commands.scores import main, text_table
@@ -25,16 +26,17 @@ from stages.compare import compare
 from tests.examples import utterance
 
 MANIFEST, HYPOTHESES, SCORES = (Path(path) for path in astuple(TEST))
+PHONE = [Path(path) for path in astuple(files_of("phone"))]
 ROOT = Path(__file__).parents[1]
 IDS = Normalizers({"default": "spoken"}).ids(["be"])
 TEST_SET = [utterance(f"{n:02}", text=f"адзін два тры {n % 7}") for n in range(12)]
 RIGHT, ONE_WRONG, TWO_WRONG = "адзін два тры", "адзін два чатыры", "адзін пяць чатыры"
 
 
-def write(test, text):
+def write(test, text, manifest=MANIFEST, hypotheses=HYPOTHESES):
     """A test set and hypotheses that are all of ``text`` and the reference's number."""
-    write_manifest(MANIFEST, test)
-    write_hypotheses(HYPOTHESES, [
+    write_manifest(manifest, test)
+    write_hypotheses(hypotheses, [
         Hypothesis(id=one.id, text=f"{text} {one.text.split()[-1]}", num_tokens=3,
                    mean_log_prob=-0.5, runaway=False) for one in test
     ])  # fmt: skip
@@ -75,7 +77,9 @@ def repo(tmp_path_factory):
                     lines = HYPOTHESES.read_text()
                     HYPOTHESES.write_text(lines.replace(',"runaway":false', ""))
                 write_json(SCORES, {"normalizers": ids})
-                dvc.add([str(MANIFEST), str(HYPOTHESES)])
+                write(TEST_SET, text.capitalize(), *PHONE[:2])
+                write_json(PHONE[2], {"normalizers": {"be": verbatim.ID}})
+                dvc.add([str(path) for path in (MANIFEST, HYPOTHESES, *PHONE[:2])])
                 git("add", "--all")
                 git("commit", "--quiet", "--message", tag)
                 git("tag", "--annotate", "--message", "A release", tag)
@@ -208,6 +212,30 @@ def test_two_revisions_are_printed_side_by_side(here, monkeypatch, capsys):
     assert [line.split()[0] for line in shown[1:3]] == ["overall", "corpus"]
     assert shown[4:] == [f"v1: commit {commit_of('v1')}", f"v2: commit {commit_of('v2')}",
                          f"Normalizers: {IDS['be']}"]  # fmt: skip
+
+
+def test_two_revisions_are_compared_on_a_further_test_set_by_its_own_normalizer(
+    here, monkeypatch, capsys
+):
+    path = Path("params.yaml")
+    line = "{format: jsonl, language: be, source: fleurs, normalizer: verbatim}"
+    params = path.read_text(encoding="utf-8")
+    assert "\ntest_sets: {} " in params
+    path.write_text(params.replace("\ntest_sets: {} ", f"\ntest_sets: {{phone: {line}}} "))
+    assert run_scores(monkeypatch, "--compare", "v1", "v2", "--test-set", "phone") == 0
+    shown = capsys.readouterr().out.splitlines()
+    # «Адзін» with a capital letter is one error more than in test.
+    assert shown[1].startswith("overall    0.750 [0.750, 0.750]  0.500 [0.500, 0.500]  -0.250 ")
+    assert shown[-1] == f"Normalizers: {verbatim.ID}"
+    with pytest.raises(SystemExit, match=r"scores: params\.yaml: corpora\.web: no such corpus"):
+        run_scores(monkeypatch, "--compare", "v1", "v2", "--test-set", "web")
+    with pytest.raises(SystemExit):
+        run_scores(monkeypatch, "--test-set", "phone")
+
+
+def test_the_files_of_a_further_test_set_are_those_of_dvc_yaml():
+    words = read_yaml(ROOT / "dvc.yaml")["stages"]["champion_test"]["do"]["cmd"].split()
+    assert {str(path) for path in PHONE} <= {word.replace("${key}", "phone") for word in words}
 
 
 def test_the_working_tree_is_compared_too_and_differs_in_nothing(here, monkeypatch, capsys):

@@ -15,6 +15,7 @@ from asr.decoding.journal import open_journal
 from asr.prediction.clips import AudioSource, Clip, is_own_manifest, read_own, read_table
 from asr.prediction.evaluate import score_lines
 from asr.prediction.predict import Cutting, Prediction, check_ids, predict
+from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.sources.params import FetchParams
 from asr.utterances.shards import write_shards
@@ -235,7 +236,8 @@ def test_a_manifest_of_this_project_has_its_audio_in_shards(tmp_path):
 
 def scored(texts: dict[str, str], *clips: Clip) -> list[str]:
     params = load_params("score", ScoreParams, ROOT / "params.yaml")
-    return score_lines(clips, texts, Path("out.jsonl"), params, seed=1)
+    normalizers = Normalizers(params.normalizers)
+    return score_lines(clips, texts, Path("out.jsonl"), params, 1, normalizers)
 
 
 def said(name, text, language="be"):

@@ -1,6 +1,7 @@
 # python -m pytest tests/test_predict_command.py    (a minute on two cores)
 """commands.predict with a model of every family, any audio format, kills, and faulty folders."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,10 +17,14 @@ from safetensors.torch import load_file, save_file
 from asr.core.csv_files import read_csv
 from asr.families.protocols import family_module
 from asr.prediction.model import family_of, model_hash
+from asr.scoring.normalizers import verbatim
 from asr.training.state.checkpoint import Checkpoint, save_checkpoint
+from asr.utterances.shards import write_shards
+from asr.utterances.utterance import write_manifest
+from asr.utterances.waveform import to_int16
 from commands.predict import FAILED, main
 from tests.bad_audio import stranger_files, truncated_files, whole_files
-from tests.examples import tone, wav
+from tests.examples import tone, utterance, wav
 from tests.pipeline_repo import wait_for
 from tests.tiny_families import CTC, FAMILIES, ROOT, WHISPER, utterances
 
@@ -98,6 +103,23 @@ def test_a_model_of_any_family_predicts_and_is_recognised(family, model, monkeyp
     written = Path("out.jsonl").read_bytes()
     assert command(monkeypatch, model(family)) == 0  # and needs no model: nothing is left to do
     assert Path("out.jsonl").read_bytes() == written
+
+
+@pytest.mark.integration
+def test_a_further_test_set_is_scored_by_its_own_normalizer(model, monkeypatch, capsys):
+    params = Path("params.yaml").read_text()
+    line = "{format: jsonl, language: be, source: fleurs, normalizer: verbatim}"
+    assert "\ntest_sets: {} " in params
+    Path("params.yaml").write_text(params.replace(": {} ", f": {{phone: {line}}} ", 1))
+    audio = to_int16(tone(0.5)).tobytes()
+    one = utterance("a", corpus="phone", text="Лес!", language="be", duration_s=0.5,
+                    sha256=hashlib.sha256(audio).hexdigest())  # fmt: skip
+    shards, manifest = Path("data/test_sets/prepared/phone"), "data/test_sets/manifests/phone.jsonl"
+    shards.mkdir(parents=True)
+    write_manifest(Path(manifest), write_shards(shards, [(one, audio)], 2**20))
+    # A later --manifest counts; no --prepared.
+    assert command(monkeypatch, model(WHISPER), "--score", "--manifest", manifest) == 0
+    assert f"normalizers: be {verbatim.ID}\n" in capsys.readouterr().out
 
 
 @pytest.mark.integration

@@ -15,6 +15,7 @@ from dvc.scm import SCM, SCMError, resolve_rev
 
 from asr.core.errors import InputError
 from asr.core.files import read_json, sha256_of
+from asr.corpora.test_sets import TEST as TEST_SPLIT
 from asr.utterances.hypothesis import Hypothesis, read_hypotheses
 from asr.utterances.utterance import Utterance, read_manifest
 
@@ -29,6 +30,17 @@ class Files:
 
 
 TEST = Files("data/manifests/test.jsonl", "data/hypotheses/tuned.jsonl", "metrics/score/tuned.json")
+
+
+def files_of(test_set: str) -> Files:
+    """What dvc.yaml calls the files of the split ``test``, or of a further test set."""
+    if test_set == TEST_SPLIT:
+        return TEST
+    return Files(
+        f"data/test_sets/manifests/{test_set}.jsonl",
+        f"data/test_sets/hypotheses/{test_set}/tuned.jsonl",
+        f"metrics/test_sets/{test_set}/tuned.json",
+    )
 
 
 @dataclass(frozen=True)
@@ -91,15 +103,15 @@ def is_scored(revision: str, files: Files) -> bool:
     return bool(dvc.api.DVCFileSystem(repository, rev=commit).exists(files.scores))
 
 
-def read_workspace() -> Transcribed:
+def read_workspace(files: Files = TEST) -> Transcribed:
     """Read the same from the working tree.
 
     Raises:
         InputError: with file, line and key.
         OSError: if a file is missing.
     """
-    normalizers = read_json(Path(TEST.scores))["normalizers"]
-    return read_files("workspace", Path(TEST.manifest), Path(TEST.hypotheses), normalizers)
+    normalizers = read_json(Path(files.scores))["normalizers"]
+    return read_files("workspace", Path(files.manifest), Path(files.hypotheses), normalizers)
 
 
 def read_files(

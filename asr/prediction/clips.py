@@ -16,6 +16,7 @@ from asr.corpora.audio_content import HEAD_BYTES, may_be_audio
 from asr.corpora.columns import RecordingBuilder, id_value, language_value, path_value, text_value
 from asr.corpora.paths import AudioFiles
 from asr.corpora.tables import Row, parse_json, read_rows
+from asr.corpora.test_sets import TEST
 from asr.sources.params import FetchParams
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import Utterance, read_manifest
@@ -120,6 +121,12 @@ def is_own_manifest(path: Path) -> bool:
         raise InputError(f"{path}: expected a clip on each line, got none on the first")
     values = parse_json(first.decode("utf-8-sig", "replace"), f"{path}:1")
     return isinstance(values, dict) and values.keys() >= _OWN_KEYS
+
+
+def test_set_of(manifest: Path) -> str:
+    """The test set that one of this project's manifests is of; ``test`` for those of ``split``."""
+    of_a_test_set = manifest.resolve().parent.parts[-2:] == ("test_sets", "manifests")
+    return manifest.stem if of_a_test_set else TEST
 
 
 def own_clips(utterances: list[Utterance], prepared: Path) -> list[Clip]:

@@ -14,7 +14,12 @@ from asr.utterances.utterance import Utterance
 
 
 def score_lines(
-    clips: Sequence[Clip], texts: Mapping[str, str], out: Path, params: ScoreParams, seed: int
+    clips: Sequence[Clip],
+    texts: Mapping[str, str],
+    out: Path,
+    params: ScoreParams,
+    seed: int,
+    normalizers: Normalizers,
 ) -> list[str]:
     """One line for all clips with a reference, and one for each of several languages.
 
@@ -35,7 +40,6 @@ def score_lines(
         )
         for clip, one in zip(scored_clips, utterances, strict=True)
     }
-    normalizers = Normalizers(params.normalizers)
     scored = score_utterances(utterances, hypotheses, out, normalizers, params.script)
     groups = {"overall": scored}
     languages = sorted({one.language for one in utterances})
