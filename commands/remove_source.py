@@ -4,12 +4,13 @@
     python -m commands.remove_source --corpus be --source 'https://example.org/talks/*'
     python -m commands.remove_source --corpus be --speaker s1 --dry-run   # list, change nothing
 
-A source is a shell pattern for a recording's file or its source_url. The command writes the rule
-into params.yaml and makes the data again without the withdrawn recordings. Then it removes every
-object that holds some of them from the workspace, from DVC's cache, old commits included, and from
-each --remote. It lists models that were trained on them, but doesn't remove those. It writes to
-metrics/withdrawals/ what it did and what a search afterwards found. The exit status is 1 if
-anything is left. If the data can't be made again, nothing is removed.
+--corpus may also be a further test set. A source is a shell pattern for a recording's file or its
+source_url. The command writes the rule into params.yaml, also for other corpora and test sets with
+the same source, format and language, and makes the data again without the withdrawn recordings.
+Then it removes every object that holds some of them from the workspace, from DVC's cache, old
+commits included, and from each --remote. It lists models that were trained on them, but doesn't
+remove those. It writes to metrics/withdrawals/ what it did and what a search afterwards found. The
+exit status is 1 if anything is left. If the data can't be made again, nothing is removed.
 """
 
 import argparse
@@ -29,17 +30,21 @@ def remove_source(given: argparse.Namespace) -> int:
     withdrawn = Withdrawn(speakers=given.speaker, sources=given.source)
     with Repo() as repo:
         withdrawal = Withdrawal(repo, given.corpus, withdrawn)
-        print(f"{len(withdrawal.traces.ids)} recordings and utterances of corpus {given.corpus}")
+        keys = [line.key for line in withdrawal.lines]
+        print(f"{len(withdrawal.traces.ids)} recordings and utterances of {', '.join(keys)}")
         for model in withdrawal.proof["models"]:
             sure = "was trained on some of them"
             saw = sure if model["saw"] else "may have been: its manifests are not in the cache"
             print(f"{model['path']} {model['md5']} ({', '.join(model['commits'])}) {saw}")
         rule = ", ".join(f"{key}: {names}" for key, names in withdrawn if names)
-        again = f'dvc exp run -S "+corpora.{given.corpus}.withdrawn={{{rule}}}"'
-        print(f"To train an old one without it: git switch --detach COMMIT; {again}")
+        again = " ".join(f'-S "+{key}.withdrawn={{{rule}}}"' for key in keys)
+        if withdrawal.proof["models"]:
+            print(
+                f"To train an old one without it: git switch --detach COMMIT; dvc exp run {again}"
+            )
         if given.dry_run:
             return 0
-        add_rule(given.corpus, withdrawn)
+        add_rule(withdrawal.lines, withdrawn)
         withdrawal.remove(given.remote, set() if given.no_repro else withdrawal.reproduce_data())
         is_gone = withdrawal.check(given.remote)
     for place, num in withdrawal.proof["searched"].items():
@@ -58,7 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--corpus", required=True, help="its key in params.yaml")
+    parser.add_argument("--corpus", required=True, help="its key in params.yaml, or a test set's")
     parser.add_argument("--speaker", action="append", default=[], help="speaker id; repeatable")
     parser.add_argument("--source", action="append", default=[], help="pattern; repeatable")
     parser.add_argument("--remote", action="append", default=[], help="DVC remote; repeatable")

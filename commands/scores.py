@@ -236,7 +236,8 @@ def main() -> int:
         if given.markdown:
             print(markdown_table(METRICS))
         elif given.compare:
-            print(revisions_table(*given.compare, given.test_set or TEST))
+            first, second = given.compare
+            print(revisions_table(first, second, given.test_set or TEST))
         else:
             print_all(METRICS)
         if given.gate:

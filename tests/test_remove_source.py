@@ -1,6 +1,8 @@
 # python -m pytest tests/test_remove_source.py
 """A speaker is withdrawn from a real DVC repository with two models, an experiment and a remote.
 
+A further test set has the same recordings; what training has seen of them is not scored.
+
 Its stages are this repository's, but for those that need weights: the audit finds no fault, and
 what is called training hashes its manifest.
 """
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.integration
 
 WORDS = ["aist", "babr", "varan", "gusь", "dzik", "jenot", "zubr", "ibis", "karp", "losь"]
 TWIN = 7  # of whom somebody else has a recording too, which is a duplicate
+DATA = ("fetch", "prepare", "split", "licenses", "fetch_test", "prepare_test", "test_set")
 LINKS = ("asr", "stages", "commands", "tests")
 WITHOUT_WEIGHTS = {
     "audit": {
@@ -59,7 +62,7 @@ def sound(speaker: int, number: int) -> bytes:
 def data_stages():
     """This repository's, without their dependencies on code."""
     stages = read_yaml(ROOT / "dvc.yaml")["stages"]
-    chosen = {name: stages[name] for name in ("fetch", "prepare", "split", "licenses")}
+    chosen = {name: stages[name] for name in DATA}
     for stage in chosen.values():
         stage = stage.get("do", stage)
         stage["deps"] = [path for path in stage["deps"] if path.startswith(("data/", "models/"))]
@@ -84,7 +87,11 @@ def repo(tmp_path_factory):
     text = (ROOT / "params.yaml").read_text()
     corpora = text[text.index("  be:") : text.index("test_sets:")]
     line = "  zz: {format: jsonl, language: be, source: home}  # our own\n\n"
-    (repo.folder / "params.yaml").write_text(text.replace(corpora, line))
+    same = "{format: jsonl, language: be, source: home, on_leak: drop_from_test}"
+    text = text.replace(corpora, line).replace(
+        "\ntest_sets: {} ", f"\ntest_sets: {{phone: {same}}} "
+    )
+    (repo.folder / "params.yaml").write_text(text)
     (repo.folder / "conf").mkdir()
     home = f"home: {{kind: folder, path: {source}, license: CC0-1.0}}\n"
     (repo.folder / "conf" / "sources.yaml").write_text(home)
@@ -141,11 +148,14 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
     before = holding(repo.folder, speaker)
     audited = ".dvc/tmp/audit/zz/results.sqlite"
     assert {"hypotheses.jsonl", "data/raw/zz/files.tar", audited} <= set(before)
+    assert "data/test_sets/raw/phone/files.tar" in before
     assert len(before) > 10
     assert holding(remote, speaker)
     params = read_yaml(repo.folder / "params.yaml")
 
-    # Only a look.
+    # Only a look; by the test set's name it is the same.
+    phone = remove_source(repo, "--corpus", "phone", "--speaker", f"s{speaker}", "--dry-run")
+    assert " recordings and utterances of test_sets.phone, corpora.zz\n" in phone
     said = remove_source(repo, "--speaker", f"s{speaker}", "--dry-run")
     assert "/faster, workspace) was trained on some of them" in said
     assert holding(repo.folder, speaker) == before
@@ -155,6 +165,8 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
     assert "cache: searched" in said
     assert holding(repo.folder, speaker) == []
     assert read_json(repo.folder / "metrics/data.json")["corpora"]["zz"]["num_utterances"] == 27
+    scored = read_manifest(repo.folder / "data/test_sets/manifests/phone.jsonl")
+    assert {one.corpus for one in scored} == {"phone"}  # it is made again too
     proof = newest_proof(repo)
     assert len(proof["models"]) == 2 and all(model["saw"] for model in proof["models"])
     assert proof["left"] == {"ours": [], "others": [], "cache": []}
@@ -174,7 +186,8 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
     assert newest_proof(repo)["models"] == proof["models"]
     # The rule is there, beside its line's comment, and nothing else changed.
     assert "# our own" in (repo.folder / "params.yaml").read_text()
-    params["corpora"]["zz"]["withdrawn"] = {"speakers": [f"s{speaker}"]}
+    rule = {"speakers": [f"s{speaker}"]}
+    params["corpora"]["zz"]["withdrawn"] = params["test_sets"]["phone"]["withdrawn"] = rule
     assert read_yaml(repo.folder / "params.yaml") == params
 
     # And what is trained now is another model.

@@ -3,20 +3,24 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 from dvc_data.hashfile.db.local import LocalHashFileDB
 from dvc_objects.fs import localfs
 
+from asr.core.errors import InputError
+from asr.core.params import read_yaml
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES, Provenance, write_files, write_provenance
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
-from asr.withdrawal.removal import add_raw_object
+from asr.withdrawal.removal import Line, add_raw_object, add_rule, lines_with
 from asr.withdrawal.traces import Traces
 from tests.corpus_examples import jsonl, parquet
 from tests.examples import utterance
 
+ROOT = Path(__file__).parents[1]
 SAMPLES = {"anna": b"\1\0" * 100, "boris": b"\2\0" * 100}
 CLIPS = [
     utterance(f"{name},1#{n}", speaker_id=name, sha256=hashlib.sha256(SAMPLES[name]).hexdigest())
@@ -27,7 +31,7 @@ CLIPS = [
 @pytest.fixture
 def traces(tmp_path):
     """All that is known of anna, by a manifest and a raw folder."""
-    traces = Traces("xx", Withdrawn(speakers=["anna"]))
+    traces = Traces(("xx",), Withdrawn(speakers=["anna"]))
     write_manifest(tmp_path / "learned", CLIPS)
     traces.add_utterances(tmp_path / "learned")
     rows = [{"id": "r<1>", "audio": "r.wav", "text": "Da.", "speaker_id": "anna"}]
@@ -36,7 +40,7 @@ def traces(tmp_path):
     write_provenance(
         tmp_path, Provenance(kind="folder", origin="x", sha256=None, license="CC0-1.0", num_files=2)
     )
-    traces.add_raw(tmp_path, Corpus(format="jsonl", language="hr", source="home"))
+    traces.add_raw(tmp_path, "xx", Corpus(format="jsonl", language="hr", source="home"))
     return traces
 
 
@@ -47,7 +51,7 @@ def test_a_raw_copy_that_cannot_be_read_any_more_counts_as_hers(traces, tmp_path
         cache.add(str(tmp_path / name), localfs, oid)
     listed = [{"relpath": name, "md5": oid} for name, oid in names.items()]
     cache.add_bytes("3" * 32 + ".dir", json.dumps(listed).encode())
-    line = Corpus(format="stamps", language="hr", source="home")
+    line = Line("xx", False, Corpus(format="stamps", language="hr", source="home"))
     traces.audio_hashes.clear()
     add_raw_object(cache, "3" * 32 + ".dir", line, traces)
     assert traces.in_file(tmp_path / FILES)
@@ -92,3 +96,32 @@ def test_single_files_and_files_in_a_tar(traces, content, expected, tmp_path):
     # Of tables of a source there is audio in a tar, not our ids.
     write_files(tmp_path / "files", [("a", b"other"), ("b", content)])
     assert traces.in_file(tmp_path / "files") == (expected and b"xx/" not in content)
+
+
+def test_a_rule_is_for_all_that_read_the_same_recordings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = {
+        "be_test": {"format": "stamps", "language": "be", "source": "tuxpaint_stamps"},
+        "ru_test": {"format": "stamps", "language": "ru", "source": "tuxpaint_stamps"},
+        "fleurs_be": {"format": "fleurs", "language": "be", "source": "fleurs"},
+    }
+    params = (ROOT / "params.yaml").read_text()
+    assert "\ntest_sets: {} " in params
+    changed = params.replace("\ntest_sets: {} ", f"\ntest_sets: {json.dumps(lines)} ")
+    (tmp_path / "params.yaml").write_text(changed)
+    assert [line.key for line in lines_with("be")] == ["corpora.be", "test_sets.be_test"]
+    assert [line.key for line in lines_with("be_test")] == ["test_sets.be_test", "corpora.be"]
+    assert [line.key for line in lines_with("ru_test")] == ["test_sets.ru_test"]
+    for _ in range(2):  # a second time adds nothing
+        add_rule(lines_with("be"), Withdrawn(speakers=["anna"]))
+    written = read_yaml(tmp_path / "params.yaml")
+    rules = {
+        name: line.get("withdrawn")
+        for section in ("corpora", "test_sets")
+        for name, line in written[section].items()
+    }
+    assert {name: rule for name, rule in rules.items() if rule} == {
+        "be": {"speakers": ["anna"]}, "be_test": {"speakers": ["anna"]},
+    }  # fmt: skip
+    with pytest.raises(InputError, match=r"corpora\.web: no such corpus"):
+        lines_with("web")

@@ -7,18 +7,20 @@ With them a later run can find the same utterances in a remote after all local d
 import shutil
 import tempfile
 from collections.abc import Iterable, Set
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dvc.repo import Repo
 from dvc.utils.serialize import modify_yaml
+from pydantic import TypeAdapter
 
 from asr.core.errors import InputError
 from asr.core.files import read_json, sha256_of, write_json
 from asr.core.locks import dvc_tmp
-from asr.core.params import PARAMS, load_corpus
-from asr.corpora.params import Corpus, Withdrawn
+from asr.core.params import PARAMS, load_block, load_corpus
+from asr.corpora.params import CorporaParams, Corpus, Withdrawn
 from asr.corpora.raw_folder import FILES
 from asr.corpora.test_sets import test_set_names
 from asr.withdrawal.models import all_locks, find_models, git, hashes, id_hashes_in, manifests_in
@@ -38,16 +40,12 @@ class Withdrawal:
         """Collect the withdrawn recordings from the data, the cache and proofs of earlier runs.
 
         Raises:
-            InputError: if there are none, or params.yaml has no such corpus to train on.
+            InputError: if there are none, or params.yaml has no such corpus or test set.
         """
-        if corpus in test_set_names():
-            raise InputError(
-                f"test_sets.{corpus}: expected a corpus that is trained on; name what is withdrawn "
-                "in its line of params.yaml, and run `dvc repro` and `dvc gc`"
-            )
         self._repo = repo
-        self.traces = traces = Traces(corpus, withdrawn)
-        line = load_corpus(corpus, Corpus)
+        self.corpus = corpus
+        self.lines = lines = lines_with(corpus)
+        self.traces = traces = Traces(tuple(line.name for line in lines), withdrawn)
         request: dict[str, Any] = {"corpus": corpus, "withdrawn": withdrawn.model_dump()}
         id_hashes: dict[str, str] = {}
         for earlier in map(read_json, sorted(PROOFS.glob("*.json"))):
@@ -55,18 +53,19 @@ class Withdrawal:
             if earlier | request == earlier:
                 traces.ids |= set(earlier["sha256_of_ids"])
                 traces.audio_hashes |= set(earlier["sha256_of_sounds"])
-        raw = Path("data/raw", corpus)
-        if (raw / FILES).is_file():
-            traces.add_raw(raw, line)
         locks = all_locks()
-        for oid in {hashes(lock, f"fetch@{corpus}", "outs").get(str(raw), "") for _, lock in locks}:
-            add_raw_object(repo.cache.local, oid, line, traces)
+        for one in lines:
+            if (one.raw / FILES).is_file():
+                traces.add_raw(one.raw, one.name, one.corpus)
+            stage = f"{one.fetch_stage}@{one.name}"
+            for oid in {hashes(lock, stage, "outs").get(str(one.raw), "") for _, lock in locks}:
+                add_raw_object(repo.cache.local, oid, one, traces)
         for _, paths in places(repo, []).values():
             for path in paths:
                 traces.add_utterances(Path(path))
         if not traces.ids:
             raise InputError(
-                f"corpora.{corpus}: expected recordings of {withdrawn} in data/ or the cache, got "
+                f"{lines[0].key}: expected recordings of {withdrawn} in data/ or the cache, got "
                 "none; if the data is only in a remote, run `dvc pull`"
             )
         self._manifests = {oid for _, lock in locks for oid in manifests_in(lock)}
@@ -81,15 +80,16 @@ class Withdrawal:
 
     def write_proof(self) -> Path:
         """Write the proof; a second call replaces the file. Returns its path."""
-        path = PROOFS / f"{self.traces.corpus}-{self.proof['at'].replace(':', '')}.json"
+        path = PROOFS / f"{self.corpus}-{self.proof['at'].replace(':', '')}.json"
         write_json(path, self.proof)
         return path
 
     def reproduce_data(self) -> set[str]:
         """Reproduce the data stages with the new rule; return paths and objects of their data."""
-        self._repo.reproduce(DATA_STAGES)
-        made = self._repo.index.targets_view(DATA_STAGES, with_deps=True)
-        objects = self._repo.used_objs(DATA_STAGES, with_deps=True).values()
+        stages = DATA_STAGES + [f"test_set@{one.name}" for one in self.lines if one.is_test_set]
+        self._repo.reproduce(stages)
+        made = self._repo.index.targets_view(stages, with_deps=True)
+        objects = self._repo.used_objs(stages, with_deps=True).values()
         paths = files_below(Path(out.def_path) for out in made.outs)
         return {*paths, *(one.value for of in objects for one in of)}
 
@@ -97,7 +97,8 @@ class Withdrawal:
         """Delete files with traces, except those in ``keep`` and files that no stage wrote."""
         self.write_proof()  # the next run reads it if this one is killed here
         # These caches do not record the utterance of each entry, so delete them completely.
-        for name in ("cache", f"prepare/{self.traces.corpus}", f"audit/{self.traces.corpus}"):
+        caches = [f"{stage}/{one.name}" for one in self.lines for stage in ("prepare", "audit")]
+        for name in ("cache", *caches):
             if (folder := dvc_tmp() / name).is_dir():
                 shutil.rmtree(folder)
         where = places(self._repo, remotes)
@@ -118,16 +119,66 @@ class Withdrawal:
         return not any(left.values())
 
 
-def add_rule(corpus: str, withdrawn: Withdrawn) -> None:
+@dataclass(frozen=True)
+class Line:
+    """A corpus or a test set in ``params.yaml``."""
+
+    name: str
+    is_test_set: bool
+    corpus: Corpus
+
+    @property
+    def key(self) -> str:
+        """Where it is in ``params.yaml``."""
+        return f"{self.section}.{self.name}"
+
+    @property
+    def section(self) -> str:
+        """Its section there."""
+        return "test_sets" if self.is_test_set else "corpora"
+
+    @property
+    def fetch_stage(self) -> str:
+        """The stage that fetches it."""
+        return "fetch_test" if self.is_test_set else "fetch"
+
+    @property
+    def raw(self) -> Path:
+        """Its files as they were fetched."""
+        return Path("data/test_sets/raw" if self.is_test_set else "data/raw", self.name)
+
+
+def lines_with(name: str) -> list[Line]:
+    """A corpus or test set, and all others that read the same recordings of the same source.
+
+    What is withdrawn from one of them must not come back with another.
+
+    Raises:
+        InputError: if params.yaml has no such corpus or test set.
+    """
+    load_corpus(name, Corpus)
+    test_sets = test_set_names()
+    names = [*load_block(PARAMS, ("corpora",), TypeAdapter(CorporaParams)), *test_sets]
+    lines = {key: Line(key, key in test_sets, load_corpus(key, Corpus)) for key in names}
+    own = lines.pop(name)
+
+    def recordings(line: Line) -> tuple[str, str, str]:
+        return line.corpus.source, line.corpus.format, line.corpus.language
+
+    return [own, *(line for line in lines.values() if recordings(line) == recordings(own))]
+
+
+def add_rule(lines: Iterable[Line], withdrawn: Withdrawn) -> None:
     """Add a rule to ``params.yaml`` permanently, with DVC's writer, which preserves comments."""
     with modify_yaml(PARAMS) as params:
-        rule = params["corpora"][corpus].setdefault("withdrawn", {})
-        for key, names in withdrawn:
-            if missing := [name for name in names if name not in rule.get(key, [])]:
-                rule.setdefault(key, []).extend(missing)
+        for line in lines:
+            rule = params[line.section][line.name].setdefault("withdrawn", {})
+            for key, names in withdrawn:
+                if missing := [name for name in names if name not in rule.get(key, [])]:
+                    rule.setdefault(key, []).extend(missing)
 
 
-def add_raw_object(cache: Any, oid: str, line: Corpus, traces: Traces) -> None:
+def add_raw_object(cache: Any, oid: str, line: Line, traces: Traces) -> None:
     """Collect withdrawn recordings from a raw folder in the cache, if it is there."""
     if not Path(cache.oid_to_path(oid)).is_file():
         return
@@ -135,7 +186,7 @@ def add_raw_object(cache: Any, oid: str, line: Corpus, traces: Traces) -> None:
         for name, md5 in listed_files(cache.fs, cache.oid_to_path(oid)).items():
             Path(folder, name).symlink_to(cache.oid_to_path(md5))
         try:
-            traces.add_raw(Path(folder), line)
+            traces.add_raw(Path(folder), line.name, line.corpus)
         except (InputError, FileNotFoundError):
             # An old tar may not be readable in the corpus's current format. Remove it as a whole.
             if (tar := Path(folder, FILES)).is_file():

@@ -32,13 +32,13 @@ class Traces:
     """A withdrawal rule and the hashes of all that matches it.
 
     Attributes:
-        corpus: name of the corpus.
+        names: of the corpora and test sets that the rule is for: those with one source.
         withdrawn: the rule.
         ids: ``hash_of_id`` of recordings and utterances.
         audio_hashes: SHA-256, in hexadecimal, of encoded recordings and of utterances' samples.
     """
 
-    corpus: str
+    names: tuple[str, ...]
     withdrawn: Withdrawn
     ids: set[str] = field(default_factory=set)
     audio_hashes: set[str] = field(default_factory=set)
@@ -48,14 +48,14 @@ class Traces:
         found = False
         for row in utterance_rows(path):
             fields = row["speaker_id"], row["source"], row["attributes"]
-            if row["corpus"] == self.corpus and is_withdrawn(self.withdrawn, *fields):
+            if row["corpus"] in self.names and is_withdrawn(self.withdrawn, *fields):
                 self.ids.add(hash_of_id(row["id"]))
                 self.audio_hashes.add(row["sha256"])
                 found = True
         return found
 
-    def add_raw(self, folder: Path, line: Corpus) -> None:
-        """Add the withdrawn recordings of a raw folder of the corpus.
+    def add_raw(self, folder: Path, name: str, line: Corpus) -> None:
+        """Add the withdrawn recordings of a raw folder of a corpus or test set.
 
         Raises:
             InputError: if the folder can't be read in the corpus's format in params.yaml.
@@ -66,7 +66,7 @@ class Traces:
             is_empty &= one.text is None and not one.segments and not one.withdrawn
             fields = one.speaker_id, f"{origin}:{one.file}", one.attributes
             if is_withdrawn(self.withdrawn, *fields):
-                self.ids.add(hash_of_id(f"{self.corpus}/{one.name}"))
+                self.ids.add(hash_of_id(f"{name}/{one.name}"))
                 if one.audio:
                     self.audio_hashes.add(sha256_of_audio(one.audio).hex())
         if is_empty:  # a reader of another format finds no transcript, but raises no error
@@ -87,10 +87,11 @@ class Traces:
             return True
 
     def _in_line(self, line: str) -> bool:
-        if f"{self.corpus}/" not in line:
+        starts = tuple(f"{name}/" for name in self.names)
+        if not any(start in line for start in starts):
             return False
         parts = {html.unescape(p) for ends in _ENDS for p in re.split(ends, line.rstrip("\r\n"))}
-        ids = [part for part in parts if part.startswith(f"{self.corpus}/")]
+        ids = [part for part in parts if part.startswith(starts)]
         # The utterance of a segment has the id ``<recording>#<number>``.
         ids += [part.rpartition("#")[0] for part in ids]
         return not self.ids.isdisjoint(map(hash_of_id, ids))
