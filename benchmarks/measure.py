@@ -4,6 +4,9 @@ import json
 import os
 import platform
 import re
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,6 +52,39 @@ def peak_mb() -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // 1024 if platform.system() == "Linux" else peak // 1024**2
+
+
+# A process inherits the memory peak of the one that forked it: a small process forks the command.
+LAUNCH = """
+import json, resource, subprocess, sys, time
+started = time.perf_counter()
+done = subprocess.run(sys.argv[2:])
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+seconds = time.perf_counter() - started
+with open(sys.argv[1], "w") as file:
+    json.dump([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss], file)
+sys.exit(done.returncode)
+"""
+
+
+def measured(folder: Path, *words: str) -> dict[str, float]:
+    """Wall and CPU seconds and peak memory in MB of a command; its workers' memory doesn't count.
+
+    Args:
+        folder: the command's working directory.
+        words: the command.
+    """
+    environment = {**os.environ, "TQDM_DISABLE": "1"}
+    with tempfile.NamedTemporaryFile() as result:
+        launch = sys.executable, "-S", "-c", LAUNCH, result.name
+        subprocess.run([*launch, *words], cwd=folder, env=environment, check=True)
+        seconds, cpu_s, peak = json.load(result)
+    kilobyte = 1 << 10 if sys.platform == "darwin" else 1  # ru_maxrss is in bytes on macOS
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_s": round(cpu_s, 2),
+        "peak_mb": round(peak / kilobyte / 1024, 1),
+    }
 
 
 def ratio(ours: Mapping[int, Timing], peer: Mapping[int, Timing]) -> dict[str, float]:

@@ -13,9 +13,7 @@ runs only with ``--audit``, because it takes a sixth of a core second a clip. Th
 import argparse
 import io
 import json
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,7 +32,7 @@ from asr.corpora.raw_folder import RawFiles
 from asr.utterances.shards import read_utterances, read_waveforms
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 from asr.workers.workers import chosen_workers
-from benchmarks.measure import RESULTS
+from benchmarks.measure import RESULTS, measured
 from benchmarks.scale_plot import plot
 
 NEW = 10  # clips added after the first run
@@ -87,32 +85,6 @@ def _word(number: int) -> str:
     """A word of five letters, different for every number."""
     letters = "абвгдежзіклмнопр"
     return "".join(letters[number >> shift & 15] for shift in (16, 12, 8, 4, 0))
-
-
-# A process inherits the memory peak of the one that forked it, so a small process forks the stage.
-LAUNCH = """
-import json, resource, subprocess, sys, time
-started = time.perf_counter()
-done = subprocess.run(sys.argv[2:])
-peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-with open(sys.argv[1], "w") as file:
-    json.dump([time.perf_counter() - started, peak], file)
-sys.exit(done.returncode)
-"""
-
-
-def measured(repo: Path, *words: str) -> dict[str, float]:
-    """Wall seconds and peak memory in MB of one command; memory of its workers doesn't count."""
-    with tempfile.NamedTemporaryFile() as result:
-        launch = sys.executable, "-S", "-c", LAUNCH, result.name
-        subprocess.run([*launch, *words], cwd=repo, env=_environment(), check=True)
-        seconds, peak = json.load(result)
-    kilobyte = 1 << 10 if sys.platform == "darwin" else 1  # ru_maxrss is in bytes on macOS
-    return {"seconds": round(seconds, 2), "peak_mb": round(peak / kilobyte / 1024, 1)}
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "TQDM_DISABLE": "1"}
 
 
 def measure(

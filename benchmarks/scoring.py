@@ -1,6 +1,6 @@
 """Time and memory of score and compare on a large test set, beside jiwer on the same texts.
 
-    python -m benchmarks.scoring --clips 100000
+    python -m benchmarks.scoring [--clips 100000] [--quick]
 
 The utterances are made up: words of random letters, as frequent as words of a language are, in four
 languages with three normalizers. Every tenth sentence has a number. Each stage runs in a process of
@@ -8,17 +8,26 @@ its own. jiwer counts the errors between texts that are normalized already, by i
 ``cer``: no views, slices or intervals. This writes ``benchmarks/results/scoring.json``.
 """
 
+import argparse
 import random
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
+import jiwer
+
 from asr.core.files import write_json
-from asr.core.params import PARAMS
-from asr.utterances.hypothesis import Hypothesis, write_hypotheses
-from asr.utterances.utterance import Utterance, write_manifest
+from asr.core.params import PARAMS, load_params
+from asr.scoring.counting import char_errors, word_errors
+from asr.scoring.normalizers import Normalizers
+from asr.scoring.params import ScoreParams
+from asr.text.error_rate import pooled
+from asr.utterances.hypothesis import Hypothesis, read_hypotheses, write_hypotheses
+from asr.utterances.utterance import Utterance, read_manifest, write_manifest
+from benchmarks.measure import measured, timed, write_result
 
 LETTERS = {
     "be": "абвгдежзійклмнопрстуўфхцчшыьэюя",
@@ -93,5 +102,68 @@ def write_test_set(folder: Path, num_clips: int) -> None:
     shutil.copytree("conf", folder / "conf")
 
 
+def normalized_pairs(folder: Path) -> tuple[list[str], list[str]]:
+    """References and the tuned model's hypotheses, normalized as the stages do."""
+    normalizers = Normalizers(load_params("score", ScoreParams).normalizers)
+    hypotheses = read_hypotheses(folder / "tuned.jsonl")
+    pairs = [
+        [normalizers.normalize(text, one.language) for text in (one.text, hypotheses[one.id].text)]
+        for one in read_manifest(folder / "test.jsonl")
+    ]
+    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+
+def counting(folder: Path) -> dict[str, dict[str, float]]:
+    """Time to count WER and CER of the same normalized texts, by jiwer and as score does."""
+    references, hypotheses = normalized_pairs(folder)
+
+    def by_jiwer() -> list[float | None]:
+        return [rate(references, hypotheses) for rate in (jiwer.wer, jiwer.cer)]
+
+    def ours() -> list[float | None]:
+        return [
+            pooled(map(count, references, hypotheses)).rate for count in (word_errors, char_errors)
+        ]
+
+    rows, rates = {}, []
+    for name, tool in (("jiwer", by_jiwer), ("ours", ours)):
+        with timed() as timing:
+            rates.append(tool())
+        rows[name] = {"cpu_s": round(timing.cpu_s, 2), "seconds": round(timing.wall_s, 2)}
+    if rates[0] != rates[1]:
+        raise ValueError(f"expected the same WER and CER, got {rates[0]} by jiwer, {rates[1]}")
+    return rows
+
+
+def stages(folder: Path) -> dict[str, dict[str, float]]:
+    """Time and memory of score, for the tuned model, and of compare."""
+    inputs = ["--test-set", "test", "--manifest", "test.jsonl"]
+    score = ["--hypotheses", "tuned.jsonl", "--timing", "timing.json", "--changes", "changes.json",
+             "--out", "score.json", "--speed", "speed.json"]  # fmt: skip
+    compare = ["--base", "base.jsonl", "--tuned", "tuned.jsonl", "--champion", "champion",
+               "--out", "compare.json"]  # fmt: skip
+    return {
+        name: measured(folder, sys.executable, "-m", f"stages.{name}", *inputs, *words)
+        for name, words in (("score", score), ("compare", compare))
+    }
+
+
+def main() -> None:
+    """Measure, write the result and print it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--clips", type=int, default=100_000)
+    parser.add_argument("--quick", action="store_true", help="write no result")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        write_test_set(folder, given.clips)
+        for code in ("asr", "stages"):
+            (folder / code).symlink_to(Path(code).resolve())
+        result = {"clips": given.clips, "stages": stages(folder), "counting": counting(folder)}
+    write_result("scoring", result, keep=not given.quick)
+
+
 if __name__ == "__main__":
-    write_test_set(Path(sys.argv[1]), int(sys.argv[2]))
+    main()
