@@ -13,7 +13,8 @@ section ``decode`` of params.yaml, without a language model. A clip longer than
 
 Each line of --out has ``utterance_id`` and ``orthographic_text``. A killed run resumes by the same
 command. A file that can't be read has no line: it is listed in ``<out>.failures.csv``, and the exit
-status is 3. When it is repaired, the same command adds its line.
+status is 3. When it is repaired, the same command adds its line. With ``--confidence`` a line also
+has what ``commands.rank`` reads.
 """
 
 import argparse
@@ -43,11 +44,19 @@ from asr.prediction.clips import (
 )  # fmt: skip
 from asr.prediction.evaluate import score_lines
 from asr.prediction.model import family_of, model_folder, model_hash
-from asr.prediction.predict import Cutting, Failure, Prediction, check_ids, predict
+from asr.prediction.predict import (
+    ConfidentPrediction,
+    Cutting,
+    Failure,
+    Prediction,
+    check_ids,
+    predict,
+)
 from asr.preparation.params import PrepareParams
 from asr.scoring.normalizers import normalizers_of
 from asr.scoring.params import ScoreParams
 from asr.sources.params import FetchParams
+from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance, read_manifest
 from asr.utterances.waveform import Waveform
 
@@ -94,8 +103,10 @@ def run(given: argparse.Namespace, model: Path, clips: list[Clip], train: Sequen
         "tokens_per_letter": per_letter,
         "longest_s": longest_s,
         "silence": prepare.silence.model_dump(),
+        **({"confidence": True} if given.confidence else {}),
     }
-    with open_journal(given.out, Prediction, facts) as journal:
+    schema = ConfidentPrediction if given.confidence else Prediction
+    with open_journal(given.out, schema, facts) as journal:
         check_ids(journal, clips, given.out)
         if len(journal.rows) == len(clips):
             return [], {row.utterance_id: row.orthographic_text for row in journal.rows}
@@ -103,15 +114,14 @@ def run(given: argparse.Namespace, model: Path, clips: list[Clip], train: Sequen
 
             def transcribe(
                 waveforms: Sequence[Waveform], utterances: Sequence[Utterance]
-            ) -> list[str]:
-                found, _ = transcribe_all(
+            ) -> list[Hypothesis]:
+                return transcribe_all(
                     engine, waveforms, utterances, computed, decode, per_letter, quiet=True
-                )
-                return [one.text for one in found]
+                )[0]
 
             group_s = BATCHES_A_GROUP * decode.batch_seconds * engine.num_workers
             cutting = Cutting(longest_s, prepare.silence)
-            failures = predict(clips, journal, transcribe, cutting, group_s)
+            failures = predict(clips, journal, schema, transcribe, cutting, group_s)
         return failures, {row.utterance_id: row.orthographic_text for row in journal.rows}
 
 
@@ -153,6 +163,8 @@ def main() -> int:
     parser.add_argument("--family", help="default: as the model's files show it")
     parser.add_argument("--base", type=Path, default=Path("models/base"),
                         help="the model whose other files a checkpoint needs")  # fmt: skip
+    parser.add_argument("--confidence", action="store_true",
+                        help="add duration, tokens and log-probability to each line")  # fmt: skip
     parser.add_argument("--score", action="store_true", help="print WER and CER")
     try:
         return command(parser.parse_args())

@@ -14,10 +14,17 @@ from asr.core.params import load_params
 from asr.decoding.journal import open_journal
 from asr.prediction.clips import AudioSource, Clip, is_own_manifest, read_own, read_table
 from asr.prediction.evaluate import score_lines
-from asr.prediction.predict import Cutting, Prediction, check_ids, predict
+from asr.prediction.predict import (
+    ConfidentPrediction,
+    Cutting,
+    Prediction,
+    check_ids,
+    predict,
+)
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.sources.params import FetchParams
+from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
 from asr.utterances.waveform import to_int16
@@ -41,13 +48,18 @@ CLIPS = [clip(f"U{i}", 1600 + i) for i in range(10)]
 
 def sizes(waveforms, utterances):
     """A model that hears how long a clip is."""
-    return [str(len(waveform)) for waveform in waveforms]
+    return [hypothesis(str(len(waveform))) for waveform in waveforms]
 
 
-def run(out, clips, transcribe=sizes, group_s=0.25):
-    with open_journal(out, Prediction, {"model": "a"}) as journal:
+def hypothesis(text, num_tokens=1, mean_log_prob=0.0, *, runaway=False):
+    return Hypothesis(id="?", text=text, num_tokens=num_tokens, mean_log_prob=mean_log_prob,
+                      runaway=runaway)  # fmt: skip
+
+
+def run(out, clips, transcribe=sizes, group_s=0.25, schema=Prediction):
+    with open_journal(out, schema, {"model": "a"}) as journal:
         check_ids(journal, clips, out)
-        return predict(clips, journal, transcribe, CUTTING, group_s)
+        return predict(clips, journal, schema, transcribe, CUTTING, group_s)
 
 
 def test_a_line_has_the_challenges_two_keys_in_the_manifests_order(tmp_path):
@@ -116,7 +128,8 @@ def test_a_clip_that_is_too_long_is_cut_and_nothing_of_it_lost(tmp_path):
     def hear(waveforms, utterances):
         assert [one.duration_s for one in utterances] == [len(w) / 16_000 for w in waveforms]
         heard.extend(len(waveform) for waveform in waveforms)
-        return [f"part{len(heard) - len(waveforms) + i}" for i in range(len(waveforms))]
+        first = len(heard) - len(waveforms)
+        return [hypothesis(f"part{first + i}") for i in range(len(waveforms))]
 
     run(tmp_path / "out.jsonl", [clip("a", 12 * 16_000), clip("b")], hear, group_s=99)
     assert max(heard) <= 5 * 16_000
@@ -125,6 +138,18 @@ def test_a_clip_that_is_too_long_is_cut_and_nothing_of_it_lost(tmp_path):
     parts = [f"part{i}" for i in range(len(heard))]
     assert first["orthographic_text"].split() == parts[:-1]
     assert second["orthographic_text"] == parts[-1]
+
+
+def test_with_confidence_a_line_joins_that_of_the_pieces_of_its_clip(tmp_path):
+    def sure_then_not(waveforms, utterances):
+        return [hypothesis("адзін", 3, -0.1), hypothesis("два", 1, -0.5, runaway=True)]
+
+    out = tmp_path / "out.jsonl"
+    run(out, [clip("a", 6 * 16_000)], sure_then_not, schema=ConfidentPrediction)
+    assert json.loads(out.read_text()) == {  # (3 x 0.1 + 1 x 0.5) / 4 = 0.2
+        "utterance_id": "a", "orthographic_text": "адзін два", "duration_s": 6.0,
+        "num_tokens": 4, "mean_log_prob": -0.2, "runaway": True,
+    }  # fmt: skip
 
 
 def test_predictions_of_another_manifest_are_refused(tmp_path):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 from tqdm import tqdm
@@ -15,12 +16,13 @@ from asr.audio.stream import UndecodableError
 from asr.core.errors import InputError
 from asr.decoding.journal import Journal
 from asr.prediction.clips import Clip
+from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 from asr.workers.workers import num_cores
 
-# Transcribes pieces of clips; returns a text for each.
-Transcribe = Callable[[Sequence[Waveform], Sequence[Utterance]], Sequence[str]]
+# Transcribes pieces of clips; returns a hypothesis for each.
+Transcribe = Callable[[Sequence[Waveform], Sequence[Utterance]], Sequence[Hypothesis]]
 
 
 class Prediction(BaseModel):
@@ -30,6 +32,25 @@ class Prediction(BaseModel):
 
     utterance_id: str
     orthographic_text: str
+
+
+class ConfidentPrediction(Prediction):
+    """A prediction with what ``commands.rank`` reads.
+
+    Attributes:
+        duration_s: of the clip.
+        num_tokens: tokens decoded, the end token included.
+        mean_log_prob: mean natural log-probability of those tokens.
+        runaway: whether decoding used up the token budget, in any piece of a clip that was cut.
+    """
+
+    duration_s: float
+    num_tokens: int
+    mean_log_prob: float
+    runaway: bool
+
+
+Row = TypeVar("Row", bound=Prediction)
 
 
 @dataclass(frozen=True)
@@ -60,7 +81,7 @@ class Cutting:
         return [waveform[start:end] for start, end in bounds]
 
 
-def check_ids(journal: Journal[Prediction], clips: Sequence[Clip], out: Path) -> None:
+def check_ids(journal: Journal[Row], clips: Sequence[Clip], out: Path) -> None:
     """Check that the predictions of an earlier run are of these clips.
 
     Raises:
@@ -79,7 +100,8 @@ def check_ids(journal: Journal[Prediction], clips: Sequence[Clip], out: Path) ->
 
 def predict(
     clips: Sequence[Clip],
-    journal: Journal[Prediction],
+    journal: Journal[Row],
+    schema: type[Row],
     transcribe: Transcribe,
     cutting: Cutting,
     group_s: float,
@@ -92,6 +114,7 @@ def predict(
     Args:
         clips: of the manifest.
         journal: of the predictions.
+        schema: of its rows: ``Prediction`` or ``ConfidentPrediction``.
         transcribe: by the model.
         cutting: of clips that are too long.
         group_s: seconds of audio in a group, which is held in memory.
@@ -109,12 +132,12 @@ def predict(
         for group in _groups(_loaded(todo), group_s):
             audible = {clip: w for clip, w in group.items() if not isinstance(w, Exception)}
             failed = [Failure(c.id, str(w)) for c, w in group.items() if isinstance(w, Exception)]
-            texts = _texts(audible, transcribe, cutting)
-            failed += [Failure(c.id, str(t)) for c, t in texts.items() if isinstance(t, Exception)]
+            found = _predictions(audible, transcribe, cutting)
+            failed += [Failure(c.id, str(p)) for c, p in found.items() if isinstance(p, Exception)]
             journal.append(
-                Prediction(utterance_id=clip.id, orthographic_text=text)
-                for clip, text in texts.items()
-                if isinstance(text, str)
+                schema.model_validate(one.model_dump(include=set(schema.model_fields)))
+                for one in found.values()
+                if not isinstance(one, Exception)
             )
             for one in failed[: max(0, 10 - len(failures))]:
                 progress.write(f"{one.id}: {one.why}")
@@ -123,28 +146,28 @@ def predict(
     return failures
 
 
-def _texts(
+def _predictions(
     waveforms: dict[Clip, Waveform], transcribe: Transcribe, cutting: Cutting
-) -> dict[Clip, str | InputError]:
-    """The text of each clip, or the error that only this clip causes."""
+) -> dict[Clip, ConfidentPrediction | InputError]:
+    """The prediction of each clip, or the error that only this clip causes."""
     try:
         return dict(_transcribed(waveforms, transcribe, cutting))
     except InputError as error:
-        alone: dict[Clip, str | InputError] = {}
+        alone: dict[Clip, ConfidentPrediction | InputError] = {}
         for clip, waveform in waveforms.items():
             try:
                 alone |= _transcribed({clip: waveform}, transcribe, cutting)
             except InputError as own:
                 alone[clip] = own
-        if len(alone) > 1 and all(isinstance(text, InputError) for text in alone.values()):
+        if len(alone) > 1 and all(isinstance(one, InputError) for one in alone.values()):
             raise InputError(str(error)) from error
         return alone
 
 
 def _transcribed(
     waveforms: dict[Clip, Waveform], transcribe: Transcribe, cutting: Cutting
-) -> dict[Clip, str]:
-    """The text of each clip; those of a long one's pieces are joined by a space."""
+) -> dict[Clip, ConfidentPrediction]:
+    """The prediction of each clip, joined of those of its pieces."""
     pieces = [
         (clip, number, piece)
         for clip, waveform in waveforms.items()
@@ -153,10 +176,23 @@ def _transcribed(
     if not pieces:
         return {}
     found = transcribe([piece for _, _, piece in pieces], [_utterance(*one) for one in pieces])
-    texts: dict[Clip, list[str]] = {clip: [] for clip in waveforms}
-    for (clip, _, _), text in zip(pieces, found, strict=True):
-        texts[clip].append(text)
-    return {clip: " ".join(text for text in parts if text) for clip, parts in texts.items()}
+    by_clip: dict[Clip, list[Hypothesis]] = {clip: [] for clip in waveforms}
+    for (clip, _, _), hypothesis in zip(pieces, found, strict=True):
+        by_clip[clip].append(hypothesis)
+    return {clip: _joined(clip, waveforms[clip], ones) for clip, ones in by_clip.items()}
+
+
+def _joined(clip: Clip, waveform: Waveform, pieces: Sequence[Hypothesis]) -> ConfidentPrediction:
+    num_tokens = sum(one.num_tokens for one in pieces)
+    log_prob = sum(one.num_tokens * one.mean_log_prob for one in pieces)
+    return ConfidentPrediction(
+        utterance_id=clip.id,
+        orthographic_text=" ".join(one.text for one in pieces if one.text),
+        duration_s=round(len(waveform) / SAMPLE_RATE, 3),
+        num_tokens=num_tokens,
+        mean_log_prob=round(log_prob / max(1, num_tokens), 6),
+        runaway=any(one.runaway for one in pieces),
+    )
 
 
 def _utterance(clip: Clip, number: int, piece: Waveform) -> Utterance:
