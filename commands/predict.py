@@ -63,6 +63,7 @@ from asr.utterances.waveform import Waveform
 FAILED = 3  # exit status; 1 is an error, 2 a wrong command line
 INTERRUPTED = 130
 TRAIN = Path("data/manifests/train.jsonl")  # of the model, where the manifest is of a test set
+BASE = Path("models/base")
 # Batches a worker and group: enough to sort clips by length, and a minute of work to lose.
 BATCHES_A_GROUP = 8
 
@@ -161,7 +162,7 @@ def main() -> int:
                         help="folder of the audio of this project's manifests")  # fmt: skip
     parser.add_argument("--language", help="ISO 639 code, of rows without one")
     parser.add_argument("--family", help="default: as the model's files show it")
-    parser.add_argument("--base", type=Path, default=Path("models/base"),
+    parser.add_argument("--base", type=Path, default=BASE,
                         help="the model whose other files a checkpoint needs")  # fmt: skip
     parser.add_argument("--confidence", action="store_true",
                         help="add duration, tokens and log-probability to each line")  # fmt: skip

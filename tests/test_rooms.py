@@ -50,6 +50,7 @@ ROOMS = [
     "prediction",
     "experiments",
     "export",
+    "ranking",
     "harvest",
     "withdrawal",
     "report",

@@ -60,8 +60,8 @@ def export(
             (partial / manifest.parent / audio).mkdir(parents=True, exist_ok=True)
             lines = []
             for utterance, waveform in _clips(prepared, utterances):
-                path = f"{audio}/{_file_name(utterance.id)}.{form.ending}".removeprefix("./")
-                _write_audio(partial / manifest.parent / path, waveform)
+                path = f"{audio}/{file_name(utterance.id)}.{form.ending}".removeprefix("./")
+                write_audio(partial / manifest.parent / path, waveform)
                 named = str(out.resolve() / manifest.parent / path) if form.absolute else path
                 lines.append(form.line(utterance, named))
             _write_manifest(partial / manifest, lines)
@@ -73,13 +73,14 @@ def _clips(prepared: Path, utterances: Sequence[Utterance]) -> Iterator[tuple[Ut
         yield from zip(some, read_waveforms(prepared, some), strict=True)
 
 
-def _file_name(utterance_id: str) -> str:
+def file_name(utterance_id: str) -> str:
     """A unique file name for any file system, such as ``be_birds_crow-1f3a5b7c9d0e``."""
     readable = re.sub(r"[^A-Za-z0-9]+", "_", utterance_id).strip("_")[:80]
     return f"{readable}-{hashlib.sha256(utterance_id.encode()).hexdigest()[:12]}"
 
 
-def _write_audio(path: Path, waveform: Waveform) -> None:
+def write_audio(path: Path, waveform: Waveform) -> None:
+    """Write a clip in the format of the path's ending, 16 kHz and 16 bits."""
     import soundfile
 
     soundfile.write(path, to_int16(waveform), SAMPLE_RATE, subtype="PCM_16")

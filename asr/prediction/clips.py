@@ -35,6 +35,8 @@ class Clip:
         text: the reference; None if there is none.
         speaker_id: None if the manifest has none.
         load: returns the waveform. Raises ``UndecodableError``, ``InputError`` or ``OSError``.
+        file: of the audio; None if it is missing, or in a shard.
+        duration_s: in seconds; None if nobody has decoded the audio yet.
     """
 
     id: str
@@ -42,6 +44,8 @@ class Clip:
     text: str | None
     speaker_id: str | None
     load: Callable[[], Waveform]
+    file: Path | None = None
+    duration_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -133,9 +137,12 @@ def own_clips(utterances: list[Utterance], prepared: Path) -> list[Clip]:
     """The clips of this project's own utterances."""
     waveforms = Waveforms(prepared, utterances)
     return [
-        Clip(one.id, one.language, one.text, one.speaker_id, partial(waveforms.__getitem__, index))
+        Clip(
+            one.id, one.language, one.text, one.speaker_id,
+            load=partial(waveforms.__getitem__, index), duration_s=one.duration_s,
+        )
         for index, one in enumerate(utterances)
-    ]
+    ]  # fmt: skip
 
 
 def read_own(manifest: Path, prepared: Path) -> list[Clip]:
@@ -186,15 +193,16 @@ def _clip(
     if language is None:
         raise InputError(f"{row.place}: expected a key language, or --language for all rows")
     text = text_value(row, names["text"]) if "text" in names else None
-    fault = None
+    fault = file = None
     try:
         key = builder.column_names(row, ["id", "audio"])["audio"]
-        load = partial(source.load, source.find(path_value(row, key), f"{row.place}: {key}"))
+        file = source.find(path_value(row, key), f"{row.place}: {key}")
+        load = partial(source.load, file)
     except InputError as error:
         fault = error
         load = partial(_refuse, error)
     speaker_id = id_value(row, names.get("speaker_id"))
-    return Clip(clip_id, language, text or None, speaker_id, load), fault
+    return Clip(clip_id, language, text or None, speaker_id, load, file), fault
 
 
 def _refuse(error: InputError) -> Waveform:
