@@ -52,8 +52,7 @@ def write_manifests(prepared: Path, base: Path, out: Path) -> dict[str, int]:
     manifests["test"] = [*scored.splits["test"], *known["test"]]
     for name, utterances in manifests.items():
         write_manifest(out / f"{name}.jsonl", utterances)
-    # Beside a test set, transcribe looks for the transcripts that show how long its hypotheses may
-    # be: here for those of all four languages.
+    # Their transcripts show how long hypotheses may be, in all four languages.
     write_manifest(out / "all/test.jsonl", manifests["test"])
     write_manifest(out / "all/train.jsonl", [*manifests["train"], *to_replay])
     return {name: len(utterances) for name, utterances in manifests.items()}
@@ -83,8 +82,8 @@ def open_folder(folder: Path, share: float, steps: int) -> None:
 def prepare(folder: Path, corpus: str, data: Path) -> None:
     """Fetch and prepare a corpus into ``data``, unless it is there."""
     if not (out := data / "prepared" / corpus).exists():
-        _stage(folder, "fetch", corpus=corpus, out=data / "raw" / corpus)
-        _stage(
+        run_stage(folder, "fetch", corpus=corpus, out=data / "raw" / corpus)
+        run_stage(
             folder, "prepare", corpus=corpus, raw=data / "raw" / corpus, out=out,
             rejects=data / f"rejects/{corpus}.csv", inventory=data / f"inventory/{corpus}.csv",
             validation=data / f"validation/{corpus}.json",
@@ -95,7 +94,7 @@ def tune(folder: Path, data: Path) -> None:
     """Tune the base model, unless that is done."""
     if not (folder / "models/tuned").exists():
         manifests = data / "manifests"
-        _stage(
+        run_stage(
             folder, "train", base="models/base", prepared=data / "prepared", noise="conf/noise",
             train_manifest=manifests / "train.jsonl", dev_manifest=manifests / "dev.jsonl",
             replay_manifest=manifests / "replay.jsonl", out="models/tuned", curves="data/curves",
@@ -107,15 +106,17 @@ def transcribed(folder: Path, model: str, data: Path) -> Path:
     """The hypotheses of a model for the test clips of all languages."""
     out = folder / f"data/{model}.jsonl"
     if not out.exists():
-        _stage(
+        run_stage(
             folder, "transcribe", model=f"models/{model}", prepared=data / "prepared", out=out,
+            train=data / "manifests/all/train.jsonl", dev=data / "manifests/dev.jsonl",
             manifest=data / "manifests/all/test.jsonl", timing=folder / f"data/{model}.json",
             lm="models/lm", changes=folder / f"data/{model}.lm.json",
         )  # fmt: skip
     return out
 
 
-def _stage(folder: Path, name: str, **options: str | Path) -> None:
+def run_stage(folder: Path, name: str, **options: str | Path) -> None:
+    """Run a stage in a folder; options are those of its command line."""
     words = [w for key, value in options.items() for w in (f"--{key.replace('_', '-')}", value)]
     subprocess.run([sys.executable, "-m", f"stages.{name}", *words], cwd=folder, check=True)
 

@@ -41,7 +41,9 @@ def from_zero(values: Iterable[float]) -> Axis:
     return Axis(tuple(round(i * step, 6) for i in range(num_steps + 1)), logarithmic=False)
 
 
-def panel(lines: Lines, x: Axis, y: Axis, title: str, left: float) -> str:
+def panel(
+    lines: Lines, x: Axis, y: Axis, title: str, left: float, colors: Sequence[str] = COLORS
+) -> str:
     """One panel; each line has the colour of its place in ``lines``."""
 
     def right(value: float) -> float:
@@ -62,7 +64,7 @@ def panel(lines: Lines, x: Axis, y: Axis, title: str, left: float) -> str:
             f'stroke="#ddd"/><text x="{left + LEFT - 6}" y="{place + 4:.0f}" text-anchor="end">'
             f"{float(tick):g}</text>"
         )
-    for points, color in zip(lines.values(), COLORS, strict=False):
+    for points, color in zip(lines.values(), colors, strict=False):
         path = " ".join(f"{right(a):.1f},{down(b):.1f}" for a, b in points)
         drawn.append(f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>')
     return "".join(drawn)
