@@ -69,7 +69,7 @@ def write_folder(folder: Path, seed: int, labelled: Sequence[Utterance], rest: S
     (folder / "models").mkdir(parents=True, exist_ok=True)
     (folder / ".dvc/tmp").mkdir(parents=True, exist_ok=True)
     for name in ("asr", "stages", "conf", "models/base"):
-        if not (folder / name).exists():
+        if not (folder / name).is_symlink():
             (folder / name).symlink_to(Path(name).resolve())
     params = read_yaml(Path("params.yaml")) | {"seed": seed}
     for section, values in OVERRIDES.items():
