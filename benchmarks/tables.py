@@ -3,6 +3,8 @@
 All tables go to ``docs/benchmarks.md``, those of forgetting and of the language model to
 ``docs/training.md``, those of word times to ``docs/word_times.md``, and six rows to README. A
 corpus without results has no column, so benchmarks can run one by one.
+``docs/training.md``, those of ranking to ``docs/predictions.md``, and six rows to README. A corpus
+without results has no column, so benchmarks can run one by one.
 """
 
 import json
@@ -160,6 +162,25 @@ def language_model_table(result: Results) -> str:
     return "\n".join(lines)
 
 
+def ranking_table(result: Results) -> str:
+    """WER by corrected minutes, ranked and random, and the errors in the second round's clips."""
+    lines = table_header("corrected", "ranked: WER", "random: WER", "difference")
+    for row in result["rounds"]:
+        cells = [_wers(row[way]["wer"]) if way in row else "–" for way in ("confidence", "random")]
+        difference = "–" if row["difference"] is None else _interval(row["difference"])
+        lines.append(table_row(f"{row['minutes']:g} minutes", *cells, difference))
+    minutes = result["rounds"][0]["minutes"]
+    lines += ["", *table_header("order", f"word errors in the first {minutes:g} minutes of it")]
+    for order, counts in result["errors_found"].items():
+        lines.append(table_row(order, ", ".join(map(str, counts))))
+    return "\n".join(lines)
+
+
+def _wers(by_seed: list[float]) -> str:
+    each = ", ".join(f"{wer:.3f}" for wer in by_seed)
+    return f"{sum(by_seed) / len(by_seed):.3f} ({each})"
+
+
 def _times(row: Results | None, key: str) -> str:
     return "–" if row is None else f"{row[key]['cpu']:.1f} ({row[key]['wall']:.1f})"
 
@@ -248,4 +269,6 @@ if __name__ == "__main__":
         fill(Path("docs/training.md"), "language_model", table)
     if "word_times" in results:
         fill(Path("docs/word_times.md"), "word_times", word_times_table(results["word_times"]))
+    if "ranking" in results:
+        fill(Path("docs/predictions.md"), "ranking", ranking_table(results["ranking"]))
     print(speed_table(results))

@@ -10,7 +10,10 @@ import pytest
 import soundfile
 
 from asr.core.csv_files import read_csv
+from asr.core.params import load_params
+from asr.prediction.clips import AudioSource, read_table
 from asr.ranking.label_csv import COLUMNS
+from asr.sources.params import FetchParams
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
 from asr.utterances.waveform import to_int16
@@ -60,6 +63,10 @@ def test_the_least_sure_come_first_within_the_minutes(capsys):
         ("1", "long", "стары"), ("2", "other", "стары"),
     ]  # fmt: skip
     assert rows[0]["audio"] == str(Path("clips/long.wav").absolute())
+    source = AudioSource(Path(), None, 9.0, load_params("fetch", FetchParams))
+    assert [(one.id, one.text, len(one.load())) for one in read_table(Path("out.csv"), source)] == [
+        ("long", "long long", 9600), ("other", "other other", 12800),
+    ]  # fmt: skip
     assert capsys.readouterr().out == ("out.csv: 2 of 3 clips, 2.0 of 3.0 minutes, by confidence\n")
 
 

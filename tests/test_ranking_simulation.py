@@ -13,6 +13,7 @@ from asr.core.errors import InputError
 from asr.utterances.hypothesis import Hypothesis, write_hypotheses
 from asr.utterances.utterance import read_manifest, write_manifest
 from benchmarks import ranking
+from benchmarks.tables import ranking_table
 from stages.train import train_stage
 from stages.transcribe import transcribe
 from tests.examples import utterance
@@ -76,6 +77,12 @@ def test_ranked_clips_teach_more_words_and_what_is_done_is_not_done_again(calls)
     before = list(calls)
     assert ranking.simulate(ranking.Simulation(Path("run")), 2) == json.loads(json.dumps(result))
     assert calls == before
+    means = [sum(counts) / 3 for counts in (first["random"]["wer"], second["random"]["wer"])]
+    assert [line.split(" | ")[1:3] for line in ranking_table(result).splitlines()[2:4]] == [
+        ["–", f"{means[0]:.3f} ({', '.join(f'{wer:.3f}' for wer in first['random']['wer'])})"],
+        ["0.000 (0.000, 0.000, 0.000)",
+         f"{means[1]:.3f} ({', '.join(f'{wer:.3f}' for wer in second['random']['wer'])})"],
+    ]  # fmt: skip
     drawn = ElementTree.fromstring(ranking.plot(result))
     lines = list(drawn.iter("{http://www.w3.org/2000/svg}polyline"))
     assert [len(line.get("points").split()) for line in lines] == [2] * (2 + 2 * 3)

@@ -15,6 +15,9 @@ from benchmarks.tables import (
     read_results,
     speed_table,
     word_times_table,
+    ranking_table,
+    read_results,
+    speed_table,
 )
 from commands.picture import scores_svg
 from commands.scores import markdown_table
@@ -159,6 +162,9 @@ def test_the_benchmark_tables_are_those_of_the_committed_results():
     if "forgetting" in results:
         page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
         assert section("forgetting", page) == forgetting_table(results["forgetting"])
+    if "ranking" in results:
+        page = (ROOT / "docs" / "predictions.md").read_text(encoding="utf-8")
+        assert section("ranking", page) == ranking_table(results["ranking"])
 
 
 def test_the_front_page_is_short():
