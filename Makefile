@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro test test-slow lint mutants bench bench-quick
+.PHONY: setup repro test test-slow browser lint mutants bench bench-quick
 
 setup: .venv/installed
 
@@ -39,8 +39,15 @@ repro: setup
 # Two test processes share two cores, so OpenMP threads that wait must not spin.
 PYTEST := OMP_WAIT_POLICY=passive pytest --numprocesses 2 --dist worksteal
 
-test: lint
+test: lint browser
 	$(PYTEST) -m "not slow"
+
+# Tests of the report's page need Debian's browser (a minute once). Without it they are skipped, by name.
+APT := DEBIAN_FRONTEND=noninteractive timeout 300 apt-get --quiet=2 -o Acquire::http::Timeout=20 -o Acquire::Retries=1
+browser:
+	@command -v chromium > /dev/null \
+		|| { $(APT) update && $(APT) install --yes --no-install-recommends chromium; } > /dev/null 2>&1 \
+		|| echo "make: apt can't install chromium here: tests in a browser are skipped"
 
 test-slow: .venv/test
 	$(PYTEST) -m slow

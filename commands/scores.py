@@ -4,6 +4,7 @@
     python -m commands.scores --gate production
     python -m commands.scores --compare v1.0 v1.1 [--test-set phone]
 
+--markdown prints text for a pull request: the verdict, README's table, the gates and the guards.
 With --gate the exit status is 0 only if the gate is passed. --compare prints the tuned models of
 two Git revisions side by side, from the hypotheses in DVC's cache or remote: nothing is transcribed
 again. `workspace` is what the working tree has.
@@ -18,6 +19,8 @@ from typing import Any
 from asr.core.errors import InputError
 from asr.core.files import read_json
 from asr.corpora.test_sets import TEST, test_set_names
+from asr.report.markdown import markdown_page
+from asr.report.metrics import read_metrics
 
 METRICS = Path("metrics")
 NUM_EXAMPLES = 5  # of what a language model changed; the report has more
@@ -129,6 +132,11 @@ def markdown_table(metrics: Path) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
+def markdown_summary(metrics: Path) -> str:
+    """The report in short, as Markdown for a pull request; its first table is README's."""
+    return markdown_page(read_metrics(metrics, test_set_names()), markdown_table(metrics))
+
+
 def text_table(metrics: Path) -> str:
     """The score table for a terminal, with aligned columns."""
     return aligned(_table_of(metrics))
@@ -225,7 +233,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     one_of = parser.add_mutually_exclusive_group()
-    one_of.add_argument("--markdown", action="store_true", help="print only README's table")
+    one_of.add_argument("--markdown", action="store_true", help="text for a pull request")
     one_of.add_argument("--gate", metavar="NAME", help="exit with 1 unless this gate is passed")
     one_of.add_argument("--compare", nargs=2, metavar=("REV1", "REV2"), help="two revisions")
     parser.add_argument("--test-set", metavar="NAME", help="with --compare: one of test_sets")
@@ -234,7 +242,7 @@ def main() -> int:
         parser.error("--test-set is for --compare")
     try:
         if given.markdown:
-            print(markdown_table(METRICS))
+            print(markdown_summary(METRICS))
         elif given.compare:
             first, second = given.compare
             print(revisions_table(first, second, given.test_set or TEST))

@@ -8,7 +8,7 @@ from asr.core.files import atomic_file, sha256_of
 from asr.core.params import load_params
 from asr.core.pull import pull_missing
 from asr.corpora.test_sets import test_set_names
-from asr.report.metrics import read_metrics
+from asr.report.metrics import MODELS, check_metrics, read_metrics
 from asr.report.page import Results, render
 from asr.report.params import ReportParams
 from asr.report.suspects import worst_suspects
@@ -42,24 +42,29 @@ def report(
     normalizers = Normalizers(params.normalizers)
     utterances, doubted = read_manifest(manifest), read_jsonl(suspects, Suspect)
     pull_missing(prepared / corpus for corpus in {one.corpus for one in (*utterances, *doubted)})
-    base, tuned = (
-        score_utterances(utterances, read_hypotheses(path), path, normalizers, params.script)
-        for path in (hypotheses / "base.jsonl", hypotheses / "tuned.jsonl")
-    )
+    found = read_metrics(metrics, test_set_names())
     ids = normalizers.ids(u.language for u in utterances)
-    found = read_metrics(metrics, sha256_of(manifest), ids, test_set_names())
+    check_metrics(metrics, found, sha256_of(manifest), ids)
+    paths = {model: hypotheses / f"{model}.jsonl" for model in MODELS}
+    heard = {model: read_hypotheses(path) for model, path in paths.items()}
+    base, tuned = (
+        score_utterances(utterances, heard[model], path, normalizers, params.script)
+        for model, path in paths.items()
+    )
     page = render(
         Results(
             metrics=found,
             base=base,
             tuned=tuned,
-            examples=worst_examples(base, tuned, prepared, shown.num_worst),
-            suspects=worst_suspects(doubted, prepared, shown.num_suspects),
+            examples=worst_examples(base, tuned, heard, prepared, shown.num_worst),
+            suspects=doubted,
+            shown_suspects=worst_suspects(doubted, prepared, shown.num_suspects),
             panels=training_panels(curves),
         )
     )
     with atomic_file(out) as partial:
         partial.write_text(page, encoding="utf-8")
+    print(f"report: {out}, {out.stat().st_size / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

@@ -1,119 +1,23 @@
 import base64
 import io
 import re
-import shutil
-from hashlib import sha256
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 import soundfile
 
-from asr.audit.table import read_suspects, write_audit
 from asr.core.errors import InputError
-from asr.core.files import write_json
 from asr.report.chart import linear_scale
-from asr.report.page import interval
+from asr.report.formatting import interval
 from asr.report.spectrogram import gray_png, shades, spectrogram_uri
 from asr.report.training_curves import read_curve, training_panels
-from asr.report.word_diff import Confusion, Word, confusions, word_diff
-from asr.report.worst import audio_uri
+from asr.report.word_diff import Word, word_diff
 from asr.training.progress import DEV_COLUMNS, TRAIN_COLUMNS
 from asr.training.state.log import write_curve
-from asr.utterances.hypothesis import Hypothesis, write_hypotheses
-from asr.utterances.jsonl import write_jsonl
-from asr.utterances.shards import write_shards
-from asr.utterances.utterance import write_manifest
-from asr.utterances.waveform import SAMPLE_RATE, to_int16
-from stages.compare import compare
-from stages.report import report
-from stages.score import score
-from tests.audit_csv import audited
-from tests.examples import tone, utterance
-
-# name, reference, base hypothesis, tuned hypothesis
-CLIPS = [
-    ("cat", "чорны кот спіць", "чорт кот", "чорны кот спіць"),
-    ("dog", "рыжы сабака", "рыжы", "рыжы сабака гаўкае"),
-    ("evil", "<script>alert(1)</script> конь", "<img src=x>", "</p><script>alert(2)</script>"),
-]
-TRAIN_ROW = {"step": 5, "epoch": 1, "loss": 2.5, "lr": 1e-4, "grad_norm": 3.0, "audio_s": 60.0}
-DEV_ROW = {"step": 5, "wer": 0.5, "cer": 0.25, "best": 1}
-
-
-def clip(number):
-    return to_int16(tone(0.5, hz=300.0 + 100 * number)).tobytes()
-
-
-def write_inputs(
-    folder,
-    clips=CLIPS,
-    train=(TRAIN_ROW,),
-    dev=(DEV_ROW,),
-    num_doubted=0,
-    lm_languages=(),
-    with_champion=False,
-):
-    """Write what the stages before `report` write, for a handful of clips."""
-    shards = folder / "prepared" / "xx"
-    shards.mkdir(parents=True)
-    audio = [clip(number) for number in range(len(clips))]
-    utterances = [
-        utterance(name, text=text, duration_s=0.5, sha256=sha256(samples).hexdigest())
-        for (name, text, _, _), samples in zip(clips, audio, strict=True)
-    ]
-    written = write_shards(shards, zip(utterances, audio, strict=True), max_bytes=1 << 20)
-    audit = folder / "audit" / "xx.csv"
-    write_audit(audit, audited(written, num_dropped=num_doubted))
-    write_jsonl(folder / "suspects.jsonl", read_suspects(audit, written))
-    manifest = folder / "test.jsonl"
-    write_manifest(manifest, written)
-    for model, column in (("base", 2), ("tuned", 3)):
-        heard = folder / "hypotheses" / f"{model}.jsonl"
-        write_hypotheses(heard, [
-            Hypothesis(id=one.id, text=row[column], num_tokens=3, mean_log_prob=-0.5, runaway=False)
-            for one, row in zip(written, clips, strict=True)
-        ])  # fmt: skip
-        timing = folder / "timing.json"
-        write_json(timing, {"audio_s": 1.5, "decode_s": 0.5, "rtfx": 3.0, "device": "cpu",
-                            "num_utterances": len(clips)})  # fmt: skip
-        changes = folder / "changes.json"
-        changed = [{"id": written[0].id, "without": "<i>x</i>", "with": clips[0][column]}]
-        languages = {one: {"unknown_word": 2.0} for one in lm_languages}
-        write_json(changes, {"languages": languages, "changed": changed if languages else []})
-        score("test", manifest, heard, timing, changes,
-              folder / "metrics" / "score" / f"{model}.json",
-              folder / "metrics" / "speed" / f"{model}.json")  # fmt: skip
-    released = {"name": "v<1>", "commit": "a" * 40, "normalizers": None}
-    write_json(folder / "champion" / "champion.json", released if with_champion else {"name": None})
-    shutil.copy(folder / "hypotheses" / "base.jsonl", folder / "champion" / "hypotheses.jsonl")
-    compare("test", manifest, folder / "hypotheses" / "base.jsonl",
-            folder / "hypotheses" / "tuned.jsonl",
-            folder / "champion", folder / "metrics" / "compare.json")  # fmt: skip
-    count = {"num_utterances": len(clips), "num_utterances_by": {"corpus": {"xx": len(clips)}}}
-    write_json(folder / "metrics" / "data.json", {
-        "corpora": {"xx": {"hours": 0.1, "num_utterances": 9, "num_with_digits": 0,
-                           "num_rejected": {"too_short": 7}}},
-        "splits": {name: count | {"seconds": 1.5} for name in ("train", "dev", "test")},
-        "aside": {"sentence": 3}, "recommendations": ["record <others>"],
-        "test_sha256": "0" * 64,
-    })  # fmt: skip
-    row = {"requirement": "WER overall, at most", "threshold": 0.3, "value": 0.4, "status": "fail"}
-    closed = {"requirement": "corpora trained on, only", "threshold": ["be"], "value": ["be", "bg"]}
-    unknown = {"requirement": "files with word times", "threshold": 0.8, "value": None}
-    write_json(folder / "metrics" / "scorecard.json", {"gates": {
-        "first_runs": row, "only_corpora": closed | {"status": "fail"},
-        "word_time_coverage": unknown | {"status": "not measured"},
-    }})  # fmt: skip
-    write_curve(folder / "curves" / "train.csv", TRAIN_COLUMNS, list(train))
-    write_curve(folder / "curves" / "dev.csv", DEV_COLUMNS, list(dev))
-
-
-def render(folder):
-    out = folder / "report.html"
-    report(folder / "test.jsonl", folder / "prepared", folder / "suspects.jsonl",
-           folder / "hypotheses", folder / "metrics", folder / "curves", out)  # fmt: skip
-    return out.read_text(encoding="utf-8")
+from asr.utterances.waveform import SAMPLE_RATE
+from tests.examples import tone
+from tests.report_inputs import DEV_ROW, TRAIN_ROW, clip, render, write_guards, write_inputs
 
 
 class Tags(HTMLParser):
@@ -132,6 +36,11 @@ class Tags(HTMLParser):
 
     def named(self, tag):
         return [attrs for name, attrs in self.tags if name == tag]
+
+
+def text_of(page):
+    """What a reader sees, with one space between words."""
+    return " ".join(" ".join(Tags(page.partition("</style>")[2]).text).split())
 
 
 @pytest.fixture(scope="module")
@@ -169,23 +78,23 @@ def test_the_sound_is_the_clip_sample_for_sample(page):
 
 
 def test_the_verdict_is_said_in_words(page):
-    verdict = re.search(r'<p class="verdict">(.*?)</p>', page, re.DOTALL)[1]
-    text = re.sub(r"<[^>]+>", "", verdict)
+    verdict = re.search(r'<h1 class="verdict">(.*?)</h1>', page, re.DOTALL)[1]
     # 10 words. Base: 2 + 1 errors, and 5 of «script alert адзін script конь». Tuned: 0 + 1 + 3.
-    assert text.startswith("WER 0.80 → 0.40, ")
     # Three utterances are too few for an interval.
-    assert text.rstrip().endswith(" no sure difference: −0.40")
+    assert re.sub(r"<[^>]+>", "", verdict) == "No sure difference: WER 0.80 → 0.40"
+    assert "<title>No sure difference: WER 0.80 → 0.40 – mothertongue</title>" in page
+    assert "Of 3 gates: 0 pass, 2 fail, 1 not measured." in text_of(page)
     assert interval({"low": -0.45, "high": 0.05}, sign=True) == "[−0.45, +0.05]"
 
 
 def test_what_the_split_says_is_shown(page):
-    text = " ".join(" ".join(Tags(page).text).split())
-    assert "Set aside, since test or dev has the like: 3 by sentence." in text
+    text = text_of(page)
+    assert "Set aside, since test or dev has the like: sentence 3." in text
     assert "record <others>" in text
 
 
 def test_views_and_slices_are_shown_with_their_normalizers(page):
-    text = " ".join(" ".join(Tags(page).text).split())
+    text = text_of(page)
     assert "duration 0 – 1 s 3 0.80 0.40" in text  # as above, of all three clips
     assert "raw 0.71" in text  # 5 of 7 words, as written
     assert "verbatim-1" in text and "open_asr-1/leaderboard" in text
@@ -197,7 +106,7 @@ def test_doubted_transcripts_are_there_to_hear(tmp_path, page):
     doubted = Tags(render(tmp_path))
     text = " ".join(" ".join(doubted.text).split())
     assert "xx/cat 0.50 s · be no speech, dropped Reference as transcribed чорны кот спіць" in text
-    assert "Base as heard брум-брум" in text
+    assert "Judge as heard брум-брум" in text
     assert doubted.named("audio")[-1]["aria-label"] == "Recording of xx/cat"
 
 
@@ -210,19 +119,58 @@ def test_what_the_language_model_changed_is_shown_if_there_was_one(tmp_path, pag
 
 
 def test_the_gates_are_shown_with_what_is_not_measured(page):
-    text = " ".join(" ".join(Tags(page).text).split())
-    assert "first runs WER overall, at most 0.300 0.400 fail" in text
-    assert "only corpora corpora trained on, only be be, bg fail" in text
-    assert "word time coverage files with word times 0.800 – not measured" in text
+    text = text_of(page)
+    assert "first runs WER overall, at most 0.300 0.400 ✗ fail" in text
+    assert "only corpora corpora trained on, only be be, bg ✗ fail" in text
+    assert "word time coverage files with word times 0.800 – ○ not measured" in text
 
 
 def test_the_champion_has_rows_of_its_own_if_there_is_one(tmp_path, page):
-    assert "hampion" not in page
+    assert "hampion" not in text_of(page)
     write_inputs(tmp_path, with_champion=True)
-    text = " ".join(" ".join(Tags(render(tmp_path)).text).split())
-    assert "champion 0.800 " in text  # it has the base model's hypotheses
-    assert "tuned against it −0.400 no sure difference" in text
-    assert f"Champion v<1>, commit {'a' * 40}" in text
+    text = text_of(render(tmp_path))
+    # It has the base model's hypotheses.
+    assert "overall 3 utterances, 10 words 0.800 0.400 −0.400 ○ no sure difference" in text
+    assert "Against the champion v<1>: no sure difference, WER 0.80 → 0.40, −0.40." in text
+    assert f"Champion v<1> , commit {'a' * 40}" in text
+
+
+def test_the_guards_stand_before_and_after_if_they_were_measured(tmp_path, page):
+    assert "Guards" not in text_of(page)
+    write_inputs(tmp_path)
+    write_guards(tmp_path)
+    shown = render(tmp_path)
+    text = text_of(shown)
+    assert "Text without speech, characters a minute 12.5 1.5" in text
+    assert "Hypotheses with a loop 2.5 % 2.5 %" in text
+    assert "Loops in joined recordings 1 of 2 1 of 2" in text
+    assert "WER of ru 0.75 0.62" in text
+    assert "Language of ru named right 95 % 95 %" in text
+    assert "Language of prompts" not in text  # it is null for both
+    assert "Timestamps: valid 100 % 50 %" in text
+    assert "дзякуй <b>за</b> прагляд 3 0" in text  # a phantom phrase, before and after
+    assert "base white noise дзякуй <b>за</b> прагляд" in text
+    assert "<b>за</b>" not in shown
+
+
+def test_rejects_splits_and_the_audit_are_counted(page):
+    text = text_of(page)
+    assert "xx 9 0.10 7 1 2 0" in text  # kept, hours, rejected, dropped, repaired, with digits
+    assert "too short 7 xx 7" in text
+    assert "train 3 0.0 unknown xx 3" in text
+    assert "xx 10 0 0.0 % none 1" in text  # of 10 audited, one dropped
+
+
+def test_the_confidence_of_an_utterance_is_shown(page):
+    # exp(-0.5)
+    assert "3 errors in 5 words · WER 0.60 · CER 0.37 · confidence 0.61" in text_of(page)
+
+
+def test_the_size_of_the_page_is_said(tmp_path, capsys):
+    write_inputs(tmp_path)
+    render(tmp_path)
+    size = (tmp_path / "report.html").stat().st_size
+    assert f"report.html, {size / 1e6:.1f} MB" in capsys.readouterr().out
 
 
 def test_the_same_run_gives_the_same_bytes(tmp_path):
@@ -235,7 +183,7 @@ def test_the_same_run_gives_the_same_bytes(tmp_path):
 def test_curves_may_have_one_point_or_none(tmp_path, train, dev):
     write_inputs(tmp_path, train=train, dev=dev)
     page = render(tmp_path)
-    assert page.count("<svg") == 3 * len(train) + len(dev)
+    assert page.count('<figure class="curves">') == 3 * len(train) + len(dev)
     assert ("no points" in page) is (not train and not dev)
     assert "nan" not in "".join(re.findall(r"<svg.*?</svg>", page, re.DOTALL))
 
@@ -278,12 +226,6 @@ def test_word_diff_names_what_was_said_and_what_was_heard():
 )
 def test_word_diff_of_an_empty_side(reference, hypothesis, kinds):
     assert [word.kind for word in word_diff(reference, hypothesis)] == kinds
-
-
-def test_confusions_are_counted_most_frequent_first():
-    diffs = [word_diff("a b", "a c"), word_diff("b d", "c e"), word_diff("a", "a x")]
-    assert confusions(diffs, most=9) == [Confusion("b", "c", 2), Confusion("d", "e", 1)]
-    assert confusions(diffs, most=1) == [Confusion("b", "c", 2)]
 
 
 def test_the_best_step_is_the_last_that_was_marked(tmp_path):
@@ -335,13 +277,6 @@ def test_ticks_are_round_numbers_around_all_values(low, high, ticks):
     scale = linear_scale(low, high, 10, 110)
     assert scale.ticks == ticks
     assert (scale(ticks[0]), scale(ticks[-1])) == (10, 110)
-
-
-def test_audio_survives_at_full_scale():
-    waveform = np.array([1.0, -1.0, 0.0], dtype=np.float32)
-    encoded = audio_uri(waveform).partition(",")[2]
-    samples, _ = soundfile.read(io.BytesIO(base64.b64decode(encoded)), dtype="int16")
-    assert samples.tolist() == [32767, -32768, 0]
 
 
 def test_a_tone_is_a_dark_line_at_its_place_in_the_spectrogram():

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT = 360.0, 200.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 14.0, 14.0, 26.0  # room for the axes' numbers
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 14.0, 14.0, 28.0  # room for the axes' numbers
+MOST_STEPS = 12  # of the table beside a chart
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,14 @@ class Start:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """Some values of all curves, for a table: by step one value a curve, None where it has none."""
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[float, tuple[float | None, ...]], ...]
+
+
+@dataclass(frozen=True)
 class Panel:
     """One chart: lines over training steps.
 
@@ -73,6 +82,7 @@ class Panel:
         lines: the curves that have at least one point.
         x: scale of the training steps.
         y: scale of the values, starting at 0 or below.
+        numbers: for a table beside the chart.
         mark: the best point, None if there is none.
         starts: where phases of training start.
     """
@@ -82,6 +92,7 @@ class Panel:
     lines: tuple[Curve, ...]
     x: Scale
     y: Scale
+    numbers: Numbers
     mark: Mark | None = None
     starts: tuple[Start, ...] = ()
 
@@ -124,4 +135,14 @@ def panel(
         summary = f"{summary}; {mark.text}"
     summary += "".join(f"; from step {step:g} on: {text}" for step, text in starts)
     verticals = tuple(Start(x(step), text) for step, text in starts)
-    return Panel(title, summary, lines, x, y, mark, verticals)
+    return Panel(title, summary, lines, x, y, _numbers(shown), mark, verticals)
+
+
+def _numbers(curves: Mapping[str, Points]) -> Numbers:
+    """At most ``MOST_STEPS`` steps, evenly spaced, the first and the last among them."""
+    by_name = {name: dict(points) for name, points in curves.items()}
+    steps = sorted({step for points in by_name.values() for step in points})
+    apart = max(1, math.ceil((len(steps) - 1) / (MOST_STEPS - 1)))
+    some = sorted({*steps[::apart], steps[-1]})
+    rows = ((step, tuple(points.get(step) for points in by_name.values())) for step in some)
+    return Numbers(tuple(by_name), tuple(rows))

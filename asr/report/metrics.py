@@ -7,7 +7,6 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
-from asr.report.chart import Scale, linear_scale
 
 MODELS = ("base", "tuned")
 
@@ -17,7 +16,7 @@ class Metrics:
     """The content of ``metrics/``; ``score`` and ``speed`` are by model, ``gates`` by name.
 
     ``test_sets`` has for each further test set by name the same ``compare`` and ``score``, and in
-    ``data`` what was left out of it.
+    ``data`` what was left out of it. ``guards`` is None if the guards were not measured.
     """
 
     data: dict[str, Any]
@@ -26,31 +25,43 @@ class Metrics:
     speed: dict[str, dict[str, Any]]
     gates: dict[str, dict[str, Any]]
     test_sets: dict[str, dict[str, Any]]
+    guards: dict[str, Any] | None
 
 
-def read_metrics(
-    folder: Path, test_sha256: str, normalizers: dict[str, str], test_sets: Sequence[str]
-) -> Metrics:
+def read_metrics(folder: Path, test_sets: Sequence[str]) -> Metrics:
     """Read all metrics of the base and the tuned model, on test and on further test sets.
 
     Raises:
-        InputError: if a score is of another test set or normalizer; names file and key.
         OSError: if a file can't be read.
     """
-    data = read_json(folder / "data.json")
-    compare = read_json(folder / "compare.json")
-    score = {name: read_json(folder / "score" / f"{name}.json") for name in MODELS}
-    speed = {name: read_json(folder / "speed" / f"{name}.json") for name in MODELS}
-    scored = {f"score/{name}.json": content for name, content in score.items()}
-    for name, content in ({"compare.json": compare} | scored).items():
+    further = {name: read_test_set(folder, name) for name in test_sets}
+    guards = folder / "guards.json"
+    return Metrics(
+        data=read_json(folder / "data.json"),
+        compare=read_json(folder / "compare.json"),
+        score={name: read_json(folder / "score" / f"{name}.json") for name in MODELS},
+        speed={name: read_json(folder / "speed" / f"{name}.json") for name in MODELS},
+        gates=read_json(folder / "scorecard.json")["gates"],
+        test_sets=further,
+        guards=read_json(guards) if guards.is_file() else None,
+    )
+
+
+def check_metrics(
+    folder: Path, metrics: Metrics, test_sha256: str, normalizers: dict[str, str]
+) -> None:
+    """Check that scores are of the utterances and hypotheses that the page shows.
+
+    Raises:
+        InputError: if a score is of another test set or normalizer; names file and key.
+    """
+    scored = {f"score/{name}.json": content for name, content in metrics.score.items()}
+    for name, content in ({"compare.json": metrics.compare} | scored).items():
         for key, expected in (("test_sha256", test_sha256), ("normalizers", normalizers)):
             if content.get(key) != expected:
                 raise InputError(
                     f"{folder / name}: {key}: expected {expected!r}, got {content.get(key)!r}"
                 )
-    gates = read_json(folder / "scorecard.json")["gates"]
-    further = {name: read_test_set(folder, name) for name in test_sets}
-    return Metrics(data, compare, score, speed, gates, further)
 
 
 def read_test_set(folder: Path, name: str) -> dict[str, Any]:
@@ -103,14 +114,6 @@ def score_rows(metrics: Metrics) -> list[ScoreRow]:
         against = released["groups"]["overall"] if released else None
         rows.append(ScoreRow(f"test set {name}", compare, score, against))
     return rows
-
-
-def wer_scale(rows: Sequence[ScoreRow]) -> Scale:
-    """Scale from 0 to the highest rate or interval end of all rows, in percent of the chart."""
-    wers = [row.compare["wer"] for row in rows]
-    ends = [(wer[f"{model}_interval"] or {}).get("high") for wer in wers for model in MODELS]
-    rates = [wer[model] for wer in wers for model in MODELS]
-    return linear_scale(0.0, max(x or 0.0 for x in ends + rates), 0.0, 100.0, num_ticks=6)
 
 
 @dataclass(frozen=True)

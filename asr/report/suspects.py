@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.audit.table import Suspect
-from asr.report.worst import audio_uri
 from asr.utterances.shards import read_waveforms
+from asr.utterances.waveform import Waveform
 
 
 def worst_suspects(
     suspects: Sequence[Suspect], prepared: Path, most: int
-) -> list[tuple[Suspect, str]]:
-    """Return the first suspects of each corpus, each with its audio as a ``data:`` URI.
+) -> list[tuple[Suspect, Waveform]]:
+    """Return the first suspects of each corpus, each with its audio.
 
     Args:
         suspects: sorted, in each corpus the worst first.
@@ -27,4 +27,4 @@ def worst_suspects(
         by_corpus[one.corpus].append(one)
     shown = [one for corpus in sorted(by_corpus) for one in by_corpus[corpus][:most]]
     waveforms = read_waveforms(prepared, shown)
-    return [(one, audio_uri(waveform)) for one, waveform in zip(shown, waveforms, strict=True)]
+    return list(zip(shown, waveforms, strict=True))

@@ -1,15 +1,15 @@
-"""Align a hypothesis with its reference word by word, with jiwer, as the score does."""
+"""Align a hypothesis with its reference by word or character, with jiwer, as the score does."""
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jiwer
 
 
 @dataclass(frozen=True)
 class Word:
-    """One position of an alignment.
+    """One position of an alignment: a word, or a character.
 
     Attributes:
         kind: ``equal``, ``substitute``, ``delete`` or ``insert``.
@@ -25,31 +25,22 @@ class Word:
 def word_diff(reference: str, hypothesis: str) -> list[Word]:
     """Align the words of two normalized texts; spaces separate words."""
     aligned = jiwer.process_words(reference, hypothesis)
-    reference_words, hypothesis_words = aligned.references[0], aligned.hypotheses[0]
+    return _positions(aligned, aligned.references[0], aligned.hypotheses[0])
+
+
+def char_diff(reference: str, hypothesis: str) -> list[Word]:
+    """Align the characters of two normalized texts, spaces included."""
+    return _positions(jiwer.process_characters(reference, hypothesis), reference, hypothesis)
+
+
+def _positions(aligned: Any, reference: Sequence[str], hypothesis: Sequence[str]) -> list[Word]:
     words = []
     for chunk in aligned.alignments[0]:
-        left = reference_words[chunk.ref_start_idx : chunk.ref_end_idx]
-        right = hypothesis_words[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        left = reference[chunk.ref_start_idx : chunk.ref_end_idx]
+        right = hypothesis[chunk.hyp_start_idx : chunk.hyp_end_idx]
         # One side is empty for deletions and insertions; otherwise both have the same length.
         for index in range(max(len(left), len(right))):
             words.append(
                 Word(chunk.type, left[index] if left else "", right[index] if right else "")
             )
     return words
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """A substitution of one word by another, and its count."""
-
-    reference: str
-    hypothesis: str
-    count: int
-
-
-def confusions(diffs: Iterable[Iterable[Word]], most: int) -> list[Confusion]:
-    """Return the ``most`` most frequent substitutions; ties are sorted by the words."""
-    words = (word for diff in diffs for word in diff if word.kind == "substitute")
-    counts = Counter((word.reference, word.hypothesis) for word in words)
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Confusion(*pair, count) for pair, count in ranked[:most]]

@@ -1,0 +1,106 @@
+"""What tuning may break, before and after: made-up text, loops, other languages, timestamps."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from asr.report.dots import DotChart, dot_chart
+from asr.report.formatting import NONE, count, percent, rate, spaced
+from asr.report.metrics import MODELS
+from asr.report.tables import Cell, Column, Table, table
+
+Guards = Mapping[str, Any]  # metrics/guards.json: by model what each guard measured
+NUM_EXAMPLES = 8  # of text without speech and of loops, of each model
+
+
+def guards_table(guards: Guards) -> Table:
+    """One row a measure, with the base and the tuned model side by side."""
+    rows = [
+        _row("Text without speech, characters a minute", guards, _per_minute),
+        _row("Hypotheses with a loop", guards, lambda one: percent(one["loops"]["share"], 1)),
+        _row("Loops in joined recordings", guards, _joined),
+    ]
+    for name in guards["tuned"]["forgetting"]:
+        rows.append(_row(f"WER of {name}", guards, lambda one, name=name: _wer(one, name)))  # type: ignore[misc]
+        if any(guards[m]["forgetting"][name]["language_accuracy"] is not None for m in MODELS):
+            rows.append(
+                _row(f"Language of {name} named right", guards, lambda one, name=name: percent(  # type: ignore[misc]
+                    one["forgetting"][name]["language_accuracy"]))
+            )  # fmt: skip
+    if any(guards[model]["timestamps"] for model in MODELS):
+        for key in ("valid", "inside", "text_kept"):
+            rows.append(
+                _row(f"Timestamps: {spaced(key)}", guards, lambda one, key=key: _times(one, key))  # type: ignore[misc]
+            )
+    columns = (Column("Measure", kind="word"), Column("Before (base)"), Column("After (tuned)"))
+    return table("Guards, before and after tuning", columns, rows)
+
+
+def guard_charts(guards: Guards) -> list[DotChart]:
+    """Text without speech by kind of sound, and WER of other languages, before and after."""
+    sounds = {m: guards[m]["hallucination"]["by_sound"] for m in MODELS}
+    others = {
+        model: {name: one["wer"] for name, one in guards[model]["forgetting"].items()}
+        for model in MODELS
+    }
+    titles = {"Text without speech, characters a minute": sounds, "WER of other speech": others}
+    return [
+        dot_chart(title, [
+            (spaced(name), "", {model: by_name[model].get(name) for model in MODELS})
+            for name in by_name["tuned"]
+        ], MODELS)
+        for title, by_name in titles.items()
+        if by_name["tuned"]
+    ]  # fmt: skip
+
+
+def phrases_table(guards: Guards) -> Table | None:
+    """Phrases that models are known to make up, with counts; None if there are none."""
+    found = {model: guards[model]["hallucination"]["phantom_phrases"] for model in MODELS}
+    names = sorted({name for counts in found.values() for name in counts})
+    if not names:
+        return None
+    rows = [
+        (Cell(name), *(Cell(count(found[model].get(name, 0)), model=model) for model in MODELS))
+        for name in names
+    ]
+    columns = (Column("Phrase", kind="word"), Column("Before (base)"), Column("After (tuned)"))
+    return table("Phrases made up where nobody speaks", columns, rows)
+
+
+def examples_table(guards: Guards) -> Table | None:
+    """What the models wrote without speech, and their loops; None if there are none."""
+    rows = [row for model in MODELS for row in _examples(model, guards[model])]
+    if not rows:
+        return None
+    columns = (
+        Column("Model", kind="word"), Column("Heard", kind="word"), Column("Written", kind="text"),
+    )  # fmt: skip
+    return table("What was written without speech, and loops", columns, rows)
+
+
+def _examples(model: str, measured: Mapping[str, Any]) -> Iterable[tuple[Cell, ...]]:
+    for one in measured["hallucination"]["examples"][:NUM_EXAMPLES]:
+        yield Cell(model, model=model), Cell(spaced(one["sound"])), Cell(one["text"])
+    for one in measured["loops"]["examples"][:NUM_EXAMPLES]:
+        yield Cell(model, model=model), Cell(one["utterance_id"]), Cell(one["text"])
+
+
+def _row(name: str, guards: Guards, write: Callable[[Mapping[str, Any]], str]) -> tuple[Cell, ...]:
+    return Cell(name), *(Cell(write(guards[model]), model=model) for model in MODELS)
+
+
+def _per_minute(measured: Mapping[str, Any]) -> str:
+    return rate(measured["hallucination"]["chars_per_minute"], 1)
+
+
+def _joined(measured: Mapping[str, Any]) -> str:
+    joined = measured["loops"]["joined"]
+    return f"{count(joined['num_loops'])} of {count(joined['num_recordings'])}"
+
+
+def _wer(measured: Mapping[str, Any], name: str) -> str:
+    return rate(measured["forgetting"][name]["wer"])
+
+
+def _times(measured: Mapping[str, Any], key: str) -> str:
+    return percent(measured["timestamps"][key]) if measured["timestamps"] else NONE
