@@ -111,7 +111,7 @@ def test_hostile_texts_are_shown_and_never_run(browser, page, width):
     assert "⟨U+202E⟩" in browser.evaluate(attributes)
 
 
-@pytest.mark.parametrize("width", [320, PHONE, 700, SCREEN])
+@pytest.mark.parametrize("width", [320, PHONE, 700, 1030, 1200, SCREEN])
 def test_nothing_is_cut_off_or_scrolls_sideways(browser, page, width):
     browser.open(page, width)
     for _ in range(2):

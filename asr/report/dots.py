@@ -46,7 +46,7 @@ def rate_scale(groups: Iterable[Rates], models: Sequence[str]) -> Scale:
         for model in models:
             around = rates.get(f"{model}_interval") or {}
             ends += [rates.get(model) or 0.0, around.get("high") or 0.0]
-    return linear_scale(0.0, max(ends), 0.0, 100.0)
+    return linear_scale(0.0, max(ends), 0.0, 100.0, num_ticks=6)
 
 
 def dot_chart(

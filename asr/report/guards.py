@@ -20,17 +20,9 @@ def guards_table(guards: Guards) -> Table:
         _row("Loops in joined recordings", guards, _joined),
     ]
     for name in guards["tuned"]["forgetting"]:
-        rows.append(_row(f"WER of {name}", guards, lambda one, name=name: _wer(one, name)))  # type: ignore[misc]
-        if any(guards[m]["forgetting"][name]["language_accuracy"] is not None for m in MODELS):
-            rows.append(
-                _row(f"Language of {name} named right", guards, lambda one, name=name: percent(  # type: ignore[misc]
-                    one["forgetting"][name]["language_accuracy"]))
-            )  # fmt: skip
+        rows += _other_speech(guards, name)
     if any(guards[model]["timestamps"] for model in MODELS):
-        for key in ("valid", "inside", "text_kept"):
-            rows.append(
-                _row(f"Timestamps: {spaced(key)}", guards, lambda one, key=key: _times(one, key))  # type: ignore[misc]
-            )
+        rows += [_timestamps(guards, key) for key in ("valid", "inside", "text_kept")]
     columns = (Column("Measure", kind="word"), Column("Before (base)"), Column("After (tuned)"))
     return table("Guards, before and after tuning", columns, rows)
 
@@ -98,9 +90,20 @@ def _joined(measured: Mapping[str, Any]) -> str:
     return f"{count(joined['num_loops'])} of {count(joined['num_recordings'])}"
 
 
-def _wer(measured: Mapping[str, Any], name: str) -> str:
-    return rate(measured["forgetting"][name]["wer"])
+def _other_speech(guards: Guards, name: str) -> list[tuple[Cell, ...]]:
+    """WER of other speech and, if the model names languages, how often it is right."""
+    rows = [
+        _row(f"WER of {spaced(name)}", guards, lambda one: rate(one["forgetting"][name]["wer"]))
+    ]
+    accuracy = "language_accuracy"
+    if any(guards[model]["forgetting"][name][accuracy] is not None for model in MODELS):
+        title = f"Language of {spaced(name)} named right"
+        rows.append(_row(title, guards, lambda one: percent(one["forgetting"][name][accuracy])))
+    return rows
 
 
-def _times(measured: Mapping[str, Any], key: str) -> str:
-    return percent(measured["timestamps"][key]) if measured["timestamps"] else NONE
+def _timestamps(guards: Guards, key: str) -> tuple[Cell, ...]:
+    def write(measured: Mapping[str, Any]) -> str:
+        return percent(measured["timestamps"][key]) if measured["timestamps"] else NONE
+
+    return _row(f"Timestamps: {spaced(key)}", guards, write)

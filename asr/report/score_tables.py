@@ -151,7 +151,7 @@ def speed_table(metrics: Metrics) -> Table:
 def gates_table(metrics: Metrics) -> Table:
     """The requirements on the tuned model, and whether it meets them."""
     columns = (
-        Column("Requirement on the tuned model", kind="word"), Column("Threshold"),
+        Column("Gate", kind="word"), Column("Threshold"),
         Column("Value"), Column("Status", kind="word"),
     )  # fmt: skip
     rows = [
@@ -163,7 +163,7 @@ def gates_table(metrics: Metrics) -> Table:
         )
         for name, gate in metrics.gates.items()
     ]
-    return table("Gates", columns, rows)
+    return table("Requirements on the tuned model", columns, rows)
 
 
 def _value(value: float | list[str] | None) -> str:
