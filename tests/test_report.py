@@ -1,13 +1,16 @@
 import base64
 import io
 import re
+import shutil
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
 from asr.core.errors import InputError
+from asr.core.files import read_json, write_json
 from asr.report.chart import linear_scale
 from asr.report.formatting import interval
 from asr.report.spectrogram import gray_png, shades, spectrogram_uri
@@ -133,6 +136,28 @@ def test_the_champion_has_rows_of_its_own_if_there_is_one(tmp_path, page):
     assert "overall 3 utterances, 10 words 0.800 0.400 −0.400 ○ no sure difference" in text
     assert "Against the champion v<1>: no sure difference, WER 0.80 → 0.40, −0.40." in text
     assert f"Champion v<1> , commit {'a' * 40}" in text
+
+
+def test_a_further_test_set_has_a_row_in_all_tables(tmp_path, monkeypatch):
+    write_inputs(tmp_path, with_champion=True)
+    metrics, own = tmp_path / "metrics", tmp_path / "metrics" / "test_sets" / "phone"
+    shutil.copytree(metrics / "score", own)
+    shutil.copy(metrics / "compare.json", own)
+    sha256 = read_json(own / "compare.json")["test_sha256"]
+    write_json(own / "data.json", {"num_utterances": 3, "num_leaks": {"sentence": 4},
+                                   "test_sha256": sha256})  # fmt: skip
+    line = "test_sets: {phone: {format: jsonl, language: be, source: x}}"
+    params = Path("params.yaml").read_text().replace("test_sets: {}", line)
+    (tmp_path / "params.yaml").write_text(params)
+    shutil.copytree("conf", tmp_path / "conf")
+    monkeypatch.chdir(tmp_path)
+    shown = render(tmp_path)
+    text = text_of(shown)
+    row = "test set phone 3 utterances, 10 words 0.800"
+    assert text.count(row) == 2  # against the base model and the champion
+    assert "test set phone, tuned" in text
+    assert "phone 3 utterances, 4 left out" in text
+    assert "<title>WER, test set phone</title>" in shown
 
 
 def test_the_guards_stand_before_and_after_if_they_were_measured(tmp_path, page):
