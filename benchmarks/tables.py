@@ -1,10 +1,9 @@
 """The benchmark tables: ``python -m benchmarks.tables`` writes them from the results.
 
-All tables go to ``docs/benchmarks.md``, those of forgetting and of the language model to
-``docs/training.md``, those of word times to ``docs/word_times.md``, and six rows to README. A
-corpus without results has no column, so benchmarks can run one by one.
-``docs/training.md``, those of ranking to ``docs/predictions.md``, and six rows to README. A corpus
-without results has no column, so benchmarks can run one by one.
+All tables go to ``docs/benchmarks.md``, but those of forgetting and of the language model to
+``docs/training.md``, of word times to ``docs/word_times.md``, of ranking to
+``docs/predictions.md``, and six rows to README. A corpus without results has no column, so
+benchmarks can run one by one.
 """
 
 import json

@@ -12,12 +12,10 @@ from asr.experiments.spread import spread_sentence, spread_table
 from benchmarks.tables import (
     benchmark_table,
     forgetting_table,
-    read_results,
-    speed_table,
-    word_times_table,
     ranking_table,
     read_results,
     speed_table,
+    word_times_table,
 )
 from commands.picture import scores_svg
 from commands.scores import markdown_table
