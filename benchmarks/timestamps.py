@@ -14,25 +14,28 @@ train`` and ``dvc get . models/tuned --rev timed --out models/timed``.
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from asr.core.errors import InputError
 from asr.core.params import load_family_params, load_params
 from asr.devices.device import use_machine
 from asr.devices.params import MachineParams
 from asr.families.whisper.decoding.params import WhisperDecodeParams
-from asr.families.whisper.model.decoder import WhisperDecoder
+from asr.families.whisper.decoding.timestamps import (
+    Segment,
+    decode_both_ways,
+    first_timestamp,
+    segments,
+    text_of,
+)
 from asr.families.whisper.model.model import Whisper, load
-from asr.families.whisper.tokens import SECONDS_PER_TIMESTAMP
 from asr.families.whisper.window import context_s
-from asr.generation.search import Limits, greedy_search
 from asr.training.augmentation.examples import ExampleUtterance
 from benchmarks.accuracy import clip_errors, wer
 from benchmarks.corpora import Clip, read_corpus
@@ -42,48 +45,6 @@ MANIFEST = Path("data/manifests/test.jsonl")
 NUM_CLIPS, QUICK_CLIPS = 40, 3
 BATCH_CLIPS = 8
 NEAR_S = 0.3  # a boundary is found if a segment ends so near: half a short word
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A segment as a model wrote it, in seconds."""
-
-    start_s: float
-    end_s: float
-    text: str
-
-
-def segments(tokens: Sequence[int], first: int, end: int, text_of: Any) -> list[Segment] | None:
-    """Read a model's tokens; None if they are no row of segments in the order of time.
-
-    Args:
-        tokens: as found, ``<|0.00|> one<|1.40|><|1.62|> two<|3.00|><|endoftext|>`` if all is well.
-        first: id of ``<|0.00|>``.
-        end: id of the end token.
-        text_of: maps text tokens to their text.
-    """
-    if not tokens or tokens[-1] != end:
-        return None
-    found: list[Segment] = []
-    start_s, words, last_s = None, list[int](), 0.0
-    for token in tokens[:-1]:
-        if token < first:
-            if start_s is None:
-                return None
-            words.append(token)
-            continue
-        at_s = round((token - first) * SECONDS_PER_TIMESTAMP, 2)
-        if at_s < last_s:
-            return None
-        last_s = at_s
-        if start_s is None:
-            start_s = at_s
-        elif words:
-            found.append(Segment(start_s, at_s, text_of(words).strip()))
-            start_s, words = None, []
-        else:
-            return None
-    return found if found and start_s is None else None
 
 
 def inner_boundaries(parts: Sequence[Any]) -> list[float]:
@@ -114,30 +75,23 @@ def accuracy(written: Sequence[list[Segment] | None], clips: Sequence[Clip]) -> 
     }
 
 
-@torch.inference_mode()
-def decoded(whisper: Whisper, clips: Sequence[Clip], margin_s: float) -> list[list[list[int]]]:
+def decoded(
+    whisper: Whisper, clips: Sequence[Clip], margin_s: float
+) -> tuple[list[list[int]], list[list[int]]]:
     """Tokens of each clip with timestamps, and tokens without."""
-    config: Any = whisper.network.generation_config
-    end, first = config.eos_token_id, config.no_timestamps_token_id + 1
     order = sorted(range(len(clips)), key=lambda i: len(clips[i][0]))
-    found: list[list[list[int]]] = [[[] for _ in clips] for _ in range(2)]
+    found: tuple[list[list[int]], list[list[int]]] = ([[] for _ in clips], [[] for _ in clips])
     for start in range(0, len(order), BATCH_CLIPS):
         chosen = order[start : start + BATCH_CLIPS]
         waveforms, utterances = [clips[i][0] for i in chosen], [clips[i][1] for i in chosen]
         longest_s = max(len(waveform) for waveform in waveforms) / 16_000
-        decoder = WhisperDecoder(whisper, waveforms, utterances, context_s(longest_s, margin_s))
-        encoded, whole, always = decoder._encoded, decoder._prompts, decoder._always
-        timed = always.clone()
-        timed[first : first + 1501] = 0.0
-        limits = Limits([end], [len(one.text) + 40 for one in utterances])
-        for way, (prompt, mask, at_first) in enumerate(
-            [(whole[:, :-1], timed, timed), (whole, always, decoder._first)]
-        ):
-            decoder._encoded, decoder._prompts = encoded, prompt
-            decoder._always, decoder._first = mask, at_first
-            decoder._cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
-            for i, one in zip(chosen, greedy_search(decoder, limits), strict=True):
-                found[way][i] = one.tokens
+        budgets = [len(one.text) + 40 for one in utterances]
+        ways = decode_both_ways(
+            whisper, waveforms, utterances, context_s(longest_s, margin_s), budgets
+        )
+        for way, tokens in enumerate(ways):
+            for i, one in zip(chosen, tokens, strict=True):
+                found[way][i] = one
     return found
 
 
@@ -145,12 +99,8 @@ def measure(folder: Path, clips: list[Clip], margin_s: float) -> dict[str, Any]:
     """Validity and errors of a model's timestamps, and its WER with and without them."""
     whisper = load(folder, torch.device("cpu"))
     config: Any = whisper.network.generation_config
-    end, first = config.eos_token_id, config.no_timestamps_token_id + 1
-
-    def text(tokens: Sequence[int]) -> str:
-        words = [token for token in tokens if token < first and token != end]
-        return whisper.tokenizer.decode(words, skip_special_tokens=False).strip()
-
+    end, first = config.eos_token_id, first_timestamp(whisper)
+    text = partial(text_of, whisper)
     timed, plain = decoded(whisper, clips, margin_s)
     written = [segments(tokens, first, end, text) for tokens in timed]
     rates = [wer(clip_errors(clips, [text(tokens) for tokens in way])) for way in (timed, plain)]

@@ -143,4 +143,9 @@ def corpora(one: bytes, two: bytes) -> dict[str, dict[str, bytes]]:
             "birds/two.txt": table(f"hr.utf8={TWO}"),
             "birds/two_desc_hr.ogg": two,
         },
+        "asterisk": {
+            "doc/core-sounds-hr.txt": table("; Prompts", f"one: {ONE}", f"digits/2: {TWO}"),
+            "sounds/hr_HR_f_Ana/one.wav": one,
+            "sounds/hr_HR_f_Ana/digits/2.wav": two,
+        },
     }  # fmt: skip

@@ -6,6 +6,7 @@ import torch
 
 from asr.core.errors import InputError
 from asr.core.files import read_json
+from asr.families.whisper.decoding.timestamps import Segment, segments
 from asr.families.whisper.training.params import TimestampsParams
 from asr.training.augmentation.examples import (
     Example,
@@ -14,7 +15,7 @@ from asr.training.augmentation.examples import (
     example_waveform,
 )
 from asr.training.update import trainable
-from benchmarks.timestamps import Segment, accuracy, main, measure, segments
+from benchmarks.timestamps import accuracy, main, measure
 from tests.tiny_families import CLIPS, ROOT, TEXTS, WHISPER, utterances
 
 FIRST, END = 1000, 999

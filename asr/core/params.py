@@ -38,6 +38,7 @@ SCHEMAS = {
     "align": ("asr.alignment.params", "AlignParams"),
     "score": ("asr.scoring.params", "ScoreParams"),
     "gates": ("asr.scoring.params", "GatesParams"),
+    "guards": ("asr.guards.params", "GuardsParams"),
     "report": ("asr.report.params", "ReportParams"),
 }
 

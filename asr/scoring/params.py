@@ -21,6 +21,12 @@ class GatesParams(Schema):
     only_corpora: list[str]
     word_time_coverage: Rate | None
     word_time_offset_s: Rate | None
+    hallucination_chars_per_minute: Rate | None
+    loops_share: Rate | None
+    forgetting: Rate | None
+    language_accuracy_loss: Rate | None
+    timestamps_valid: Rate | None
+    memorised_share: Rate | None
 
 
 class ScoreParams(Schema):

@@ -16,24 +16,38 @@ from asr.sources.downloads import download
 from asr.sources.params import FetchParams
 
 
-class Source(Schema):
-    """Block of ``conf/sources.yaml``; ``apt-cache show`` prints the ``sha256`` of the .deb."""
+class Package(Schema):
+    """A package at a version; ``apt-cache show`` prints the ``sha256`` of the .deb."""
 
-    kind: Literal["debian"]
     package: str = Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")
     version: str = Field(pattern=r"^[A-Za-z0-9.+~:-]+$")
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class Source(Package):
+    """Block of ``conf/sources.yaml``.
+
+    Attributes:
+        also: packages whose files are read too, such as the transcripts of the recordings.
+    """
+
+    kind: Literal["debian"]
+    also: list[Package] = Field([])
     license: str = Field(min_length=1)
 
 
 def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
-    """Yield (name, content) of the wanted files, in the package's order; caches the download."""
+    """Yield (name, content) of the wanted files, in the packages' order; caches the downloads."""
+    for one in (source, *source.also):
+        yield from read_archive(_downloaded(one), wants, limits)
+
+
+def _downloaded(source: Package) -> Path:
     name = f"{source.package}_{source.version}.deb"
-    package = download(name, source.sha256, lambda folder: _apt_download(source, folder))
-    yield from read_archive(package, wants, limits)
+    return download(name, source.sha256, lambda folder: _apt_download(source, folder))
 
 
-def _apt_download(source: Source, folder: Path) -> Path:
+def _apt_download(source: Package, folder: Path) -> Path:
     wanted = f"{source.package}={source.version}"
     try:
         done = _apt("apt-get", "-qq", "download", wanted, folder=folder)
@@ -47,7 +61,7 @@ def _apt_download(source: Source, folder: Path) -> Path:
     raise InputError(f"{wanted}: {_reason(source, done.stderr)}")
 
 
-def _reason(source: Source, stderr: str) -> str:
+def _reason(source: Package, stderr: str) -> str:
     """Translate apt's error output into a cause and a remedy."""
     if "Unable to locate package" in stderr:
         return "apt's lists do not contain this package; run `sudo apt-get update` and try again"

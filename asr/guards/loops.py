@@ -1,0 +1,84 @@
+"""Loops: a piece of text that a decoder repeats again and again.
+
+A loop is a piece of text, of a letter or of a sentence, that comes at least ``min_repeats`` times in
+a row, if all of these have at least ``min_loop_chars`` characters. Pieces of characters instead of
+words also find loops inside a word and in languages without spaces. Case and punctuation don't
+count. Of the 7,151 sentences of the starter package's nine languages, 6 have a piece that comes
+three times and has 12 characters («Агонь! Агонь! Агонь!»), and none one that comes four times and
+has 6; so the default is four times and 10 characters.
+
+Raunak et al. 2021, "The Curious Case of Hallucinations in Neural Machine Translation", call such
+output oscillatory and compare the counts of bigrams with those of the source, which speech has not.
+OpenAI's Whisper looks for text that zlib compresses by more than 2.4; five times «ha» compresses by
+1.1, so a loop in a short clip escapes.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from asr.guards.joined import RECORDING
+from asr.guards.params import GuardsParams
+from asr.text.sentence import sentence_key
+from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.utterance import Utterance
+
+NUM_EXAMPLES = 5
+
+
+def find_loop(text: str, min_repeats: int, min_chars: int) -> str | None:
+    """The first piece of a text that loops, without the repetitions; None if there is none."""
+    # A space at the end, so that the last word is a whole piece as the others are.
+    folded = sentence_key(text) + " "
+    for found in _pattern(min_repeats).finditer(folded):
+        if len(found[0].strip()) >= min_chars:
+            return found[1].strip()
+    return None
+
+
+@cache
+def _pattern(min_repeats: int) -> re.Pattern[str]:
+    # Lazy, so that «ha ha ha ha» is «ha» four times and not «ha ha» twice.
+    return re.compile(rf"(.+?)\1{{{min_repeats - 1},}}")
+
+
+def measure_loops(
+    hypotheses: Mapping[str, Hypothesis],
+    pieces: Sequence[Utterance],
+    of_pieces: Mapping[str, Hypothesis],
+    params: GuardsParams,
+) -> dict[str, Any]:
+    """Count loops.
+
+    Args:
+        hypotheses: of the test set, by id.
+        pieces: utterances of the long recordings, in order.
+        of_pieces: their hypotheses, among others.
+        params: section ``guards``.
+    """
+    looped = [one for one in hypotheses.values() if _is_loop(one.text, params)]
+    texts = joined_texts(pieces, of_pieces)
+    return {
+        "share": round(len(looped) / len(hypotheses), 6) if hypotheses else None,
+        "num_utterances": len(hypotheses),
+        "examples": [{"utterance_id": one.id, "text": one.text} for one in looped[:NUM_EXAMPLES]],
+        "joined": {
+            "num_recordings": len(texts),
+            "num_loops": sum(_is_loop(text, params) for text in texts.values()),
+        },
+    }
+
+
+def _is_loop(text: str, params: GuardsParams) -> bool:
+    return find_loop(text, params.min_repeats, params.min_loop_chars) is not None
+
+
+def joined_texts(
+    pieces: Iterable[Utterance], of_pieces: Mapping[str, Hypothesis]
+) -> dict[str, str]:
+    """The text of each long recording: that of its pieces, joined as ``commands.predict`` does."""
+    found: dict[str, list[str]] = {}
+    for one in pieces:
+        found.setdefault(one.attributes[RECORDING], []).append(of_pieces[one.id].text)
+    return {name: " ".join(filter(None, texts)) for name, texts in found.items()}

@@ -1,0 +1,43 @@
+"""Memorised references: transcripts of train that the model writes for other clips, word for word.
+
+A model that has learned a transcript by heart writes it whole, where something else was said.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from asr.text.sentence import sentence_key
+from asr.utterances.hypothesis import Hypothesis
+from asr.utterances.utterance import Utterance
+
+NUM_EXAMPLES = 5
+
+
+def measure_memorised(
+    test: Sequence[Utterance],
+    hypotheses: Mapping[str, Hypothesis],
+    train: Sequence[Utterance],
+    min_words: int,
+) -> dict[str, Any]:
+    """Share of test hypotheses that are a transcript of train, where their own reference differs.
+
+    Args:
+        test: the test set.
+        hypotheses: by id.
+        train: the training set.
+        min_words: of a transcript; a shorter one comes again by chance.
+    """
+    known = {
+        key: one.id for one in train if len((key := sentence_key(one.text)).split()) >= min_words
+    }
+    found = []
+    for one in test:
+        key = sentence_key(hypotheses[one.id].text)
+        if key in known and key != sentence_key(one.text):
+            text = hypotheses[one.id].text
+            found.append({"utterance_id": one.id, "text": text, "train_id": known[key]})
+    return {
+        "share": round(len(found) / len(test), 6) if test else None,
+        "num_utterances": len(test),
+        "examples": found[:NUM_EXAMPLES],
+    }
