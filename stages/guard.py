@@ -5,7 +5,7 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.files import write_json
 from asr.core.params import load_params
-from asr.guards.measure import Found, measure_guards
+from asr.guards.measure.all_guards import Found, measure_guards
 from asr.guards.params import GuardsParams
 from asr.scoring.params import ScoreParams
 from asr.utterances.utterance import read_manifest

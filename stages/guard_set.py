@@ -11,7 +11,7 @@ from asr.core.params import MODELS, PARAMS, load_block, load_params
 from asr.corpora.params import CorporaParams
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
-from asr.guards.clips import made_clips, other_clips, same_source, write_clips
+from asr.guards.clips.clip_set import made_clips, other_clips, same_source, write_clips
 from asr.guards.params import GuardsParams
 from asr.preparation.params import PrepareParams
 from asr.splits.params import SplitParams

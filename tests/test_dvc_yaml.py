@@ -66,6 +66,8 @@ def needed_files(stage: str, script: str, family: str) -> set[str]:
     }
     files = import_closure(script, chosen).files
     others = {f"asr/corpus_formats/{name}.py" for name in formats if name != corpus.get("format")}
+    if stage == "guard_others":  # reads corpora of any formats
+        others = set()
     return {file for file in files - others if not file.startswith(CHANGES_NO_OUT)}
 
 
@@ -104,6 +106,7 @@ def test_deps_are_the_rooms_of_the_import_closure(stage, family):
 # by name, those that all have.
 SINGLE_FILES = r"""
     stages/\w+ | asr/(audit/table|audit/params|scoring/params|preparation/rejects|report/licenses) |
+    asr/preparation/params | asr/decoding/detection_rows | asr/guards/(params|kinds|others|decoding) |
     asr/training/replay | asr/corpus_formats/\w+ |
     asr/families/(params|protocols|\w+/window)
 """
@@ -186,4 +189,4 @@ def test_every_stage_says_what_it_does_in_one_sentence():
 
 
 def test_dvc_yaml_fits_a_few_screens():
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 640  # 28 stages, 22 lines each
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 770  # 33 stages, 23 lines each

@@ -47,6 +47,7 @@ ROOMS = [
     "families/*/decoding",
     "families/*/judge",
     "families/*/alignment",
+    "guards",
     "prediction",
     "experiments",
     "export",

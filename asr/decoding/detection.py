@@ -4,12 +4,10 @@ A family that can offers ``open_detector`` in its ``decoding`` role, as Whisper 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
-
+from asr.decoding.detection_rows import Detection, TimedText
 from asr.decoding.params import DecodeParams
 from asr.devices.params import MachineParams
 from asr.families.protocols import family_module
@@ -18,22 +16,6 @@ from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Clips, Waveform
 
 BATCH_SECONDS = 60.0  # of computed audio
-
-
-@dataclass(frozen=True)
-class TimedText:
-    """A clip's text, decoded greedily with timestamps and without.
-
-    Attributes:
-        text: with timestamps, which are left out here.
-        plain: without.
-        segments: start and end of each sentence in seconds; None if what the model wrote is no row
-            of segments in the order of time.
-    """
-
-    text: str
-    plain: str
-    segments: list[tuple[float, float]] | None
 
 
 class Detector(Protocol):
@@ -61,22 +43,6 @@ class WritesTimestamps(Protocol):
         budgets: Sequence[int],
     ) -> list[TimedText]:
         """Decode clips with timestamps; the arguments are those of ``Engine.transcribe``."""
-
-
-class Detection(BaseModel):
-    """A line of the file of detections.
-
-    Attributes:
-        id: of the utterance.
-        language: that the model names; None if it names none, or was not asked.
-        timed: text with timestamps; None if the model was not asked.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    id: str
-    language: str | None
-    timed: TimedText | None
 
 
 def open_detector(

@@ -12,6 +12,7 @@ from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
 
 GUARD = "guard"  # the attribute
 SOUND, JOINED, TIMED, OTHER = "sound", "joined", "timestamps", "other"
+RECORDING = "recording"  # attribute of a piece of joined speech: the recording that it is cut from
 MADE = (SOUND, JOINED, TIMED)  # corpora of clips that the stage makes; other languages have theirs
 LICENSE = "CC0-1.0"  # of sounds that the stage computes
 

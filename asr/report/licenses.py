@@ -13,8 +13,8 @@ _HEADER = ("corpus", "license", "source", "utterances", "hours", "speakers", "co
 _INTRO = """\
 # Licenses of the data
 
-Written by the stage `licenses` from the manifests, so it holds what models learn from and are
-scored on, no more. Don't edit it: `dvc repro licenses`.
+Written by the stage `licenses` from the manifests, so it holds what models learn from, are scored
+on and are guarded with, no more. Don't edit it: `dvc repro licenses`.
 """
 
 

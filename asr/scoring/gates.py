@@ -12,7 +12,10 @@ Status = Literal["pass", "fail", "not measured"]
 
 
 def scorecard(
-    gates: GatesParams, score: Mapping[str, Any], data: Mapping[str, Any]
+    gates: GatesParams,
+    score: Mapping[str, Any],
+    data: Mapping[str, Any],
+    guards: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """Check every gate that has a threshold.
 
@@ -20,6 +23,7 @@ def scorecard(
         gates: section ``gates``.
         score: ``metrics/score/tuned.json``.
         data: ``metrics/data.json``.
+        guards: ``metrics/guards.json``.
 
     Returns:
         By gate: the requirement in words, threshold, value (None if not measured) and status.
@@ -38,8 +42,63 @@ def scorecard(
         "word_time_offset_s": _at_most(
             "mean offset of word times, seconds", gates.word_time_offset_s, None
         ),
+        **_guards(gates, guards),
     }
     return {name: row for name, row in rows.items() if row["threshold"] not in (None, [])}
+
+
+def _guards(gates: GatesParams, guards: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    tuned = guards["tuned"]
+    forgotten, wer = _worst_loss(guards, "wer", 1)
+    unrecognised, accuracy = _worst_loss(guards, "language_accuracy", -1)
+    return {
+        "hallucination_chars_per_minute": _at_most(
+            "characters a minute for sounds without speech",
+            gates.hallucination_chars_per_minute,
+            tuned["hallucination"]["chars_per_minute"],
+        ),
+        "loops_share": _at_most(
+            "share of test hypotheses that loop", gates.loops_share, tuned["loops"]["share"]
+        ),
+        "forgetting": _at_most(
+            f"rise of WER in another language{forgotten}", gates.forgetting, wer
+        ),
+        "language_accuracy_loss": _at_most(
+            f"loss of recognised clips of another language{unrecognised}",
+            gates.language_accuracy_loss,
+            accuracy,
+        ),
+        "timestamps_valid": _at_least(
+            "share of clips with timestamps in order and inside",
+            gates.timestamps_valid,
+            tuned["timestamps"] and tuned["timestamps"]["inside"],
+        ),
+        "memorised_share": _at_most(
+            "share of test hypotheses that are another transcript of train",
+            gates.memorised_share,
+            tuned["memorised"]["share"],
+        ),
+    }
+
+
+def _worst_loss(guards: Mapping[str, Any], key: str, sign: int) -> tuple[str, float | None]:
+    """The other language that lost most: its name in brackets, and the loss; None without one.
+
+    Args:
+        guards: of both models.
+        key: of the figure.
+        sign: 1 if more is worse, as of errors, else -1.
+    """
+    base, tuned = (guards[model]["forgetting"] for model in ("base", "tuned"))
+    losses = {
+        name: round(sign * (own[key] - base[name][key]), 6)
+        for name, own in tuned.items()
+        if own[key] is not None and base[name][key] is not None
+    }
+    if not losses:
+        return "", None
+    worst = max(losses, key=lambda name: losses[name])
+    return f" ({worst})", losses[worst]
 
 
 def corpora_trained_on(data: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from asr.decoding.detection import TimedText
+from asr.decoding.detection_rows import TimedText
 from asr.families.whisper.decoding.timestamps import (
     decode_both_ways,
     first_timestamp,

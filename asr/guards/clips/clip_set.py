@@ -6,11 +6,11 @@ from pathlib import Path
 
 from asr.core.errors import InputError
 from asr.corpora.params import CorporaParams, TestSet
-from asr.guards.joined import by_language, long_clips, timestamp_clips
+from asr.guards.clips.joined import by_language, long_clips, timestamp_clips
+from asr.guards.clips.pauses import pause_clips
+from asr.guards.clips.sounds import sound_clips
 from asr.guards.kinds import GUARD, OTHER, Clip
 from asr.guards.params import GuardsParams
-from asr.guards.pauses import pause_clips
-from asr.guards.sounds import sound_clips
 from asr.preparation.params import PrepareParams
 from asr.splits.params import SplitParams
 from asr.splits.test_set import sample_test_set

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.corpora.params import TestSet
-from asr.decoding.detection import Detection
+from asr.decoding.detection_rows import Detection
 from asr.scoring.normalizers import DEFAULT, Normalizers
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import rounded, score_utterances

@@ -7,12 +7,11 @@ import numpy as np
 
 from asr.audio.params import SilenceParams
 from asr.audio.silence import cut_at_silences
-from asr.guards.kinds import JOINED, TIMED, Clip, made_clip
+from asr.guards.kinds import JOINED, RECORDING, TIMED, Clip, made_clip
 from asr.guards.params import GuardsParams
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Clips, Waveform
 
-RECORDING = "recording"  # attribute of a piece: the long recording that it is cut from
 MAX_PAUSE_S = 0.3  # like the pause between two spoken sentences
 # Clips for timestamps are as long as those of Common Voice, 2 to 10 s and 5 s in the mean.
 MEAN_LOG_S, DEVIATION_LOG_S, SHORTEST_S, LONGEST_S = 1.53, 0.4, 2.0, 10.0

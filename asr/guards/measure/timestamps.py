@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from asr.decoding.detection import Detection, TimedText
+from asr.decoding.detection_rows import Detection, TimedText
 from asr.scoring.score import rounded
 from asr.text.sentence import sentence_key
 from asr.utterances.utterance import Utterance

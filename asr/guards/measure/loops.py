@@ -1,6 +1,6 @@
 """Loops: a piece of text that a decoder repeats again and again.
 
-A loop is a piece of text, of a letter or of a sentence, that comes at least ``min_repeats`` times in
+A loop is a piece of text, a letter or a sentence, that comes at least ``min_repeats`` times in
 a row, if all of these have at least ``min_loop_chars`` characters. Pieces of characters instead of
 words also find loops inside a word and in languages without spaces. Case and punctuation don't
 count. Of the 7,151 sentences of the starter package's nine languages, 6 have a piece that comes
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from asr.guards.joined import RECORDING
+from asr.guards.kinds import RECORDING
 from asr.guards.params import GuardsParams
 from asr.text.sentence import sentence_key
 from asr.utterances.hypothesis import Hypothesis

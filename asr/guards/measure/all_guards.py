@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from asr.decoding.detection import Detection
-from asr.guards.forgetting import measure_forgetting
-from asr.guards.hallucination import measure_hallucination
+from asr.decoding.detection_rows import Detection
 from asr.guards.kinds import GUARD, JOINED, OTHER, SOUND
-from asr.guards.loops import measure_loops
-from asr.guards.memorised import measure_memorised
+from asr.guards.measure.forgetting import measure_forgetting
+from asr.guards.measure.hallucination import measure_hallucination
+from asr.guards.measure.loops import measure_loops
+from asr.guards.measure.memorised import measure_memorised
+from asr.guards.measure.timestamps import measure_timestamps
 from asr.guards.params import GuardsParams
-from asr.guards.timestamps import measure_timestamps
 from asr.scoring.params import ScoreParams
 from asr.utterances.hypothesis import read_hypotheses
 from asr.utterances.jsonl import read_jsonl

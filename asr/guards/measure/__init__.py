@@ -1,0 +1,1 @@
+"""The figures of each guard, and all of one model."""
