@@ -106,8 +106,8 @@ def test_deps_are_the_rooms_of_the_import_closure(stage, family):
 # by name, those that all have.
 SINGLE_FILES = r"""
     stages/\w+ | asr/(audit/table|audit/params|scoring/params|preparation/rejects|report/licenses) |
-    asr/preparation/params | asr/decoding/detection_rows | asr/guards/(params|kinds|others|decoding) |
-    asr/training/replay | asr/corpus_formats/\w+ |
+    asr/preparation/params | asr/decoding/detection_rows |
+    asr/guards/(params|kinds|others|decoding) | asr/training/replay | asr/corpus_formats/\w+ |
     asr/families/(params|protocols|\w+/window)
 """
 

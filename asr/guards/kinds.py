@@ -4,7 +4,7 @@ An utterance of ``data/guards`` has its kind in the attribute ``guard``.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from asr.utterances.utterance import Utterance
@@ -12,6 +12,9 @@ from asr.utterances.waveform import SAMPLE_RATE, Waveform, to_int16
 
 GUARD = "guard"  # the attribute
 SOUND, JOINED, TIMED, OTHER = "sound", "joined", "timestamps", "other"
+# Attribute of a clip that holds the audio of others: their ids, one a line. commands.remove_source
+# reads it.
+CLIPS = "clips"
 RECORDING = "recording"  # attribute of a piece of joined speech: the recording that it is cut from
 MADE = (SOUND, JOINED, TIMED)  # corpora of clips that the stage makes; other languages have theirs
 LICENSE = "CC0-1.0"  # of sounds that the stage computes
@@ -32,7 +35,7 @@ def made_clip(
     language: str,
     text: str,
     attributes: Mapping[str, str],
-    source: Utterance | None = None,
+    parts: Sequence[Utterance] = (),
 ) -> Clip:
     """A clip that the stage computes or cuts out of others.
 
@@ -43,9 +46,10 @@ def made_clip(
         language: ISO 639 code to decode it in.
         text: what is said, or the name of the sound.
         attributes: beside its kind.
-        source: an utterance whose audio it has, with license and source; None if it is computed.
+        parts: utterances whose audio it has; none if it is computed.
     """
     samples = to_int16(waveform).tobytes()
+    ids = {CLIPS: "\n".join(one.id for one in parts)} if parts else {}
     utterance = Utterance(
         id=f"{kind}/{name}",
         corpus=kind,
@@ -54,10 +58,10 @@ def made_clip(
         language=language,
         speaker_id=None,
         session_id=None,
-        license=source.license if source else LICENSE,
-        source=source.source if source else f"guards:{name}",
+        license=" AND ".join(sorted({one.license for one in parts})) or LICENSE,
+        source=parts[0].source if parts else f"guards:{name}",
         sha256=hashlib.sha256(samples).hexdigest(),
-        attributes={GUARD: kind, **attributes},
+        attributes={GUARD: kind, **attributes, **ids},
         shard="",
         row=0,
     )

@@ -21,6 +21,7 @@ from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import read_provenance
 from asr.corpora.recording import sha256_of_audio
 from asr.corpora.withdrawn import hash_of_id, is_withdrawn, read_recordings
+from asr.guards.kinds import CLIPS
 
 _FIELDS = ["id", "corpus", "speaker_id", "source", "sha256", "attributes"]
 # Delimiters of an id in JSON, CSV and HTML. Each is tried alone, as an id may hold the others.
@@ -50,6 +51,11 @@ class Traces:
             fields = row["speaker_id"], row["source"], row["attributes"]
             if row["corpus"] in self.names and is_withdrawn(self.withdrawn, *fields):
                 self.ids.add(hash_of_id(row["id"]))
+                self.audio_hashes.add(row["sha256"])
+                found = True
+            # A clip that was joined of others, some of which are withdrawn.
+            parts = row["attributes"].get(CLIPS, "").splitlines()
+            if not self.ids.isdisjoint(map(hash_of_id, parts)):
                 self.audio_hashes.add(row["sha256"])
                 found = True
         return found

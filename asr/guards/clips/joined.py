@@ -36,13 +36,14 @@ def long_clips(
         for number, indices in chosen:
             rng = random.Random(f"{params.seed}-{language}-{number}")
             waveform = _waveform(indices, waveforms, rng)
-            text = " ".join(utterances[index].text for index in indices)
+            parts = [utterances[index] for index in indices]
+            text = " ".join(one.text for one in parts)
             recording = f"{language}-{number}"
             for piece, (start, end) in enumerate(cut_at_silences(waveform, max_s, silence)):
                 name = f"{recording}#{piece}"
                 clips.append(
                     made_clip(JOINED, name, waveform[start:end], language, text,
-                              {RECORDING: recording}, utterances[indices[0]])
+                              {RECORDING: recording}, parts)
                 )  # fmt: skip
     return clips
 
@@ -68,11 +69,10 @@ def timestamp_clips(
             elif len(clips) < params.num_timestamp_clips:
                 rng = random.Random(f"{params.seed}-{len(clips)}")
                 waveform = _waveform(indices, waveforms, rng)[: round(max_s * SAMPLE_RATE)]
-                text = " ".join(utterances[index].text for index in indices)
-                source = utterances[indices[0]]
-                clips.append(
-                    made_clip(TIMED, f"{len(clips)}", waveform, language, text, {}, source)
-                )
+                parts = [utterances[index] for index in indices]
+                text = " ".join(one.text for one in parts)
+                name = f"{len(clips)}"
+                clips.append(made_clip(TIMED, name, waveform, language, text, {}, parts))
     return clips
 
 

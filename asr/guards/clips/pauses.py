@@ -29,13 +29,12 @@ def pause_clips(
     for index, one in enumerate(utterances):
         of_corpus.setdefault((one.corpus, one.language), []).append(index)
     for (corpus, language), indices in of_corpus.items():
-        pauses = (piece for index in indices for piece in find_pauses(waveforms[index]))
+        pauses = ((i, piece) for i in indices for piece in find_pauses(waveforms[i]))
         joined = _joined(pauses, round(params.max_sound_s * SAMPLE_RATE))
-        for number, waveform in zip(range(params.num_sound_clips), joined, strict=False):
+        for number, (own, waveform) in zip(range(params.num_sound_clips), joined, strict=False):
             name = f"{PAUSES}-{corpus}-{language}-{number}"
-            source = utterances[indices[0]]
-            attributes = {SOUND: PAUSES}
-            clips.append(made_clip(SOUND, name, waveform, language, PAUSES, attributes, source))
+            parts = [utterances[index] for index in own]
+            clips.append(made_clip(SOUND, name, waveform, language, PAUSES, {SOUND: PAUSES}, parts))
     return clips
 
 
@@ -51,16 +50,23 @@ def find_pauses(waveform: Waveform) -> Iterator[Waveform]:
                 yield pause
 
 
-def _joined(pauses: Iterator[Waveform], longest: int) -> Iterator[Waveform]:
-    """Join pauses to clips of up to ``longest`` samples; what is left below 1 s is not used."""
+def _joined(
+    pauses: Iterator[tuple[int, Waveform]], longest: int
+) -> Iterator[tuple[list[int], Waveform]]:
+    """Join pauses to clips of up to ``longest`` samples, with the utterances that they are from.
+
+    What is left below 1 s is not used.
+    """
     parts: list[Waveform] = []
-    for pause in pauses:
+    indices: dict[int, None] = {}
+    for index, pause in pauses:
         if parts and sum(map(len, parts)) + len(pause) > longest:
-            yield np.concatenate(parts)
-            parts = []
+            yield list(indices), np.concatenate(parts)
+            parts, indices = [], {}
         parts.append(_faded(pause[:longest]))
+        indices[index] = None
     if sum(map(len, parts)) >= SHORTEST_CLIP_S * SAMPLE_RATE:
-        yield np.concatenate(parts)
+        yield list(indices), np.concatenate(parts)
 
 
 def _faded(pause: Waveform) -> Waveform:
