@@ -16,6 +16,7 @@ def scorecard(
     score: Mapping[str, Any],
     data: Mapping[str, Any],
     guards: Mapping[str, Any],
+    alignment: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """Check every gate that has a threshold.
 
@@ -24,6 +25,7 @@ def scorecard(
         score: ``metrics/score/tuned.json``.
         data: ``metrics/data.json``.
         guards: ``metrics/guards.json``.
+        alignment: ``metrics/alignment.json``.
 
     Returns:
         By gate: the requirement in words, threshold, value (None if not measured) and status.
@@ -37,10 +39,13 @@ def scorecard(
         "contract": _at_most("WER overall", gates.contract, wer),
         "worst_slice": _at_most(f"WER of the worst slice{where}", gates.worst_slice, worst["wer"]),
         "only_corpora": _only("corpora trained on", gates.only_corpora, corpora_trained_on(data)),
-        # No stage writes word times yet.
-        "word_time_coverage": _at_least("files with word times", gates.word_time_coverage, None),
+        "word_time_coverage": _at_least(
+            "share of files with word times", gates.word_time_coverage, alignment["coverage"]
+        ),
         "word_time_offset_s": _at_most(
-            "mean offset of word times, seconds", gates.word_time_offset_s, None
+            "mean offset of word times, seconds",
+            gates.word_time_offset_s,
+            alignment["joined"]["mean_offset_s"],
         ),
         **_guards(gates, guards),
     }
