@@ -47,9 +47,7 @@ def test_experiments_with_a_language_model_and_without_stand_side_by_side(repo):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(
-    3600
-)  # a busy machine needs a quarter of an hour
+@pytest.mark.timeout(3600)  # a busy machine needs a quarter of an hour
 @pytest.mark.parametrize(
     "block", ["tiny_wav2vec2", "tiny_hubert", "tiny_w2v_bert", "tiny_parakeet"]
 )

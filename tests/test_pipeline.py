@@ -67,7 +67,7 @@ def test_commands_that_people_run(repo):
 def test_what_only_scoring_uses_reruns_only_scoring(repo):
     repo.set_params({"score.normalizers.default": "verbatim"})
     # `--dry` lists `scorecard` only once the score has changed.
-    assert stages_to_run(repo) == ["score@base", "score@tuned", "compare", "report"]
+    assert stages_to_run(repo) == ["score@base", "score@tuned", "compare", "guard", "report"]
 
 
 @pytest.mark.integration
