@@ -110,6 +110,7 @@ def test_doubted_transcripts_are_there_to_hear(tmp_path, page):
     text = " ".join(" ".join(doubted.text).split())
     assert "xx/cat 0.50 s · be no speech, dropped Reference as transcribed чорны кот спіць" in text
     assert "Judge as heard брум-брум" in text
+    assert "xx 10 1 10.0 % no speech 1 1" in text  # of 10 audited, with its share, fault, dropped
     assert doubted.named("audio")[-1]["aria-label"] == "Recording of xx/cat"
 
 
@@ -261,6 +262,8 @@ def test_the_best_step_is_the_last_that_was_marked(tmp_path):
     ])  # fmt: skip
     (panel,) = training_panels(tmp_path)
     assert panel.mark.text == "best 0.400, step 50"
+    assert panel.numbers.names == ("WER", "CER")
+    assert panel.numbers.rows == ((0, (0.9, 0.45)), (50, (0.4, 0.2)), (100, (0.5, 0.25)))
     assert (panel.mark.x, panel.mark.y) == (panel.x(50), panel.y(0.4))
 
 

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 from asr.core.files import write_json
+from asr.report.chart import panel
 from asr.report.confusions import Confusion, char_confusions, word_confusions
 from asr.report.dots import dot_chart
 from asr.report.formatting import visible, visible_char
@@ -92,6 +93,12 @@ def test_dots_are_in_percent_and_a_rate_without_interval_has_none():
     assert (base.x, base.low, base.high) == (100.0, 50.0, 100.0)
     assert (tuned.x, tuned.low, tuned.high) == (25.0, None, None)
     assert chart.rows[0].summary == "base 1.00 [0.50, 1.00]; tuned 0.25"
+
+
+def test_the_table_of_a_long_curve_has_a_dozen_steps_with_the_first_and_the_last():
+    curve = panel("Loss", {"loss": [(step, 1.0) for step in range(5, 400, 5)]}, None)
+    steps = [step for step, _ in curve.numbers.rows]
+    assert steps[0] == 5 and steps[-1] == 395 and 10 <= len(steps) <= 13
 
 
 def slice_row(kind, value, wer, num=5):
