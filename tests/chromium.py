@@ -2,15 +2,24 @@
 
 Needs no driver and no package: commands and answers are JSON, each with a zero byte at its end
 (https://chromedevtools.github.io/devtools-protocol/, --remote-debugging-pipe).
+
+    python -m tests.chromium metrics/report.html docs/report.png
+
+draws README's picture of the report: on a screen, and on a phone in dark mode.
 """
 
 import base64
+import io
 import json
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 import threading
 from pathlib import Path
+
+from PIL import Image
 
 CHROMIUM = shutil.which("chromium")
 HEIGHT = 900  # pixels of the window
@@ -66,22 +75,16 @@ class Chromium:
             raise RuntimeError(got["exceptionDetails"]["exception"]["description"])
         return got["result"].get("value")
 
-    def press(self, key: str):
-        """Press a key that writes nothing, such as Tab."""
-        codes = {"Tab": 9, "Escape": 27}
+    def press_tab(self):
         for kind in ("rawKeyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
-                      windowsVirtualKeyCode=codes[key])  # fmt: skip
+            self.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab",
+                      windowsVirtualKeyCode=9)  # fmt: skip
 
-    def screenshot(self, out: Path, whole: bool = True, **clip):
-        """Write a PNG, or a WebP by its name, of the whole page or of the window."""
-        kind = out.suffix.removeprefix(".")
-        options = {"quality": 80} if kind == "webp" else {}
-        if clip:
-            options["clip"] = {"x": 0, "y": 0, "scale": 1, **clip}
-        shot = self.call("Page.captureScreenshot", format=kind, captureBeyondViewport=whole,
-                         **options)  # fmt: skip
-        out.write_bytes(base64.b64decode(shot["data"]))
+    def screenshot(self, height: int) -> Image.Image:
+        """A picture of the page from its top on."""
+        clip = {"x": 0, "y": 0, "width": self.evaluate("innerWidth"), "height": height, "scale": 1}
+        shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
+        return Image.open(io.BytesIO(base64.b64decode(shot["data"]))).convert("RGB")
 
     def call(self, method: str, **params):
         """Send a command and wait for its answer."""
@@ -121,3 +124,18 @@ class Chromium:
             case "Page.loadEventFired":
                 self._loaded = True
         return event
+
+
+def draw_report(page: Path, out: Path, wide: int = 1200, narrow: int = 390, height: int = 1340):
+    with tempfile.TemporaryDirectory() as profile:
+        browser = Chromium(Path(profile))
+        picture = Image.new("RGB", (wide + narrow, height))
+        for left, width, scheme in ((0, wide, "light"), (wide, narrow, "dark")):
+            browser.open(page, width, scheme)
+            picture.paste(browser.screenshot(height), (left, 0))
+        browser.close()
+    picture.quantize(256, dither=Image.Dither.NONE).save(out, optimize=True)
+
+
+if __name__ == "__main__":
+    draw_report(*map(Path, sys.argv[1:]))

@@ -128,12 +128,16 @@ def test_all_text_has_enough_contrast(browser, page, width, scheme):
     assert browser.evaluate(FAINT) == []
 
 
-def test_the_schemes_differ(browser, page):
-    colours = []
-    for scheme in SCHEMES:
-        browser.open(page, PHONE, scheme)
-        colours.append(browser.evaluate("getComputedStyle(document.body).backgroundColor"))
-    assert colours == ["rgb(251, 250, 247)", "rgb(20, 22, 26)"]
+@pytest.mark.parametrize("width", [PHONE, SCREEN])
+def test_a_picture_of_the_page_is_light_or_dark_and_has_its_colours(browser, page, width):
+    for scheme, corner in zip(SCHEMES, [(251, 250, 247), (20, 22, 26)], strict=True):
+        browser.open(page, width, scheme)
+        picture = browser.screenshot(height=1500)
+        assert picture.size == (width, 1500)
+        assert picture.getpixel((1, 1)) == corner
+        colours = {colour for _, colour in picture.getcolors(1 << 20)}
+        tuned = {"light": (0, 103, 161), "dark": (86, 180, 233)}[scheme]
+        assert tuned in colours and len(colours) > 100
 
 
 def test_a_screen_reader_finds_its_way(browser, page):
@@ -150,12 +154,12 @@ def test_a_screen_reader_finds_its_way(browser, page):
 
 def test_the_keyboard_reaches_the_scores_first_and_shows_where_it_is(browser, page):
     browser.open(page, SCREEN)
-    browser.press("Tab")
+    browser.press_tab()
     focused = "(({ hash, textContent }) => [hash, textContent])(document.activeElement)"
     assert browser.evaluate(focused) == ["#scores", "Skip to the scores"]
     seen = "document.activeElement.getBoundingClientRect().left >= 0"
     assert browser.evaluate(seen) is True
-    browser.press("Tab")
+    browser.press_tab()
     assert browser.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     links = "[...document.querySelectorAll('a')].filter((one) => !document.querySelector(one.hash))"
     assert browser.evaluate(f"{links}.length") == 0
