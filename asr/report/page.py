@@ -52,7 +52,11 @@ class Results:
 def render(results: Results) -> str:
     """The page as HTML."""
     clips = [one.waveform for one in results.examples]
-    players = audio_uris([*clips, *(waveform for _, waveform in results.shown_suspects)])
+    doubted = [waveform for _, waveform in results.shown_suspects]
+    players = audio_uris([*clips, *doubted])
+    of_examples, of_suspects = players[: len(clips)], players[len(clips) :]
+    spectrograms = map(spectrogram_uri, clips)
+    suspects = [one for one, _ in results.shown_suspects]
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     return (
         _environment()
@@ -63,13 +67,8 @@ def render(results: Results) -> str:
             sentences=verdict_sentences(results.metrics),
             tiles=tiles(results.metrics),
             panels=results.panels,
-            examples=list(
-                zip(results.examples, players, map(spectrogram_uri, clips), strict=False)
-            ),
-            suspects=[
-                (one, uri)
-                for (one, _), uri in zip(results.shown_suspects, players[len(clips) :], strict=True)
-            ],
+            examples=list(zip(results.examples, of_examples, spectrograms, strict=True)),
+            suspects=list(zip(suspects, of_suspects, strict=True)),
             corpora=sorted({example.utterance.corpus for example in results.examples}),
             most_words=MOST_WORDS,
             chart=chart,
