@@ -28,6 +28,7 @@ def benchmark_table(results: Results) -> str:
         "step": _step(results["step"]) if "step" in results else [],
         "context": _context(results["context"]) if "context" in results else [],
         "quality": _quality(results["quality"]) if "quality" in results else [],
+        "scoring": _scoring(results["scoring"]) if "scoring" in results else [],
     }
     measured = {name.partition("_")[0] for name in results}
     tables = ["\n".join(lines) for name, lines in sections.items() if name in measured]
@@ -116,6 +117,21 @@ def _quality(result: Results) -> list[str]:
         last = way["points"][-1]
         minutes, rates = last["cpu_s"] / 60, (f"{last[key]:.3f}" for key in ("wer", "cer"))
         lines.append(table_row(name, str(way["steps"]), f"{minutes:.1f}", *rates))
+    return lines
+
+
+def _scoring(result: Results) -> list[str]:
+    lines = table_header(f"{result['clips']:,} utterances", "CPU seconds", "peak MB")
+    stages, counting = result["stages"], result["counting"]
+    for name, models in (("score", "one model"), ("compare", "two models")):
+        row = stages[name]
+        cells = f"{row['cpu_s']:.0f}", f"{row['peak_mb']:.0f}"
+        lines.append(table_row(f"stage `{name}`, {models}", *cells))
+    for name, title in (
+        ("ours", "of it, counting errors of one model"),
+        ("jiwer", "jiwer on the same texts"),
+    ):
+        lines.append(table_row(title, f"{counting[name]['cpu_s']:.1f}", "–"))
     return lines
 
 

@@ -14,6 +14,7 @@ exit status is 1 if anything is left. If the data can't be made again, nothing i
 """
 
 import argparse
+import re
 import sys
 
 from botocore.exceptions import BotoCoreError
@@ -23,6 +24,8 @@ from dvc.repo import Repo
 from asr.core.errors import InputError
 from asr.corpora.params import Withdrawn
 from asr.withdrawal.removal import Withdrawal, add_rule
+
+HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,28}(\.dir)?\b")
 
 
 def remove_source(given: argparse.Namespace) -> int:
@@ -35,7 +38,8 @@ def remove_source(given: argparse.Namespace) -> int:
         for model in withdrawal.proof["models"]:
             sure = "was trained on some of them"
             saw = sure if model["saw"] else "may have been: its manifests are not in the cache"
-            print(f"{model['path']} {model['md5']} ({', '.join(model['commits'])}) {saw}")
+            line = f"{model['path']} {model['md5']} ({', '.join(model['commits'])}) {saw}"
+            print(HASH.sub(r"\1", line))  # the proof has them in full
         rule = ", ".join(f"{key}: {names}" for key, names in withdrawn if names)
         again = " ".join(f'-S "+{key}.withdrawn={{{rule}}}"' for key in keys)
         if withdrawal.proof["models"]:

@@ -253,6 +253,8 @@ def main() -> int:
             print(f"Gate {given.gate}: {status}")
             return 0 if status == "pass" else FAILED
         return 0
+    except FileNotFoundError as error:
+        sys.exit(f"scores: {error.filename}: there is none yet; `dvc repro` writes it")
     except (InputError, OSError) as error:
         sys.exit(f"scores: {error}")
 

@@ -274,7 +274,8 @@ def test_scores_by_hand_with_what_has_no_prediction_or_no_reference():
     lines = scored({"a": "адзін два", "c": "x"}, *clips)
     # Of three words one is missing; of 9 + 3 characters, spaces included, three are.
     assert lines[0] == (
-        "overall: WER 0.333, CER 0.250; 3 clips, 3 words, 95% intervals over 3 utterances; "
+        "overall: WER 0.333, CER 0.250; 3 clips, 3 words, no intervals over 3 utterances, "
+        "fewer than score.min_blocks; "
         "1 references normalize to nothing"
     )
     assert lines[1].startswith("normalizers: be spoken-")

@@ -8,6 +8,7 @@ what is called training hashes its manifest.
 """
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -158,6 +159,7 @@ def test_a_speaker_is_gone_and_stays_gone(repo):
     assert " recordings and utterances of test_sets.phone, corpora.zz\n" in phone
     said = remove_source(repo, "--speaker", f"s{speaker}", "--dry-run")
     assert "/faster, workspace) was trained on some of them" in said
+    assert re.search(r"models/tuned [0-9a-f]{12} \([0-9a-f]{12}[, ]", said)
     assert holding(repo.folder, speaker) == before
 
     # Data are fetched anew from the source, which still has him.

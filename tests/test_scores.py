@@ -1,6 +1,8 @@
+import pytest
+
 from asr.core.files import write_json
 from commands.picture import scores_svg
-from commands.scores import detail_lines, lm_lines, markdown_table, text_table
+from commands.scores import detail_lines, lm_lines, main, markdown_table, text_table
 
 
 def comparison(base, tuned):
@@ -78,3 +80,10 @@ def test_views_the_worst_slice_and_empty_references_are_said(tmp_path):
     ]
     write_json(tmp_path / "score/tuned.json", {"worst_slice": None, "empty_references": []})
     assert detail_lines(tmp_path) == []
+
+
+def test_before_the_first_run_the_command_to_run_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["scores"])
+    with pytest.raises(SystemExit, match=r"metrics/compare\.json: there is none yet; `dvc repro` "):
+        main()

@@ -64,10 +64,15 @@ def _line(name: str, scored: Sequence[Scored], params: ScoreParams, seed: int) -
         for errors in ([one.words for one in scored], [one.chars for one in scored])
     )
     empty = counts["num_empty_references"]
+    over = f"{len(set(blocks))} {kind}s"
+    intervals = (
+        f"{params.confidence:.0%} intervals over {over}"
+        if words
+        else f"no intervals over {over}, fewer than score.min_blocks"
+    )
     return (
         f"{name}: WER {_rate(counts['wer'], words)}, CER {_rate(counts['cer'], chars)}; "
-        f"{counts['num_utterances']} clips, {counts['num_words']} words, "
-        f"{params.confidence:.0%} intervals over {len(set(blocks))} {kind}s"
+        f"{counts['num_utterances']} clips, {counts['num_words']} words, {intervals}"
         + (f"; {empty} references normalize to nothing" if empty else "")
     )
 
