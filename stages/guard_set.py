@@ -35,7 +35,9 @@ def guard_set(
     params = load_params("guards", GuardsParams)
     model = load_params("model", ModelParams)
     family = family_module(model.family, "base")
-    block = load_block(MODELS, (model.family, model.name), family.Block)
+    block = None
+    if MODELS.is_file():
+        block = load_block(MODELS, (model.family, model.name), family.Block)
     lines = {}
     for name, line in params.others.items():
         if fault := family.language_fault(line.language, block):

@@ -30,9 +30,18 @@ def data_of(train, dev=None, replay=None):
     return {"splits": splits} | ({"replay": replay} if replay else {})
 
 
-def status(gate, threshold, score=None, data=None):
+def guards_of(base=None, tuned=None):
+    """Guards' figures of both models; what is not given is that of a model without fault."""
+    fine = {
+        "hallucination": {"chars_per_minute": 0.0}, "loops": {"share": 0.0},
+        "forgetting": {}, "timestamps": None, "memorised": {"share": 0.0},
+    }  # fmt: skip
+    return {"base": fine | (base or {}), "tuned": fine | (tuned or {})}
+
+
+def status(gate, threshold, score=None, data=None, guards=None):
     gates = GatesParams(**OFF | {gate: threshold})
-    rows = scorecard(gates, score or score_of(0.25), data or data_of(["be"]))
+    rows = scorecard(gates, score or score_of(0.25), data or data_of(["be"]), guards or guards_of())
     assert list(rows) == [gate]
     return rows[gate]["status"]
 
@@ -49,7 +58,7 @@ def test_a_gate_of_wer_is_passed_up_to_its_threshold(gate, wer, expected):
 def test_the_worst_slice_is_named_and_has_a_gate_of_its_own():
     worst = {"kind": "age_bucket", "value": "5", "wer": 0.4, "num_utterances": 40}
     gates = GatesParams(**OFF | {"worst_slice": 0.3})
-    assert scorecard(gates, score_of(0.2, worst), data_of(["be"])) == {
+    assert scorecard(gates, score_of(0.2, worst), data_of(["be"]), guards_of()) == {
         "worst_slice": {
             "requirement": "WER of the worst slice (age_bucket 5), at most",
             "threshold": 0.3, "value": 0.4, "status": "fail",
@@ -74,6 +83,47 @@ def test_what_no_stage_measures_is_no_pass(gate):
     assert status(gate, 0.5) == "not measured"
 
 
+@pytest.mark.parametrize(
+    ("gate", "guard", "figure"),
+    [
+        ("hallucination_chars_per_minute", "hallucination", "chars_per_minute"),
+        ("loops_share", "loops", "share"),
+        ("memorised_share", "memorised", "share"),
+    ],
+)
+def test_a_guards_figure_has_a_gate(gate, guard, figure):
+    for value, expected in ((0.1, "pass"), (0.3, "fail"), (None, "not measured")):
+        assert status(gate, 0.2, guards=guards_of(tuned={guard: {figure: value}})) == expected
+
+
+def test_timestamps_must_be_inside_the_clip_where_a_family_writes_them():
+    for value, expected in ((0.95, "pass"), (0.8, "fail")):
+        written = {"timestamps": {"valid": 1.0, "inside": value}}
+        assert status("timestamps_valid", 0.9, guards=guards_of(tuned=written)) == expected
+    assert status("timestamps_valid", 0.9) == "not measured"
+
+
+def forgotten(**figures):
+    return {"forgetting": {name: {"wer": wer, "language_accuracy": accuracy}
+                           for name, (wer, accuracy) in figures.items()}}  # fmt: skip
+
+
+def test_the_language_that_lost_most_counts_and_is_named():
+    guards = guards_of(forgotten(ru=(0.5, 0.9), es=(0.3, 0.9), el=(None, None)),
+                       forgotten(ru=(0.4, 0.3), es=(0.45, 0.85), el=(None, None)))  # fmt: skip
+    gates = GatesParams(**OFF | {"forgetting": 0.1, "language_accuracy_loss": 0.5})
+    rows = scorecard(gates, score_of(0.2), data_of(["be"]), guards)
+    assert rows["forgetting"] == {
+        "requirement": "rise of WER in another language (es), at most",
+        "threshold": 0.1, "value": 0.15, "status": "fail",
+    }  # fmt: skip
+    assert rows["language_accuracy_loss"] == {
+        "requirement": "loss of recognised clips of another language (ru), at most",
+        "threshold": 0.5, "value": 0.6, "status": "fail",
+    }  # fmt: skip
+    assert status("forgetting", 0.1) == "not measured"
+
+
 @pytest.fixture
 def starter(tmp_path, monkeypatch):
     """The gates of params.yaml on the starter run's WER, with the closed list of its corpora."""
@@ -82,7 +132,10 @@ def starter(tmp_path, monkeypatch):
     Path("params.yaml").write_text(params)
     write_json(Path("score.json"), score_of(0.537975))
     write_json(Path("data.json"), data_of(["be", "bg"]))
-    write_scorecard(Path("score.json"), Path("data.json"), Path("metrics/scorecard.json"))
+    write_json(Path("guards.json"), guards_of())
+    write_scorecard(
+        *(Path(f"{name}.json") for name in ("score", "data", "guards", "metrics/scorecard"))
+    )
     compared = json.loads((ROOT / "metrics/compare.json").read_text())
     write_json(Path("metrics/compare.json"), compared)
     speed = {"rtfx": 30.0, "device": "cpu"}
@@ -98,7 +151,7 @@ def test_the_starter_run_fails_its_first_gate_and_says_so(starter):
     }  # fmt: skip
     assert rows["only_corpora"]["value"] == ["be", "bg"]
     gates = read_yaml(Path("params.yaml"))["gates"]
-    assert rows.keys() == gates.keys()
+    assert rows.keys() == {name for name, threshold in gates.items() if threshold is not None}
 
 
 def scores(*words):
@@ -123,5 +176,7 @@ def test_the_command_prints_the_scorecard_and_exits_with_the_gates_status(starte
     code, said = scores("--gate", "prodution")
     assert code == 1 and "no gate 'prodution', there are ['contract', 'first_runs'" in said
     write_json(Path("score.json"), score_of(0.2))
-    write_scorecard(Path("score.json"), Path("data.json"), Path("metrics/scorecard.json"))
+    write_scorecard(
+        *(Path(f"{name}.json") for name in ("score", "data", "guards", "metrics/scorecard"))
+    )
     assert scores("--gate", "production")[0] == 0

@@ -3,6 +3,7 @@ from asr.report.licenses import licenses_page
 from asr.utterances.utterance import write_manifest
 from stages.licenses import licenses
 from tests.examples import utterance
+from tests.tiny_families import ROOT
 
 
 def rows(utterances):
@@ -45,9 +46,21 @@ def test_a_bar_in_a_license_breaks_no_table():
     assert "| a\\|b |" in licenses_page([utterance("a", license="a|b")])
 
 
-def test_the_stage_reads_all_four_manifests(tmp_path):
+def test_the_stage_reads_all_manifests(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = "test_sets: {phone: {format: jsonl, language: be, source: x}}"
+    params = (ROOT / "params.yaml").read_text().replace("test_sets: {}", line)
+    (tmp_path / "params.yaml").write_text(params)
     paths = [tmp_path / f"{split}.jsonl" for split in ("train", "dev", "test", "replay")]
-    for path in paths:
+    for path in (*paths, tmp_path / "sets/phone.jsonl"):
         write_manifest(path, [utterance(path.stem)])
-    licenses(*paths, tmp_path / "DATA_LICENSES.md")
-    assert "| xx | CC0-1.0 | test | 4 |" in (tmp_path / "DATA_LICENSES.md").read_text()
+    guards = [
+        utterance("другая", corpus="ru", license="CC-BY-4.0", attributes={"guard": "other"}),
+        utterance("hum", corpus="sound", attributes={"guard": "sound"}),  # computed
+    ]
+    write_manifest(tmp_path / "guards.jsonl", guards)
+    licenses(*paths, tmp_path / "guards.jsonl", tmp_path / "sets", tmp_path / "DATA_LICENSES.md")
+    page = (tmp_path / "DATA_LICENSES.md").read_text()
+    assert "| xx | CC0-1.0 | test | 5 |" in page
+    assert "| ru | CC-BY-4.0 | test | 1 |" in page
+    assert "hum" not in page and "sound" not in page

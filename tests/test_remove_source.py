@@ -9,6 +9,7 @@ what is called training hashes its manifest.
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -26,7 +27,10 @@ pytestmark = pytest.mark.integration
 
 WORDS = ["aist", "babr", "varan", "gusь", "dzik", "jenot", "zubr", "ibis", "karp", "losь"]
 TWIN = 7  # of whom somebody else has a recording too, which is a duplicate
-DATA = ("fetch", "prepare", "split", "licenses", "fetch_test", "prepare_test", "test_set")
+DATA = (
+    "fetch", "prepare", "split", "licenses", "fetch_test", "prepare_test", "test_set", "guard_others",
+    "guard_set",
+)  # fmt: skip
 LINKS = ("asr", "stages", "commands", "tests")
 WITHOUT_WEIGHTS = {
     "audit": {
@@ -92,8 +96,10 @@ def repo(tmp_path_factory):
     text = text.replace(corpora, line).replace(
         "\ntest_sets: {} ", f"\ntest_sets: {{phone: {same}}} "
     )
+    text = re.sub(r"  others: .*\n(    .*\n)+", "  others: {}\n", text)
     (repo.folder / "params.yaml").write_text(text)
     (repo.folder / "conf").mkdir()
+    shutil.copy(ROOT / "conf/models.yaml", repo.folder / "conf")
     home = f"home: {{kind: folder, path: {source}, license: CC0-1.0}}\n"
     (repo.folder / "conf" / "sources.yaml").write_text(home)
     (repo.folder / "dvc.yaml").write_text(json.dumps({"stages": data_stages() | WITHOUT_WEIGHTS}))

@@ -73,6 +73,18 @@ def test_shards_and_manifests(traces, name, tmp_path):
 ENCODED = parquet([{"audio": {"bytes": b"encoded", "path": "x.wav"}}])
 
 
+def test_a_clip_that_was_joined_of_hers_and_of_others_counts_as_hers(traces, tmp_path):
+    for ids, expected in ((["boris,1#1", "anna,1#0"], True), (["boris,1#1"], False)):
+        parts = "\n".join(f"xx/{name}" for name in ids)
+        joined = utterance("joined", corpus="joined", attributes={"clips": parts})
+        write_manifest(tmp_path / "guards", [joined])
+        assert traces.in_file(tmp_path / "guards") == expected
+        folder = tmp_path / f"shards-{expected}"
+        folder.mkdir()
+        write_shards(folder, [(joined, b"\3\0" * 100)], 1 << 20)
+        assert traces.in_file(folder / "00000.parquet") == expected
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

@@ -21,6 +21,9 @@ BATCH_SECONDS = 60.0  # of computed audio
 class Detector(Protocol):
     """A model that names the language of clips."""
 
+    def language_seconds(self, duration_s: float) -> float:
+        """Seconds of audio that the model computes to name the language of a clip."""
+
     def languages(
         self, waveforms: Sequence[Waveform], utterances: Sequence[Utterance], context_s: float
     ) -> list[str | None]:
@@ -56,11 +59,12 @@ def open_detector(
 
 
 def detect_languages(
-    detector: Detector, waveforms: Clips, utterances: Sequence[Utterance], seconds: Seconds
+    detector: Detector, waveforms: Clips, utterances: Sequence[Utterance]
 ) -> list[Detection]:
     """Name the language of each utterance, in their order."""
     found: dict[int, str | None] = {}
-    for batch in batches_by_length([u.duration_s for u in utterances], seconds, BATCH_SECONDS):
+    durations_s = [one.duration_s for one in utterances]
+    for batch in batches_by_length(durations_s, detector.language_seconds, BATCH_SECONDS):
         clips = [waveforms[index] for index in batch.indices]
         chosen = [utterances[index] for index in batch.indices]
         named = detector.languages(clips, chosen, batch.context_s)

@@ -1,7 +1,9 @@
 """Decode the guards' clips: texts, and for families that can the languages and timestamps.
 
-Decoding is greedy, and in int8 where the engine has that. Both models are decoded alike, and the
-starter run's clips take a third of the time that beam search in float32 takes.
+Decoding is as in section ``decode``, but in int8 where the engine has that, which takes half the
+time; both models are decoded alike. It is not greedy: for sounds without speech the starter run's
+models write 981 and 384 characters a minute with greedy search, mostly loops, and 268 and 111 with
+five beams.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,15 +63,14 @@ def transcribe_clips(
 
 @contextmanager
 def _fast_engine(how: Decoding) -> Iterator[Engine]:
-    """A greedy engine in int8; in ``decode.precision`` if this engine and device lack int8."""
-    greedy = how.decode.model_copy(update={"num_beams": 1})
-    int8 = greedy.model_copy(update={"precision": "int8"})
+    """An engine in int8; in ``decode.precision`` if this engine and device lack int8."""
+    int8 = how.decode.model_copy(update={"precision": "int8"})
     with ExitStack() as stack:
         try:
             opened = opened_engine(how.family, how.machine, int8, how.own, how.model)
             engine = stack.enter_context(opened)
         except InputError:
-            opened = opened_engine(how.family, how.machine, greedy, how.own, how.model)
+            opened = opened_engine(how.family, how.machine, how.decode, how.own, how.model)
             engine = stack.enter_context(opened)
         yield engine
 
@@ -81,9 +82,9 @@ def detect_clips(
     detector = open_detector(how.family, how.model, how.machine, how.decode, how.own)
     if detector is None:
         return []
-    seconds = family_module(how.family, "decoding").computed_seconds(how.model, how.own).first
-    found = detect_languages(detector, Waveforms(prepared, others), others, seconds)
+    found = detect_languages(detector, Waveforms(prepared, others), others)
     if isinstance(detector, WritesTimestamps):
+        seconds = family_module(how.family, "decoding").computed_seconds(how.model, how.own).first
 
         def budget(one: Utterance) -> int:
             return token_budget(one.duration_s, how.decode)

@@ -16,6 +16,7 @@ from asr.families.qwen3_asr.tokens import (
     MOST_NAME_TOKENS,
     TRANSCRIPT,
 )
+from asr.families.qwen3_asr.window import computed_seconds
 from asr.generation.causal_lm import CausalLm, mask_of_lengths, right_padded
 from asr.generation.search import Limits, greedy_search
 from asr.utterances.language import language_name
@@ -35,6 +36,10 @@ class Qwen3AsrDetector:
             InputError: if it holds no Qwen3-ASR.
         """
         self._model = load(folder, device, precision)
+
+    def language_seconds(self, duration_s: float) -> float:
+        """Whole seconds."""
+        return computed_seconds(duration_s)
 
     @torch.inference_mode()
     def languages(

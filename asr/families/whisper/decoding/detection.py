@@ -15,9 +15,15 @@ from asr.families.whisper.decoding.timestamps import (
 )
 from asr.families.whisper.model.model import encode, load
 from asr.families.whisper.tokens.languages import language_token
+from asr.families.whisper.window import context_s as context_of
 from asr.features.log_mel import frames_of, log_mel
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import Waveform
+
+# A longer margin prevents loops, which a single token can't have. Of the starter run's 100 clips in
+# five languages, the base model recognises 56 with 0.5 s, 57 with 2 s, and 60 with 8 s, which takes
+# four times as long.
+LANGUAGE_MARGIN_S = 0.5
 
 
 class WhisperDetector:
@@ -32,6 +38,10 @@ class WhisperDetector:
         self._whisper = load(folder, device)
         network: Any = self._whisper.network
         network.to(precision)
+
+    def language_seconds(self, duration_s: float) -> float:
+        """The clip and a short margin."""
+        return context_of(duration_s, LANGUAGE_MARGIN_S)
 
     @torch.inference_mode()
     def languages(
