@@ -39,9 +39,14 @@ def guards_of(base=None, tuned=None):
     return {"base": fine | (base or {}), "tuned": fine | (tuned or {})}
 
 
-def status(gate, threshold, score=None, data=None, guards=None):
+FILES = ("score", "data", "guards", "alignment", "metrics/scorecard")
+UNALIGNED = {"coverage": None, "joined": {"mean_offset_s": None}}
+
+
+def status(gate, threshold, score=None, data=None, guards=None, alignment=UNALIGNED):
     gates = GatesParams(**OFF | {gate: threshold})
-    rows = scorecard(gates, score or score_of(0.25), data or data_of(["be"]), guards or guards_of())
+    score, data, guards = score or score_of(0.25), data or data_of(["be"]), guards or guards_of()
+    rows = scorecard(gates, score, data, guards, alignment)
     assert list(rows) == [gate]
     return rows[gate]["status"]
 
@@ -58,7 +63,7 @@ def test_a_gate_of_wer_is_passed_up_to_its_threshold(gate, wer, expected):
 def test_the_worst_slice_is_named_and_has_a_gate_of_its_own():
     worst = {"kind": "age_bucket", "value": "5", "wer": 0.4, "num_utterances": 40}
     gates = GatesParams(**OFF | {"worst_slice": 0.3})
-    assert scorecard(gates, score_of(0.2, worst), data_of(["be"]), guards_of()) == {
+    assert scorecard(gates, score_of(0.2, worst), data_of(["be"]), guards_of(), UNALIGNED) == {
         "worst_slice": {
             "requirement": "WER of the worst slice (age_bucket 5), at most",
             "threshold": 0.3, "value": 0.4, "status": "fail",
@@ -78,9 +83,20 @@ def test_a_closed_list_counts_what_trains_and_what_chooses_the_weights():
     assert status("only_corpora", ["be"], data=data_of(["be", "bg"])) == "fail"
 
 
-@pytest.mark.parametrize("gate", ["word_time_coverage", "word_time_offset_s"])
-def test_what_no_stage_measures_is_no_pass(gate):
-    assert status(gate, 0.5) == "not measured"
+@pytest.mark.parametrize(
+    ("gate", "coverage", "offset_s", "expected"),
+    [
+        ("word_time_coverage", 0.5, None, "pass"),
+        ("word_time_coverage", 0.49, None, "fail"),
+        ("word_time_coverage", None, 0.1, "not measured"),
+        ("word_time_offset_s", None, 0.5, "pass"),
+        ("word_time_offset_s", None, 0.51, "fail"),
+        ("word_time_offset_s", 1.0, None, "not measured"),
+    ],
+)
+def test_word_times_have_gates(gate, coverage, offset_s, expected):
+    alignment = {"coverage": coverage, "joined": {"mean_offset_s": offset_s}}
+    assert status(gate, 0.5, alignment=alignment) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,7 +128,7 @@ def test_the_language_that_lost_most_counts_and_is_named():
     guards = guards_of(forgotten(ru=(0.5, 0.9), es=(0.3, 0.9), el=(None, None)),
                        forgotten(ru=(0.4, 0.3), es=(0.45, 0.85), el=(None, None)))  # fmt: skip
     gates = GatesParams(**OFF | {"forgetting": 0.1, "language_accuracy_loss": 0.5})
-    rows = scorecard(gates, score_of(0.2), data_of(["be"]), guards)
+    rows = scorecard(gates, score_of(0.2), data_of(["be"]), guards, UNALIGNED)
     assert rows["forgetting"] == {
         "requirement": "rise of WER in another language (es), at most",
         "threshold": 0.1, "value": 0.15, "status": "fail",
@@ -133,9 +149,8 @@ def starter(tmp_path, monkeypatch):
     write_json(Path("score.json"), score_of(0.537975))
     write_json(Path("data.json"), data_of(["be", "bg"]))
     write_json(Path("guards.json"), guards_of())
-    write_scorecard(
-        *(Path(f"{name}.json") for name in ("score", "data", "guards", "metrics/scorecard"))
-    )
+    write_json(Path("alignment.json"), UNALIGNED)
+    write_scorecard(*(Path(f"{name}.json") for name in FILES))
     compared = json.loads((ROOT / "metrics/compare.json").read_text())
     write_json(Path("metrics/compare.json"), compared)
     speed = {"rtfx": 30.0, "device": "cpu"}
@@ -176,7 +191,5 @@ def test_the_command_prints_the_scorecard_and_exits_with_the_gates_status(starte
     code, said = scores("--gate", "prodution")
     assert code == 1 and "no gate 'prodution', there are ['contract', 'first_runs'" in said
     write_json(Path("score.json"), score_of(0.2))
-    write_scorecard(
-        *(Path(f"{name}.json") for name in ("score", "data", "guards", "metrics/scorecard"))
-    )
+    write_scorecard(*(Path(f"{name}.json") for name in FILES))
     assert scores("--gate", "production")[0] == 0

@@ -28,9 +28,10 @@ pytestmark = pytest.mark.integration
 WORDS = ["aist", "babr", "varan", "gusь", "dzik", "jenot", "zubr", "ibis", "karp", "losь"]
 TWIN = 7  # of whom somebody else has a recording too, which is a duplicate
 DATA = (
-    "fetch", "prepare", "split", "licenses", "fetch_test", "prepare_test", "test_set", "guard_others",
-    "guard_set",
+    "fetch", "prepare", "split", "licenses", "fetch_test", "prepare_test", "test_set",
+    "guard_others", "guard_set",
 )  # fmt: skip
+OUTS = ("data/", "models/", "metrics/")
 LINKS = ("asr", "stages", "commands", "tests")
 WITHOUT_WEIGHTS = {
     "audit": {
@@ -70,7 +71,9 @@ def data_stages():
     chosen = {name: stages[name] for name in DATA}
     for stage in chosen.values():
         stage = stage.get("do", stage)
-        stage["deps"] = [path for path in stage["deps"] if path.startswith(("data/", "models/"))]
+        stage["deps"] = [
+            path for path in stage["deps"] if path.startswith(("data/", "models/", "metrics/"))
+        ]
     return chosen
 
 
