@@ -165,6 +165,47 @@ def forgetting_table(result: Results) -> str:
     return "\n".join(lines)
 
 
+def guards_table(guards: Results) -> str:
+    """What tuning broke: figures of base and tuned model, from ``metrics/guards.json``."""
+    models = [guards[name] for name in ("base", "tuned")]
+    rows: list[tuple[str, list[str]]] = []
+
+    def row(title: str, *keys: str, digits: int = 3) -> None:
+        cells = []
+        for model in models:
+            value: Any = model
+            for key in keys:
+                value = value and value[key]
+            cells.append("–" if value is None else f"{value:.{digits}f}")
+        rows.append((title, cells))
+
+    row("characters a minute without speech", "hallucination", "chars_per_minute", digits=0)
+    for sound in models[0]["hallucination"]["by_sound"]:
+        row(f"… {sound.replace('_', ' ')}", "hallucination", "by_sound", sound, digits=0)
+    rows.append(("known phantom phrases", [_num_phrases(model) for model in models]))
+    row("share of test hypotheses that loop", "loops", "share")
+    rows.append(("long recordings that loop", [_num_joined_loops(model) for model in models]))
+    for name in models[0]["forgetting"]:
+        row(f"WER of {name}", "forgetting", name, "wer")
+    for name in models[0]["forgetting"]:
+        row(f"clips of {name} recognised as such", "forgetting", name, "language_accuracy")
+    row("clips with timestamps in order", "timestamps", "valid")
+    row("… and inside the clip", "timestamps", "inside")
+    row("… whose text has its end", "timestamps", "text_kept")
+    row("share of test hypotheses learned by heart", "memorised", "share")
+    lines = table_header("guard", "base", "tuned")
+    return "\n".join([*lines, *(table_row(title, *cells) for title, cells in rows)])
+
+
+def _num_phrases(model: Results) -> str:
+    return str(sum(model["hallucination"]["phantom_phrases"].values()))
+
+
+def _num_joined_loops(model: Results) -> str:
+    joined = model["loops"]["joined"]
+    return f"{joined['num_loops']} of {joined['num_recordings']}"
+
+
 def language_model_table(result: Results) -> str:
     """WER on test with a language model from text, by its words and the candidates of a clip."""
     lines = table_header("language", "candidates", "dictionary words", "without", "with", "CPU s")

@@ -126,11 +126,14 @@ def test_long_recordings_are_cut_into_pieces_that_a_model_takes():
 
 def test_clips_for_timestamps_take_languages_in_turn_until_there_are_no_more():
     (be, first), (bg, second) = ten_clips("be"), ten_clips("bg")
-    clips = timestamp_clips([*be, *bg], [*first, *second], PARAMS, 30.0)
+    many = PARAMS.model_copy(update={"num_timestamp_clips": 20})
+    clips = timestamp_clips([*be, *bg], [*first, *second], many, 30.0)
     assert [clip.utterance.language for clip in clips[:4]] == ["be", "bg", "be", "bg"]
-    assert len(clips) < PARAMS.num_timestamp_clips
+    assert len(clips) < 20
     used = [name for clip in clips for name in clip.utterance.attributes[CLIPS].splitlines()]
     assert sorted(used) == sorted(one.id for one in [*be, *bg])
+    few = PARAMS.model_copy(update={"num_timestamp_clips": 3})
+    assert len(timestamp_clips([*be, *bg], [*first, *second], few, 30.0)) == 3
 
 
 # Figures

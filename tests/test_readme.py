@@ -12,6 +12,7 @@ from asr.experiments.spread import spread_sentence, spread_table
 from benchmarks.tables import (
     benchmark_table,
     forgetting_table,
+    guards_table,
     ranking_table,
     read_results,
     speed_table,
@@ -103,7 +104,7 @@ def committed(tmp_path_factory):
         pytest.skip("an unpacked archive has no commit to compare with")
     folder = tmp_path_factory.mktemp("committed")
     (folder / "score").mkdir()
-    for name in ("compare.json", "score/tuned.json", "scorecard.json"):
+    for name in ("compare.json", "score/tuned.json", "scorecard.json", "guards.json"):
         command = ["git", "show", f"HEAD:metrics/{name}"]
         shown = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
         (folder / name).write_bytes(shown)
@@ -145,6 +146,11 @@ def test_the_timestamps_are_those_of_the_committed_results():
         one = model["timestamps"]
         valid, error, found = one["valid"], one["end_error_s"], one["boundaries_found"]
         assert f"| {name} | {valid:.0%} | {error:.2f} | {found:.1%} |" in page.replace(" %", "%")
+
+
+def test_the_guards_are_those_of_the_committed_metrics(committed):
+    page = (ROOT / "docs" / "guards.md").read_text(encoding="utf-8")
+    assert section("guards", page) == guards_table(read_json(committed / "guards.json"))
 
 
 def test_the_picture_is_that_of_the_committed_metrics(committed):
