@@ -67,6 +67,7 @@ bench: .venv/benchmarks
 	python -m benchmarks.step
 	python -m benchmarks.training
 	python -m benchmarks.decoding
+	python -m benchmarks.scoring
 	python -m benchmarks.tables
 	python -m benchmarks.targets
 
@@ -74,3 +75,4 @@ bench-quick: .venv/benchmarks
 	python -m benchmarks.step --quick
 	python -m benchmarks.training --corpus starter --quick
 	python -m benchmarks.decoding --corpus starter --quick
+	python -m benchmarks.scoring --clips 400 --quick
