@@ -168,7 +168,8 @@ def test_the_keyboard_reaches_the_scores_first_and_shows_where_it_is(browser, pa
 def test_right_to_left_transcripts_start_at_the_right(browser, page):
     browser.open(page, PHONE)
     shown = """[...document.querySelectorAll("dd, bdi")]
-      .filter((one) => /^[א-ת]/.test(one.textContent))
+      .filter((one) => one.matches("dd") || /^[א-ת]/.test(one.textContent))
+      .filter((one) => /[א-ת]/.test(one.textContent))
       .map((one) => getComputedStyle(one).direction)"""
     directions = browser.evaluate(shown)
     assert len(directions) > 3 and set(directions) == {"rtl"}

@@ -68,6 +68,15 @@ def visible_char(char: str) -> str:
     return f"◌{char}" if unicodedata.combining(char) else visible(char)
 
 
+def direction(text: str) -> str:
+    """``rtl`` or ``ltr``, by the first letter, for HTML's ``dir``.
+
+    ``dir="auto"`` does not look into ``<bdi>``, where the words of an alignment are.
+    """
+    found = map(unicodedata.bidirectional, text)
+    return "rtl" if next((one for one in found if one in ("L", "R", "AL")), "L") != "L" else "ltr"
+
+
 def _is_hidden(char: str) -> bool:
     return char not in KEPT_CONTROLS and unicodedata.category(char) in CONTROLS
 

@@ -146,6 +146,7 @@ def _environment() -> Environment:
     )
     for name in ("rate", "signed", "percent", "interval", "count", "plural", "spaced"):
         environment.filters[name] = getattr(formatting, name)
+    environment.filters["direction"] = formatting.direction
     environment.filters["char"] = formatting.visible_char
     return environment
 
