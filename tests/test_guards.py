@@ -146,11 +146,11 @@ def sound(name, seconds, language="be"):
 
 def test_characters_are_counted_by_the_minute_and_by_sound():
     sounds = [sound("hum", 20.0), sound("silence", 40.0)]
-    texts = by_id({"sound/hum": "да", "sound/silence": ""})
+    texts = by_id({"sound/hum": "да!", "sound/silence": "... ..."})
     found = measure_hallucination(sounds, texts)
     assert found["chars_per_minute"] == 2.0
     assert found["by_sound"] == {"hum": 6.0, "silence": 0.0}
-    assert found["examples"] == [{"sound": "hum", "language": "be", "text": "да"}]
+    assert found["examples"] == [{"sound": "hum", "language": "be", "text": "да!"}]
     assert measure_hallucination([], {})["chars_per_minute"] is None
 
 

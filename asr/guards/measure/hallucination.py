@@ -18,7 +18,7 @@ LONGEST_EXAMPLE = 120  # characters
 def measure_hallucination(
     sounds: Sequence[Utterance], hypotheses: Mapping[str, Hypothesis]
 ) -> dict[str, Any]:
-    """Characters a minute, in all and by sound; known phrases with their counts; the longest texts.
+    """Letters and digits a minute, in all and by sound; known phrases with their counts; the longest texts.
 
     Args:
         sounds: utterances without speech.
@@ -28,7 +28,8 @@ def measure_hallucination(
     by_sound: dict[str, list[Utterance]] = {}
     for one in sounds:
         by_sound.setdefault(one.attributes[SOUND], []).append(one)
-    wordy = sorted((one for one in sounds if texts[one.id]), key=lambda one: -len(texts[one.id]))
+    wordy = [one for one in sounds if _num_letters(texts[one.id])]
+    wordy.sort(key=lambda one: -_num_letters(texts[one.id]))
     return {
         "chars_per_minute": _chars_per_minute(sounds, texts),
         "by_sound": {name: _chars_per_minute(own, texts) for name, own in by_sound.items()},
@@ -46,7 +47,13 @@ def measure_hallucination(
 
 def _chars_per_minute(sounds: Sequence[Utterance], texts: Mapping[str, str]) -> float | None:
     minutes = sum(one.duration_s for one in sounds) / 60
-    return round(sum(len(texts[one.id]) for one in sounds) / minutes, 2) if minutes else None
+    num = sum(_num_letters(texts[one.id]) for one in sounds)
+    return round(num / minutes, 2) if minutes else None
+
+
+def _num_letters(text: str) -> int:
+    """Letters and digits: for silence Whisper also writes «... ... ...», which says nothing."""
+    return sum(letter.isalnum() for letter in text)
 
 
 def count_phrases(texts: Iterable[str], phrases: Mapping[str, list[str]]) -> dict[str, int]:
