@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from asr.alignment.table import read_aligned
 from asr.audit.table import Suspect
 from asr.core.cli import run
 from asr.core.files import atomic_file, sha256_of
@@ -13,7 +14,7 @@ from asr.report.page import Results, render
 from asr.report.params import ReportParams
 from asr.report.suspects import worst_suspects
 from asr.report.training_curves import training_panels
-from asr.report.worst import worst_examples
+from asr.report.worst import right_examples, worst_examples
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import score_utterances
@@ -21,10 +22,12 @@ from asr.utterances.hypothesis import read_hypotheses
 from asr.utterances.jsonl import read_jsonl
 from asr.utterances.utterance import read_manifest
 
+NUM_RIGHT = 3  # utterances without an error that are shown too
+
 
 def report(
-    manifest: Path, prepared: Path, suspects: Path, hypotheses: Path, metrics: Path, curves: Path,
-    out: Path,
+    manifest: Path, prepared: Path, suspects: Path, hypotheses: Path, alignment: Path,
+    metrics: Path, curves: Path, out: Path,
 ) -> None:  # fmt: skip
     """Write one HTML page with scores, curves and the worst utterances with audio.
 
@@ -33,6 +36,7 @@ def report(
         prepared: ``data/prepared``, with one folder a corpus.
         suspects: JSONL of the utterances that the audit flagged.
         hypotheses: folder with ``base.jsonl`` and ``tuned.jsonl``.
+        alignment: JSONL of the test set's words with their times.
         metrics: folder with the JSON files of split, score and compare.
         curves: folder with ``train.csv`` and ``dev.csv``.
         out: HTML page.
@@ -51,12 +55,14 @@ def report(
         score_utterances(utterances, heard[model], path, normalizers, params.script)
         for model, path in paths.items()
     )
+    spoken = {name: one.words for name, one in read_aligned(alignment).items()}
     page = render(
         Results(
             metrics=found,
             base=base,
             tuned=tuned,
-            examples=worst_examples(base, tuned, heard, prepared, shown.num_worst),
+            examples=worst_examples(base, tuned, heard, spoken, prepared, shown.num_worst),
+            right=right_examples(base, tuned, heard, spoken, prepared, NUM_RIGHT),
             suspects=doubted,
             shown_suspects=worst_suspects(doubted, prepared, shown.num_suspects),
             panels=training_panels(curves),

@@ -3,6 +3,8 @@
 import shutil
 from hashlib import sha256
 
+from asr.alignment.table import AlignedUtterance, write_aligned
+from asr.alignment.words import Word
 from asr.audit.table import read_suspects, write_audit
 from asr.core.files import write_json
 from asr.training.progress import DEV_COLUMNS, TRAIN_COLUMNS
@@ -58,6 +60,7 @@ def write_inputs(
     write_jsonl(folder / "suspects.jsonl", read_suspects(audit, written))
     manifest = folder / "test.jsonl"
     write_manifest(manifest, written)
+    write_aligned(folder / "words.jsonl", [timed(one) for one in written])
     for model, column in (("base", 2), ("tuned", 3)):
         heard = folder / "hypotheses" / f"{model}.jsonl"
         write_hypotheses(heard, [
@@ -101,10 +104,17 @@ def write_inputs(
     write_curve(folder / "curves" / "dev.csv", DEV_COLUMNS, list(dev))
 
 
+def timed(one):
+    """Words of 0.1 s each, one after the other."""
+    words = [Word(text, n / 10, (n + 1) / 10, 0.5) for n, text in enumerate(one.text.split())]
+    return AlignedUtterance(id=one.id, text=one.text, words=tuple(words))
+
+
 def render(folder):
     out = folder / "report.html"
     report(folder / "test.jsonl", folder / "prepared", folder / "suspects.jsonl",
-           folder / "hypotheses", folder / "metrics", folder / "curves", out)  # fmt: skip
+           folder / "hypotheses", folder / "words.jsonl", folder / "metrics", folder / "curves",
+           out)  # fmt: skip
     return out.read_text(encoding="utf-8")
 
 

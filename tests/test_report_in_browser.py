@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from tests.chromium import CHROMIUM, Chromium
-from tests.report_inputs import render, write_guards, write_inputs
+from tests.report_inputs import CLIPS, render, write_guards, write_inputs
 
 pytestmark = [
     pytest.mark.integration,
@@ -184,3 +184,61 @@ def test_a_recording_can_be_played(browser, page):
       audio.load(); audio.preload = "auto";
     })"""
     assert browser.evaluate(load) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def calm_page(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calm")
+    write_inputs(folder, [*CLIPS, HOSTILE[2]])
+    render(folder)
+    return folder / "report.html"
+
+
+SPOKEN = "[...document.querySelectorAll('.spoken')].find((one) => one.textContent.includes('{}'))"
+FOCUSED = "document.activeElement.textContent"
+
+
+def press(browser, key):
+    for kind in ("rawKeyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key=key, code=key)
+
+
+def test_a_word_plays_the_recording_from_there_and_lights_up(browser, calm_page):
+    browser.open(calm_page, PHONE)
+    spoken = SPOKEN.format("чорны")
+    lit = f"""new Promise((done) => {{
+      const spoken = {spoken};
+      const audio = spoken.closest(".example").querySelector("audio");
+      const seen = new Set();
+      new MutationObserver(() => {{
+        for (const word of spoken.querySelectorAll(".now")) seen.add(word.textContent);
+      }}).observe(spoken, {{ subtree: true, attributes: true }});
+      const lit = () => spoken.querySelectorAll(".now").length;
+      audio.addEventListener("ended", () => done([...seen, lit()]));
+      audio.muted = true;
+      spoken.querySelectorAll("button")[1].click();
+    }})"""
+    assert browser.evaluate(lit) == ["кот", "спіць", 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "ahead", "back"),
+    [("чорны", "ArrowRight", "ArrowLeft"), ("הכלב", "ArrowLeft", "ArrowRight")],
+)
+def test_arrows_move_from_word_to_word(browser, calm_page, text, ahead, back):
+    browser.open(calm_page, SCREEN)
+    browser.evaluate(f"{SPOKEN.format(text)}.querySelector('button').focus()")
+    words = browser.evaluate(f"{SPOKEN.format(text)}.textContent").split()
+    press(browser, ahead)
+    assert browser.evaluate(FOCUSED) == words[1].replace("\u200f", "")
+    press(browser, back)
+    press(browser, back)  # before the first there is none
+    assert browser.evaluate(FOCUSED) == words[0]
+    tabs = f"{SPOKEN.format(text)}.querySelectorAll('button:not([tabindex=\"-1\"])').length"
+    assert browser.evaluate(tabs) == 1
+
+
+def test_utterances_without_an_error_are_shown_too(browser, calm_page):
+    browser.open(calm_page, SCREEN)
+    titles = browser.evaluate("[...document.querySelectorAll('h3')].map((one) => one.textContent)")
+    assert "Heard without an error" in titles

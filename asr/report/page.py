@@ -44,6 +44,7 @@ class Results:
     base: Sequence[Scored]
     tuned: Sequence[Scored]
     examples: Sequence[Example]
+    right: Sequence[Example]
     suspects: Sequence[Suspect]
     shown_suspects: Sequence[tuple[Suspect, Waveform]]
     panels: Sequence[Panel]
@@ -51,11 +52,13 @@ class Results:
 
 def render(results: Results) -> str:
     """The page as HTML."""
-    clips = [one.waveform for one in results.examples]
+    examples = [*results.examples, *results.right]
+    clips = [one.waveform for one in examples]
     doubted = [waveform for _, waveform in results.shown_suspects]
     players = audio_uris([*clips, *doubted])
     of_examples, of_suspects = players[: len(clips)], players[len(clips) :]
-    spectrograms = map(spectrogram_uri, clips)
+    shown = list(zip(examples, of_examples, map(spectrogram_uri, clips), strict=True))
+    num_worst = len(results.examples)
     suspects = [one for one, _ in results.shown_suspects]
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     return (
@@ -67,7 +70,8 @@ def render(results: Results) -> str:
             sentences=verdict_sentences(results.metrics),
             tiles=tiles(results.metrics),
             panels=results.panels,
-            examples=list(zip(results.examples, of_examples, spectrograms, strict=True)),
+            examples=shown[:num_worst],
+            right=shown[num_worst:],
             suspects=list(zip(suspects, of_suspects, strict=True)),
             corpora=sorted({example.utterance.corpus for example in results.examples}),
             most_words=MOST_WORDS,

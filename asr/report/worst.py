@@ -1,10 +1,11 @@
-"""Select the utterances on which the tuned model makes most errors, with their audio."""
+"""Select utterances to show with audio: those with most errors, and some that are right."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from asr.alignment.words import Word as TimedWord
 from asr.report.word_diff import Word, word_diff
 from asr.scoring.score import Scored
 from asr.utterances.hypothesis import Hypothesis
@@ -27,18 +28,33 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class Example:
-    """One utterance of the page."""
+    """One utterance of the page.
+
+    ``spoken`` are its words with their times, those of the reference or of the tuned model's
+    hypothesis; empty if it was not aligned.
+    """
 
     utterance: Utterance
     waveform: Waveform
     base: ModelResult
     tuned: ModelResult
+    spoken: Sequence[TimedWord]
+
+    @property
+    def speaks_reference(self) -> bool:
+        """Whether ``spoken`` are the words of the reference."""
+        return [word.text for word in self.spoken] == self.utterance.text.split()
+
+
+Hypotheses = Mapping[str, Mapping[str, Hypothesis]]  # by model and utterance
+Spoken = Mapping[str, Sequence[TimedWord]]  # by utterance
 
 
 def worst_examples(
     base: Sequence[Scored],
     tuned: Sequence[Scored],
-    hypotheses: Mapping[str, Mapping[str, Hypothesis]],
+    hypotheses: Hypotheses,
+    spoken: Spoken,
     prepared: Path,
     most: int,
 ) -> list[Example]:
@@ -48,6 +64,7 @@ def worst_examples(
         base: the base model's scores.
         tuned: the tuned model's scores of the same utterances in the same order.
         hypotheses: by model, ``base`` and ``tuned``, then by utterance.
+        spoken: words with times.
         prepared: folder of the corpora's prepared folders.
         most: maximum number; utterances without a word error are left out.
 
@@ -56,7 +73,26 @@ def worst_examples(
     """
     pairs = [(a, b) for a, b in zip(base, tuned, strict=True) if b.words.num_errors]
     pairs.sort(key=lambda pair: _sort_key(pair[1]))
-    pairs = pairs[:most]
+    return _examples(pairs[:most], hypotheses, spoken, prepared)
+
+
+def right_examples(
+    base: Sequence[Scored],
+    tuned: Sequence[Scored],
+    hypotheses: Hypotheses,
+    spoken: Spoken,
+    prepared: Path,
+    most: int,
+) -> list[Example]:
+    """Return the longest utterances without an error in ``tuned``; see ``worst_examples``."""
+    pairs = [(a, b) for a, b in zip(base, tuned, strict=True) if not b.chars.num_errors]
+    pairs.sort(key=lambda pair: (-pair[1].words.num_reference, pair[1].utterance.id))
+    return _examples(pairs[:most], hypotheses, spoken, prepared)
+
+
+def _examples(
+    pairs: Sequence[tuple[Scored, Scored]], hypotheses: Hypotheses, spoken: Spoken, prepared: Path
+) -> list[Example]:
     waveforms = read_waveforms(prepared, [after.utterance for _, after in pairs])
     return [
         Example(
@@ -64,6 +100,7 @@ def worst_examples(
             waveform=waveform,
             base=_model_result(before, hypotheses["base"]),
             tuned=_model_result(after, hypotheses["tuned"]),
+            spoken=spoken.get(after.utterance.id, ()),
         )
         for (before, after), waveform in zip(pairs, waveforms, strict=True)
     ]
