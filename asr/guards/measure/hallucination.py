@@ -18,7 +18,7 @@ LONGEST_EXAMPLE = 120  # characters
 def measure_hallucination(
     sounds: Sequence[Utterance], hypotheses: Mapping[str, Hypothesis]
 ) -> dict[str, Any]:
-    """Letters and digits a minute, in all and by sound; known phrases with their counts; the longest texts.
+    """Letters and digits a minute, in all and by sound; known phrases; the longest texts.
 
     Args:
         sounds: utterances without speech.
