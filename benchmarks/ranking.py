@@ -22,7 +22,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from asr.core.errors import InputError
@@ -38,15 +37,13 @@ from asr.text.error_rate import pooled
 from asr.utterances.hypothesis import Hypothesis, read_hypotheses
 from asr.utterances.utterance import Utterance, read_manifest, write_manifest
 from benchmarks.forgetting import run_stage
-from benchmarks.line_plot import COLORS, GAP, WIDTH, Lines, from_zero, panel, svg
 from benchmarks.measure import RESULTS, write_result
+from benchmarks.ranking_plot import RANDOM, RANKED, plot
 
 SEEDS = (1, 2, 3)
 ROUND_S = 300.0  # of audio that is corrected in a round
 ROUNDS = 2
 STEPS = 50
-RANDOM = "random"
-RANKED = "confidence"  # the order that is trained; the errors of all are counted
 OVERRIDES: dict[str, dict[str, Any]] = {
     # A twentieth of the usual steps: warm-up and average are shorter in proportion.
     "train": {"max_steps": STEPS, "warmup_steps": 5, "average_decay": 0.9, "num_dev_utterances": 1},
@@ -253,6 +250,7 @@ def simulate(simulation: Simulation, num_rounds: int) -> dict[str, Any]:
             row[way] = {
                 "clips": [len(simulation.labelled(way, seed, number)) for seed in SEEDS],
                 "wer": [round(rate, 4) for rate in rates],
+                "wer_by_language": _by_language([one for scored in by_seed for one in scored]),
             }
         row["difference"] = simulation.difference(ways) if number > 1 else None
         rounds.append(row)
@@ -266,34 +264,14 @@ def simulate(simulation: Simulation, num_rounds: int) -> dict[str, Any]:
     }
 
 
-def plot(result: Mapping[str, Any]) -> str:
-    """WER over corrected minutes: the mean over the seeds, and each seed."""
-    rounds = result["rounds"]
-    every = {way: _curves(rounds, way) for way in (RANKED, RANDOM)}
-    means: Lines = {
-        way: [(curves[0][i][0], fmean(c[i][1] for c in curves)) for i in range(len(rounds))]
-        for way, curves in every.items()
+def _by_language(scored: Sequence[Scored]) -> dict[str, float]:
+    languages = sorted({one.utterance.language for one in scored})
+    return {
+        language: round(
+            pooled(s.words for s in scored if s.utterance.language == language).rate or 0.0, 4
+        )
+        for language in languages
     }
-    single: Lines = {
-        f"{way}, seed {seed}": curve
-        for seed, both in zip(result["seeds"], zip(*every.values(), strict=True), strict=True)
-        for way, curve in zip(every, both, strict=True)
-    }
-    points = [point for line in (*means.values(), *single.values()) for point in line]
-    x, y = (from_zero(point[axis] for point in points) for axis in (0, 1))
-    title = "WER, by corrected minutes"
-    panels = [
-        panel(means, x, y, f"{title}: mean of {len(result['seeds'])} seeds", 0),
-        panel(single, x, y, f"{title}: each seed", WIDTH + GAP, COLORS[: len(means)] * len(single)),
-    ]
-    return svg(panels, list(means))
-
-
-def _curves(rounds: Sequence[Any], way: str) -> list[list[tuple[float, float]]]:
-    """A line for each seed; in the first round there is one choice for all ways."""
-    wers = [row.get(way, row[RANDOM])["wer"] for row in rounds]
-    minutes = [row["minutes"] for row in rounds]
-    return [list(zip(minutes, line, strict=True)) for line in zip(*wers, strict=True)]
 
 
 def main() -> None:

@@ -70,6 +70,7 @@ def test_ranked_clips_teach_more_words_and_what_is_done_is_not_done_again(calls)
     assert second["confidence"]["wer"] == [0.0, 0.0, 0.0]
     assert min(second["random"]["wer"]) > 0.3
     assert second["difference"]["high"] < 0
+    assert second["confidence"]["wer_by_language"] == {"be": 0.0}
     unknown = [round(wer * (len(EASY) + len(RARE))) for wer in first["random"]["wer"]]
     assert result["errors_found"]["confidence"] == unknown
     assert max(result["errors_found"]["random"]) < min(unknown)
