@@ -134,6 +134,7 @@ def measured(chars_per_minute, wer, text, phrases, valid=1.0):
         },
         "forgetting": {"ru": {"num_utterances": 20, "wer": wer, "language_accuracy": 0.95},
                        "prompts": {"num_utterances": 5, "wer": 0.5, "language_accuracy": None}},
+        "memorised": {"share": 1 / 80, "num_utterances": 80, "examples": []},
         "timestamps": {"num_clips": 20, "valid": valid, "inside": 1.0, "text_kept": 0.9},
     }  # fmt: skip
 

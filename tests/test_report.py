@@ -170,6 +170,7 @@ def test_the_guards_stand_before_and_after_if_they_were_measured(tmp_path, page)
     assert "Text without speech, characters a minute 12.5 1.5" in text
     assert "Hypotheses with a loop 2.5 % 2.5 %" in text
     assert "Loops in joined recordings 1 of 2 1 of 2" in text
+    assert "Hypotheses that are another clip's transcript of training 1.2 % 1.2 %" in text
     assert "WER of ru 0.75 0.62" in text
     assert "Language of ru named right 95 % 95 %" in text
     assert "Language of prompts" not in text  # it is null for both

@@ -19,6 +19,9 @@ def guards_table(guards: Guards) -> Table:
         _row("Hypotheses with a loop", guards, lambda one: percent(one["loops"]["share"], 1)),
         _row("Loops in joined recordings", guards, _joined),
     ]
+    if all("memorised" in guards[model] for model in MODELS):
+        title = "Hypotheses that are another clip's transcript of training"
+        rows.append(_row(title, guards, lambda one: percent(one["memorised"]["share"], 1)))
     for name in guards["tuned"]["forgetting"]:
         rows += _other_speech(guards, name)
     if any(guards[model]["timestamps"] for model in MODELS):
