@@ -12,7 +12,8 @@ import pytest
 from asr.core.errors import InputError
 from asr.utterances.hypothesis import Hypothesis, write_hypotheses
 from asr.utterances.utterance import read_manifest, write_manifest
-from benchmarks import ranking
+from benchmarks.ranking import Simulation, simulate
+from benchmarks.ranking_plot import plot
 from benchmarks.tables import ranking_table
 from stages.train import train_stage
 from stages.transcribe import transcribe
@@ -56,12 +57,12 @@ def calls(tmp_path, monkeypatch):
         ones = [utterance(f"{name}{n}", text=t) for n, t in enumerate(words)]
         write_manifest(Path(f"data/manifests/{name}.jsonl"), ones)
     found = []
-    monkeypatch.setattr(ranking, "run_stage", word_model(found))
+    monkeypatch.setattr("benchmarks.ranking.run_stage", word_model(found))
     return found
 
 
 def test_ranked_clips_teach_more_words_and_what_is_done_is_not_done_again(calls):
-    result = ranking.simulate(ranking.Simulation(Path("run")), 2)
+    result = simulate(Simulation(Path("run")), 2)
     first, second = result["rounds"]
     assert (first["minutes"], second["minutes"]) == (5.0, 10.0)
     assert first["random"]["clips"] == [30, 30, 30]  # of 10 s
@@ -76,7 +77,7 @@ def test_ranked_clips_teach_more_words_and_what_is_done_is_not_done_again(calls)
     assert max(result["errors_found"]["random"]) < min(unknown)
     assert sum(call.endswith("train") for call in calls) == 9
     before = list(calls)
-    assert ranking.simulate(ranking.Simulation(Path("run")), 2) == json.loads(json.dumps(result))
+    assert simulate(Simulation(Path("run")), 2) == json.loads(json.dumps(result))
     assert calls == before
     means = [sum(counts) / 3 for counts in (first["random"]["wer"], second["random"]["wer"])]
     assert [line.split(" | ")[1:3] for line in ranking_table(result).splitlines()[2:4]] == [
@@ -84,15 +85,15 @@ def test_ranked_clips_teach_more_words_and_what_is_done_is_not_done_again(calls)
         ["0.000 (0.000, 0.000, 0.000)",
          f"{means[1]:.3f} ({', '.join(f'{wer:.3f}' for wer in second['random']['wer'])})"],
     ]  # fmt: skip
-    drawn = ElementTree.fromstring(ranking.plot(result))
+    drawn = ElementTree.fromstring(plot(result))
     lines = list(drawn.iter("{http://www.w3.org/2000/svg}polyline"))
     assert [len(line.get("points").split()) for line in lines] == [2] * (2 + 2 * 3)
     assert len({line.get("stroke") for line in lines}) == 2  # a colour for each way to choose
 
 
 def test_a_folder_of_other_clips_is_refused(calls):
-    ranking.simulate(ranking.Simulation(Path("run")), 1)
+    simulate(Simulation(Path("run")), 1)
     manifest = Path("data/manifests/train.jsonl")
     write_manifest(manifest, read_manifest(manifest)[5:])
     with pytest.raises(InputError, match=r"train\.jsonl: expected the clips of this run, got othe"):
-        ranking.simulate(ranking.Simulation(Path("run")), 1)
+        simulate(Simulation(Path("run")), 1)
