@@ -105,6 +105,13 @@ def test_speakers_take_turns_with_the_best_of_their_clips():
     assert order(without, [6, 5, 4, 3, 2, 1]) == [one.id for one in pool]
 
 
+def test_languages_alternate_in_proportion_to_their_clips():
+    pool = [candidate(name, name * 9, language=name[:2])
+            for name in ("be1", "be2", "bg1", "bg2", "bg3", "bg4")]  # fmt: skip
+    # Middles of shares of their language: be at 1/4 and 3/4, bg at 1/8, 3/8, 5/8 and 7/8.
+    assert order(pool, [2, 1, 6, 5, 4, 3]) == ["bg1", "be1", "bg2", "bg3", "be2", "bg4"]
+
+
 def test_a_budget_takes_the_beginning_that_fits():
     pool = [candidate("a", duration_s=30.0), candidate("b", duration_s=40.0), candidate("c")]
     assert within(pool, [1, 2, 0], 42.0) == [1, 2]

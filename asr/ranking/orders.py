@@ -102,17 +102,28 @@ NEED_OTHER = ("disagreement", "both")
 def ranked(pool: Sequence[Candidate], values: Sequence[float], min_similarity: float) -> list[int]:
     """Indices of the pool in the order to correct them.
 
-    1. A clip whose text is a near-duplicate of one before it comes after all others.
-    2. Speakers take turns, each with the best of their clips. Clips without a speaker count as
+    1. Languages alternate in proportion to their clips. Without that, the one that the model knows
+       least took 99 % of the places in ``benchmarks.ranking``, and the other one got worse.
+    2. A clip whose text is a near-duplicate of one before it comes after all others.
+    3. Speakers take turns, each with the best of their clips. Clips without a speaker count as
        those of one.
-    3. In a turn the highest value comes first.
+    4. In a turn the highest value comes first.
 
     Args:
         pool: clips.
         values: one for each.
         min_similarity: of near-duplicates, 0 to 1, as ``split.near_duplicate``; 0: none are.
     """
-    by_value = sorted(range(len(pool)), key=lambda index: -values[index])
+    places: list[tuple[float, int]] = []
+    for language in sorted({one.language for one in pool}):
+        some = [index for index, one in enumerate(pool) if one.language == language]
+        order = _ranked(pool, sorted(some, key=lambda index: -values[index]), min_similarity)
+        places += [((place + 0.5) / len(order), index) for place, index in enumerate(order)]
+    return [index for _, index in sorted(places, key=lambda place: place[0])]
+
+
+def _ranked(pool: Sequence[Candidate], by_value: Sequence[int], min_similarity: float) -> list[int]:
+    """The order of one language's clips, from that of their values."""
     again = _near_duplicates([sentence_key(pool[i].text) for i in by_value], min_similarity)
     turns: dict[tuple[bool, str | None], int] = {}
     places: list[tuple[bool, int]] = []
