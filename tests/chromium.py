@@ -68,9 +68,9 @@ class Chromium:
             self._receive()
 
     def evaluate(self, script: str):
-        """The value of a JavaScript expression in the page."""
+        """The value of a JavaScript expression in the page, run as if by a click."""
         got = self.call("Runtime.evaluate", expression=script, returnByValue=True,
-                        awaitPromise=True)  # fmt: skip
+                        awaitPromise=True, userGesture=True)  # fmt: skip
         if "exceptionDetails" in got:
             raise RuntimeError(got["exceptionDetails"]["exception"]["description"])
         return got["result"].get("value")

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import soundfile
 import soxr
 
-from tests.espeak import speak
+from benchmarks.espeak import speak
 
 HEBREW = ["שלום לכולם", "מה שלומך היום", "אני גר בירושלים", "תודה רבה לך", "בוקר טוב", "לילה טוב",
           "איפה התחנה", "כמה זה עולה", "הילד אוכל תפוח", "החתול ישן"]  # fmt: skip
@@ -26,8 +26,8 @@ BALKAN = {
 
 def sound(text: str, voice: str, kind: str, rate: int = 16_000, variant: str = "") -> bytes:
     """Speech as a file of a kind, such as WAV, FLAC or MP3, at a rate."""
-    samples, own_rate = speak(text, voice, variant)
-    resampled = soxr.resample(samples.astype(np.float32) / 32_768, own_rate, rate)
+    spoken = speak(text, voice, variant)
+    resampled = soxr.resample(spoken.samples.astype(np.float32) / 32_768, spoken.rate, rate)
     file = io.BytesIO()
     soundfile.write(file, resampled, rate, format=kind)
     return file.getvalue()

@@ -173,7 +173,7 @@ def test_one_command_on_a_fresh_clone_trains_anew_and_brings_what_that_needs(ser
     said = receiver.run("dvc", "exp", "run", *fresh, **server.credentials)
     ran = set(re.findall("Running stage '(.+)'", said))
     after = {"train", "transcribe@tuned", "score@tuned", "compare", "scorecard", "report",
-             "transcribe_guard@tuned", "guard"}  # fmt: skip
+             "transcribe_guard@tuned", "guard", "align"}  # fmt: skip
     # DVC leaves empty folders, in which split finds no corpus: it brings them, and writes the same.
     assert ran - {"split"} == after
     assert not (receiver.folder / "data/raw/be").exists()
