@@ -105,8 +105,10 @@ def write_inputs(
 
 
 def timed(one):
-    """Words of 0.1 s each, one after the other."""
-    words = [Word(text, n / 10, (n + 1) / 10, 0.5) for n, text in enumerate(one.text.split())]
+    """Words of 0.1 s each, one after the other, each less sure than the one before."""
+    words = [
+        Word(text, n / 10, (n + 1) / 10, 0.75 / (n + 1)) for n, text in enumerate(one.text.split())
+    ]
     return AlignedUtterance(id=one.id, text=one.text, words=tuple(words))
 
 

@@ -242,3 +242,10 @@ def test_utterances_without_an_error_are_shown_too(browser, calm_page):
     browser.open(calm_page, SCREEN)
     titles = browser.evaluate("[...document.querySelectorAll('h3')].map((one) => one.textContent)")
     assert "Heard without an error" in titles
+
+
+def test_words_of_low_confidence_are_marked(browser, calm_page):
+    browser.open(calm_page, SCREEN)
+    spoken = SPOKEN.format("чорны")
+    marked = f"[...{spoken}.querySelectorAll('.unsure')].map((one) => one.textContent)"
+    assert browser.evaluate(marked) == ["кот", "спіць"]  # 0.75 / 2 and 0.75 / 3
