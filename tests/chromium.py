@@ -58,12 +58,18 @@ class Chromium:
 
     def open(self, page: Path, width: int, scheme: str = "light"):
         """Load a page in a window of a width and a colour scheme, and wait until it is there."""
-        self.requests, self.messages, self._loaded = [], [], False
+        # A page that is left may still ask for the icons of its players.
+        self._go_to("about:blank")
+        self.requests, self.messages = [], []
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=HEIGHT,
                   deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.call("Emulation.setEmulatedMedia", features=[feature])
-        self.call("Page.navigate", url=page.resolve().as_uri())
+        self._go_to(page.resolve().as_uri())
+
+    def _go_to(self, url: str):
+        self._loaded = False
+        self.call("Page.navigate", url=url)
         while not self._loaded:
             self._receive()
 
