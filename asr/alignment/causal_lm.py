@@ -1,14 +1,10 @@
 """A language model that has a clip among its inputs, forced to write a text."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-
-# The embeddings of the prompt with the clip in it, and of tokens behind: (1, length, width).
-Embed = Callable[[list[int]], torch.Tensor]
 
 
 class ForcedLm:
@@ -22,9 +18,8 @@ class ForcedLm:
         self,
         network: Any,
         head: Any,
-        embed: Embed,
+        prompt: torch.Tensor,
         clip: range,
-        length: int,
         max_positions: int,
         frame_s: float,
     ) -> None:
@@ -33,19 +28,19 @@ class ForcedLm:
         Args:
             network: the language model without its head.
             head: maps its output to logits.
-            embed: embeds the prompt and given tokens.
-            clip: positions of the clip.
-            length: of the prompt, with the clip.
+            prompt: its embeddings with the clip among them, shape (1, length, width): they are
+                the same for every text, and the clip is encoded only once.
+            clip: positions of the clip in the prompt.
             max_positions: of the model.
             frame_s: seconds of a position of the clip.
         """
-        self._network, self._head, self._embed = network, head, embed
-        self._clip, self._length = clip, length
-        self.max_tokens, self.frame_s = max_positions - length, frame_s
+        self._network, self._head, self._prompt, self._clip = network, head, prompt, clip
+        self._length = prompt.shape[1]
+        self.max_tokens, self.frame_s = max_positions - self._length, frame_s
 
     def log_probs(self, tokens: list[int]) -> npt.NDArray[np.float64]:
         """See ``ForcedDecoder``."""
-        found = self._network(inputs_embeds=self._embed(tokens), use_cache=False)
+        found = self._network(inputs_embeds=self._embedded(tokens), use_cache=False)
         hidden = found.last_hidden_state[0, self._length - 1 : -1]
         scores = self._head(hidden).float().log_softmax(-1)
         chosen = scores.gather(1, torch.tensor(tokens, device=scores.device)[:, None])
@@ -54,10 +49,16 @@ class ForcedLm:
     def attention(self, tokens: list[int]) -> npt.NDArray[np.float32]:
         """See ``ForcedDecoder``."""
         found = self._network(
-            inputs_embeds=self._embed(tokens), output_attentions=True, use_cache=False
+            inputs_embeds=self._embedded(tokens), output_attentions=True, use_cache=False
         )
         rows = [
             layer[0, :, self._length - 1 :, self._clip.start : self._clip.stop]
             for layer in found.attentions
         ]
         return torch.cat(rows).float().cpu().numpy()
+
+    def _embedded(self, tokens: list[int]) -> torch.Tensor:
+        """The prompt and given tokens behind it, shape (1, length, width)."""
+        inputs = torch.tensor([tokens], device=self._prompt.device)
+        behind = self._network.get_input_embeddings()(inputs)
+        return torch.cat([self._prompt, behind.to(self._prompt.dtype)], 1)

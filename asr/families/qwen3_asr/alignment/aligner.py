@@ -39,17 +39,11 @@ class Qwen3AsrAligner:
         heard = features(model, [waveform], math.ceil(duration_s))
         prompt = model.tokens.prompt(language, heard.num_tokens[0])
         first = prompt.index(model.tokens.id(AUDIO))
-
-        def embedded(tokens: list[int]) -> torch.Tensor:
-            inputs = torch.tensor([[*prompt, *tokens]], device=model.device)
-            return embeddings(model.network, inputs, heard)
-
         decoder = ForcedLm(
             model.network.model.language_model,
             model.network.lm_head,
-            embedded,
+            embeddings(model.network, torch.tensor([prompt], device=model.device), heard),
             range(first, first + heard.num_tokens[0]),
-            len(prompt),
             model.tokens.max_positions,
             1 / TOKENS_PER_CHUNK,
         )

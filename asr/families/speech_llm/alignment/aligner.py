@@ -40,17 +40,12 @@ class SpeechLlmAligner:
         audio = audio_of(model, [waveform])
         before, after = prompt_tokens(model.words, language)
         row = before, [0] * num_stacks(model, audio)[0], after
-        projected = project(model, inputs_of(model, [row], audio, [[]]).audio)
-
-        def embedded(tokens: list[int]) -> torch.Tensor:
-            return embed(model, inputs_of(model, [row], audio, [tokens]), projected)
-
+        inputs = inputs_of(model, [row], audio, [[]])
         decoder = ForcedLm(
             model.language_model.get_decoder(),
             model.language_model.get_output_embeddings(),
-            embedded,
+            embed(model, inputs, project(model, inputs.audio)),
             range(len(before), len(before) + len(row[1])),
-            sum(map(len, row)),
             model.max_positions,
             model.joint.stack * _POSITION_S,
         )
