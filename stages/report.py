@@ -14,7 +14,7 @@ from asr.report.page import Results, render
 from asr.report.params import ReportParams
 from asr.report.suspects import worst_suspects
 from asr.report.training_curves import training_panels
-from asr.report.worst import right_examples, worst_examples
+from asr.report.worst import examples_of, right_pairs, worst_pairs
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
 from asr.scoring.score import score_utterances
@@ -56,13 +56,15 @@ def report(
         for model, path in paths.items()
     )
     spoken = {name: one.words for name, one in read_aligned(alignment).items()}
+    worst = worst_pairs(base, tuned, shown.num_worst)
+    right = right_pairs(base, tuned, NUM_RIGHT)
     page = render(
         Results(
             metrics=found,
             base=base,
             tuned=tuned,
-            examples=worst_examples(base, tuned, heard, spoken, prepared, shown.num_worst),
-            right=right_examples(base, tuned, heard, spoken, prepared, NUM_RIGHT),
+            examples=examples_of(worst, heard, spoken, prepared),
+            right=examples_of(right, heard, spoken, prepared),
             suspects=doubted,
             shown_suspects=worst_suspects(doubted, prepared, shown.num_suspects),
             panels=training_panels(curves),

@@ -46,53 +46,45 @@ class Example:
         return [word.text for word in self.spoken] == self.utterance.text.split()
 
 
-Hypotheses = Mapping[str, Mapping[str, Hypothesis]]  # by model and utterance
-Spoken = Mapping[str, Sequence[TimedWord]]  # by utterance
+Pairs = Sequence[tuple[Scored, Scored]]  # an utterance's scores of base and tuned model
 
 
-def worst_examples(
-    base: Sequence[Scored],
-    tuned: Sequence[Scored],
-    hypotheses: Hypotheses,
-    spoken: Spoken,
-    prepared: Path,
-    most: int,
-) -> list[Example]:
+def worst_pairs(base: Sequence[Scored], tuned: Sequence[Scored], most: int) -> Pairs:
     """Return the utterances with most word errors in ``tuned``, ties by character errors.
 
     Args:
         base: the base model's scores.
         tuned: the tuned model's scores of the same utterances in the same order.
-        hypotheses: by model, ``base`` and ``tuned``, then by utterance.
-        spoken: words with times.
-        prepared: folder of the corpora's prepared folders.
         most: maximum number; utterances without a word error are left out.
+    """
+    pairs = [(a, b) for a, b in zip(base, tuned, strict=True) if b.words.num_errors]
+    return sorted(pairs, key=lambda pair: _sort_key(pair[1]))[:most]
+
+
+def right_pairs(base: Sequence[Scored], tuned: Sequence[Scored], most: int) -> Pairs:
+    """Return the longest utterances without an error in ``tuned``; see ``worst_pairs``."""
+    pairs = [(a, b) for a, b in zip(base, tuned, strict=True) if not b.chars.num_errors]
+    longest = lambda pair: (-pair[1].words.num_reference, pair[1].utterance.id)  # noqa: E731
+    return sorted(pairs, key=longest)[:most]
+
+
+def examples_of(
+    pairs: Pairs,
+    hypotheses: Mapping[str, Mapping[str, Hypothesis]],
+    spoken: Mapping[str, Sequence[TimedWord]],
+    prepared: Path,
+) -> list[Example]:
+    """Read the audio of utterances and align their texts.
+
+    Args:
+        pairs: scores of the utterances.
+        hypotheses: by model, ``base`` and ``tuned``, then by utterance.
+        spoken: words with times, by utterance.
+        prepared: folder of the corpora's prepared folders.
 
     Raises:
         InputError: if the audio is missing or does not match the utterance.
     """
-    pairs = [(a, b) for a, b in zip(base, tuned, strict=True) if b.words.num_errors]
-    pairs.sort(key=lambda pair: _sort_key(pair[1]))
-    return _examples(pairs[:most], hypotheses, spoken, prepared)
-
-
-def right_examples(
-    base: Sequence[Scored],
-    tuned: Sequence[Scored],
-    hypotheses: Hypotheses,
-    spoken: Spoken,
-    prepared: Path,
-    most: int,
-) -> list[Example]:
-    """Return the longest utterances without an error in ``tuned``; see ``worst_examples``."""
-    pairs = [(a, b) for a, b in zip(base, tuned, strict=True) if not b.chars.num_errors]
-    pairs.sort(key=lambda pair: (-pair[1].words.num_reference, pair[1].utterance.id))
-    return _examples(pairs[:most], hypotheses, spoken, prepared)
-
-
-def _examples(
-    pairs: Sequence[tuple[Scored, Scored]], hypotheses: Hypotheses, spoken: Spoken, prepared: Path
-) -> list[Example]:
     waveforms = read_waveforms(prepared, [after.utterance for _, after in pairs])
     return [
         Example(
