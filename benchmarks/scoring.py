@@ -21,10 +21,9 @@ import jiwer
 
 from asr.core.files import write_json
 from asr.core.params import PARAMS, load_params
-from asr.scoring.counting import char_errors, word_errors
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.params import ScoreParams
-from asr.text.error_rate import pooled
+from asr.text.error_rate import char_errors, pooled, word_errors
 from asr.utterances.hypothesis import Hypothesis, read_hypotheses, write_hypotheses
 from asr.utterances.utterance import Utterance, read_manifest, write_manifest
 from benchmarks.measure import measured, timed, write_result

@@ -1,30 +1,23 @@
 """Transcribe the test set with a model."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import write_json
 from asr.core.params import load_family_params, load_params
 from asr.core.pull import pull_missing
-from asr.decoding.candidates import transcribe_with_lm
+from asr.decoding.local import NO_CHANGES, TextHelp, Transcribed, transcribe_test_set
 from asr.decoding.params import DecodeParams
 from asr.decoding.server import transcribe_on_server
-from asr.decoding.transcribe import (
-    opened_engine,
-    tokens_per_letter,
-    transcribe_all,
-    unknown_letters,
-)
+from asr.decoding.transcribe import Decoding
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
-from asr.families.protocols import Engine, family_module
+from asr.families.protocols import family_module
 from asr.language_model.params import LmParams
-from asr.utterances.hypothesis import Hypothesis, write_hypotheses
+from asr.utterances.hypothesis import write_hypotheses
 from asr.utterances.shards import Waveforms
-from asr.utterances.utterance import Utterance, read_manifest
+from asr.utterances.utterance import read_manifest
 
 
 def transcribe(
@@ -59,65 +52,26 @@ def transcribe(
     if served:
         clips = Waveforms(prepared, utterances)
         hypotheses, seconds = transcribe_on_server(utterances, clips, served, params.server)
-        device, changed = "server", _NO_CHANGES
+        found = Transcribed(hypotheses, seconds, "server", NO_CHANGES)
     else:
-        hypotheses, seconds, device, changed = _transcribe_here(
-            model, prepared, lm, (train, dev), utterances, params, rescoring
-        )
-    write_json(changes, changed)
-    write_hypotheses(out, hypotheses)
+        family = load_params("model", ModelParams).family
+        own = load_family_params(family, "decode", family_module(family, "decoding").OwnParams)
+        how = Decoding(model, family, load_params("machine", MachineParams), params, own)
+        text = TextHelp(rescoring, lm, read_manifest(train), read_manifest(dev))
+        found = transcribe_test_set(how, prepared, utterances, text)
+    write_json(changes, found.changes)
+    write_hypotheses(out, found.hypotheses)
     audio_s = sum(utterance.duration_s for utterance in utterances)
     write_json(
         timing,
         {
             "audio_s": round(audio_s, 3),
-            "decode_s": round(seconds, 3),
-            "rtfx": round(audio_s / seconds, 2),
-            "device": device,
+            "decode_s": round(found.seconds, 3),
+            "rtfx": round(audio_s / found.seconds, 2),
+            "device": found.device,
             "num_utterances": len(utterances),
         },
     )
-
-
-_NO_CHANGES: dict[str, Any] = {"languages": {}, "changed": []}
-
-
-def _transcribe_here(
-    model: Path,
-    prepared: Path,
-    lm: Path,
-    manifests: tuple[Path, Path],
-    utterances: Sequence[Utterance],
-    params: DecodeParams,
-    rescoring: LmParams,
-) -> tuple[list[Hypothesis], float, str, dict[str, Any]]:
-    """Transcribe with this machine's engine; also returns seconds, device and changes.
-
-    ``manifests`` are those of train and dev.
-    """
-    train, dev = manifests
-    machine = load_params("machine", MachineParams)
-    name = load_params("model", ModelParams).family
-    family = family_module(name, "decoding")
-    own = load_family_params(name, "decode", family.OwnParams)
-    computed = family.computed_seconds(model, own)
-    tokens = family_module(name, "tokens").open_tokens(model)
-    per_letter = tokens_per_letter(read_manifest(train), tokens)
-    lacking = unknown_letters(utterances, tokens, model)
-    with opened_engine(name, machine, params, own, model) as engine:
-
-        def decode(engine: Engine, some: Sequence[Utterance]) -> tuple[list[Hypothesis], float]:
-            clips = Waveforms(prepared, some)
-            return transcribe_all(engine, clips, some, computed, params, per_letter)
-
-        if rescoring.weight == "none":
-            hypotheses, seconds = decode(engine, utterances)
-            changed = _NO_CHANGES
-        else:
-            few = read_manifest(dev)
-            found = transcribe_with_lm(engine, decode, utterances, few, lm, rescoring)
-            hypotheses, seconds, changed = found.hypotheses, found.seconds, found.changes
-    return hypotheses, seconds, engine.device, {**changed, **lacking}
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ from asr.core.params import load_family_params, load_params
 from asr.decoding.detection_rows import Detection
 from asr.decoding.params import DecodeParams
 from asr.decoding.server import transcribe_on_server
+from asr.decoding.transcribe import Decoding
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
-from asr.guards.decoding import Decoding, detect_clips, transcribe_clips
+from asr.guards.decoding import detect_clips, transcribe_clips
 from asr.guards.kinds import GUARD, OTHER
 from asr.utterances.hypothesis import write_hypotheses
 from asr.utterances.jsonl import write_jsonl

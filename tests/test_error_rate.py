@@ -1,5 +1,6 @@
 import random
 
+import jiwer
 import kaldialign
 import pytest
 from hypothesis import given
@@ -54,6 +55,18 @@ def test_swapping_sides_swaps_deletions_and_insertions(reference, hypothesis):
     there, back = word_errors(reference, hypothesis), word_errors(hypothesis, reference)
     assert there.num_errors == back.num_errors
     assert there.deletions - there.insertions == back.insertions - back.deletions
+
+
+@given(texts, texts)
+def test_jiwer_counts_the_same_errors_of_each_kind(reference, hypothesis):
+    pair = reference, hypothesis
+    for ours, theirs in [
+        (word_errors(*pair), jiwer.process_words(*pair)),
+        (char_errors(*pair), jiwer.process_characters(*pair)),
+    ]:
+        kinds = theirs.substitutions, theirs.deletions, theirs.insertions
+        assert (ours.substitutions, ours.deletions, ours.insertions) == kinds
+        assert ours.num_reference == theirs.hits + theirs.substitutions + theirs.deletions
 
 
 def test_kaldialign_counts_the_same_errors():

@@ -2,6 +2,7 @@
 """A file imports from its own room and from lower ones, so that the rooms stay free of circles."""
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -59,6 +60,9 @@ ROOMS = [
     "commands",
 ]
 
+# Files of the top folder that the README's list leaves out: GitHub shows them by itself.
+UNLISTED = {"DATA_LICENSES.md", "LICENSE", "Makefile", "README.md", "dvc.lock", "pyproject.toml"}
+
 
 def room(file: str) -> str:
     """The room of a file, which may be in a folder inside that room."""
@@ -90,6 +94,15 @@ def faults(root: Path) -> Iterator[str]:
 def test_every_room_is_in_the_table_and_no_file_lies_beside_the_rooms():
     found = {room(file) for file in files(ROOT) if file != "asr/__init__.py"}
     assert found == set(ROOMS), f"not in one of both: {sorted(found ^ set(ROOMS))}"
+
+
+def test_the_top_folder_holds_what_the_readme_lists():
+    """A benchmark once copied the repository into a folder named after its own option."""
+    command = ["git", "ls-files", "-z"]
+    tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    top = {name.split("/")[0] for name in tracked.split("\0") if name and not name.startswith(".")}
+    listed = set((ROOT / "README.md").read_text().split("## Where things live")[1].split())
+    assert not {name for name in top if listed.isdisjoint({name, f"{name}/"})} - UNLISTED
 
 
 def test_every_import_leads_to_the_same_room_or_a_lower_one():

@@ -42,6 +42,25 @@ class ComputedSeconds:
     again: Seconds | None = None
 
 
+@dataclass(frozen=True)
+class Decoding:
+    """A model and how to decode with it.
+
+    Attributes:
+        model: its folder.
+        family: its family's name.
+        machine: section ``machine``.
+        decode: section ``decode``.
+        own: section ``<family>.decode``.
+    """
+
+    model: Path
+    family: str
+    machine: MachineParams
+    decode: DecodeParams
+    own: Any
+
+
 def tokens_per_letter(train: Iterable[Utterance], tokens: TextTokens) -> dict[str, float]:
     """Tokens that a letter takes in each language of the training set, a whole number.
 

@@ -8,9 +8,7 @@ five beams, punctuation included.
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from asr.core.errors import InputError
 from asr.decoding.detection import (
@@ -20,32 +18,17 @@ from asr.decoding.detection import (
     write_timestamps,
 )
 from asr.decoding.detection_rows import Detection
-from asr.decoding.params import DecodeParams
-from asr.decoding.transcribe import opened_engine, token_budget, tokens_per_letter, transcribe_all
-from asr.devices.params import MachineParams
+from asr.decoding.transcribe import (
+    Decoding,
+    opened_engine,
+    token_budget,
+    tokens_per_letter,
+    transcribe_all,
+)
 from asr.families.protocols import Engine, family_module
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import Utterance
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """A model and how to decode with it.
-
-    Attributes:
-        model: its folder.
-        family: its family's name.
-        machine: section ``machine``.
-        decode: section ``decode``.
-        own: section ``<family>.decode``.
-    """
-
-    model: Path
-    family: str
-    machine: MachineParams
-    decode: DecodeParams
-    own: Any
 
 
 def transcribe_clips(

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.scoring.counting import char_errors, word_errors
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.number_signs import has_digits_or_signs
-from asr.text.error_rate import ErrorCounts, pooled
+from asr.text.error_rate import ErrorCounts, char_errors, pooled, word_errors
 from asr.text.scripts import LANGUAGES, Script, in_script
 from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance

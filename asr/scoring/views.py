@@ -15,12 +15,11 @@ from importlib.metadata import version
 from typing import Any
 
 from asr.scoring import open_asr
-from asr.scoring.counting import char_errors, word_errors
 from asr.scoring.normalizers import Normalizers, verbatim
 from asr.scoring.params import ScoreParams
 from asr.scoring.rates import rates
 from asr.scoring.score import Scored
-from asr.text.error_rate import ErrorCounts
+from asr.text.error_rate import ErrorCounts, char_errors, word_errors
 from asr.text.scripts import LANGUAGES, in_script
 from asr.utterances.hypothesis import Hypothesis
 

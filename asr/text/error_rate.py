@@ -1,14 +1,17 @@
 """Word and character error rates, pooled: errors of all utterances over words of all references.
 
-jiwer aligns. A reference without words counts too: all words of its hypothesis are insertions, so
-hallucinations in silence raise the rate.
+rapidfuzz aligns, as it does for jiwer, in a ninth of jiwer's time: jiwer describes each stretch by
+an object, and a rate needs three numbers of an utterance. benchmarks/scoring.py measures both. A
+reference without words counts too: all words of its hypothesis are insertions, so hallucinations in
+silence raise the rate.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Self
 
-import jiwer
+from rapidfuzz.distance import Levenshtein
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,18 @@ class ErrorCounts:
 
 def word_errors(reference: str, hypothesis: str) -> ErrorCounts:
     """Count the word errors between two normalized texts; words are split at spaces."""
-    return _counts(jiwer.process_words(reference, hypothesis), len(reference.split()))
+    # By numbers, as jiwer: rapidfuzz would compare words by their hashes.
+    numbers: dict[str, int] = {}
+    words, others = (
+        [numbers.setdefault(word, len(numbers)) for word in text.split()]
+        for text in (reference, hypothesis)
+    )
+    return _counts(words, others)
 
 
 def char_errors(reference: str, hypothesis: str) -> ErrorCounts:
     """Count the character errors between two normalized texts, spaces included."""
-    return _counts(jiwer.process_characters(reference, hypothesis), len(reference))
+    return _counts(reference, hypothesis)
 
 
 def pooled(counts: Iterable[ErrorCounts]) -> ErrorCounts:
@@ -64,5 +73,12 @@ def pooled(counts: Iterable[ErrorCounts]) -> ErrorCounts:
     return sum(counts, ErrorCounts())
 
 
-def _counts(output: jiwer.WordOutput | jiwer.CharacterOutput, num_reference: int) -> ErrorCounts:
-    return ErrorCounts(num_reference, output.substitutions, output.deletions, output.insertions)
+_shared = cache(ErrorCounts)  # most utterances have the same few counts as others
+
+
+def _counts(reference: Sequence[int] | str, hypothesis: Sequence[int] | str) -> ErrorCounts:
+    if reference == hypothesis:
+        return _shared(len(reference))
+    kinds = [kind for kind, _, _ in Levenshtein.editops(reference, hypothesis).as_list()]
+    substitutions, deletions = kinds.count("replace"), kinds.count("delete")
+    return _shared(len(reference), substitutions, deletions, len(kinds) - substitutions - deletions)
