@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 from asr.core.closure import file_of, imported_names
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +100,8 @@ def test_every_room_is_in_the_table_and_no_file_lies_beside_the_rooms():
 
 def test_the_top_folder_holds_what_the_readme_lists():
     """A benchmark once copied the repository into a folder named after its own option."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("an unpacked archive lists no tracked files")
     command = ["git", "ls-files", "-z"]
     tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     top = {name.split("/")[0] for name in tracked.split("\0") if name and not name.startswith(".")}
