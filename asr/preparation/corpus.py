@@ -33,7 +33,8 @@ from asr.preparation.rejects import Reason, Reject, write_rejects
 from asr.preparation.reuse import PreparationCache, link_or_copy
 from asr.preparation.screening import Failed, Passed, screen
 from asr.preparation.spool import Spool, Spooled
-from asr.utterances.shards import partition, shard_name, write_shard
+from asr.utterances.partition import partition
+from asr.utterances.shards import shard_name, write_shard
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE
 from asr.workers.parallel import ordered_map
