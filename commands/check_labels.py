@@ -2,9 +2,10 @@
 
 It reads params.yaml, models/base, data/manifests and data/prepared, and checks what the stage
 ``train`` checks before its first step. As the family's batches hold it, each transcript must have
-the right prompt, which is not learned, its own text and one end token. A sample of the clips must
-have sound, and the same features alone and in a batch. It stops at the first fault, with the
-utterance's id and exit status 1. It also prints the prompt and the labels of one utterance.
+the right prompt, which is not learned, its own text and one end token; of more than 20,000
+transcripts, a sample is checked. A sample of the clips must have sound, and the same features alone
+and in a batch. It stops at the first fault, with the utterance's id and exit status 1. It also
+prints the prompt and the labels of one utterance.
 """
 
 import argparse

@@ -338,6 +338,13 @@ def test_batches_of_cached_outputs_and_the_task_are_checked_too(family, base, mo
         check(family, trainee)
 
 
+@pytest.mark.parametrize("family", FAMILIES[:1], ids=lambda family: family.family)
+def test_of_a_large_corpus_a_sample_is_checked(family, trainee, monkeypatch):
+    monkeypatch.setattr("asr.training.label_check.NUM_TEXTS", 2)
+    report = check(family, trainee)
+    assert (report.num_utterances, report.num_clips) == (2, 4)
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("family", FAMILIES[:1], ids=lambda family: family.family)
 def test_timestamps_and_the_text_before_are_right_where_they_are_on(family, base, monkeypatch):
