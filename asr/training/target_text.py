@@ -23,10 +23,15 @@ _HEBREW = frozenset({"he", "yi"})
 
 
 def target_texts(utterances: Sequence[Utterance], params: TextParams) -> list[Utterance]:
-    """Replace transcripts by target texts; print how many changed."""
-    targets = [one.model_copy(update={"text": target_text(one, params)}) for one in utterances]
-    changed = sum(a.text != b.text for a, b in zip(utterances, targets, strict=True))
-    if changed:
+    """Replace transcripts by target texts; print how many changed.
+
+    An utterance whose text is the target already is not copied: 0.9 kB each.
+    """
+    targets = []
+    for one in utterances:
+        text = target_text(one, params)
+        targets.append(one if text == one.text else one.model_copy(update={"text": text}))
+    if changed := sum(a is not b for a, b in zip(utterances, targets, strict=True)):
         tqdm.write(f"train.text: changed {changed} of {len(targets)} transcripts for training")
     return targets
 

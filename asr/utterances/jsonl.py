@@ -19,11 +19,12 @@ def read_jsonl(path: Path, schema: type[Model]) -> list[Model]:
         InputError: for the first bad line, naming file, line, key, expected and got.
     """
     rows = []
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            rows.append(schema.model_validate_json(line))
-        except ValidationError as error:
-            raise InputError(f"{path}:{number}: {faults(error)[0]}") from error
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                rows.append(schema.model_validate_json(line))
+            except ValidationError as error:
+                raise InputError(f"{path}:{number}: {faults(error)[0]}") from error
     return rows
 
 
