@@ -1,7 +1,11 @@
 # make repro   set up, run the pipeline, print the scores
 # make test    set up, add what tests need, lint, types, tests
+# make test-unit   the tests that take milliseconds each, and no other
 # make test-slow   kills, long fuzzing, the whole pipeline with real weights
 # make mutants ROOMS="scoring text"   set up, change these rooms' code in small ways, list what no test notices (hours for all)
+# make smoke   the whole pipeline on ten utterances and two training steps, as an experiment
+# make comment BASE=main   comment.md: the committed scores, and their changes against BASE
+# make audit-dependencies   known vulnerabilities of the pinned packages
 # make bench   set up, add other tools, measure speed against them (an hour of two quiet cores)
 # make bench-quick   the same on a few clips, to see that it runs; writes no result
 
@@ -13,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro test test-slow browser lint mutants bench bench-quick
+.PHONY: setup repro test test-unit test-slow browser lint smoke comment audit-dependencies mutants bench bench-quick
 
 setup: .venv/installed
 
@@ -26,8 +30,8 @@ setup: .venv/installed
 	$(INSTALL) --requirement requirements.txt
 	@touch $@
 
-# What tests, mutants and benchmarks add: requirements/test.txt, requirements/mutants.txt ...
-.venv/test .venv/mutants .venv/benchmarks: .venv/installed $(wildcard requirements/*.txt)
+# What tests, mutants and benchmarks add: requirements/test.txt and so on.
+.venv/test .venv/mutants .venv/benchmarks .venv/audit: .venv/installed $(wildcard requirements/*.txt)
 	$(INSTALL) --requirement requirements/$(@F).txt
 	$(INSTALL) --no-deps --requirement requirements/openai_whisper.txt
 	@touch $@
@@ -52,10 +56,27 @@ browser:
 test-slow: .venv/test
 	$(PYTEST) -m slow
 
+test-unit: .venv/test
+	$(PYTEST) -m unit
+
 lint: .venv/test
 	ruff check
 	ruff format --check
 	mypy
+
+smoke: setup
+	python -m commands.recipe smoke
+
+# Of the committed metrics: nothing is trained. The comment may have 65,536 characters.
+BASE ?= main
+comment: setup
+	python -m commands.scores --markdown > comment.md
+	printf '\n### Metrics against %s\n\n' "$(BASE)" >> comment.md
+	dvc metrics diff --md "$(BASE)" >> comment.md
+	head -c 60000 comment.md > comment.cut && mv comment.cut comment.md
+
+audit-dependencies: .venv/audit
+	pip-audit --requirement conf/constraints.txt --disable-pip --no-deps
 
 # mutmut runs in mutants/, a copy; pyproject.toml has the rooms and their tests. Slow tests are left out.
 ROOMS := scoring text splits training.state utterances corpora

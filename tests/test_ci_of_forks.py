@@ -1,0 +1,90 @@
+# python -m pytest tests/test_ci_of_forks.py
+"""GitHub's workflows and pre-commit's hooks: valid, safe, with the Makefile's scripts."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr.core.files import read_json, write_json
+from asr.core.params import read_yaml
+from tests.pipeline_repo import copy_of_this_repository
+
+ROOT = Path(__file__).parent.parent
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+# The copy has no .venv of its own; make would build one.
+MAKE = ("make", "--assume-old=.venv/installed", "--assume-old=setup")
+
+
+@pytest.fixture(scope="module")
+def repo(tmp_path_factory):
+    return copy_of_this_repository(tmp_path_factory.mktemp("repo"))
+
+
+def checked(schema, *files):
+    words = ["check-jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, files)]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+def test_workflows_and_dependabot_follow_their_schemas(tmp_path):
+    for schema, files in [
+        ("github-workflows", WORKFLOWS),
+        ("dependabot", [ROOT / ".github/dependabot.yml"]),
+    ]:
+        done = checked(schema, *files)
+        assert done.returncode == 0, done.stdout
+    wrong = tmp_path / "tests.yml"
+    wrong.write_text(WORKFLOWS[-1].read_text().replace("runs-on:", "runs-at:"))
+    assert "runs-at" in checked("github-workflows", wrong).stdout
+
+
+def test_a_security_linter_finds_nothing():
+    words = ["zizmor", "--offline", "--no-progress", str(ROOT / ".github")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_scripts_are_targets_of_the_makefile(path):
+    makefile = (ROOT / "Makefile").read_text()
+    steps = [step for job in read_yaml(path)["jobs"].values() for step in job["steps"]]
+    for words in (step["run"].split() for step in steps if "run" in step):
+        if path.stem == "comment":  # it has no checkout
+            assert "make" not in words
+        else:
+            assert words[0] == "make"
+            assert f"\n{words[1]}:" in makefile
+
+
+def test_a_comment_shows_the_scores_and_what_changed(repo):
+    path = repo.folder / "metrics" / "scorecard.json"
+    before = read_json(path)
+    gate = next(iter(before["gates"]))
+    write_json(path, {**before, "gates": before["gates"] | {gate: {"value": 0.123, "status": "pass",
+               "threshold": 0.5, "requirement": "at most"}}})  # fmt: skip
+    repo.run(*MAKE, "comment", "BASE=HEAD")
+    comment = (repo.folder / "comment.md").read_text()
+    assert "| overall |" in comment  # the score table
+    assert f"gates.{gate}.value" in comment.partition("### Metrics against HEAD")[2]
+    write_json(path, before)
+
+
+def test_hooks_find_a_fault_of_params_and_of_style(repo):
+    hooks = ("pre-commit", "run", "--all-files")
+    assert "Failed" not in repo.run(*hooks)
+    params = repo.folder / "params.yaml"
+    (repo.folder / "asr" / "untidy.py").write_text("import os\n")
+    params.write_text(params.read_text().replace("train:\n", "train:\n  lr_: 1\n", 1))
+    repo.run("git", "add", "--all")
+    found = repo.run(*hooks, succeeds=False)
+    assert "params.yaml: train.lr_" in found
+    assert "asr/untidy.py" in found
+
+
+def test_check_params_counts_what_it_checked():
+    done = subprocess.run(
+        [sys.executable, "-m", "commands.check_params"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("params.yaml: no fault in ")
