@@ -57,6 +57,7 @@ ROOMS = [
     "ranking",
     "harvest",
     "withdrawal",
+    "doctor",
     "report",
     "stages",
     "commands",

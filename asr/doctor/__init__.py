@@ -1,0 +1,1 @@
+"""Checks of machine and repository, a function each, for ``python -m commands.doctor``."""
