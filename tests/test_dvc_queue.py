@@ -88,6 +88,9 @@ def test_an_experiment_whose_worker_was_killed_goes_on_where_it_was(repo):
     os.killpg(os.getpgid(json.loads(run.read_text())["pid"]), signal.SIGKILL)
     # DVC goes on believing that it runs, until it is told to end it.
     assert "Running" in repo.run("dvc", "queue", "status")
+    said = repo.run("python", "-m", "commands.doctor", "queue", succeeds=False)
+    assert "fail  queue     shown as running, but their processes are gone: lr-7" in said
+    assert "→ dvc queue kill lr-7 && dvc queue remove lr-7" in said
     repo.run("dvc", "queue", "kill", "lr-7")
     assert "Failed" in repo.run("dvc", "queue", "status")
     repo.run("dvc", "queue", "remove", "lr-7")
