@@ -6,6 +6,7 @@
 # make smoke   the whole pipeline on ten utterances and two training steps, as an experiment
 # make comment BASE=main   comment.md: the committed scores, and their changes against BASE
 # make audit-dependencies   known vulnerabilities of the pinned packages
+# make docker   build the images for training and serving; make docker-push REGISTRY=host/name pushes them
 # make bench   set up, add other tools, measure speed against them (an hour of two quiet cores)
 # make bench-quick   the same on a few clips, to see that it runs; writes no result
 
@@ -17,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro test test-unit test-slow browser lint smoke comment audit-dependencies mutants bench bench-quick
+.PHONY: setup repro test test-unit test-slow browser lint smoke comment audit-dependencies mutants docker docker-push bench bench-quick
 
 setup: .venv/installed
 
@@ -83,6 +84,20 @@ ROOMS := scoring text splits training.state utterances corpora
 mutants: .venv/mutants
 	OMP_WAIT_POLICY=passive mutmut run $(ROOMS:%=asr.%.*)
 	@python -m benchmarks.mutants
+
+docker:
+	docker build --target train --tag mothertongue:train .
+	docker build --target serve --tag mothertongue:serve .
+
+# Pushed by commit, so that a pod or a server names what it runs.
+COMMIT = $(shell git describe --always --dirty)
+docker-push:
+	@test -n "$(REGISTRY)" || { echo "make: docker-push needs REGISTRY=host/name"; exit 1; }
+	$(MAKE) docker
+	docker tag mothertongue:train $(REGISTRY)/mothertongue:train-$(COMMIT)
+	docker tag mothertongue:serve $(REGISTRY)/mothertongue:serve-$(COMMIT)
+	docker push $(REGISTRY)/mothertongue:train-$(COMMIT)
+	docker push $(REGISTRY)/mothertongue:serve-$(COMMIT)
 
 bench: .venv/benchmarks
 	python -m benchmarks.step
