@@ -6,6 +6,7 @@ The stage keeps its state as ``train`` does, in the scratch folder, and says whe
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
@@ -69,13 +70,25 @@ def metrics(repo):
     }
 
 
+def everything_in(folder):
+    """The bytes of all files, and of all that Git has packed."""
+    words = ["git", "cat-file", "--batch-all-objects", "--batch"]
+    packed = subprocess.run(words, cwd=folder, capture_output=True, check=True).stdout
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return packed + b"".join(path.read_bytes() for path in files)
+
+
 @pytest.mark.integration
-def test_two_workers_lose_none_of_the_queued(repo):
+def test_two_workers_lose_none_of_the_queued_and_store_no_secret(repo, monkeypatch):
+    for name in ("AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "GIT_TOKEN"):
+        monkeypatch.setenv(name, "canary-5e")
     for lr in (1, 2, 3, 4):
         queue(repo, lr)
     start_workers(repo, "-j", "2")
     wait_for(lambda: repo.run("dvc", "queue", "status").count("Success") == 4, pause_s=2)
     assert metrics(repo) == {f"lr-{lr}": {"lr": lr, "first": 0} for lr in (1, 2, 3, 4)}
+    everything = everything_in(repo.folder)
+    assert b"stages:" in everything and b"canary-5e" not in everything
 
 
 @pytest.mark.slow

@@ -23,7 +23,12 @@ from commands.scores import markdown_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [README, *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))]
+SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+PAGES = [
+    README,
+    SECURITY,
+    *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")),
+]
 PARAMS = read_yaml(ROOT / "params.yaml")
 TESTS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("*.py"))
 PATH = r"`((?:[a-z.]+/)+[a-z_.]*|[a-z]+\.(?:yaml|txt))`"
@@ -67,7 +72,7 @@ def test_every_path_is_there(path):
 
 
 def test_every_link_leads_somewhere():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+    for page in (ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")):
         for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / link).is_file(), link
 

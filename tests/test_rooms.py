@@ -64,7 +64,10 @@ ROOMS = [
 ]
 
 # Files of the top folder that the README's list leaves out: GitHub shows them by itself.
-UNLISTED = {"DATA_LICENSES.md", "LICENSE", "Makefile", "README.md", "dvc.lock", "pyproject.toml"}
+UNLISTED = {
+    "DATA_LICENSES.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "dvc.lock",
+    "pyproject.toml",
+}  # fmt: skip
 
 
 def room(file: str) -> str:

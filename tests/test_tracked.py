@@ -43,6 +43,9 @@ TRACKED = {
 }  # fmt: skip
 
 
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "GIT_TOKEN", "RUNPOD_API_KEY", "MY_DATABASE")
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory, made_once):
     """A run with all trackers: the folder, its progress, and what each place holds by name."""
@@ -50,6 +53,8 @@ def run(tmp_path_factory, made_once):
     folder = tmp_path_factory.mktemp("tracked")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_ROOT", str(folder))
+        for name in SECRETS:
+            patch.setenv(name, "canary-5e")
         patch.setenv("WANDB_MODE", "offline")
         patch.setenv("TRACKIO_DIR", str(folder / "trackio"))
         patch.chdir(folder)
@@ -105,6 +110,13 @@ def test_all_params_and_the_audits_counts_are_the_configuration(place, run):
     expected = {**read_yaml(folder / "params.yaml"), **COUNTS}
     # Trackio and W&B add keys of their own.
     assert {name: read[place].config.get(name) for name in expected} == expected
+
+
+def test_no_log_and_no_tracker_stores_the_environment(run):
+    folder, _, _ = run
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert [path for path in files if b"canary-5e" in path.read_bytes()] == []
 
 
 @pytest.mark.parametrize("place", ["tensorboard", "dvclive", "trackio", "wandb"])
