@@ -70,16 +70,18 @@ def test_a_comment_shows_the_scores_and_what_changed(repo):
     write_json(path, before)
 
 
-def test_hooks_find_a_fault_of_params_and_of_style(repo):
+def test_hooks_find_a_fault_of_params_of_style_and_a_token(repo):
     hooks = ("pre-commit", "run", "--all-files")
     assert "Failed" not in repo.run(*hooks)
     params = repo.folder / "params.yaml"
     (repo.folder / "asr" / "untidy.py").write_text("import os\n")
+    (repo.folder / "key.txt").write_text(f"hf_{'aB' * 17}\n")
     params.write_text(params.read_text().replace("train:\n", "train:\n  lr_: 1\n", 1))
     repo.run("git", "add", "--all")
     found = repo.run(*hooks, succeeds=False)
     assert "params.yaml: train.lr_" in found
     assert "asr/untidy.py" in found
+    assert "key.txt:1 (Hugging Face token)" in found
 
 
 def test_check_params_counts_what_it_checked():
