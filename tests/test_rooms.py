@@ -59,6 +59,7 @@ ROOMS = [
     "withdrawal",
     "doctor",
     "report",
+    "packages",
     "stages",
     "commands",
 ]

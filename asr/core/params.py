@@ -40,6 +40,8 @@ SCHEMAS = {
     "gates": ("asr.scoring.params", "GatesParams"),
     "guards": ("asr.guards.params", "GuardsParams"),
     "report": ("asr.report.params", "ReportParams"),
+    "package": ("asr.packages.params", "PackageParams"),
+    "publish": ("asr.packages.params", "PublishParams"),
 }
 
 FAMILIES = Path(__file__).parents[1] / "families"
