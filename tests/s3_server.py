@@ -83,6 +83,7 @@ def s3_server(folder: Path) -> Iterator[S3Server]:
         "-ip.bind=127.0.0.1", "-bucket=dvc", f"-s3.port={s3}", f"-master.port={master}",
         f"-volume.port={volume}", f"-filer.port={filer}", "-webdav=false", "-admin.ui=false",
         "-master.telemetry=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0",  # fixed ports, on which a second server stumbles
     ]  # fmt: skip
     server = S3Server(f"http://127.0.0.1:{s3}", command, folder / "log")
     try:
