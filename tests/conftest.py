@@ -14,6 +14,7 @@ from tests.pipeline_repo import (
     smoke_params,
 )
 from tests.starter import write_starter
+from tests.trained_repo import write_trained
 
 # A busy machine is no fault of the code: no test is timed.
 settings.register_profile("untimed", deadline=None)
@@ -84,6 +85,12 @@ def made_once(tmp_path_factory):
 def reproduced(made_once):
     """A repository in which `dvc repro` has run the whole pipeline on random weights, committed."""
     return PipelineRepo(made_once("pipeline", _reproduce))
+
+
+@pytest.fixture(scope="session")
+def trained(made_once):
+    """A repository in which training has run once, pushed to a DVC remote of its own."""
+    return PipelineRepo(made_once("trained", write_trained) / "repo")
 
 
 @pytest.fixture(scope="session")
