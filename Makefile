@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro test test-unit test-slow browser lint smoke comment audit-dependencies mutants docker docker-push bench bench-quick
+.PHONY: setup repro test test-unit test-slow browser lint smoke comment audit-dependencies mutants docker docker-push bench bench-quick sshd
 
 setup: .venv/installed
 
@@ -44,7 +44,7 @@ repro: setup
 # Two test processes share two cores, so OpenMP threads that wait must not spin.
 PYTEST := OMP_WAIT_POLICY=passive pytest --numprocesses 2 --dist worksteal
 
-test: lint browser
+test: lint browser $(if $(CI),sshd)
 	$(PYTEST) -m "not slow"
 
 # Tests of the report's page need Debian's browser (a minute once). Without it they are skipped, by name.
@@ -53,6 +53,12 @@ browser:
 	@command -v chromium > /dev/null \
 		|| { $(APT) update && $(APT) install --yes --no-install-recommends chromium; } > /dev/null 2>&1 \
 		|| echo "make: apt can't install chromium here: tests in a browser are skipped"
+
+# Tests over SSH need a server, which apt also starts: only CI installs one; elsewhere they are skipped, by name.
+sshd:
+	@test -x /usr/sbin/sshd \
+		|| { $(APT) update && $(APT) install --yes --no-install-recommends openssh-server tmux; } > /dev/null 2>&1 \
+		|| echo "make: apt can't install openssh-server here: tests over SSH are skipped"
 
 test-slow: .venv/test
 	$(PYTEST) -m slow

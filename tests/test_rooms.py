@@ -52,6 +52,7 @@ ROOMS = [
     "families/*/alignment",
     "guards",
     "prediction",
+    "pods",
     "experiments",
     "export",
     "ranking",
