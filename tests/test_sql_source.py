@@ -225,3 +225,46 @@ def test_a_real_postgresql(postgresql, monkeypatch):
         brought(query="select * from postgres.x.y")
     with psycopg.connect(postgresql) as database:
         assert database.execute("select count(*) from clips").fetchone() == (150,)
+
+
+def test_rows_up_to_a_watermark_are_the_same_whatever_is_added(
+    sqlite, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    query = f"{QUERY} where child is null or child <= :watermark"
+
+    def rows(watermark):
+        one = Source(kind="sql", dsn_env="CLIPS_DSN", query=query, watermark=watermark,
+                     license="CC0-1.0")  # fmt: skip
+        wants = corpus_format("jsonl").wants
+        files = dict(fetch_files(one, lambda name: wants(name, "hr"), LIMITS))
+        return files["rows.jsonl"]
+
+    first = rows(7)
+    assert "2 rows up to 7: the first fetch on this machine" in capsys.readouterr().out
+    sqlite("insert into clips values ('c', 'tri', ?, 8, null)", b"third")
+    assert rows(7) == first
+    assert "2 rows up to 7: 0 new, 0 changed, 0 gone since the last fetch (up to 7)" in (
+        capsys.readouterr().out
+    )
+    sqlite("update clips set corrected = 'dvije' where clip = 'b/2'")
+    sqlite("delete from clips where clip = 'a'")
+    assert b"tri" in rows(8)
+    assert "2 rows up to 8: 1 new, 1 changed, 1 gone since" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("watermark", "where", "words"), [
+    ("1; drop table clips", " where child <= :watermark", "a number or a date with time"),
+    (7, "", "expected watermark with :watermark in query, got one alone"),
+    (None, " where child <= :watermark", "expected watermark with :watermark in query"),
+])  # fmt: skip
+def test_a_watermark_is_a_number_or_a_time_and_in_the_query(watermark, where, words):
+    with pytest.raises(ValueError, match=words):
+        Source(kind="sql", dsn_env="X", query=QUERY + where, watermark=watermark, license="CC0-1.0")
+
+
+def test_a_watermark_in_the_query_is_a_literal():
+    query = "select 1 as id, 'x' as text where ':watermark' <> '' and at <= :watermark"
+    one = Source(kind="sql", dsn_env="X", query=query, watermark="2026-11-01T10:00:00Z",
+                 license="CC0-1.0")  # fmt: skip
+    assert one.filled_query.endswith("at <= '2026-11-01T10:00:00Z'")

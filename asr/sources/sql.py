@@ -7,7 +7,8 @@ later stage needs the database. The query must name its columns as follows (``se
     text         the transcript
     audio        the recording's bytes; or
     audio_path   its path relative to ``audio_root``; or
-    audio_url    its URL
+    audio_url    its URL; or
+    audio_key    its key in ``bucket``
     …            optional: speaker_id, session_id, language, split; others become attributes
 """
 
@@ -20,15 +21,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from asr.core.errors import InputError, needs
 from asr.core.schema import Schema
 from asr.corpora.paths import safe_path
 from asr.sources.archives import Content, Wants
+from asr.sources.bucket import Bucket, check_variables, read_object
+from asr.sources.changes import print_changes
+from asr.sources.dsn import address_pieces, cause, told
 from asr.sources.folder import checked_file
 from asr.sources.local import local_path
 from asr.sources.params import FetchParams
@@ -36,8 +40,10 @@ from asr.sources.still import read_still, stamps
 from asr.sources.web import download_row
 
 ROWS = "rows.jsonl"
+_TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[T ][\d:.]+)?(?:Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 ROWS_AT_ONCE = 64  # in memory: rows of PostgreSQL may hold audio
-AUDIO_COLUMNS = ("audio", "audio_path", "audio_url")
+AUDIO_COLUMNS = ("audio", "audio_path", "audio_url", "audio_key")
+WATERMARK = ":watermark"  # in a query
 
 
 class Source(Schema):
@@ -46,6 +52,8 @@ class Source(Schema):
     ``dsn_env`` names the environment variable that holds the connection string, so that no secret
     is in the repository: ``postgresql://user:password@host/name`` or ``sqlite:///path``.
     ``allow_private`` permits URLs of this machine and of its network in ``audio_url``.
+    ``watermark`` takes the place of ``:watermark`` in the query, such as ``where number <=
+    :watermark``, so that the rows are the same whatever people add: a number, or a date with time.
     """
 
     kind: Literal["sql"]
@@ -53,7 +61,23 @@ class Source(Schema):
     query: str = Field(min_length=1)
     audio_root: str | None = Field(None, min_length=1)
     allow_private: bool = Field(False)
+    watermark: int | str | None = None
+    bucket: Bucket | None = None
     license: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _watermark(self) -> Self:
+        if isinstance(self.watermark, str) and not _TIME.fullmatch(self.watermark):
+            raise ValueError(f"expected a number or a date with time, got {self.watermark!r:.80}")
+        if (WATERMARK in self.query) != (self.watermark is not None):
+            raise ValueError(f"expected watermark with {WATERMARK} in query, got one alone")
+        return self
+
+    @property
+    def filled_query(self) -> str:
+        """The query with the watermark as a literal."""
+        value = f"'{self.watermark}'" if isinstance(self.watermark, str) else str(self.watermark)
+        return self.query.replace(WATERMARK, value)
 
 
 def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[tuple[str, Content]]:
@@ -63,6 +87,8 @@ def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[t
         InputError: if the query or a download fails, or a row has an invalid or repeated column.
     """
     lines: dict[str, str] = {}
+    if source.bucket:
+        check_variables(source.bucket, f"${source.dsn_env}: bucket")
     for number, row in enumerate(_rows(source), start=1):
         place = f"${source.dsn_env}: row {number}"
         row_id = row.get("id")
@@ -79,6 +105,7 @@ def fetch_files(source: Source, wants: Wants, limits: FetchParams) -> Iterator[t
     if not lines:
         raise InputError(f"${source.dsn_env}: expected rows, got none from {source.query!r:.200}")
     text = "".join(f"{lines[row_id]}\n" for row_id in sorted(lines))
+    print_changes(f"{source.dsn_env}\n{source.query}", source.watermark, lines)
     if wants(ROWS):
         yield ROWS, text.encode()
 
@@ -107,6 +134,10 @@ def _audio(
         raise InputError(f"{place}: {given[0]}: expected text, got {value!r:.80}")
     if given[0] == "audio_url":
         return name, _download(value, f"{place}: audio_url", source, limits)
+    if given[0] == "audio_key":
+        if source.bucket is None:
+            raise InputError(f"{place}: audio_key: expected bucket in conf/sources.yaml, got none")
+        return name, read_object(source.bucket, value, f"{place}: audio_key", limits)
     if source.audio_root is None:
         raise InputError(f"{place}: audio_path: expected audio_root in conf/sources.yaml, got none")
     root = local_path(source.audio_root)
@@ -154,7 +185,7 @@ def _rows(source: Source) -> Iterator[dict[str, Any]]:
 def _sqlite_rows(source: Source, path: Path) -> Iterator[dict[str, Any]]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
-            cursor = database.execute(source.query)
+            cursor = database.execute(source.filled_query)
             columns = _columns(cursor.description, source)
             for row in cursor:
                 yield dict(zip(columns, row, strict=True))
@@ -171,60 +202,21 @@ def _postgresql_rows(source: Source, address: str) -> Iterator[dict[str, Any]]:
     try:
         database = psycopg.connect(address, autocommit=False)
     except Exception as error:  # whatever it is: its text may repeat any piece of the address
-        raise InputError(f"${source.dsn_env}: no connection: {_cause(error)}") from None
-    pieces = _pieces(address, database)
+        raise InputError(f"${source.dsn_env}: no connection: {cause(error)}") from None
+    pieces = address_pieces(address, database)
     try:
         with database:
             database.read_only = True
             # With a named cursor the server keeps the result and sends itersize rows at a time.
             with database.cursor(name="recordings") as cursor:
                 cursor.itersize = ROWS_AT_ONCE
-                cursor.execute(source.query.encode())
+                cursor.execute(source.filled_query.encode())
                 columns = _columns(cursor.description, source)
                 for row in cursor:
                     yield dict(zip(columns, row, strict=True))
     except psycopg.Error as error:
-        why = " ".join(str(error).split())
-        if any(re.search(piece, why, re.IGNORECASE) for piece in pieces):
-            why = f"{type(error).__name__} {error.sqlstate or ''} (its text names the database)"
+        why = told(error, pieces)
         raise InputError(f"${source.dsn_env}: the query failed: {why}") from None
-
-
-# Phrases of libpq, and what to print in their place.
-_CAUSES = {
-    "refused": "the server refused it",
-    "could not translate": "no such host",
-    "authentication failed": "wrong user or password",
-    "no password": "the server wants a password",
-    "does not exist": "no such database or user, or no socket there",
-    "no such file": "no socket there",
-    "timeout": "the server did not answer in time",
-    "timed out": "the server did not answer in time",
-    "ssl": "encryption failed",
-    "invalid": "the address is malformed",
-    "missing": "the address is malformed",
-}
-
-
-def _cause(error: Exception) -> str:
-    """The cause in words of our own, since the error's text may hold the password."""
-    text = str(error).lower()
-    causes = [cause for phrase, cause in _CAUSES.items() if phrase in text]
-    return causes[0] if causes else type(error).__name__
-
-
-def _pieces(address: str, database: Any) -> list[str]:
-    """Patterns for the pieces of an address, and of what psycopg adds to it.
-
-    A piece of up to three letters counts as a whole word alone: a user «me» is in «some».
-    """
-    import psycopg
-
-    info = database.info
-    found = {str(value) for value in psycopg.conninfo.conninfo_to_dict(address).values()}
-    found |= {info.host, info.hostaddr, info.user, info.dbname, info.password, str(info.port)}
-    words = {re.escape(piece) for whole in found if whole for piece in (whole, *whole.split(","))}
-    return [word if len(word) > 3 else rf"(?<!\w){word}(?!\w)" for word in words if word]
 
 
 def _columns(description: Any, source: Source) -> list[str]:
