@@ -29,7 +29,7 @@ from asr.core.params import load_family_params, load_params, load_seed
 from asr.corpora.test_sets import TEST, test_set_names
 from asr.decoding.journal import open_journal
 from asr.decoding.params import DecodeParams
-from asr.decoding.transcribe import opened_engine, tokens_per_letter, transcribe_all
+from asr.decoding.transcribe import Decoding, tokens_per_letter
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
@@ -52,20 +52,17 @@ from asr.prediction.predict import (
     check_ids,
     predict,
 )
+from asr.prediction.transcriber import opened_transcriber
 from asr.preparation.params import PrepareParams
 from asr.scoring.normalizers import normalizers_of
 from asr.scoring.params import ScoreParams
 from asr.sources.params import FetchParams
-from asr.utterances.hypothesis import Hypothesis
 from asr.utterances.utterance import Utterance, read_manifest
-from asr.utterances.waveform import Waveform
 
 FAILED = 3  # exit status; 1 is an error, 2 a wrong command line
 INTERRUPTED = 130
 TRAIN = Path("data/manifests/train.jsonl")  # of the model, where the manifest is of a test set
 BASE = Path("models/base")
-# Batches a worker and group: enough to sort clips by length, and a minute of work to lose.
-BATCHES_A_GROUP = 8
 
 
 def clips_of(given: argparse.Namespace) -> tuple[list[Clip], Sequence[Utterance]]:
@@ -94,7 +91,6 @@ def run(given: argparse.Namespace, model: Path, clips: list[Clip], train: Sequen
     prepare = load_params("prepare", PrepareParams)
     longest_s = min(family_module(family, "window").MAX_DURATION_S, prepare.max_duration_s)
     per_letter = tokens_per_letter(train, family_module(family, "tokens").open_tokens(model))
-    computed = role.computed_seconds(model, own)
     # What only changes speed may differ in the run that resumes.
     facts: Mapping[str, Any] = {
         "model": model_hash(model),
@@ -111,16 +107,8 @@ def run(given: argparse.Namespace, model: Path, clips: list[Clip], train: Sequen
         check_ids(journal, clips, given.out)
         if len(journal.rows) == len(clips):
             return [], {row.utterance_id: row.orthographic_text for row in journal.rows}
-        with opened_engine(family, machine, decode, own, model) as engine:
-
-            def transcribe(
-                waveforms: Sequence[Waveform], utterances: Sequence[Utterance]
-            ) -> list[Hypothesis]:
-                return transcribe_all(
-                    engine, waveforms, utterances, computed, decode, per_letter, quiet=True
-                )[0]
-
-            group_s = BATCHES_A_GROUP * decode.batch_seconds * engine.num_workers
+        how = Decoding(model, family, machine, decode, own)
+        with opened_transcriber(how, per_letter) as (transcribe, group_s):
             cutting = Cutting(longest_s, prepare.silence)
             failures = predict(clips, journal, schema, transcribe, cutting, group_s)
         return failures, {row.utterance_id: row.orthographic_text for row in journal.rows}

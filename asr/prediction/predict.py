@@ -129,21 +129,35 @@ def predict(
     todo = [clip for clip in clips if clip.id not in done]
     failures: list[Failure] = []
     with tqdm(total=len(clips), initial=len(done), unit="clip", desc="predict") as progress:
-        for group in _groups(_loaded(todo), group_s):
-            audible = {clip: w for clip, w in group.items() if not isinstance(w, Exception)}
-            failed = [Failure(c.id, str(w)) for c, w in group.items() if isinstance(w, Exception)]
-            found = _predictions(audible, transcribe, cutting)
-            failed += [Failure(c.id, str(p)) for c, p in found.items() if isinstance(p, Exception)]
+        for group in predicted_groups(todo, transcribe, cutting, group_s):
             journal.append(
                 schema.model_validate(one.model_dump(include=set(schema.model_fields)))
-                for one in found.values()
+                for one in group.values()
                 if not isinstance(one, Exception)
             )
+            failed = [Failure(c.id, str(e)) for c, e in group.items() if isinstance(e, Exception)]
             for one in failed[: max(0, 10 - len(failures))]:
                 progress.write(f"{one.id}: {one.why}")
             failures += failed
             progress.update(len(group))
     return failures
+
+
+def predicted_groups(
+    clips: Sequence[Clip], transcribe: Transcribe, cutting: Cutting, group_s: float
+) -> Iterator[dict[Clip, ConfidentPrediction | Exception]]:
+    """Transcribe clips group by group; see ``predict``.
+
+    Yields:
+        For each clip of a group its prediction, or the error that kept it from having one.
+    """
+    for group in _groups(_loaded(clips), group_s):
+        audible = {clip: w for clip, w in group.items() if not isinstance(w, Exception)}
+        found: dict[Clip, ConfidentPrediction | Exception] = {
+            clip: w for clip, w in group.items() if isinstance(w, Exception)
+        }
+        found.update(_predictions(audible, transcribe, cutting))
+        yield found
 
 
 def _predictions(
