@@ -42,6 +42,21 @@ def cut(number: int, speaker: str, text: str, **changes: object) -> dict[str, ob
     return whole | changes
 
 
+def task(number: int, speaker: str, text: str) -> dict[str, object]:
+    """Label Studio's form of an annotated task with an uploaded file and a draft."""
+    area = {"from_name": "transcription", "to_name": "audio", "type": "textarea", "id": "x"}
+    return {
+        "id": number,
+        "data": {"audio": f"/data/upload/1/a1b2c3d4-{number}.wav", "speaker_id": speaker},
+        "annotations": [
+            {"id": number, "was_cancelled": False, "ground_truth": False,
+             "updated_at": "2026-11-01T10:00:00Z", "result": [area | {"value": {"text": [text]}}]}
+        ],
+        "predictions": [{"id": 7, "score": 0.5, "model_version": "tuned",
+                         "result": [area | {"value": {"text": ["Nacrt."]}}]}],
+    }  # fmt: skip
+
+
 def corpora(one: bytes, two: bytes) -> dict[str, dict[str, bytes]]:
     """Files by format; ``one`` and ``two`` are encoded sounds."""
     return {
@@ -147,5 +162,10 @@ def corpora(one: bytes, two: bytes) -> dict[str, dict[str, bytes]]:
             "doc/core-sounds-hr.txt": table("; Prompts", f"one: {ONE}", f"digits/2: {TWO}"),
             "sounds/hr_HR_f_Ana/one.wav": one,
             "sounds/hr_HR_f_Ana/digits/2.wav": two,
+        },
+        "label_studio": {
+            "project-1.json": json.dumps([task(1, "s1", ONE), task(2, "s2", TWO)]).encode(),
+            "audio/a1b2c3d4-1.wav": one,
+            "audio/2.wav": two,
         },
     }  # fmt: skip

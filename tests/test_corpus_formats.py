@@ -11,7 +11,7 @@ from asr import corpus_formats
 from asr.core.errors import InputError
 from asr.corpora.formats import corpus_format
 from asr.corpora.recording import Segment
-from tests.corpus_examples import ONE, TWO, corpora, cut, jsonl, parquet, table
+from tests.corpus_examples import ONE, TWO, corpora, cut, jsonl, parquet, table, task
 
 CORPORA = corpora(b"first sound", b"second sound")
 
@@ -341,3 +341,56 @@ def test_a_json_list_and_lines_are_both_manifests():
 
 def test_readers_are_small():
     assert all(len(path.read_text().splitlines()) < 170 for path in FOLDER.glob("*.py"))
+
+
+def studio(*annotations, **data):
+    """The recording of one task with these annotations."""
+    one = task(1, "s1", ONE)
+    one["annotations"] = list(annotations)
+    one["data"] |= data
+    files = {"x.json": json.dumps([one]).encode(), "audio/a1b2c3d4-1.wav": b"sound"}
+    (found,) = read("label_studio", files)
+    return found
+
+
+def annotation(number, text, **changes):
+    (made,) = task(number, "s1", text)["annotations"]
+    return made | changes
+
+
+def test_label_studio_the_ground_truth_or_the_newest_annotation_counts():
+    first, second = annotation(1, "Stara."), annotation(2, "Nova.")
+    assert studio(second, first).text == "Nova."
+    assert studio(annotation(1, "Stara.", ground_truth=True), second).text == "Stara."
+    later = annotation(1, "Ispravljena.", updated_at="2026-11-02T10:00:00Z")
+    assert studio(later, second).text == "Ispravljena."
+    assert studio(first, annotation(2, "Nova.", was_cancelled=True)).text == "Stara."
+    assert studio().text is None  # the draft of a model is no transcript
+
+
+def test_label_studio_regions_are_segments():
+    area = annotation(1, "x")["result"][0]
+    regions = [
+        area | {"value": {"start": 1.5, "end": 2, "text": ["Drugo."]}},
+        area | {"type": "labels", "value": {"start": 0, "end": 1, "labels": ["Speech"]}},
+        area | {"value": {"start": 0, "end": 1.0, "text": ["Prvo,", "prvo."]}},
+    ]
+    found = studio(annotation(1, "x", result=regions))
+    assert found.text is None
+    assert found.segments == (Segment(0.0, 1.0, "Prvo, prvo."), Segment(1.5, 2.0, "Drugo."))
+    bad = area | {"value": {"start": 2, "end": 1, "text": ["x"]}}
+    (segment,) = studio(annotation(1, "x", result=[bad])).segments
+    assert "expected times, got [2, 1]" in segment.fault
+
+
+@pytest.mark.parametrize("address", [
+    "/data/upload/1/a1b2c3d4-1.wav",
+    "/data/local-files/?d=audio/a1b2c3d4-1.wav",
+    "s3://bucket/audio/a1b2c3d4-1.wav",
+    "https://host/audio/a1b2c3d4-1.wav?token=x",
+    "audio/a1b2c3d4-1.wav",
+])  # fmt: skip
+def test_label_studio_finds_the_audio_of_an_address(address):
+    found = studio(annotation(1, ONE), audio=address, age_bucket="5-7")
+    assert (found.audio, found.fault, found.name) == (b"sound", None, "1")
+    assert found.attributes == {"age_bucket": "5-7"}
