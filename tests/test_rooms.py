@@ -53,6 +53,7 @@ ROOMS = [
     "guards",
     "prediction",
     "pods",
+    "redraft",
     "experiments",
     "export",
     "ranking",
