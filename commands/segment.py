@@ -5,24 +5,22 @@ times (``too_long_without_timestamps``). This command finds them: it cuts the re
 transcribes each piece, and assigns the transcript's words to the pieces by these hypotheses. It
 writes one JSON a recording; check it and put it beside the recording (format ``paired``). prepare
 then cuts at these times, and rejects segments whose confidence is below
-``prepare.min_alignment_confidence``.
+``prepare.min_alignment_confidence``. With ``prepare.long_recordings: align`` the pipeline does all
+that by itself; this command is for a look by hand.
 
     python -m commands.segment --corpus talks --raw data/raw/talks --model models/base \\
         --max-piece-s 20 --out times/talks
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from asr.alignment.long_recordings import Transcribe, timed_segments
-from asr.audio.decoding import decode
-from asr.audio.stream import UndecodableError
+from asr.alignment.long_recordings import Transcribe, long_waveform, timed_segments
 from asr.core.cli import run
 from asr.core.files import write_json
 from asr.core.params import load_corpus, load_family_params, load_params
 from asr.corpora.params import Corpus
-from asr.corpora.recording import Recording, Segment
+from asr.corpora.recording import Segment
 from asr.corpora.timed_text import ALIGNMENT_CONFIDENCE
 from asr.corpora.withdrawn import read_recordings
 from asr.decoding.params import DecodeParams
@@ -50,7 +48,8 @@ def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) 
     transcribe = _transcriber(model, line.language)
     num_sure = num = 0
     for recording in read_recordings(raw, line):
-        if (waveform := _long_waveform(recording, params)) is None:
+        waveform = long_waveform(recording, params.max_duration_s, params.max_input_s)
+        if waveform is None:
             continue
         text = recording.text or ""
         segments = timed_segments(waveform, text, transcribe, max_piece_s, params.silence)
@@ -61,18 +60,6 @@ def segment(corpus: str, raw: Path, model: Path, max_piece_s: float, out: Path) 
         num_sure, num = num_sure + sure, num + len(confidences)
         print(f"{path}: {sure} of {len(confidences)} segments are reliable")
     print(f"{num_sure} of {num} are reliable; prepare rejects the others as alignment_failed")
-
-
-def _long_waveform(recording: Recording, params: PrepareParams) -> Waveform | None:
-    """The waveform of a recording that is too long and has no times; None for any other."""
-    if recording.segments or recording.fault or not recording.text:
-        return None
-    try:
-        waveform = decode(bytes(recording.audio), params.max_input_s).waveform
-    except UndecodableError as error:
-        print(f"{recording.file}: {error}", file=sys.stderr)
-        return None
-    return waveform if len(waveform) > params.max_duration_s * SAMPLE_RATE else None
 
 
 def _transcriber(model: Path, language: str) -> Transcribe:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from asr.core.cli import run
 from asr.core.params import load_corpus, load_params
+from asr.corpora.found_segments import with_segments
 from asr.corpora.params import Corpus as CorpusParams
 from asr.corpora.raw_folder import read_provenance
 from asr.corpora.withdrawn import read_recordings
@@ -14,20 +15,23 @@ from asr.workers.workers import chosen_workers
 
 
 def prepare(
-    corpus: str, raw: Path, out: Path, rejects: Path, inventory: Path, validation: Path
-) -> None:
+    corpus: str, raw: Path, segments: Path, out: Path, rejects: Path, inventory: Path,
+    validation: Path,
+) -> None:  # fmt: skip
     """Decode a corpus to 16 kHz mono Parquet shards and reject unusable recordings.
 
     Args:
         corpus: its key in ``params.yaml``.
         raw: folder that the stage ``fetch`` wrote.
+        segments: folder with ``<corpus>.jsonl``, the times of long recordings that the stage
+            ``segment`` found; further test sets have none.
         out: folder for the shards.
         rejects: CSV of the rejected recordings, each with its reason.
         inventory: CSV of all recordings.
         validation: JSON with a summary of the inventory.
     """
     line = load_corpus(corpus, CorpusParams)
-    recordings = read_recordings(raw, line)
+    recordings = with_segments(read_recordings(raw, line), segments / f"{corpus}.jsonl")
     described = Corpus(corpus, line.language, read_provenance(raw))
     params = load_params("prepare", PrepareParams)
     outs = Outs(out, rejects, inventory, validation)

@@ -59,7 +59,10 @@ def run_corpus(corpus):
     raw, out = Path("data/raw", corpus), Path("data/prepared", corpus)
     fetch(corpus, raw)
     beside = ("rejects/{}.csv", "inventory/{}.csv", "validation/{}.json")
-    prepare(corpus, raw, out, *(Path("data", place.format(corpus)) for place in beside))
+    prepare(
+        corpus, raw, Path("data/segments"), out,
+        *(Path("data", place.format(corpus)) for place in beside),
+    )  # fmt: skip
     write_audit_of(corpus, num_dropped=0)
 
 

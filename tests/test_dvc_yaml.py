@@ -85,7 +85,7 @@ def holds_words_alone(folder: Path) -> bool:
 def test_deps_are_the_rooms_of_the_import_closure(stage, family):
     script, declared = code_deps()[stage]
     if (
-        stage.startswith(("judge", "audit"))
+        stage.startswith(("judge", "audit", "segment"))
         and not (ROOT / f"asr/families/{family}/judge").is_dir()
     ):
         pytest.skip("this family judges no transcripts")
@@ -189,4 +189,4 @@ def test_every_stage_says_what_it_does_in_one_sentence():
 
 
 def test_dvc_yaml_fits_a_few_screens():
-    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 770  # 33 stages, 23 lines each
+    assert len((ROOT / "dvc.yaml").read_text().splitlines()) < 810  # 34 stages, 23 lines each

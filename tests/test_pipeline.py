@@ -115,7 +115,14 @@ def test_another_corpus_prepares_only_itself(repo):
     )
     # `dvc repro --dry` gives up at a stage whose deps no stage has written yet.
     changed = json.loads(repo.run("dvc", "status", "--json"))
-    assert set(changed) == {"fetch@ru", "prepare@ru", "audit@ru", "split", "guard_set"}
+    assert set(changed) == {
+        "fetch@ru",
+        "segment@ru",
+        "prepare@ru",
+        "audit@ru",
+        "split",
+        "guard_set",
+    }
 
 
 @pytest.mark.integration

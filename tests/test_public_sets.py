@@ -45,7 +45,8 @@ from stages.prepare import prepare
 for name in sys.argv[1:]:
     raw, out = Path("raw", name), Path("prepared", name)
     fetch(name, raw)
-    prepare(name, raw, out, *(Path(out.parent, name + end) for end in (".r", ".i", ".v")))
+    beside = (Path(out.parent, name + end) for end in (".r", ".i", ".v"))
+    prepare(name, raw, Path("segments"), out, *beside)
 """
 
 

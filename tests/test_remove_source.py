@@ -28,12 +28,13 @@ pytestmark = pytest.mark.integration
 WORDS = ["aist", "babr", "varan", "gusь", "dzik", "jenot", "zubr", "ibis", "karp", "losь"]
 TWIN = 7  # of whom somebody else has a recording too, which is a duplicate
 DATA = (
-    "fetch", "prepare", "split", "licenses", "fetch_test", "prepare_test", "test_set",
+    "fetch", "segment", "prepare", "split", "licenses", "fetch_test", "prepare_test", "test_set",
     "guard_others", "guard_set",
 )  # fmt: skip
 OUTS = ("data/", "models/", "metrics/")
 LINKS = ("asr", "stages", "commands", "tests")
 WITHOUT_WEIGHTS = {
+    "judge": {"cmd": "mkdir -p models/judge", "outs": ["models/judge"]},
     "audit": {
         "foreach": "${corpora}",
         "do": {

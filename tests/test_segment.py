@@ -1,8 +1,9 @@
 # python -m pytest tests/test_segment.py    (half a minute on two cores)
-"""commands.segment, from a long recording without times to utterances with the right words."""
+"""Long recordings without times become utterances with the right words: stage and command."""
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,17 @@ import pytest
 
 from asr.core.params import load_params
 from asr.corpora.formats import corpus_format
+from asr.corpora.found_segments import TimedRecording, with_segments
 from asr.corpora.raw_folder import Provenance, RawFiles, write_files, write_provenance
+from asr.corpora.recording import Recording, Segment
 from asr.preparation.params import PrepareParams
 from asr.preparation.screening import screen
+from asr.utterances.jsonl import read_jsonl, write_jsonl
+from asr.utterances.shards import read_utterances
 from asr.utterances.waveform import SAMPLE_RATE
 from commands.segment import segment
+from stages.prepare import prepare
+from stages.segment import segment as segment_stage
 from tests.examples import wav
 from tests.starter import starter_clips
 
@@ -76,3 +83,67 @@ def spoken(clips, start_s: float, duration_s: float) -> str:
             texts.append(text)
         position_s += len(clip) / SAMPLE_RATE + 0.5
     return " ".join(" ".join(texts).split())
+
+
+@pytest.fixture
+def talks(tmp_path, monkeypatch):
+    """A repository's params with one corpus, ``talks``, and its raw folder to fill."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / "conf", "conf")
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    corpora = text[text.index("  be:") : text.index("test_sets:")]
+    line = "  talks: {format: paired, language: be, source: tuxpaint_stamps}\n\n"
+    Path("params.yaml").write_text(text.replace(corpora, line), encoding="utf-8")
+
+    def choose(value):
+        chosen = re.sub("long_recordings: reject", f"long_recordings: {value}", text)
+        Path("params.yaml").write_text(chosen.replace(corpora, line), encoding="utf-8")
+
+    return choose
+
+
+def test_where_long_recordings_are_rejected_neither_audio_nor_model_is_read(talks):
+    talks("reject")
+    segment_stage("talks", Path("no/raw"), Path("no/model"), Path("found.jsonl"))
+    assert Path("found.jsonl").read_bytes() == b""
+
+
+def test_a_recording_without_found_segments_stays_as_it_is(tmp_path):
+    short, long = (Recording(name, "а б", b"", "f") for name in ("short", "long"))
+    times = (Segment(0.0, 1.5, "а", 0.75), Segment(1.5, 2.5, "б", 0.25))
+    found = tmp_path / "talks.jsonl"
+    assert list(with_segments([short, long], found)) == [short, long]
+    write_jsonl(found, [TimedRecording(name="long", segments=times)])
+    assert list(with_segments([short, long], found)) == [short, replace(long, segments=times)]
+
+
+@pytest.mark.integration
+def test_a_paragraph_too_many_and_one_too_few_cost_themselves(starter, clips, talks):
+    """The stage, then prepare; the transcript lacks clips 6 to 8, and has a story nobody tells."""
+    talks("align")
+    gap = np.zeros(SAMPLE_RATE // 2, np.float32)
+    waveform = np.concatenate([part for _, clip in clips for part in (clip, gap)])
+    told = [text for number, (text, _) in enumerate(clips) if not 6 <= number < 9]
+    story = "Гэтага тут ніхто не кажа, бо ніхто гэтага не ведае ўжо сто гадоў запар."
+    transcript = " ".join([*told[:15], story, *told[15:]])
+    short = wav(clips[0][1], subtype="PCM_16")
+    files = {"talk.wav": wav(waveform, subtype="PCM_16"), "talk.txt": transcript.encode(),
+             "short.wav": short, "short.txt": clips[0][0].encode()}  # fmt: skip
+    write_raw(Path("raw"), files)
+
+    segment_stage("talks", Path("raw"), starter / "base", Path("segments/talks.jsonl"))
+
+    (row,) = read_jsonl(Path("segments/talks.jsonl"), TimedRecording)
+    assert row.name == "talk"
+    assert " ".join(one.text for one in row.segments).split() == transcript.split()
+    assert row.segments[0].start_s == 0 and row.segments[-1].end_s == len(waveform) / SAMPLE_RATE
+    outs = [Path(name) for name in ("prepared/talks", "rejects.csv", "inventory.csv", "all.json")]
+    prepare("talks", Path("raw"), Path("segments"), *outs)
+    utterances = read_utterances(Path("prepared/talks"))
+    assert [one.id for one in utterances if one.id == "talks/short"]
+    cut = [one for one in utterances if one.id.startswith("talks/talk#")]
+    right = [one for one in cut if one.text == spoken(clips, float(one.attributes["start_s"]),
+                                                      one.duration_s)]  # fmt: skip
+    assert len(cut) >= 6
+    assert len(right) >= 0.8 * len(cut)
+    assert not [one for one in cut if "запар" in one.text]

@@ -1,14 +1,41 @@
 """Segment a long recording that has a transcript without times: cut at pauses, assign the words."""
 
+import sys
 from collections.abc import Callable, Sequence
 
 from asr.alignment.word_assignment import AssignedWords, assign_words
+from asr.audio.decoding import decode
 from asr.audio.params import SilenceParams
 from asr.audio.silence import cut_at_silences
-from asr.corpora.recording import Segment
+from asr.audio.stream import UndecodableError
+from asr.corpora.recording import Recording, Segment
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 Transcribe = Callable[[Sequence[Waveform]], Sequence[str]]
+# No codec of speech takes less: Opus at 6 kbit/s.
+_MIN_BYTES_A_SECOND = 750
+
+
+def long_waveform(
+    recording: Recording, longer_than_s: float, max_input_s: float
+) -> Waveform | None:
+    """The waveform of a recording that is too long and has no times; None for any other.
+
+    Args:
+        recording: of a corpus.
+        longer_than_s: the longest clip that needs no times.
+        max_input_s: a longer recording is not decoded.
+    """
+    if recording.segments or recording.fault or not recording.text:
+        return None
+    if recording.channel == "each" or len(recording.audio) < longer_than_s * _MIN_BYTES_A_SECOND:
+        return None
+    try:
+        waveform = decode(bytes(recording.audio), max_input_s, recording.channel).waveform
+    except UndecodableError as error:
+        print(f"{recording.file}: {error}", file=sys.stderr)
+        return None
+    return waveform if len(waveform) > longer_than_s * SAMPLE_RATE else None
 
 
 def timed_segments(

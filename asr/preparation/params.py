@@ -1,5 +1,7 @@
 """Which recordings are good enough to learn from, and how they are stored."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from asr.audio.params import SilenceParams
@@ -22,6 +24,8 @@ class PrepareParams(Schema):
     min_peak_dbfs: float = Field(ge=-96, le=0)
     max_dc_offset: float = Field(gt=0, le=1)
     silence: SilenceParams
+    long_recordings: Literal["reject", "align"]
+    max_piece_s: float = Field(ge=5, le=30)
     min_alignment_confidence: float = Field(ge=0, le=1)
     max_chars_per_s: float = Field(gt=0, le=100)
     max_rejected_share: float = Field(ge=0, le=1)
