@@ -17,8 +17,8 @@ from tests.pipeline_repo import is_alive, out_hashes, wait_for
 NUM_KILLS = {"goes on": 10, "is set back": 3}  # by what the clock does after a kill
 DAY = 86400 * 10**9  # ns
 STAGES = (
-    "fetch@be", "judge", "segment@be", "prepare@be", "audit@be", "base", "split", "train", "transcribe@tuned",
-    "score@tuned", "compare", "report",
+    "fetch@be", "judge", "segment@be", "prepare@be", "audit@be", "base", "split", "train",
+    "transcribe@tuned", "score@tuned", "compare", "report",
 )  # fmt: skip
 TIMES = ("timing", "speed", "report")  # outs that hold seconds, or show them
 
