@@ -32,6 +32,8 @@ PARAMS = PrepareParams(
     min_peak_dbfs=-40.0,
     max_dc_offset=0.01,
     silence=SilenceParams(below_db=40.0, trim=False, margin_s=0.1),
+    long_recordings="reject",
+    max_piece_s=10.0,
     min_alignment_confidence=0.5,
     max_chars_per_s=25.0,
     max_rejected_share=1.0,
@@ -198,6 +200,15 @@ def test_duplicates_are_no_loss(prepare):
     copies = [recording(f"copy{n}", some(1)[0].audio) for n in range(9)]
     kept, rejects = prepare(some(1) + copies, max_rejected_share=0.0)
     assert (len(kept), len(rejects)) == (1, 9)
+
+
+def test_a_piece_that_no_model_is_sure_of_is_no_loss(prepare):
+    sounds = np.concatenate([tone(0.5, hz=200.0 + 50 * n) for n in range(4)])
+    pieces = tuple(Segment(n / 2, n / 2 + 0.5, "да", n / 3) for n in range(4))
+    talk = replace(recording("talk", wav(sounds)), segments=pieces)
+    kept, rejects = prepare([talk], max_rejected_share=0.0)
+    assert list(kept) == ["talk#2", "talk#3"]
+    assert [reason for reason, _ in rejects.values()] == ["alignment_failed"] * 2
 
 
 def test_an_empty_corpus_stops(prepare):

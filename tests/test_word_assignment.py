@@ -44,6 +44,34 @@ def test_a_cut_beside_a_word_that_nobody_heard_is_not_sure():
     assert [piece.certainty for piece in unheard] == [0.0, 0.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("transcript", "hypothesis", "evenness"),
+    [
+        ("abcd efgh", "abcd efgh", 1.0),
+        ("abcd efgh", "xxxx efgx", 1.0),  # wrong letters, but as many
+        ("abcd efgh", "abcd ef", 0.8),  # two letters too many, of 10
+        ("abcd efgh", "abcd xyz efgh", 0.7),
+        ("abcd xyz efgh", "abcd efgh uvw", 0.7),  # a surplus each, not within one stretch
+        ("nobody says this", "", 0.0),
+        ("", "nobody wrote this", 0.0),
+        ("", "", 1.0),
+    ],
+)
+def test_a_surplus_of_letters_in_text_or_speech_makes_a_piece_uneven(
+    transcript, hypothesis, evenness
+):
+    (piece,) = assign_words(transcript, [hypothesis])
+    assert piece.evenness == pytest.approx(evenness)
+
+
+def test_a_sentence_that_nobody_says_is_the_least_of_the_three():
+    said = "a sentence that everybody hears and that is long enough to agree"
+    (piece,) = assign_words(f"{said} nobody says it", [said])
+    assert piece.agreement > 0.8
+    assert piece.certainty == 1
+    assert piece.confidence == piece.evenness == 0
+
+
 WORDS = st.lists(st.text("abc.—", min_size=1, max_size=4), max_size=12).map(" ".join)
 PIECES = st.lists(st.text("abcd ", max_size=8), min_size=1, max_size=4)
 
@@ -53,7 +81,9 @@ def test_nothing_is_lost_or_doubled(transcript, hypotheses):
     pieces = assign_words(transcript, hypotheses)
     assert len(pieces) == len(hypotheses)
     assert " ".join(piece.text for piece in pieces if piece.text) == " ".join(transcript.split())
-    assert all(0 <= piece.agreement <= 1 and 0 <= piece.certainty <= 1 for piece in pieces)
+    for piece in pieces:
+        measures = (piece.agreement, piece.certainty, piece.evenness)
+        assert 0 <= piece.confidence == min(measures) <= max(measures) <= 1
 
 
 @settings(deadline=None)

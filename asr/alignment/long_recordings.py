@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 
-from asr.alignment.word_assignment import AssignedWords, assign_words
+from asr.alignment.word_assignment import assign_words
 from asr.audio.decoding import decode
 from asr.audio.params import SilenceParams
 from asr.audio.silence import cut_at_silences
@@ -45,11 +45,7 @@ def timed_segments(
     max_piece_s: float,
     params: SilenceParams,
 ) -> tuple[Segment, ...]:
-    """Cut the recording into segments without gaps and assign each its words and a confidence.
-
-    The confidence is the smaller of two measures: how well the segment's letters match the
-    hypothesis, and how certain its two word boundaries are. The first alone does not suffice,
-    since one word on the wrong side changes the match of a long segment only little.
+    """Cut the recording into segments without gaps; assign each its words and a confidence.
 
     Args:
         waveform: of the whole recording.
@@ -61,10 +57,6 @@ def timed_segments(
     pieces = cut_at_silences(waveform, max_piece_s, params)
     hypotheses = transcribe([waveform[start:end] for start, end in pieces])
     return tuple(
-        Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, words.text, _confidence(words))
+        Segment(start / SAMPLE_RATE, end / SAMPLE_RATE, words.text, round(words.confidence, 3))
         for (start, end), words in zip(pieces, assign_words(transcript, hypotheses), strict=True)
     )
-
-
-def _confidence(words: AssignedWords) -> float:
-    return round(min(words.agreement, words.certainty), 3)

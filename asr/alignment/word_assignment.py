@@ -13,9 +13,15 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.distance import Levenshtein
 
 _Costs = npt.NDArray[np.int32]
 _INFINITE = np.int32(1 << 28)  # more than any transcript has letters
+# A model that is bad at the language writes other letters, but as many as were said. So a surplus of
+# letters on one side betrays words without speech, or speech without words, where errors don't.
+# Each letter that both sides have lowers it by this, since bad models leave out more than they add.
+_FORGIVEN = 0.2
+_SURPLUS = 10.0  # letters that give a confidence of 0; docs/corpora.md has the measurement
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,23 @@ class AssignedWords:
         certainty: of the less certain of the piece's two cuts, 0 to 1. It is the rise of
             the edit distance if the word beside the cut moves to the other piece, as a fraction
             of the word's letters. 0 if the word is in neither hypothesis.
+        evenness: 1 - surplus / 10, at least 0, where surplus is the most letters that text or
+            hypothesis has more than the other within a stretch of the piece.
     """
 
     text: str
     agreement: float
     certainty: float
+    evenness: float
+
+    @property
+    def confidence(self) -> float:
+        """That these words, and only they, are said in the piece, 0 to 1: the least of three.
+
+        Agreement alone does not suffice: one word on the wrong side of a cut, or a short sentence
+        that nobody says, changes it only little in a long piece.
+        """
+        return min(self.agreement, self.certainty, self.evenness)
 
 
 def assign_words(transcript: str, hypotheses: Sequence[str]) -> list[AssignedWords]:
@@ -79,8 +97,21 @@ def assign_words(transcript: str, hypotheses: Sequence[str]) -> list[AssignedWor
         num = max(int(bounds[end] - bounds[start]), len(hypothesis_codes[piece]), 1)
         agreement = 1 - distance(piece, start, end) / num
         text = " ".join(words[start:end])
-        assigned.append(AssignedWords(text, agreement, min(sure[piece], sure[piece + 1])))
+        evenness = _evenness(text, hypotheses[piece])
+        assigned.append(AssignedWords(text, agreement, min(sure[piece], sure[piece + 1]), evenness))
     return assigned
+
+
+def _evenness(text: str, hypothesis: str) -> float:
+    """See ``AssignedWords``."""
+    most = more_text = more_speech = 0.0
+    for op in Levenshtein.opcodes(_letters(text), _letters(hypothesis)):
+        in_text, in_speech = op.src_end - op.src_start, op.dest_end - op.dest_start
+        extra, forgiven = in_text - in_speech, _FORGIVEN * min(in_text, in_speech)
+        more_text = max(0.0, more_text + extra - forgiven)
+        more_speech = max(0.0, more_speech - extra - forgiven)
+        most = max(most, more_text, more_speech)
+    return max(0.0, 1 - most / _SURPLUS)
 
 
 def _letters(text: str) -> str:

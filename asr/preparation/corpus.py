@@ -249,11 +249,14 @@ def _check_losses(
 ) -> None:
     """Stop if too many recordings fail: the corpus is broken, or its format is another.
 
-    Recordings that are duplicates, withdrawn or in no table don't count as lost. A quick look has
-    too few recordings for a share to mean anything.
+    Recordings that are duplicates, withdrawn or in no table don't count as lost, nor do pieces of a
+    long recording: a model that is bad at the language is sure of only two thirds of them. A quick
+    look has too few recordings for a share to mean anything.
     """
     counts = Counter(reject.reason for reject in rejects)
-    not_lost = (Reason.DUPLICATE, Reason.WITHDRAWN, Reason.UNLISTED)
+    not_lost = (
+        Reason.DUPLICATE, Reason.WITHDRAWN, Reason.UNLISTED, Reason.ALIGNMENT_FAILED,
+    )  # fmt: skip
     num_lost = len(rejects) - sum(counts[reason] for reason in not_lost)
     share = num_lost / ((num_passed + num_lost) or 1)
     if num_passed and (params.max_utterances or share <= params.max_rejected_share):
