@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from asr.alignment.files import write_files
+from asr.alignment.clips import TextedClip, align_clips
 from asr.alignment.joined import joined_clips, offsets
-from asr.alignment.lines import lines_of
 from asr.alignment.params import AlignParams
-from asr.alignment.table import AlignedUtterance, write_aligned
-from asr.alignment.words import aligned_words, coverage
+from asr.alignment.words import coverage
 from asr.core.cli import run
 from asr.core.files import write_json
 from asr.core.params import load_params
@@ -45,14 +43,16 @@ def align(
     aligner = role.open_aligner(model, load_params("machine", MachineParams), params)
     heard = read_hypotheses(hypotheses)
     clips = Waveforms(prepared, utterances)
-    aligned = []
-    for index, one in enumerate(tqdm(utterances, unit="clip", desc="align")):
-        text = one.text if params.text == "reference" else heard[one.id].text
-        words = aligned_words(aligner, clips[index], text, one.language, params)
-        aligned.append(AlignedUtterance(id=one.id, text=text, words=tuple(words)))
-        files = out / "outputs" / one.id
-        write_files(files, lines_of(words, params), text, one.language, params.formats)
-    write_aligned(out / "words.jsonl", aligned)
+    texted = (
+        TextedClip(
+            one.id,
+            one.text if params.text == "reference" else heard[one.id].text,
+            one.language,
+            clips[index],
+        )
+        for index, one in enumerate(tqdm(utterances, unit="clip", desc="align"))
+    )
+    aligned = align_clips(aligner, texted, out, params)
     all_words = [one.words for one in aligned]
     joined = joined_clips(utterances, clips, params.num_joined, params)
     off = offsets(aligner, joined, params)
