@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from asr.alignment.long_recordings import long_waveform
 from asr.core.params import load_params
 from asr.corpora.formats import corpus_format
 from asr.corpora.found_segments import TimedRecording, with_segments
@@ -22,7 +23,7 @@ from asr.utterances.waveform import SAMPLE_RATE
 from commands.segment import segment
 from stages.prepare import prepare
 from stages.segment import segment as segment_stage
-from tests.examples import wav
+from tests.examples import tone, wav
 from tests.starter import starter_clips
 
 ROOT = Path(__file__).parent.parent
@@ -114,6 +115,27 @@ def test_where_long_recordings_are_rejected_neither_audio_nor_model_is_read(talk
     talks("reject")
     segment_stage("talks", Path("no/raw"), Path("no/model"), Path("found.jsonl"))
     assert Path("found.jsonl").read_bytes() == b""
+
+
+def test_a_corpus_without_long_recordings_loads_no_model_and_decodes_nothing(talks, monkeypatch):
+    talks("align")
+    clips = {f"{n}.wav": wav(tone(20.0, hz=200.0 + n)) for n in range(2)}
+    write_raw(Path("raw"), clips | {name[0] + ".txt": "так".encode() for name in clips})
+    monkeypatch.setattr("asr.alignment.long_recordings.decode", None)
+    segment_stage("talks", Path("raw"), Path("no/model"), Path("found.jsonl"))
+    assert Path("found.jsonl").read_bytes() == b""
+
+
+def test_a_header_that_states_no_length_is_not_believed(tmp_path):
+    audio = bytearray(wav(tone(31.0)))
+    at = audio.index(b"data") + 4
+    audio[at : at + 4] = b"\xff\xff\xff\xff"  # as ffmpeg writes into a pipe
+    for content in (bytes(audio), wav(tone(31.0))):
+        assert (
+            len(long_waveform(Recording("a", "так", content, "a.wav"), 30.0, 900.0)) == 31 * 16000
+        )
+    assert long_waveform(Recording("a", "так", wav(tone(29.0)), "a.wav"), 30.0, 900.0) is None
+    assert long_waveform(Recording("a", "так", bytes(9**6), "a.wav"), 30.0, 900.0) is None
 
 
 def test_a_recording_without_found_segments_stays_as_it_is(tmp_path):

@@ -1,5 +1,6 @@
 """Segment a long recording that has a transcript without times: cut at pauses, assign the words."""
 
+import io
 import sys
 from collections.abc import Callable, Sequence
 
@@ -30,12 +31,27 @@ def long_waveform(
         return None
     if recording.channel == "each" or len(recording.audio) < longer_than_s * _MIN_BYTES_A_SECOND:
         return None
+    audio = bytes(recording.audio)
+    if not _may_be_longer(audio, longer_than_s):
+        return None
     try:
-        waveform = decode(bytes(recording.audio), max_input_s, recording.channel).waveform
+        waveform = decode(audio, max_input_s, recording.channel).waveform
     except UndecodableError as error:
         print(f"{recording.file}: {error}", file=sys.stderr)
         return None
     return waveform if len(waveform) > longer_than_s * SAMPLE_RATE else None
+
+
+def _may_be_longer(audio: bytes, longer_than_s: float) -> bool:
+    """False if the header says no: decoding a corpus of short clips again would take an hour."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(io.BytesIO(audio)) as file:
+            frames = int(file.frames)
+            return frames <= 0 or frames > longer_than_s * float(file.samplerate)
+    except soundfile.SoundFileError:
+        return True  # PyAV decodes more formats
 
 
 def timed_segments(

@@ -17,9 +17,9 @@ from rapidfuzz.distance import Levenshtein
 
 _Costs = npt.NDArray[np.int32]
 _INFINITE = np.int32(1 << 28)  # more than any transcript has letters
-# A model that is bad at the language writes other letters, but as many as were said. So a surplus of
-# letters on one side betrays words without speech, or speech without words, where errors don't.
-# Each letter that both sides have lowers it by this, since bad models leave out more than they add.
+# A model that is bad at the language writes other letters, but as many as were said. So a surplus
+# of letters on one side betrays words without speech, or speech without words; errors don't.
+# Each letter that both sides have lowers it by this: bad models leave out more than they add.
 _FORGIVEN = 0.2
 _SURPLUS = 10.0  # letters that give a confidence of 0; docs/corpora.md has the measurement
 
