@@ -99,6 +99,16 @@ def test_quiet_is_what_is_far_below_the_loud_parts():
     assert quiet.tolist() == [True] * 10 + [False] * 20 + [True] * 5
 
 
+def test_the_noise_of_a_room_is_quiet_beside_digital_silence_too():
+    noise = np.random.default_rng(1).normal(0, 2e-3, 16000).astype(np.float32)
+    speech = tone(0.4)
+    alone = np.concatenate([noise[:4800], speech, noise[:4800]])
+    quiet = [True] * 15 + [False] * 20 + [True] * 15
+    assert is_quiet(alone, below_db=60.0, floor_share=0.1).tolist() == quiet
+    joined = np.concatenate([alone, np.zeros(3200, np.float32)])
+    assert is_quiet(joined, below_db=60.0, floor_share=0.1).tolist() == [*quiet, *[True] * 10]
+
+
 class TwoBursts:
     """An aligner that has heard «ab» in the first half and «c» in the second."""
 
