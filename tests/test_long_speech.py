@@ -147,7 +147,7 @@ def test_a_language_that_the_judge_lacks_is_rejected_as_before(starter, speech, 
     params = Path("params.yaml").read_text(encoding="utf-8")
     Path("params.yaml").write_text(params.replace("format: paired", "format: jsonl"), "utf-8")
     files, rows = {}, []
-    for name, num in (("talk", 20), ("short", 1)):
+    for name, num in (("talk", 20), ("short", 1), ("next", 2), ("third", 3)):
         files[f"{name}.wav"], text = Talk(speech[:num], joined(speech[:num])).files
         rows.append({"utterance_id": name, "audio_path": f"{name}.wav", "language": "dz",
                      "orthographic_text": text.decode()})  # fmt: skip
@@ -155,6 +155,6 @@ def test_a_language_that_the_judge_lacks_is_rejected_as_before(starter, speech, 
     write_raw(Path("raw"), files | {"clips.jsonl": lines.encode()})
     segment("talks", Path("raw"), starter / "base", FOUND)
     assert FOUND.read_bytes() == b""
-    kept, reasons = prepared({"talk", "short"})
+    kept, reasons = prepared({"talk", "short", "next", "third"})
     assert reasons["talk"] == {"too_long_without_timestamps"}
-    assert len(kept["short"]) == 1
+    assert kept["talk"] == [] != kept["short"]

@@ -52,6 +52,7 @@ def test_a_cut_beside_a_word_that_nobody_heard_is_not_sure():
         ("abcd efgh", "abcd ef", 0.8),  # two letters too many, of 10
         ("abcd efgh", "abcd xyz efgh", 0.7),
         ("abcd xyz efgh", "abcd efgh uvw", 0.7),  # a surplus each, not within one stretch
+        ("xx abcde yy", "abcde", 0.7),  # 2, less 5 times 0.2 in common, and 2 more
         ("nobody says this", "", 0.0),
         ("", "nobody wrote this", 0.0),
         ("", "", 1.0),
