@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from asr.core.errors import InputError
-from asr.export.datasets import EXPORT_FORMATS, export
+from asr.data_export.datasets import EXPORT_FORMATS, export
 from asr.utterances.utterance import read_manifest
 
 PREPARED = Path("data/prepared")

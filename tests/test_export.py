@@ -15,7 +15,7 @@ from transformers import AutoProcessor
 from asr.core.errors import InputError
 from asr.corpora.formats import corpus_format
 from asr.corpora.raw_folder import FILES, Provenance, RawFiles, write_files, write_provenance
-from asr.export.datasets import EXPORT_FORMATS
+from asr.data_export.datasets import EXPORT_FORMATS
 from asr.families.qwen3_asr.tokens import open_tokens
 from asr.sources.corpus_source import fetch_files
 from asr.sources.folder import Source

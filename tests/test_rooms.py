@@ -55,7 +55,7 @@ ROOMS = [
     "pods",
     "redraft",
     "experiments",
-    "export",
+    "data_export",
     "ranking",
     "harvest",
     "withdrawal",

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
-from asr.export.datasets import file_name, write_audio
+from asr.data_export.datasets import file_name, write_audio
 from asr.prediction.clips import Clip
 from asr.ranking.orders import Candidate
 
