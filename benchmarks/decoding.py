@@ -84,7 +84,7 @@ def beam_tools(model: Path, folder: Path) -> dict[str, Loader]:
 
 def slow_tools(model: Path, folder: Path) -> dict[str, Loader]:
     """The slower tools, and ours with 30 s of context; call ``main_tools`` first."""
-    from benchmarks.conversions import FLOAT16, INT8, to_ggml, to_openai
+    from benchmarks.conversions import to_ggml, to_openai
 
     params, own, machine = our_params()
     threads = machine.num_threads
@@ -92,8 +92,8 @@ def slow_tools(model: Path, folder: Path) -> dict[str, Loader]:
     full = own.model_copy(update={"context": "full"})
     margin_s = read_margin(model, own.fallback_margin_s)
     half, int8 = (
-        loader(whisper_cpp, to_ggml(model, folder / f"{kind}.bin", kind), threads, margin_s, params)
-        for kind in (FLOAT16, INT8)
+        loader(whisper_cpp, to_ggml(model, folder / kind, kind), threads, margin_s, params)
+        for kind in ("float16", "q8_0")
     )
     batched = {
         f"faster-whisper batched, {precision}": loader(
@@ -104,7 +104,7 @@ def slow_tools(model: Path, folder: Path) -> dict[str, Loader]:
     return {
         "ours, float32, 30 s": loader(ours, model, greedy, full, machine),
         **batched,
-        "openai-whisper, float32": loader(openai_whisper, to_openai(model, folder / "openai.pt"),
+        "openai-whisper, float32": loader(openai_whisper, to_openai(model, folder / "openai"),
                                          threads),
         "transformers' pipeline, float32": loader(transformers_pipeline, model, 1, threads),
         "whisper.cpp, float16, audio_ctx": half,

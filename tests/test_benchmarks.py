@@ -1,15 +1,13 @@
-"""What benchmarks stand on: clips, clocks, conversions. ``pytest tests/test_benchmarks.py``"""
+"""What benchmarks stand on: clips, clocks, tables. ``pytest tests/test_benchmarks.py``"""
 
 import json
 import random
-import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from asr.core.params import load_params
 from asr.language_model.params import LmParams
@@ -18,7 +16,6 @@ from asr.scoring.score import Scored
 from asr.text.error_rate import ErrorCounts
 from asr.utterances.hypothesis import Hypothesis
 from benchmarks import families, forgetting, language_model
-from benchmarks.conversions import FLOAT16, openai_weights, q8_0, to_ggml
 from benchmarks.corpora import LENGTHS, joined
 from benchmarks.in_turn import measure_in_turn
 from benchmarks.measure import Timing, ratio
@@ -26,7 +23,6 @@ from benchmarks.tables import benchmark_table, fill, forgetting_table, language_
 from benchmarks.targets import target_table, targets
 from tests.benchmark_tools import adding, failing
 from tests.examples import utterance
-from tests.tiny_whisper import write_transformers
 
 ROOT = Path(__file__).parents[1]
 
@@ -156,66 +152,6 @@ def test_all_do_the_parts_in_turn_and_the_slow_only_the_first():
 def test_a_tool_that_fails_stops_the_benchmark_with_its_name_and_reason():
     with pytest.raises(RuntimeError, match=r"(?s)^c: .*nothing to load"):
         measure_in_turn({"c": failing}, [1], {})
-
-
-def test_openai_names_are_those_of_its_own_model(tmp_path):
-    network = write_transformers(tmp_path / "model")
-    names = set(openai_weights(network))
-    layer = "decoder.blocks.0"
-    assert {
-        "encoder.positional_embedding", "encoder.conv1.weight", "encoder.ln_post.bias",
-        "encoder.blocks.1.attn.query.weight", "encoder.blocks.1.attn_ln.weight",
-        f"{layer}.cross_attn.key.weight", f"{layer}.cross_attn_ln.bias", f"{layer}.mlp.0.weight",
-        f"{layer}.mlp_ln.weight", "decoder.ln.weight", "decoder.token_embedding.weight",
-    } <= names  # fmt: skip
-    assert not [name for name in names if "layer_norm" in name or "proj" in name]
-
-
-def read_ggml(content):
-    """Header, vocabulary and tensors by name, read as whisper.cpp does."""
-    header = struct.unpack_from("<12i", content)
-    at = 48
-    num_mels, num_bins = struct.unpack_from("<2i", content, at)
-    at += 8 + 4 * num_mels * num_bins
-    (num_tokens,) = struct.unpack_from("<i", content, at)
-    at, tokens = at + 4, []
-    for _ in range(num_tokens):
-        (length,) = struct.unpack_from("<i", content, at)
-        tokens.append(content[at + 4 : at + 4 + length])
-        at += 4 + length
-    tensors = {}
-    while at < len(content):
-        num_dims, length, kind = struct.unpack_from("<3i", content, at)
-        shape = struct.unpack_from(f"<{num_dims}i", content, at + 12)[::-1]
-        at += 12 + 4 * num_dims
-        name, at = content[at : at + length].decode(), at + length
-        size = int(np.prod(shape)) * (34 if kind == 8 else (4, 2)[kind]) // (32 if kind == 8 else 1)
-        tensors[name], at = (kind, shape, content[at : at + size]), at + size
-    return header, tokens, tensors
-
-
-def test_a_ggml_file_reads_back_whole(tmp_path):
-    network = write_transformers(tmp_path / "model")
-    path = to_ggml(tmp_path / "model", tmp_path / "model.bin", FLOAT16)
-    header, tokens, tensors = read_ggml(path.read_bytes())
-    assert header[1:4] == (network.config.vocab_size, 50, 8)
-    assert len(tokens) == network.config.eos_token_id
-    assert set(tokens[:256]) == {bytes([byte]) for byte in range(256)}
-    weights = openai_weights(network)
-    assert tensors.keys() == weights.keys()
-    kind, shape, content = tensors["decoder.blocks.0.mlp.0.weight"]
-    expected = weights["decoder.blocks.0.mlp.0.weight"]
-    assert (kind, shape) == (FLOAT16, (10, 8))
-    np.testing.assert_array_equal(np.frombuffer(content, np.float16).reshape(10, 8),
-                                  expected.half().numpy())  # fmt: skip
-
-
-def test_int8_blocks_are_within_half_a_step_of_the_weights():
-    weight = torch.randn(4, 64, generator=torch.Generator().manual_seed(1)).numpy()
-    packed = np.frombuffer(q8_0(weight), dtype=[("scale", "<f2"), ("numbers", "i1", 32)])
-    restored = packed["numbers"] * packed["scale"][:, None].astype(np.float32)
-    step = packed["scale"].max()
-    assert np.abs(restored - weight.reshape(-1, 32)).max() <= step * 0.6
 
 
 def test_a_table_has_a_dash_for_what_was_not_measured():

@@ -67,7 +67,7 @@ def test_commands_that_people_run(repo):
 def test_what_only_scoring_uses_reruns_only_scoring(repo):
     repo.set_params({"score.normalizers.default": "verbatim"})
     # `--dry` lists `scorecard` only once the score has changed.
-    scoring = {"score@base", "score@tuned", "compare", "guard", "report"}
+    scoring = {"score@base", "score@tuned", "compare", "guard", "report", "parity"}
     assert set(stages_to_run(repo)) == scoring
 
 
@@ -180,7 +180,7 @@ def test_one_command_on_a_fresh_clone_trains_anew_and_brings_what_that_needs(ser
     said = receiver.run("dvc", "exp", "run", *fresh, **server.credentials)
     ran = set(re.findall("Running stage '(.+)'", said))
     after = {"train", "transcribe@tuned", "score@tuned", "compare", "scorecard", "report",
-             "transcribe_guard@tuned", "guard", "align"}  # fmt: skip
+             "transcribe_guard@tuned", "guard", "align", "export", "parity"}  # fmt: skip
     # DVC leaves empty folders, in which split finds no corpus: it brings them, and writes the same.
     assert ran - {"split"} == after
     assert not (receiver.folder / "data/raw/be").exists()

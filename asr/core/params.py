@@ -36,6 +36,7 @@ SCHEMAS = {
     "decode": ("asr.decoding.params", "DecodeParams"),
     "lm": ("asr.language_model.params", "LmParams"),
     "align": ("asr.alignment.params", "AlignParams"),
+    "export": ("asr.export.params", "ExportParams"),
     "score": ("asr.scoring.params", "ScoreParams"),
     "gates": ("asr.scoring.params", "GatesParams"),
     "guards": ("asr.guards.params", "GuardsParams"),

@@ -8,6 +8,7 @@ A family is a folder ``asr/families/<family>/`` with one module or package per r
     training/    trainable weights, batch and loss
     decoding/    the engine that transcribes
     alignment/   scores of each letter in each frame, for word times
+    export/      writes the formats of other tools, and opens them there
     judge/       scores how well transcripts fit clips; optional
     model/       the model in memory, shared by training, decoding and alignment
     runtime/     the model in another runtime, shared by decoding and judge
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from asr.decoding.params import DecodeParams
     from asr.decoding.transcribe import ComputedSeconds
     from asr.devices.params import MachineParams
+    from asr.export.formats import ExportFormat
     from asr.features.batching import LongContext
     from asr.training.labels import ClipLabels, LabelRules
     from asr.training.params import TrainParams
@@ -387,6 +389,16 @@ class AlignmentRole(Protocol):
         """
 
 
+class ExportRole(Protocol):
+    """``export``."""
+
+    def formats(self) -> "Mapping[str, ExportFormat]":
+        """The formats that the family writes, by their name in ``export.formats``."""
+
+    def as_others_decode(self, own: Any) -> Any:
+        """Change ``<family>.decode`` to what other tools compute, for the check of parity."""
+
+
 class Judge(Protocol):
     """A model that scores how well texts fit clips.
 
@@ -455,6 +467,8 @@ def family_module(family: str, role: Literal["training"]) -> TrainingRole: ...
 def family_module(family: str, role: Literal["decoding"]) -> DecodingRole: ...
 @overload
 def family_module(family: str, role: Literal["alignment"]) -> AlignmentRole: ...
+@overload
+def family_module(family: str, role: Literal["export"]) -> ExportRole: ...
 @overload
 def family_module(family: str, role: Literal["judge"]) -> JudgeRole: ...
 def family_module(family: str, role: str) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # mypy checks every role against its protocol
     from asr.families import protocols
-    from asr.families.ctc import alignment, base, decoding, tokens, training, window
+    from asr.families.ctc import alignment, base, decoding, export, tokens, training, window
 
     _window: protocols.WindowRole = window
     _tokens: protocols.TokensRole = tokens
@@ -17,3 +17,4 @@ if TYPE_CHECKING:  # mypy checks every role against its protocol
     _training: protocols.TrainingRole = training
     _decoding: protocols.DecodingRole = decoding
     _alignment: protocols.AlignmentRole = alignment
+    _export: protocols.ExportRole = export

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # mypy checks every role against its protocol
     from asr.families import protocols
-    from asr.families.qwen3_asr import alignment, base, decoding, tokens, training, window
+    from asr.families.qwen3_asr import alignment, base, decoding, export, tokens, training, window
 
     _window: protocols.WindowRole = window
     _tokens: protocols.TokensRole = tokens
@@ -12,3 +12,4 @@ if TYPE_CHECKING:  # mypy checks every role against its protocol
     _training: protocols.TrainingRole = training
     _decoding: protocols.DecodingRole = decoding
     _alignment: protocols.AlignmentRole = alignment
+    _export: protocols.ExportRole = export

@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # mypy checks every role against its protocol
     from asr.families import protocols
-    from asr.families.whisper import alignment, base, decoding, judge, tokens, training, window
+    from asr.families.whisper import (
+        alignment,
+        base,
+        decoding,
+        export,
+        judge,
+        tokens,
+        training,
+        window,
+    )
 
     _window: protocols.WindowRole = window
     _tokens: protocols.TokensRole = tokens
@@ -12,4 +21,5 @@ if TYPE_CHECKING:  # mypy checks every role against its protocol
     _training: protocols.TrainingRole = training
     _decoding: protocols.DecodingRole = decoding
     _alignment: protocols.AlignmentRole = alignment
+    _export: protocols.ExportRole = export
     _judge: protocols.JudgeRole = judge

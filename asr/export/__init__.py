@@ -1,0 +1,1 @@
+"""Export a tuned model in the formats of other tools, and check that each transcribes alike."""
