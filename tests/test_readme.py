@@ -67,7 +67,7 @@ def test_every_command_is_one_that_a_test_runs_or_the_makefile_has(command):
     "path", sorted({path for page in PAGES for path in re.findall(PATH, page)})
 )
 def test_every_path_is_there(path):
-    written_by_stages = ("data/", "metrics/", ".dvc/tmp/")
+    written_by_stages = ("data/", "metrics/", "models/", ".dvc/tmp/")
     assert (ROOT / path).exists() or path.startswith(written_by_stages)
 
 
