@@ -109,7 +109,8 @@ def test_deps_are_the_rooms_of_the_import_closure(stage, family):
 # Of another stage's room, the file with its table or its params; of a folder whose files are chosen
 # by name, those that all have.
 SINGLE_FILES = r"""
-    stages/\w+ | asr/(audit/table|audit/params|scoring/params|preparation/rejects|report/licenses) |
+    stages/\w+ | asr/(audit/table|audit/params|scoring/params|preparation/rejects) |
+    asr/report/(licenses|formatting) |
     asr/preparation/params | asr/decoding/detection_rows |
     asr/guards/(params|kinds|others|decoding) | asr/training/replay | asr/corpus_formats/\w+ |
     asr/families/(params|protocols|\w+/window)
@@ -157,7 +158,7 @@ def test_another_seed_trains_anew_on_the_same_splits():
     with Repo(str(ROOT), config=NO_GIT) as repo:
         seeded = {stage.addressing for stage in repo.index.stages for dep in stage.params
                   if "seed" in dep.params}  # fmt: skip
-    assert seeded == {"train", "score@base", "score@tuned", "compare", "parity"}
+    assert seeded == {"train", "score@base", "score@tuned", "compare", "parity", "package"}
 
 
 def test_a_missing_and_a_needless_module_are_told_apart(tmp_path):

@@ -120,7 +120,7 @@ def test_one_line_in_params_adds_a_test_set_and_reruns_nothing_else(reproduced, 
         "transcribe_test@ru-base", "transcribe_test@ru-tuned", "score_test@ru-base",
         "score_test@ru-tuned", "compare_test@ru",
     }  # fmt: skip
-    assert set(ran) == {*own, "licenses", "report"}
+    assert set(ran) == {*own, "licenses", "report", "package"}
     assert "| ru | GPL-2.0-only |" in (repo.folder / "DATA_LICENSES.md").read_text()
     metrics = repo.folder / "metrics/test_sets/ru"
     found = {path.stem: json.loads(path.read_text()) for path in metrics.glob("*.json")}
