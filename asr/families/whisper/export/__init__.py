@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asr.export.formats import ExportFormat
+from asr.export.formats import ExportFormat, Source
 
 if TYPE_CHECKING:
     from asr.families.whisper.decoding.params import WhisperDecodeParams
@@ -16,7 +17,6 @@ def formats() -> Mapping[str, ExportFormat]:
     from asr.families.whisper.export import faults, readers
     from asr.families.whisper.export.ctranslate2_folder import write_ctranslate2
     from asr.families.whisper.export.ggml_file import FILE_TYPES, write_ggml
-    from asr.families.whisper.export.onnx_files import write_onnx
     from asr.families.whisper.export.openai_file import write_openai
     from asr.families.whisper.export.transformers_folder import write_transformers
 
@@ -45,7 +45,7 @@ def formats() -> Mapping[str, ExportFormat]:
         ),
         **ctranslate2,
         **ggml,
-        "onnx": ExportFormat("onnxruntime", write_onnx, readers.onnxruntime),
+        "onnx": ExportFormat("onnxruntime", _write_onnx, readers.onnxruntime),
         "adapter": ExportFormat("peft", write_adapter, None),
         # A pickle can run any code: it is written on request, and never read.
         "openai": ExportFormat("openai-whisper", write_openai, None),
@@ -55,3 +55,9 @@ def formats() -> Mapping[str, ExportFormat]:
 def as_others_decode(own: "WhisperDecodeParams") -> "WhisperDecodeParams":
     """See ``asr.families.protocols.ExportRole``: other tools compute 30 s of any clip."""
     return own.model_copy(update={"context": "full", "scripts": []})
+
+
+def _write_onnx(source: Source, out: Path) -> None:
+    from asr.families.whisper.export.onnx_files import write_onnx  # imports torch
+
+    write_onnx(source, out)
