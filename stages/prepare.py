@@ -4,11 +4,11 @@ from pathlib import Path
 
 from asr.core.cli import run
 from asr.core.params import load_corpus, load_params
-from asr.corpora.found_segments import with_segments
 from asr.corpora.params import Corpus as CorpusParams
 from asr.corpora.raw_folder import read_provenance
 from asr.corpora.withdrawn import read_recordings
 from asr.preparation.corpus import Corpus, Outs, prepare_corpus
+from asr.preparation.found_segments import with_segments
 from asr.preparation.params import PrepareParams
 from asr.preparation.reuse import default_folder, preparation_cache
 from asr.workers.workers import chosen_workers

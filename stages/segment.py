@@ -9,10 +9,10 @@ from asr.audit.params import AuditParams
 from asr.audit.transcriber import JudgeTranscriber, judge_transcriber
 from asr.core.cli import run
 from asr.core.params import load_corpus, load_params
-from asr.corpora.found_segments import TimedRecording
 from asr.corpora.params import Corpus
 from asr.corpora.withdrawn import read_recordings
 from asr.devices.params import MachineParams
+from asr.preparation.found_segments import TimedRecording
 from asr.preparation.params import PrepareParams
 from asr.utterances.jsonl import write_jsonl
 

@@ -111,7 +111,7 @@ def test_deps_are_the_rooms_of_the_import_closure(stage, family):
 SINGLE_FILES = r"""
     stages/\w+ | asr/(audit/table|audit/params|scoring/params|preparation/rejects) |
     asr/report/(licenses|formatting) |
-    asr/preparation/params | asr/decoding/detection_rows |
+    asr/preparation/(params|found_segments) | asr/decoding/detection_rows |
     asr/guards/(params|kinds|others|decoding) | asr/training/replay | asr/corpus_formats/\w+ |
     asr/families/(params|protocols|\w+/window)
 """

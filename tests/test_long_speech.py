@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from asr.corpora.found_segments import TimedRecording
+from asr.preparation.found_segments import TimedRecording
 from asr.utterances.jsonl import read_jsonl
 from asr.utterances.shards import read_utterances
 from asr.utterances.waveform import SAMPLE_RATE

@@ -12,9 +12,9 @@ import pytest
 from asr.alignment.long_recordings import long_waveform
 from asr.core.params import load_params
 from asr.corpora.formats import corpus_format
-from asr.corpora.found_segments import TimedRecording, with_segments
 from asr.corpora.raw_folder import Provenance, RawFiles, write_files, write_provenance
 from asr.corpora.recording import Recording, Segment
+from asr.preparation.found_segments import TimedRecording, with_segments
 from asr.preparation.params import PrepareParams
 from asr.preparation.screening import screen
 from asr.utterances.jsonl import read_jsonl, write_jsonl
