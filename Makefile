@@ -1,4 +1,5 @@
 # make repro   set up, run the pipeline, print the scores
+# make serve   set up, add what the server needs, serve the models on this machine: http://127.0.0.1:8000
 # make test    set up, add what tests need, lint, types, tests
 # make test-unit   the tests that take milliseconds each, and no other
 # make test-slow   kills, long fuzzing, the whole pipeline with real weights
@@ -18,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro test test-unit test-slow browser lint smoke comment audit-dependencies mutants docker docker-push bench bench-quick sshd
+.PHONY: setup repro serve test test-unit test-slow browser lint smoke comment audit-dependencies mutants docker docker-push bench bench-quick sshd
 
 setup: .venv/installed
 
@@ -31,6 +32,10 @@ setup: .venv/installed
 	$(INSTALL) --requirement requirements.txt
 	@touch $@
 
+.venv/serve: .venv/installed requirements/serve.txt requirements/audio.txt
+	$(INSTALL) --requirement requirements/serve.txt
+	@touch $@
+
 # What tests, mutants and benchmarks add: requirements/test.txt and so on.
 .venv/test .venv/mutants .venv/benchmarks .venv/audit: .venv/installed $(wildcard requirements/*.txt)
 	$(INSTALL) --requirement requirements/$(@F).txt
@@ -40,6 +45,9 @@ setup: .venv/installed
 repro: setup
 	dvc repro
 	python -m commands.scores
+
+serve: .venv/serve
+	python -m commands.serve
 
 # Two test processes share two cores, so OpenMP threads that wait must not spin.
 PYTEST := OMP_WAIT_POLICY=passive pytest --numprocesses 2 --dist worksteal

@@ -56,6 +56,7 @@ ROOMS = [
     "prediction",
     "pods",
     "redraft",
+    "serving",
     "experiments",
     "data_export",
     "ranking",

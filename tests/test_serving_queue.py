@@ -1,0 +1,133 @@
+# python -m pytest tests/test_serving_queue.py
+"""Who is decoded next, with whom, and by which of several models."""
+
+import asyncio
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from asr.serving.models import LoadedModels
+from asr.serving.queue import FairQueue, Work
+from asr.serving.transcription import Transcription
+
+RATE = 16_000
+
+
+def request(name: str, durations_s, model: str = "tuned") -> Transcription:
+    """A request whose pieces have these lengths."""
+
+    async def made():
+        ends = np.cumsum(durations_s)
+        bounds = [(int((end - one) * RATE), int(end * RATE))
+                  for one, end in zip(durations_s, ends, strict=True)]  # fmt: skip
+        waveform = np.zeros(bounds[-1][1], np.float32)
+        return Transcription(model, "be", False, waveform, bounds)
+
+    found = asyncio.run(made())
+    found.name = name
+    return found
+
+
+def queue_of(*requests: Transcription) -> FairQueue:
+    queue = FairQueue()
+    for one in requests:
+        for index in range(len(one.bounds)):
+            queue.add(Work(one, index, "decode"))
+    return queue
+
+
+def take(queue: FairQueue, batch_seconds: float = 30.0, may_run=lambda work: True) -> list[str]:
+    found = queue.take(may_run, lambda model, step: lambda s: s, batch_seconds)
+    return [f"{work.request.name}{work.index}" for work in found]
+
+
+def test_a_short_clip_comes_before_the_pieces_of_a_long_file():
+    queue = queue_of(request("long", [30.0] * 100))
+    assert [take(queue), take(queue)] == [["long0"], ["long1"]]
+    queue.add(Work(request("short", [2.0]), 0, "decode"))
+    assert [take(queue), take(queue)] == [["short0"], ["long2"]]
+
+
+def test_a_stream_of_short_clips_stops_no_long_file():
+    queue = queue_of(request("long", [30.0] * 100))
+    take(queue)
+    taken = []
+    for name in "abcdef":
+        queue.add(Work(request(name, [25.0]), 0, "decode"))
+        taken += take(queue)
+    assert taken == ["a0", "long1", "b0", "long2", "c0", "long3"]
+
+
+def test_long_files_take_turns():
+    queue = queue_of(request("a", [30.0] * 3), request("b", [30.0] * 2), request("c", [30.0]))
+    assert [take(queue)[0] for _ in range(6)] == ["a0", "b0", "a1", "c0", "b1", "a2"]
+    assert take(queue) == []
+
+
+def test_clips_of_many_requests_fill_a_batch_by_seconds():
+    queue = queue_of(*(request(str(i), [2.0]) for i in range(20)))
+    assert len(take(queue)) == 15  # of 2 s each: 30 s
+    assert len(take(queue)) == 5
+
+
+def test_a_short_clip_is_not_padded_to_a_long_one():
+    queue = queue_of(request("long", [20.0]), *(request(str(i), [1.0]) for i in range(3)))
+    assert take(queue) == ["long0"]
+    assert sorted(take(queue)) == ["00", "10", "20"]
+
+
+def test_a_batch_is_of_one_model_and_step():
+    other = request("other", [1.0], model="base")
+    one, again = request("one", [1.0]), request("again", [1.0])
+    queue = queue_of(one, other)
+    queue.add(Work(again, 0, "again"))
+    assert [take(queue) for _ in range(3)] == [["one0"], ["other0"], ["again0"]]
+
+
+def test_what_was_dropped_is_not_taken_and_a_next_step_comes_first():
+    gone, one = request("gone", [1.0] * 9), request("one", [30.0, 30.0])
+    queue = queue_of(gone, one)
+    queue.drop(gone)
+    assert take(queue) == ["one0"]
+    queue.add_next(Work(one, 0, "align"))
+    assert take(queue) == ["one0"]
+    assert queue.waiting_s == pytest.approx(30.0)
+    queue.drop(one)
+    assert len(queue) == 0
+
+
+def test_a_model_without_a_place_lets_others_pass():
+    queue = queue_of(request("one", [1.0]), request("other", [1.0], model="base"))
+    assert take(queue, may_run=lambda work: work.request.model == "base") == ["other0"]
+
+
+def loaded_models(max_bytes: float) -> LoadedModels:
+    found = {name: SimpleNamespace(name=name, weights_bytes=40) for name in ("a", "b", "c")}
+    return LoadedModels(found, max_bytes, lambda one: SimpleNamespace(
+        num_bytes=one.weights_bytes, engine=SimpleNamespace(num_workers=2), close=lambda: None
+    ))  # fmt: skip
+
+
+def test_the_least_recently_used_model_goes():
+    models = loaded_models(100)
+    for name in ("a", "b"):
+        assert models.to_evict(name) == []
+        models.load(name)
+    models.use("a")
+    assert models.to_evict("c") == ["b"]
+    models.evict("b")
+    models.load("c")
+    assert models.names == ["a", "c"]
+    assert models.num_bytes == 80
+
+
+def test_models_that_grew_make_room():
+    models = loaded_models(100)
+    first, second = models.load("a"), models.load("b")
+    second.num_bytes = 80
+    models.shrink(idle=lambda name: False)
+    assert models.names == ["a", "b"]
+    models.shrink(idle=lambda name: True)
+    assert models.names == ["b"]
+    assert first.num_bytes == 40
