@@ -1,5 +1,5 @@
 # python -m pytest tests/test_server.py
-"""decode.server: a test set transcribed by a real FastAPI server, however it behaves."""
+"""decode.server: a test set transcribed by our own server, and by one that is late or broken."""
 
 import hashlib
 import signal
@@ -14,14 +14,14 @@ import pytest
 from asr.core.errors import InputError
 from asr.core.files import read_json
 from asr.decoding.params import ServedModel, ServerParams
-from asr.decoding.server import API_KEY, transcribe_on_server
+from asr.decoding.server import API_KEY, transcribe_on_server, wav_of
 from asr.utterances.hypothesis import read_hypotheses
 from asr.utterances.shards import write_shards
 from asr.utterances.utterance import write_manifest
 from stages.transcribe import transcribe
 from tests.examples import utterance
+from tests.faulty_server import faulty_server
 from tests.pipeline_repo import wait_for
-from tests.transcription_server import transcription_server
 
 ROOT = Path(__file__).parent.parent
 SIZES = [1600 + i for i in range(12)]  # samples: the server's texts
@@ -64,7 +64,7 @@ def left() -> list[str]:
 def test_late_answers_in_another_order_belong_to_their_clips(monkeypatch):
     monkeypatch.setenv(API_KEY, "sesame")
     # Of four at once the first sent is the last answered.
-    with transcription_server(lambda size, _: (0.02 * (1611 - size), 200, {})) as seen:
+    with faulty_server(lambda size, _: (0.02 * (1611 - size), 200, {})) as seen:
         assert texts(seen.url + "/") == RIGHT
     assert seen.most_at_once == 4
     assert set(seen.forms) == {("my-model", "be", "json", "Bearer sesame")}
@@ -78,7 +78,7 @@ def test_a_server_that_fails_is_asked_again(status):
     def behave(size, tries):
         return 0.0, status if tries < 3 and size % 2 else 200, {}
 
-    with transcription_server(behave) as seen:
+    with faulty_server(behave) as seen:
         assert texts(seen.url) == RIGHT
     assert seen.tries == {size: 3 if size % 2 else 1 for size in SIZES}
 
@@ -86,7 +86,7 @@ def test_a_server_that_fails_is_asked_again(status):
 @pytest.mark.integration
 def test_a_wait_that_the_server_asks_for_is_kept():
     behave = lambda _, tries: (0.0, 429 if tries == 1 else 200, {"Retry-After": "1"})  # noqa: E731
-    with transcription_server(behave) as seen:
+    with faulty_server(behave) as seen:
         found = transcribe_on_server(
             UTTERANCES[:2], CLIPS[:2], ServedModel(url=seen.url, name="m"), params()
         )
@@ -96,7 +96,7 @@ def test_a_wait_that_the_server_asks_for_is_kept():
 @pytest.mark.integration
 def test_an_answer_that_is_too_late_is_asked_for_again():
     behave = lambda size, tries: (60.0 if size == 1605 and tries == 1 else 0.0, 200, {})  # noqa: E731
-    with transcription_server(behave) as seen:
+    with faulty_server(behave) as seen:
         assert texts(seen.url, timeout_s=3.0, max_tries=5) == RIGHT
     assert seen.tries[1605] == 2
 
@@ -109,7 +109,7 @@ def test_after_a_break_only_the_missing_are_asked_for(capsys):
         # The others are answered before it gives up.
         return 0.0, 500 if broken and size == 1611 else 200, {}
 
-    with transcription_server(behave) as seen:
+    with faulty_server(behave) as seen:
         with pytest.raises(InputError, match=r"/v1/audio/transcriptions: xx/11: no answer after 3 "
                            r"tries, at last status 500: .*the GPU is on fire"):  # fmt: skip
             texts(seen.url, first_wait_s=0.3)
@@ -123,25 +123,63 @@ def test_after_a_break_only_the_missing_are_asked_for(capsys):
 
 @pytest.mark.integration
 def test_another_model_or_a_finished_run_starts_anew():
-    with transcription_server() as seen:
+    with faulty_server() as seen:
         texts(seen.url)
         texts(seen.url)
     assert set(seen.tries.values()) == {2}
 
 
+@pytest.fixture(scope="module")
+def served(made_once, tmp_path_factory):
+    """Our own server, with a key."""
+    # They import torch, which the process that a test kills does without.
+    from tests.serving import running, write_repository
+    from tests.tiny_families import WHISPER
+
+    folder = tmp_path_factory.mktemp("served")
+    model = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
+    write_repository(folder, {"tuned": model})
+    digest = hashlib.sha256(b"sesame").hexdigest()
+    (folder / "keys.txt").write_text(f"tests:{digest}")
+    few = {"max_tokens_per_s": 0.5, "min_token_budget": 4}  # random weights never end a text
+    server = {"port": 0, "keys_file": "keys.txt"}
+    with running(folder, models={"decode": few}, server=server) as run:
+        yield run
+
+
 @pytest.mark.integration
-@pytest.mark.parametrize("status", [400, 401, 404])
-def test_a_refusal_is_told_at_once(status):
-    with transcription_server(lambda *_: (0.0, status, {})) as seen:
-        expected = rf"expected a transcript, got status {status}: .*the GPU is on fire"
-        with pytest.raises(InputError, match=expected):
-            texts(seen.url, concurrency=1)
-    assert sum(seen.tries.values()) == 1
+def test_our_own_server_transcribes_each_clip(served, monkeypatch):
+    monkeypatch.setenv(API_KEY, "sesame")
+    found, _ = transcribe_on_server(
+        UTTERANCES, CLIPS, ServedModel(url=f"{served.url}/v1", name="tuned"), params()
+    )
+    client = served.client("sesame")
+    for clip, one in zip(CLIPS, found, strict=True):
+        file = ("clip.wav", wav_of(clip))
+        alone = client.audio.transcriptions.create(file=file, model="tuned", language="be")
+        assert one.text == alone.text.strip() != ""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("key", "name", "language", "status", "why"),
+    [
+        ("sesame", "tuned", "xx", 400, "language: expected one of Whisper's"),
+        ("wrong", "tuned", "be", 401, "expected a known API key"),
+        ("sesame", "other", "be", 404, "model: expected one of tuned, got 'other'"),
+    ],
+)
+def test_a_refusal_is_told_at_once(served, key, name, language, status, why, monkeypatch):
+    monkeypatch.setenv(API_KEY, key)
+    clips = [one.model_copy(update={"language": language}) for one in UTTERANCES]
+    one = ServedModel(url=f"{served.url}/v1", name=name)
+    with pytest.raises(InputError, match=rf"expected a transcript, got status {status}: .*{why}"):
+        transcribe_on_server(clips, CLIPS, one, params(concurrency=1))
 
 
 @pytest.mark.integration
 def test_an_answer_without_text_is_told():
-    with transcription_server(lambda *_: (0.0, 200, {"X-Body": "<html>hello"})) as seen:
+    with faulty_server(lambda *_: (0.0, 200, {"X-Body": "<html>hello"})) as seen:
         with pytest.raises(InputError, match=r'expected JSON as {"text": "…"}, got <html>hello'):
             texts(seen.url)
         with pytest.raises(InputError, match="status 404"):
@@ -171,7 +209,7 @@ transcribe_on_server(UTTERANCES, CLIPS, served, params(concurrency=1))
 
 @pytest.mark.integration
 def test_a_killed_run_resumes_behind_its_last_answer(workspace):
-    with transcription_server(lambda *_: (0.1, 200, {})) as seen:
+    with faulty_server(lambda *_: (0.1, 200, {})) as seen:
         words = [sys.executable, "-c", RUN, seen.url, str(ROOT)]
         with subprocess.Popen(words) as run:
             wait_for(lambda: sum(seen.tries.values()) >= 4)
@@ -187,7 +225,8 @@ def test_a_killed_run_resumes_behind_its_last_answer(workspace):
 
 
 @pytest.mark.integration
-def test_the_stage_asks_the_server_for_the_model_that_it_has(workspace):
+def test_the_stage_asks_the_server_for_the_model_that_it_has(served, workspace, monkeypatch):
+    monkeypatch.setenv(API_KEY, "sesame")
     Path("prepared/xx").mkdir(parents=True)
     clips = [(one.model_copy(update={"sha256": hashlib.sha256(bytes(2 * size)).hexdigest()}),
               bytes(2 * size)) for one, size in zip(UTTERANCES, SIZES, strict=True)]  # fmt: skip
@@ -196,12 +235,12 @@ def test_the_stage_asks_the_server_for_the_model_that_it_has(workspace):
     out, timing, changes = (Path("out", name) for name in ("tuned.jsonl", "t.json", "c.json"))
     test = Path("test.jsonl")
     files = (Path("prepared"), Path("lm"), test, test, test, out, timing, changes)
-    with transcription_server() as seen:
-        served = f"{{tuned: {{url: {seen.url}, name: my-model}}}}"
-        values = values.replace("    models: {}    ", f"    models: {served}    ")
-        Path("params.yaml").write_text(values)
-        transcribe(Path("models/tuned"), *files)
-    assert [one.text for one in read_hypotheses(out).values()] == RIGHT
+    line = f"{{tuned: {{url: {served.url}/v1, name: tuned}}}}"
+    values = values.replace("    models: {}    ", f"    models: {line}    ")
+    Path("params.yaml").write_text(values)
+    transcribe(Path("models/tuned"), *files)
+    assert len(texts := [one.text for one in read_hypotheses(out).values()]) == len(UTTERANCES)
+    assert all(texts)
     assert read_json(timing)["device"] == "server"
     assert read_json(changes) == {"languages": {}, "changed": []}
     Path("params.yaml").write_text(values.replace("  weight: none", "  weight: dev"))

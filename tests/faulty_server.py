@@ -1,4 +1,7 @@
-"""A server with OpenAI's /v1/audio/transcriptions; its text is the number of samples of a clip."""
+"""A server that is late, busy or broken; else its text is the number of samples of a clip.
+
+``tests/serving.py`` has the real one, whose faults can't be planned.
+"""
 
 import asyncio
 import io
@@ -67,7 +70,7 @@ def app(seen: Seen, behave: Behaviour) -> FastAPI:
 
 
 @contextmanager
-def transcription_server(behave: Behaviour = at_once) -> Iterator[Seen]:
+def faulty_server(behave: Behaviour = at_once) -> Iterator[Seen]:
     """Run it in a thread for the time of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         seen = Seen(f"http://127.0.0.1:{listening.getsockname()[1]}/v1")
