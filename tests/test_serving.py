@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import re
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +22,7 @@ from asr.families.protocols import family_module
 from asr.families.whisper.window import write_margin
 from asr.serving.keys import load_keys
 from asr.serving.logs import JsonFormatter
+from tests.bad_audio import whole_files
 from tests.examples import tone, wav
 from tests.serving import gated, running, serve_params, write_repository
 from tests.tiny_families import CTC, ROOT, WHISPER, utterances
@@ -29,6 +31,7 @@ from tests.web_server import serving
 pytestmark = pytest.mark.integration
 CLIP = wav(tone(0.4))
 LONG = wav(tone(7.0))
+ALL_FORMATS = whole_files(duration_s=0.4)
 # Random weights never end a text, so budgets end it soon: 4 tokens for a short clip, 6 for 3 s.
 MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 SCORES = {"overall": {"wer": 0.5, "cer": 0.2}, "language be": {"wer": 0.4, "cer": 0.1}}
@@ -44,6 +47,14 @@ def folder(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     write_repository(folder, {"tuned": model, "base": model})
     write_margin(folder / "models/base", 0.5)  # so that a text that ran away is decoded again
+    # A package has the model at its top, exports below.
+    package = folder / "models/package/mine-1.0.0"
+    shutil.copytree(model, package)
+    shutil.copytree(model, package / "ctranslate2_int8")
+    rates = {rate: {"base": 0.9, "tuned": value} for rate, value in SCORES["overall"].items()}
+    (package / "run_manifest.json").write_text(json.dumps({"scores": {"test": rates}}))
+    shutil.copytree(model, folder / "models/package/broken")
+    (folder / "models/package/broken/model.safetensors").write_bytes(b"no weights")
     (folder / "metrics/score").mkdir(parents=True)
     groups = json.dumps({"groups": {**SCORES, "corpus be": {"wer": 0.4}}})
     (folder / "metrics/score/tuned.json").write_text(groups)
@@ -186,18 +197,33 @@ def test_requests_that_wait_are_decoded_together(client, run, text):
 
 
 def test_models_are_listed_with_their_scores(client, run):
-    tuned, base = client.models.list()
+    tuned, base, _, package = client.models.list()
     assert (tuned.id, tuned.family) == ("tuned", "whisper")
     assert tuned.scores == {"overall": SCORES["overall"], "be": SCORES["language be"]}
     assert (base.id, base.scores) == ("base", {})
     assert client.models.retrieve("base").id == "base"
     listed = httpx2.get(f"{run.url}/models").json()
-    assert [one["name"] for one in listed["models"]] == ["tuned", "base"]
+    assert [one["name"] for one in listed["models"]] == ["tuned", "base", "broken", "mine-1.0.0"]
+    assert package.scores == {"overall": SCORES["overall"]}
+    sizes = {name: one.weights_bytes for name, one in run.service.found.items()}
+    assert sizes["mine-1.0.0"] == sizes["tuned"]
     for wrong in ("other", "../tuned", "models/tuned", "/etc"):
-        with pytest.raises(openai.NotFoundError, match="model: expected one of tuned, base"):
+        with pytest.raises(openai.NotFoundError, match="model: expected one of tuned, base,"):
             ask(client, model=wrong)
         with pytest.raises(openai.NotFoundError):
             client.models.retrieve(wrong)
+
+
+def test_a_model_that_does_not_load_costs_only_its_own_requests(client, text):
+    with pytest.raises(openai.InternalServerError, match="model: broken can't be loaded") as failed:
+        ask(client, model="broken")
+    assert failed.value.status_code == 503
+    assert ask(client).text == text
+
+
+@pytest.mark.parametrize("name", ALL_FORMATS)
+def test_any_container_is_read(name, client):
+    assert ask(client, ALL_FORMATS[name]).text
 
 
 def test_audio_in_base64_and_as_upload(run, text):

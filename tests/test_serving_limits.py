@@ -159,7 +159,7 @@ def test_a_stream_that_is_too_late_ends_with_an_error(hurried):
         answer = post(run, "/v1/audio/transcriptions", data=data)
         assert answer.status_code == 200
         assert '"code": "timeout"' in answer.text
-        assert idle(run)
+        wait_for(lambda: idle(run), 20)
         gate.open.set()
 
 
@@ -172,6 +172,7 @@ def test_a_client_that_goes_away_frees_its_place(stream, run):
                  files={"file": ("x", wav(tone(7.0)))}, timeout=1.0)  # fmt: skip
         assert gate.entered.is_set()
         wait_for(lambda: idle(run), 20)
+        assert not run.service.batcher._queue._served
         gate.open.set()
         wait_for(lambda: not run.service.batcher._running["tuned"])
     assert len(gate.batches) == 1

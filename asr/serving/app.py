@@ -22,12 +22,32 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from asr.serving import label_studio, openai
+from asr.serving.docs_page import docs_page
 from asr.serving.errors import ApiError
 from asr.serving.limits import Limited
 from asr.serving.logs import HEADER, Logged
 from asr.serving.service import Service, Transcript, Wanted, facts, streamed, unless_gone
 
-api = APIRouter()
+
+class Fault(BaseModel):
+    """What is wrong; ``code`` is for programs."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorBody(BaseModel):
+    """The body of every error."""
+
+    error: Fault
+    request_id: str
+
+
+# Every route may answer so; with these FastAPI describes no 422, which no route answers.
+ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
+api = APIRouter(responses=ERRORS)
 PAGE = "<!doctype html><title>mothertongue</title><p>The server runs: <a href=docs>its API</a>."
 LANGUAGE = r"^([a-z]{2,3})?$"
 Language = Annotated[str, Form(pattern=LANGUAGE)]
@@ -70,12 +90,13 @@ async def transcriptions(
     form = openai.check_form(await request.form())
     wanted = Wanted(model, language, form.words)
     if form.stream:
-        stack = AsyncExitStack()
+        # The response reads from it after this function, and perhaps never.
+        at_end: AsyncExitStack = request.scope["state"]["at_end"]
         started = service(request).started(file.file, wanted)
-        pending = await unless_gone(request, stack.enter_async_context(started))
+        pending = await unless_gone(request, at_end.enter_async_context(started))
         facts(request, model=pending.model, audio_s=round(pending.duration_s, 3))
         deadline = request.scope["state"]["deadline"]
-        events = streamed(openai.events(pending), stack, deadline)
+        events = streamed(openai.events(pending), deadline)
         return StreamingResponse(events, media_type="text/event-stream")
     found = openai.answer(await transcribed(request, file.file, wanted), form)
     if isinstance(found, dict):
@@ -206,7 +227,13 @@ async def metrics(request: Request) -> Response:
     return Response(service(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
 
-@api.get("/", response_class=HTMLResponse)
+@api.get("/docs", response_class=HTMLResponse, include_in_schema=False)
+async def docs(request: Request) -> str:
+    """The routes; FastAPI's own page loads its scripts from the web."""
+    return docs_page(request.app.openapi())
+
+
+@api.get("/", response_class=HTMLResponse, include_in_schema=False)
 async def page() -> str:
     """The web page."""
     return PAGE
@@ -221,7 +248,7 @@ def create_app(here: Service, keys: dict[str, str]) -> FastAPI:
             yield
         here.close()
 
-    app = FastAPI(title="mothertongue", lifespan=lifespan, redoc_url=None)
+    app = FastAPI(title="mothertongue", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.service = here
     app.include_router(api)
     for kind in (HTTPException, RequestValidationError):

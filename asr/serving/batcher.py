@@ -164,7 +164,12 @@ class Batcher:
             return
         started = time.perf_counter()
         try:
-            model = self._models.load(name)
+            try:
+                model = self._models.load(name)
+            except InputError as error:
+                log.exception("a model does not load")
+                message = f"model: {name} can't be loaded"
+                raise ApiError(503, message, "model", "model_not_loadable") from error
             {"detect": self._detect, "align": self._align}.get(batch[0].step, self._transcribe)(
                 model, batch
             )
@@ -173,7 +178,8 @@ class Batcher:
             param = "language" if str(error).startswith("language:") else None
             self._failed(batch, ApiError(400, str(error), param, "not_transcribable"), name)
         except Exception as error:
-            log.exception("a batch failed")
+            if not isinstance(error, ApiError):
+                log.exception("a batch failed")
             self._failed(batch, error, name)
             return
         audio_s = sum(work.duration_s for work in batch)

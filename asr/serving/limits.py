@@ -8,6 +8,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -128,7 +129,8 @@ class Limited:
             await send(message)
 
         try:
-            async with timeout:
+            async with timeout, AsyncExitStack() as at_end:
+                scope["state"]["at_end"] = at_end
                 await self.app(scope, self._bounded(scope, receive), send_in_time)
         except TimeoutError as error:
             if not timeout.expired():

@@ -31,6 +31,7 @@ from asr.serving.params import ModelsParams
 
 BASE = Path("models/base")
 SCORES = Path("metrics/score")
+MANIFEST = "run_manifest.json"  # of a package
 WEIGHTS = ("*.safetensors", "*.bin")
 GB = 1_000_000_000
 
@@ -61,8 +62,9 @@ class FoundModel:
 
     @cached_property
     def weights_bytes(self) -> int:
-        """Of the files of weights."""
-        files = {file for pattern in WEIGHTS for file in self.folder.rglob(pattern)}
+        """Of the files of weights; a package has the model at its top, its exports in folders."""
+        places = self.folder.glob if (self.folder / MANIFEST).is_file() else self.folder.rglob
+        files = {file for pattern in WEIGHTS for file in places(pattern)}
         return sum(file.stat().st_size for file in files)
 
     @property
@@ -71,12 +73,17 @@ class FoundModel:
         return hasattr(family_module(self.family, "decoding"), "open_detector")
 
     def scores(self) -> dict[str, Any]:
-        """WER and CER on the test set, overall and by language, as ``metrics/score`` has them."""
-        places = (SCORES / f"{self.name}.json", self.folder / "metrics" / "score" / "tuned.json")
-        found = next((read_json(path) for path in places if path.is_file()), None)
-        groups = found.get("groups", {}) if isinstance(found, dict) else {}
+        """WER and CER on the test set, overall and by language; ``{}`` if nobody measured them.
+
+        Those of a folder are in ``metrics/score``, those of a package in its manifest.
+        """
+        manifest, metrics = self.folder / MANIFEST, SCORES / f"{self.name}.json"
+        if manifest.is_file():
+            scores = read_json(manifest).get("scores", {})
+            return {"overall": {rate: scores["test"][rate]["tuned"] for rate in ("wer", "cer")}}
+        groups = read_json(metrics)["groups"] if metrics.is_file() else {}
         return {
-            name.removeprefix("language "): {"wer": group.get("wer"), "cer": group.get("cer")}
+            name.removeprefix("language "): {"wer": group["wer"], "cer": group["cer"]}
             for name, group in groups.items()
             if name == "overall" or name.startswith("language ")
         }

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from threading import Thread
 from typing import Any, BinaryIO, TypeVar
@@ -192,19 +192,19 @@ class Service:
         thread.join()
 
 
-async def streamed(
-    events: AsyncIterator[str], stack: AsyncExitStack, deadline: float
-) -> AsyncIterator[str]:
+async def streamed(events: AsyncIterator[str], deadline: float) -> AsyncIterator[str]:
     """Events of a stream that has begun, so that an error can only be an event."""
-    async with stack:
-        try:
-            async with asyncio.timeout_at(deadline):
-                async for one in events:
-                    yield one
-        except TimeoutError:
-            yield error_event(ApiError(504, "the request took too long", code="timeout"))
-        except ApiError as error:
-            yield error_event(error)
+    try:
+        async with asyncio.timeout_at(deadline):
+            async for one in events:
+                yield one
+    except TimeoutError:
+        yield error_event(ApiError(504, "the request took too long", code="timeout"))
+    except ApiError as error:
+        yield error_event(error)
+    except Exception:
+        log.exception("a stream failed")
+        yield error_event(ApiError(500, "an error of the server"))
 
 
 def error_event(error: ApiError) -> str:
