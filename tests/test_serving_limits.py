@@ -103,6 +103,18 @@ def test_what_is_too_large_or_too_long_is_refused(run):
 
 
 @pytest.mark.integration
+def test_a_form_of_many_parts_is_refused(run):
+    many = post(run, data={f"x{number}": "" for number in range(41)})
+    assert (many.status_code, "Too many fields" in many.text) == (400, True)
+    assert post(run, data={"model": "x" * 70_000}).status_code == 400
+    files = [("file", ("a", CLIP)), ("file", ("b", CLIP))]
+    assert post(run, files=files).status_code == 400
+    strange = {"Content-Type": "application/x+json"}
+    answer = post(run, "/transcribe", files=None, content=b" " * 20_000, headers=strange)
+    assert error(answer) == (413, "body_too_large")
+
+
+@pytest.mark.integration
 def test_a_body_that_comes_too_slowly_is_not_waited_for(run):
     host, port = run.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as client:

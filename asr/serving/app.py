@@ -18,7 +18,6 @@ from fastapi.responses import (
     StreamingResponse,
 )
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from asr.serving import label_studio, openai
@@ -26,42 +25,13 @@ from asr.serving.docs_page import docs_page
 from asr.serving.errors import ApiError
 from asr.serving.limits import Limited
 from asr.serving.logs import HEADER, Logged
+from asr.serving.routes import ERRORS, LANGUAGE, Base64Audio, SmallForm
 from asr.serving.service import Service, Transcript, Wanted, facts, streamed, unless_gone
 
-
-class Fault(BaseModel):
-    """What is wrong; ``code`` is for programs."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class ErrorBody(BaseModel):
-    """The body of every error."""
-
-    error: Fault
-    request_id: str
-
-
-# Every route may answer so; with these FastAPI describes no 422, which no route answers.
-ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
-api = APIRouter(responses=ERRORS)
+api = APIRouter(responses=ERRORS, route_class=SmallForm)
 PAGE = "<!doctype html><title>mothertongue</title><p>The server runs: <a href=docs>its API</a>."
-LANGUAGE = r"^([a-z]{2,3})?$"
 Language = Annotated[str, Form(pattern=LANGUAGE)]
 Model = Annotated[str, Form(max_length=200)]
-
-
-class Base64Audio(BaseModel):
-    """The body of ``/transcribe``."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    audio: str = Field(min_length=1, description="a file of any format, in base64")
-    language: str = Field(default="", pattern=LANGUAGE)
-    model: str = Field(default="", max_length=200)
 
 
 def service(request: Request) -> Service:

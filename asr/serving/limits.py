@@ -145,8 +145,9 @@ class Limited:
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
         """``receive``, which stops at a body that is too large or too slow."""
         headers = Headers(scope=scope)
-        is_json = headers.get("content-type", "").startswith("application/json")
-        max_mb = self.limits.max_json_mb if is_json else self.limits.max_body_mb
+        # Only the files of a form go to disk; any other body is held in memory.
+        is_form = headers.get("content-type", "").startswith("multipart/form-data")
+        max_mb = self.limits.max_body_mb if is_form else self.limits.max_json_mb
         max_bytes = max_mb * MB
         too_large = ApiError(
             413, f"expected a body of at most {max_mb:g} MB", code="body_too_large",
