@@ -309,7 +309,8 @@ def test_a_remote_that_does_not_answer_is_a_warning(remote, monkeypatch):
 def test_a_repository_without_a_remote_is_a_warning_and_a_file_is_no_remote(repo, remote):
     assert only(check_remote()).mend.startswith("dvc remote add --default")
     (repo.folder / "file").write_text("no folder")
-    assert only(remote(str(repo.folder / "file"))).status == "fail"
+    no_folder = only(remote(str(repo.folder / "file")))
+    assert (no_folder.status, no_folder.mend) == ("fail", "dvc remote modify storage url …")
     assert remote(str(repo.folder / "new"))[0].status == "ok"
 
 

@@ -82,6 +82,7 @@ def results(laptop, name):
 
 
 @pytest.mark.integration
+@pytest.mark.timeout(1800)  # 70 s of a quiet core
 def test_killed_in_training_it_ends_on_another_machine_in_the_same_weights(
     laptop, trained, server, tmp_path
 ):
@@ -122,7 +123,7 @@ def test_killed_in_training_it_ends_on_another_machine_in_the_same_weights(
     ("given", "said"),
     [
         ({"EXPERIMENT": ""}, "EXPERIMENT is not set"),
-        ({"REVISION": "0" * 40}, f"REVISION: {'0' * 40} is not in "),
+        ({"EXPERIMENT": "b", "REVISION": "0" * 40}, f"REVISION: {'0' * 40} is not in "),
         ({"REPOSITORY": "/nowhere.git"}, "repository '/nowhere.git' does not exist"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, HTTPClientError
+from botocore.exceptions import ConnectionError as NoConnection
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc_objects.fs.generic import test_links
@@ -17,7 +18,7 @@ GB = 1e9
 LINKS = ["reflink", "hardlink", "symlink"]
 REMOTE_TIMEOUT_S = 15.0  # for three requests; a healthy storage takes 1 s for each, far away
 HAVE_FOLDERS = ("local", "ssh", "webhdfs")
-OFFLINE = (ConnectionError, TimeoutError, HTTPClientError)
+OFFLINE = (ConnectionError, TimeoutError, NoConnection, HTTPClientError)
 
 
 def check_disk() -> Iterator[Finding]:
@@ -65,7 +66,9 @@ def check_remote(timeout_s: float = REMOTE_TIMEOUT_S) -> Iterator[Finding]:
         except (OSError, BotoCoreError, DvcException) as error:
             verbs = ("written", "read back", "cleared of the object that this check wrote")
             text = f"{name}, {address}, can't be {verbs[len(done)]}: {_line(error)}"
-            yield Finding("fail", text, "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…")
+            keys = "export AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=…  # that may write there"
+            other = f"dvc remote modify {name} url …"
+            yield Finding("fail", text, keys if address.startswith("s3://") else other)
         else:
             yield Finding("ok", f"{name}, {address}: written, read back, deleted")
         if not repo.config["remote"].get(name, {}).get("verify"):
