@@ -16,7 +16,7 @@ RUN apt-get update \
 
 # Python packages have a layer of their own, which an edit of the code leaves in the cache. USES names
 # files of requirements/; without `audio`, x264 and x265 stay out, which are under the GPL.
-ARG USES="audio trackers"
+ARG USES="audio trackers serve"
 COPY conf/constraints.txt /opt/setup/conf/constraints.txt
 COPY requirements.txt /opt/setup/requirements.txt
 COPY requirements /opt/setup/requirements

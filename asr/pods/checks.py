@@ -14,6 +14,8 @@ from asr.pods.work import git
 
 # S3 refuses signatures that are 15 minutes off.
 MAX_CLOCK_ERROR_S = 300
+# These have no folders: makedirs would make a bucket.
+OBJECT_STORAGE = {"s3", "s3a", "gs", "gcs", "az", "abfs"}
 TOKEN_HELPER = {  # the empty helper first, so that no other is asked
     "GIT_CONFIG_COUNT": "2",
     "GIT_CONFIG_KEY_0": "credential.helper",
@@ -52,7 +54,9 @@ def check_writable(files: Any, folder: str, name: str) -> None:
     """Write, date and remove an object in a folder of a file system."""
     path = f"{folder.rstrip('/')}/check-{uuid.uuid4().hex}"
     try:
-        files.makedirs(folder, exist_ok=True)
+        names = {files.protocol} if isinstance(files.protocol, str) else set(files.protocol)
+        if not names & OBJECT_STORAGE:
+            files.makedirs(folder, exist_ok=True)
         files.pipe_file(path, b"may be removed")
         written = files.modified(path)
         files.rm_file(path)
