@@ -22,7 +22,8 @@ def risks(source):
             continue
         name = ast.unparse(node.func)
         keywords = {one.arg: ast.unparse(one.value) for one in node.keywords}
-        if name in FORBIDDEN and keywords.get("weights_only") != "True":
+        safe = keywords.get("weights_only") == "True" or "SafeLoader" in keywords.get("Loader", "")
+        if name in FORBIDDEN and not safe:
             yield name
         if keywords.get("shell", "False") != "False":
             yield "shell=True"
@@ -41,6 +42,7 @@ def risks(source):
         ("AutoModel.from_pretrained(name, trust_remote_code=flag)", ["trust_remote_code"]),
         ("model.eval()", []),
         ("yaml.load(text, Loader=L)", ["yaml.load"]),
+        ("yaml.load(text, Loader=yaml.CSafeLoader)", []),
         ("np.load(path, allow_pickle=True)", ["np.load(allow_pickle)"]),
     ],
 )

@@ -76,7 +76,7 @@ ENCODED = parquet([{"audio": {"bytes": b"encoded", "path": "x.wav"}}])
 def test_a_clip_that_was_joined_of_hers_and_of_others_counts_as_hers(traces, tmp_path):
     for ids, expected in ((["boris,1#1", "anna,1#0"], True), (["boris,1#1"], False)):
         parts = "\n".join(f"xx/{name}" for name in ids)
-        joined = utterance("joined", corpus="joined", attributes={"clips": parts})
+        joined = utterance(f"joined-{expected}", corpus="joined", attributes={"clips": parts})
         write_manifest(tmp_path / "guards", [joined])
         assert traces.in_file(tmp_path / "guards") == expected
         folder = tmp_path / f"shards-{expected}"

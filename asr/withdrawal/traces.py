@@ -1,8 +1,8 @@
 """Find traces of withdrawn recordings in files: their audio, their transcripts or their ids.
 
 The content determines a file's format, not its name, so objects in DVC's cache can be searched too.
-Audio is found by its hash, as a file, in a tar or in a cell of a Parquet table. A transcript is
-found by its utterance's id in the same file. Model weights contain none of these.
+Audio is found by its hash, as a file, in a tar, in a cell of a Parquet table or in a shard. A
+transcript is found by its utterance's id in the same file. Model weights contain none of these.
 """
 
 import hashlib
@@ -141,7 +141,11 @@ def _hashes(file: IO[bytes]) -> Iterator[str]:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        for batch in pq.ParquetFile(file).iter_batches(64):
+        table = pq.ParquetFile(file)
+        if set(_FIELDS) <= set(table.schema_arrow.names):  # a shard: its audio is compressed
+            yield from table.read(columns=["sha256"]).column("sha256").to_pylist()
+            return
+        for batch in table.iter_batches(64):
             for column in pa.Table.from_batches([batch]).flatten().columns:  # {bytes, path} too
                 cells = (cell for cell in column.to_pylist() if isinstance(cell, bytes) and cell)
                 yield from (hashlib.sha256(cell).hexdigest() for cell in cells)
