@@ -61,6 +61,10 @@ def without(monkeypatch, package):
     """Python as if the package were not installed."""
     for name in [name for name in sys.modules if name.startswith(f"{package}.")]:
         monkeypatch.delitem(sys.modules, name)
+    if package == "tensorboard" and "torch.utils" in sys.modules:
+        # accelerate takes it from there, where it is if any test before has imported it.
+        monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+        monkeypatch.delattr("torch.utils.tensorboard", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
 
 
