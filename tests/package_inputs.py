@@ -18,7 +18,7 @@ EXPORTS = {  # by format: the runtime and the files
     "transformers": ("transformers 5", {"config.json": '{"model_type": "whisper"}\n',
                                         "model.safetensors": "weights"}),
     "ctranslate2_int8": ("faster-whisper 1", {"model.bin": "int8", "config.json": "{}"}),
-    "ggml_q5_1": ("pywhispercpp 1", {"ggml-model.bin": "q5_1"}),
+    "ggml_float16": ("pywhispercpp 1", {"ggml-model.bin": "q5_1"}),
 }  # fmt: skip
 SOURCE = "tuxpaint-stamps-default=2022:usr/share/a.ogg"
 HUB_SOURCE = f"me/clips/he@{'a' * 40}:clips/a.wav"

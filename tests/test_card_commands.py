@@ -40,11 +40,11 @@ def packaged(starter, tmp_path_factory):
         from asr.export.formats import Source
         from asr.families.whisper.export.ggml_file import write_ggml
 
-        (export / "ggml_q5_1").mkdir()
+        (export / "ggml_float16").mkdir()
         write_ggml(
-            "q5_1", Source(starter / "base", starter / "base", ("be",)), export / "ggml_q5_1"
+            "float16", Source(starter / "base", starter / "base", ("be",)), export / "ggml_float16"
         )
-        runtimes["ggml_q5_1"] = "pywhispercpp"
+        runtimes["ggml_float16"] = "pywhispercpp"
     formats = {name: describe_export(export / name, of) for name, of in runtimes.items()}
     index = {"family": "whisper", "formats": formats, "left_out": {}}
     write_json(export / "export.json", index)

@@ -156,8 +156,8 @@ def test_a_required_check_that_fails_stops_it(inputs, file, key, value, message)
 
 
 def test_one_export_without_parity_is_named(inputs):
-    edit("metrics/parity.json", lambda c: c["formats"]["ggml_q5_1"].update(passed=False))
-    with pytest.raises(InputError, match="not so: ggml_q5_1"):
+    edit("metrics/parity.json", lambda c: c["formats"]["ggml_float16"].update(passed=False))
+    with pytest.raises(InputError, match="not so: ggml_float16"):
         made()
 
 
@@ -210,7 +210,7 @@ def test_an_exports_file_with_a_name_of_ours_is_refused(inputs):
 
 def test_formats_that_no_export_is_are_refused(inputs):
     set_params(formats=["openai"])
-    with pytest.raises(InputError, match=r"package\.formats: expected one of .*ggml_q5_1"):
+    with pytest.raises(InputError, match=r"package\.formats: expected one of .*ggml_float16"):
         made()
 
 
@@ -233,10 +233,10 @@ def test_a_model_that_transformers_cannot_load_is_there_as_it_is(inputs):
 
 
 def test_a_full_disk_leaves_no_package(inputs, small_disk):
-    Path("models/export/ggml_q5_1/ggml-model.bin").write_bytes(bytes(300_000))
+    Path("models/export/ggml_float16/ggml-model.bin").write_bytes(bytes(300_000))
     described = read_json(Path("models/export/export.json"))
-    sha256 = sha256_of(Path("models/export/ggml_q5_1/ggml-model.bin"))
-    described["formats"]["ggml_q5_1"]["files"]["ggml-model.bin"] = sha256
+    sha256 = sha256_of(Path("models/export/ggml_float16/ggml-model.bin"))
+    described["formats"]["ggml_float16"]["files"]["ggml-model.bin"] = sha256
     write_json(Path("models/export/export.json"), described)
     with pytest.raises(InputError, match=r"x-1: can't be written: .*No space left"):
         made(small_disk / "x-1")
@@ -299,7 +299,7 @@ def test_what_was_not_measured_is_a_dash(inputs):
     edit("metrics/compare.json", no_words)
     gate = {"requirement": "x, at most", "threshold": 1.0, "value": None, "status": "not measured"}
     edit("metrics/scorecard.json", lambda content: content["gates"].update(loops_share=gate))
-    set_params(formats=["ggml_q5_1", "ggml_q8_0"], bases={})
+    set_params(formats=["ggml_float16", "ggml_q8_0"], bases={})
     made()
     card = card_of()
     assert "| timestamps valid | – | – |" in card
@@ -375,10 +375,10 @@ def test_a_benchmark_of_the_hub_has_a_file_of_the_hubs_format(inputs):
 def test_a_changed_package_is_noticed(inputs):
     made()
     check_package(OUT)
-    (OUT / "ggml_q5_1/ggml-model.bin").write_text("q5_2")
+    (OUT / "ggml_float16/ggml-model.bin").write_text("q5_2")
     with pytest.raises(InputError, match=r"ggml-model\.bin: expected SHA-256"):
         check_package(OUT)
-    (OUT / "ggml_q5_1/ggml-model.bin").unlink()
+    (OUT / "ggml_float16/ggml-model.bin").unlink()
     with pytest.raises(InputError, match=r"ggml-model\.bin: missing"):
         check_package(OUT)
     (OUT / "more").write_text("x")

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 NAME = "whisper-base-be-bg"
 PACKAGE = Path(f"models/package/{NAME}-0.1.0")
 INPUTS = ("models/export", "data/manifests", "metrics", "dvc.lock")
-LARGE = ["model.safetensors", "ctranslate2_int8/model.bin", "ggml_q5_1/ggml-model.bin"]
+LARGE = ["model.safetensors", "ctranslate2_int8/model.bin", "ggml_float16/ggml-model.bin"]
 
 
 def make(folder, licenses=None, require=("parity",), version="0.1.0"):
@@ -279,7 +279,7 @@ def test_a_public_package_and_a_private_repository_do_not_fit(made, monkeypatch)
 
 
 def test_a_package_that_changed_is_not_published(copied, published):
-    (copied / PACKAGE / "ggml_q5_1/ggml-model.bin").write_text("x")
+    (copied / PACKAGE / "ggml_float16/ggml-model.bin").write_text("x")
     status, printed = published(copied, "--hub", "me/changed")
     assert (status, "ggml-model.bin: expected SHA-256" in printed) == (1, True)
 
