@@ -35,20 +35,20 @@ ENV PATH=/opt/venv/bin:$PATH \
 ARG USER_ID=1000
 RUN if id ubuntu > /dev/null 2>&1; then userdel --remove ubuntu; fi \
     && useradd --create-home --uid "$USER_ID" asr
-WORKDIR /work
+WORKDIR /repo
 
 # The environment alone: DVC needs Git's history, so the code comes as a clone or a mounted folder.
 FROM setup AS train
-RUN chown asr: /work
+RUN chown asr: /repo
 USER $USER_ID
 CMD ["dvc", "repro"]
 
 # The code too, which its user can't change: any command runs, on a model that is mounted.
 FROM setup AS serve
-COPY asr /work/asr
-COPY commands /work/commands
-COPY conf /work/conf
-COPY params.yaml /work/params.yaml
+COPY asr /repo/asr
+COPY commands /repo/commands
+COPY conf /repo/conf
+COPY params.yaml /repo/params.yaml
 USER $USER_ID
 EXPOSE 8000
 ENTRYPOINT ["python", "-m"]

@@ -98,7 +98,7 @@ def make(*words, succeeds=True):
 def test_make_builds_both_targets_and_pushes_them_by_commit():
     assert "docker build --target train --tag mothertongue:train ." in make("-n", "docker")
     pushed = make("-n", "docker-push", "REGISTRY=registry.example.org/me")
-    assert "docker push registry.example.org/me/mothertongue:serve-" in pushed
+    assert "docker push registry.example.org/me/repo:serve-" in pushed
     assert "needs REGISTRY=" in make("docker-push", succeeds=False)
 
 
@@ -135,6 +135,6 @@ def test_the_steps_build_an_image_that_works(ubuntu):
     said = image.run("cd /opt/setup && python -m pip check && python -c 'import av, trackio'")
     assert "No broken requirements found" in said
     # Its user can't change the code.
-    image.run("! touch /work/asr/core/files.py && ! mv /work/asr /work/b && ! touch /opt/venv/a")
+    image.run("! touch /repo/asr/core/files.py && ! mv /repo/asr /repo/b && ! touch /opt/venv/a")
     assert not list((ubuntu / "var/lib/apt/lists").iterdir())
     image.run("git --version && dvc --version && make --version && ssh -V")
