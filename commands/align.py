@@ -23,10 +23,8 @@ from asr.alignment.clips import TextedClip, align_clips
 from asr.alignment.params import AlignParams
 from asr.alignment.words import coverage
 from asr.audio.stream import UndecodableError
-from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.core.params import load_params
-from asr.corpora.test_sets import TEST
 from asr.devices.params import MachineParams
 from asr.families.params import ModelParams
 from asr.families.protocols import family_module
@@ -34,12 +32,12 @@ from asr.prediction.clips import (
     AudioSource,
     Clip,
     is_own_manifest,
+    prepared_of,
     read_own,
     read_table,
-    test_set_of,
 )  # fmt: skip
 from asr.prediction.model import family_of
-from asr.prediction.predict import Failure, Prediction
+from asr.prediction.predict import Failure, Prediction, list_failures
 from asr.preparation.params import PrepareParams
 from asr.sources.params import FetchParams
 from asr.utterances.jsonl import read_jsonl
@@ -51,9 +49,7 @@ FAILED = 3  # exit status; 1 is an error, 2 a wrong command line
 def clips_of(given: argparse.Namespace) -> list[Clip]:
     """The clips of the manifest."""
     if is_own_manifest(given.manifest):
-        of_split = test_set_of(given.manifest) == TEST
-        beside = Path("data/prepared" if of_split else "data/test_sets/prepared")
-        return read_own(given.manifest, given.audio or beside)
+        return read_own(given.manifest, given.audio or prepared_of(given.manifest))
     max_s = load_params("prepare", PrepareParams).max_input_s
     folder = given.audio or given.manifest.parent
     source = AudioSource(folder, given.language, max_s, load_params("fetch", FetchParams))
@@ -97,15 +93,10 @@ def align(given: argparse.Namespace) -> int:
     longest_s = family_module(family, "window").MAX_DURATION_S
     failures: list[Failure] = []
     aligned = align_clips(aligner, texted(clips, texts, longest_s, failures), given.out, params)
-    listed = given.out / "failures.csv"
-    listed.unlink(missing_ok=True)
     share = coverage([one.words for one in aligned])
     print(f"{given.out}: {len(aligned)} of {len(clips)} clips, all words timed in {share:.1%}")
-    if not failures:
-        return 0
-    write_csv(listed, ("utterance_id", "why"), [(one.id, one.why) for one in failures])
-    print(f"{listed}: {len(failures)} failed, first {failures[0].id}: {failures[0].why}")
-    return FAILED
+    list_failures(given.out / "failures.csv", failures)
+    return FAILED if failures else 0
 
 
 def main() -> int:

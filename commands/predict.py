@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.core.params import load_family_params, load_params, load_seed
 from asr.corpora.test_sets import TEST, test_set_names
@@ -38,6 +37,7 @@ from asr.prediction.clips import (
     AudioSource,
     Clip,
     is_own_manifest,
+    prepared_of,
     read_own,
     read_table,
     test_set_of,
@@ -50,6 +50,7 @@ from asr.prediction.predict import (
     Failure,
     Prediction,
     check_ids,
+    list_failures,
     predict,
 )
 from asr.prediction.transcriber import opened_transcriber
@@ -69,9 +70,7 @@ def clips_of(given: argparse.Namespace) -> tuple[list[Clip], Sequence[Utterance]
     """The clips of the manifest, and the training set beside one of this project."""
     if is_own_manifest(given.manifest):
         of_split = test_set_of(given.manifest) == TEST
-        prepared = given.prepared or Path(
-            "data/prepared" if of_split else "data/test_sets/prepared"
-        )
+        prepared = given.prepared or prepared_of(given.manifest)
         train = given.manifest.with_name("train.jsonl") if of_split else TRAIN
         return read_own(given.manifest, prepared), read_manifest(train) if train.is_file() else []
     folder = given.audio or given.manifest.parent
@@ -121,12 +120,8 @@ def command(given: argparse.Namespace) -> int:
         print("lm.weight: predictions use no language model", file=sys.stderr)
     with model_folder(given.model, given.base) as model:
         failures, texts = run(given, model, clips, train)
-    listed = given.out.with_name(f"{given.out.name}.failures.csv")
-    listed.unlink(missing_ok=True)
     print(f"{given.out}: {len(texts)} of {len(clips)} clips")
-    if failures:
-        write_csv(listed, ("utterance_id", "why"), [(one.id, one.why) for one in failures])
-        print(f"{listed}: {len(failures)} failed, first {failures[0].id}: {failures[0].why}")
+    list_failures(given.out.with_name(f"{given.out.name}.failures.csv"), failures)
     if given.score:
         score = load_params("score", ScoreParams)
         name = test_set_of(given.manifest)

@@ -133,6 +133,12 @@ def test_set_of(manifest: Path) -> str:
     return manifest.stem if of_a_test_set else TEST
 
 
+def prepared_of(manifest: Path) -> Path:
+    """The folder with the audio of one of this project's manifests."""
+    of_split = test_set_of(manifest) == TEST
+    return Path("data/prepared" if of_split else "data/test_sets/prepared")
+
+
 def own_clips(utterances: list[Utterance], prepared: Path) -> list[Clip]:
     """The clips of this project's own utterances."""
     waveforms = Waveforms(prepared, utterances)

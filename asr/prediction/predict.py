@@ -13,6 +13,7 @@ from tqdm import tqdm
 from asr.audio.params import SilenceParams
 from asr.audio.silence import cut_at_silences
 from asr.audio.stream import UndecodableError
+from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
 from asr.decoding.journal import Journal
 from asr.prediction.clips import Clip
@@ -59,6 +60,14 @@ class Failure:
 
     id: str
     why: str
+
+
+def list_failures(path: Path, failures: Sequence[Failure]) -> None:
+    """Write the failures as CSV, and print the first; without any, remove an earlier list."""
+    path.unlink(missing_ok=True)
+    if failures:
+        write_csv(path, ("utterance_id", "why"), [(one.id, one.why) for one in failures])
+        print(f"{path}: {len(failures)} failed, first {failures[0].id}: {failures[0].why}")
 
 
 @dataclass(frozen=True)
