@@ -98,7 +98,7 @@ def make(*words, succeeds=True):
 def test_make_builds_both_targets_and_pushes_them_by_commit():
     assert "docker build --target train --tag mothertongue:train ." in make("-n", "docker")
     pushed = make("-n", "docker-push", "REGISTRY=registry.example.org/me")
-    assert "docker push registry.example.org/me/repo:serve-" in pushed
+    assert "docker push registry.example.org/me/mothertongue:serve-" in pushed
     assert "needs REGISTRY=" in make("docker-push", succeeds=False)
 
 
