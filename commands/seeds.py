@@ -18,22 +18,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from asr.core.errors import InputError
-from asr.core.files import fingerprint, read_json, write_json
+from asr.core.files import read_json, write_json
 from asr.experiments import queue
 from asr.experiments.spread import Scores, spread_table
+from asr.experiments.version import version
 
 OUT = Path("benchmarks", "results", "seeds.json")
 TARGET = "score@tuned"
 METRICS = "metrics/score/tuned.json"
 POLL_S = 10.0
-
-
-def version(overrides: Sequence[str]) -> str:
-    """A hash of what decides the scores besides data and seed: code and params."""
-    rooms = (Path(room).rglob("*.py") for room in ("asr", "stages"))
-    files = [path for room in rooms for path in room]
-    files += [path for path in Path().glob("*.yaml") if path.name in ("params.yaml", "dvc.yaml")]
-    return fingerprint({"overrides": sorted(overrides)}, [*files, *Path("conf").rglob("*.yaml")])
 
 
 def run_seeds(

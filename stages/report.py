@@ -13,6 +13,7 @@ from asr.report.metrics import MODELS, check_metrics, read_metrics
 from asr.report.page import Results, render
 from asr.report.params import ReportParams
 from asr.report.suspects import worst_suspects
+from asr.report.sweeps import read_sweeps
 from asr.report.training_curves import training_panels
 from asr.report.worst import examples_of, right_pairs, worst_pairs
 from asr.scoring.normalizers import Normalizers
@@ -27,7 +28,7 @@ NUM_RIGHT = 3  # utterances without an error that are shown too
 
 def report(
     manifest: Path, prepared: Path, suspects: Path, hypotheses: Path, alignment: Path,
-    metrics: Path, curves: Path, out: Path,
+    metrics: Path, curves: Path, sweeps: Path, out: Path,
 ) -> None:  # fmt: skip
     """Write one HTML page with scores, curves and the worst utterances with audio.
 
@@ -39,6 +40,7 @@ def report(
         alignment: JSONL of the test set's words with their times.
         metrics: folder with the JSON files of split, score and compare.
         curves: folder with ``train.csv`` and ``dev.csv``.
+        sweeps: folder with the results of sweeps, if there are any.
         out: HTML page.
     """
     shown = load_params("report", ReportParams)
@@ -68,6 +70,7 @@ def report(
             suspects=doubted,
             shown_suspects=worst_suspects(doubted, prepared, shown.num_suspects),
             panels=training_panels(curves),
+            sweeps=read_sweeps(sweeps),
         )
     )
     with atomic_file(out) as partial:

@@ -93,7 +93,7 @@ def train_stage(
             trainee.save(partial)
         write_curve(curves / "train.csv", progress.train_columns, progress.train_rows)
         write_curve(curves / "dev.csv", progress.dev_columns, progress.dev_rows)
-        write_json(metrics, {"labels": labels.metrics()})
+        write_json(metrics, {"dev": progress.dev_metrics, "labels": labels.metrics()})
 
 
 if __name__ == "__main__":

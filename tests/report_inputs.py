@@ -116,7 +116,7 @@ def render(folder):
     out = folder / "report.html"
     report(folder / "test.jsonl", folder / "prepared", folder / "suspects.jsonl",
            folder / "hypotheses", folder / "words.jsonl", folder / "metrics", folder / "curves",
-           out)  # fmt: skip
+           folder / "sweeps", out)  # fmt: skip
     return out.read_text(encoding="utf-8")
 
 

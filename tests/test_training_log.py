@@ -120,6 +120,12 @@ def test_a_resumed_run_goes_on_in_the_same_file(logs):
     ]
 
 
+def test_the_log_of_an_experiment_has_its_name(logs, monkeypatch):
+    monkeypatch.setenv("DVC_EXP_NAME", "rates-1")
+    run()
+    assert lines(logs)[0]["config"] == {**PARAMS, "experiment": "rates-1"}
+
+
 def test_what_split_counted_is_logged_with_the_run(logs, tmp_path):
     (tmp_path / "metrics").mkdir()
     (tmp_path / "metrics" / "data.json").write_text('{"num_train": 8}')

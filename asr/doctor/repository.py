@@ -1,6 +1,5 @@
 """Git's state, DVC's queue of experiments, and the labels of the last training."""
 
-import os
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from dvc.repo import Repo
 
 from asr.core.files import read_json
 from asr.doctor.finding import Finding, some
+from asr.experiments import queue as experiments
 
 LABELS = Path("metrics/train.json")
 CHECK_LABELS = "python -m commands.check_labels"
@@ -59,8 +59,7 @@ def check_queue() -> Iterator[Finding]:
             yield Finding("ok", "no experiment was ever queued")
             return
         queue = repo.experiments.celery_queue
-        gone = [one.name or one.stash_rev[:7] for one in queue.iter_active()
-                if _is_gone(queue.proc.get(one.stash_rev))]  # fmt: skip
+        gone = experiments.gone()
         counts = Counter(one["status"] for one in queue.status())
         num_workers = len(queue.worker_status()) if counts["Queued"] or gone else 0
     if gone:
@@ -75,22 +74,6 @@ def check_queue() -> Iterator[Finding]:
     if not gone and not counts["Failed"] and (num_workers or not counts["Queued"]):
         said = ", ".join(f"{counts[name]} {name.lower()}" for name in ("Running", "Queued"))
         yield Finding("ok", said)
-
-
-def _is_gone(process: object) -> bool:
-    """Whether DVC's record of a process names one that no longer exists."""
-    pid = getattr(process, "pid", None)
-    if pid is None:  # a worker has taken it and not yet started the process
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    # A killed process stays as a zombie until its parent asks for it.
-    stat = Path("/proc", str(pid), "stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def check_labels_of_training(path: Path = LABELS) -> Iterator[Finding]:

@@ -32,6 +32,37 @@ def forget(name: str) -> None:
     _dvc("queue", "remove", name)
 
 
+def kill(name: str) -> None:
+    """Interrupt an experiment that runs; training saves a checkpoint first."""
+    _dvc("queue", "kill", name)
+
+
+def gone() -> list[str]:
+    """Names of experiments that DVC shows as running, but whose process no longer exists."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        queue = repo.experiments.celery_queue
+        return [one.name or one.stash_rev[:7] for one in queue.iter_active()
+                if _is_gone(queue.proc.get(one.stash_rev))]  # fmt: skip
+
+
+def _is_gone(process: object) -> bool:
+    """Whether DVC's record of a process names one that no longer exists."""
+    pid = getattr(process, "pid", None)
+    if pid is None:  # a worker has taken it and not yet started the process
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    # A killed process stays as a zombie until its parent asks for it.
+    stat = Path("/proc", str(pid), "stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
 def start_workers(num: int) -> None:
     """Start workers that end when the queue is empty; those that run count too."""
     _dvc("queue", "start", "--jobs", str(num))

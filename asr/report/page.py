@@ -25,6 +25,7 @@ from asr.report.confusions import char_confusions, word_confusions
 from asr.report.metrics import MODELS, Metrics, score_rows, slice_rows
 from asr.report.players import audio_uris
 from asr.report.spectrogram import spectrogram_uri
+from asr.report.sweeps import Sweep
 from asr.report.verdict import headline, tiles, verdict_sentences
 from asr.report.worst import Example
 from asr.scoring.score import Scored
@@ -48,6 +49,7 @@ class Results:
     suspects: Sequence[Suspect]
     shown_suspects: Sequence[tuple[Suspect, Waveform]]
     panels: Sequence[Panel]
+    sweeps: Sequence[Sweep]
 
 
 def render(results: Results) -> str:
@@ -70,6 +72,7 @@ def render(results: Results) -> str:
             sentences=verdict_sentences(results.metrics),
             tiles=tiles(results.metrics),
             panels=results.panels,
+            sweeps=results.sweeps,
             examples=shown[:num_worst],
             right=shown[num_worst:],
             suspects=list(zip(suspects, of_suspects, strict=True)),

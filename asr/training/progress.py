@@ -47,6 +47,13 @@ class Progress:
         self.window = []
 
     @property
+    def dev_metrics(self) -> dict[str, float]:
+        """Errors on dev of the saved weights, and their step; empty if dev was not transcribed."""
+        if self.best is None:
+            return {}
+        return {"step": self.best_step, "wer": self.best[0], "cer": self.best[1]}
+
+    @property
     def train_columns(self) -> tuple[str, ...]:
         """Columns of ``train.csv``: phase and rates by group only where there are several."""
         own = [

@@ -85,8 +85,8 @@ class TrainingLog:
 def training_log(run_id: str, names: Sequence[str], device: torch.device) -> Iterator[TrainingLog]:
     """Open the log in ``.dvc/tmp/logs`` and the trackers; they are closed if the block succeeds.
 
-    The configuration of the run is all of params.yaml, of data and decoding too, and the counts
-    of ``DATA_METRICS``.
+    The configuration of the run is all of params.yaml, of data and decoding too, the counts of
+    ``DATA_METRICS``, and in a DVC experiment its name.
 
     Args:
         run_id: stage and key, ``train-0123…``; the ``request_id`` of each line.
@@ -98,7 +98,10 @@ def training_log(run_id: str, names: Sequence[str], device: torch.device) -> Ite
     """
     found = [path for pattern in DATA_METRICS for path in sorted(Path().glob(pattern))]
     counts = {str(path.with_suffix("")): read_json(path) for path in found}
+    # `commands.sweep` finds the log of an experiment by its name.
     config = {**read_yaml(PARAMS), **counts}
+    if "DVC_EXP_NAME" in os.environ:
+        config["experiment"] = os.environ["DVC_EXP_NAME"]
     folder = dvc_tmp() / "logs"
     # Imported by name, so that trackers are no part of the code hash that resuming compares.
     room = module_by_name("asr", "trackers", "operations.trackers")
