@@ -9,6 +9,11 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from asr.features.draws import randoms
+
 # Maps a clip's duration to the seconds of audio that the model computes for it.
 Seconds = Callable[[float], float]
 
@@ -94,41 +99,41 @@ def epoch_batches(durations_s: Sequence[float], plan: EpochPlan, rng: random.Ran
     0.619), so a share of the long batches has them.
     """
     share = plan.long_context.share if plan.long_context else 0.0
-    short: list[int] = []
-    long: list[int] = []
-    for index in range(len(durations_s)):
-        (long if rng.random() < share else short).append(index)
+    durations = np.asarray(durations_s, np.float64)
+    is_long = randoms(rng, len(durations)) < share
     batches = [
-        *_fill_batches(short, durations_s, plan, rng, None),
-        *_fill_batches(long, durations_s, plan, rng, plan.long_context),
+        *_fill_batches(np.flatnonzero(~is_long), durations, plan, rng, None),
+        *_fill_batches(np.flatnonzero(is_long), durations, plan, rng, plan.long_context),
     ]
     rng.shuffle(batches)
     return batches
 
 
 def _fill_batches(
-    clips: list[int],
-    durations_s: Sequence[float],
+    clips: npt.NDArray[np.int64],
+    durations_s: npt.NDArray[np.float64],
     plan: EpochPlan,
     rng: random.Random,
     longer: LongContext | None,
 ) -> Iterator[Batch]:
     """Fill batches with clips of similar length; 10 % noise on the sort key varies them."""
-    clips = sorted(clips, key=lambda i: durations_s[i] * rng.uniform(0.9, 1.1))
-    while clips:
+    noise = 0.9 + (1.1 - 0.9) * randoms(rng, len(clips))  # as uniform(0.9, 1.1) computes it
+    order = clips[np.argsort(durations_s[clips] * noise, kind="stable")]
+    seconds = list(map(plan.seconds, durations_s[order].tolist()))
+    start = 0
+    while start < len(order):
         wanted_s = 0.0
         if longer:
-            shortest_s = plan.seconds(durations_s[clips[0]])
+            shortest_s = seconds[start]
             longest_s = max(shortest_s, longer.max_s)
             drawn_s = math.exp(rng.uniform(math.log(shortest_s), math.log(longest_s)))
             wanted_s = longer.rounded(drawn_s)
         size, batch_context_s = 0, 0.0
-        for clip in clips[: plan.max_clips]:
-            own_s = plan.seconds(durations_s[clip])
+        for own_s in seconds[start : start + plan.max_clips]:
             grown_s = max(batch_context_s, own_s, wanted_s)
             if size and grown_s * (size + 1) > plan.batch_seconds:
                 break
             size, batch_context_s = size + 1, grown_s
         zeros = longer is not None and rng.random() < longer.zeros_share
-        yield Batch(tuple(clips[:size]), batch_context_s, zeros)
-        clips = clips[size:]
+        yield Batch(tuple(order[start : start + size].tolist()), batch_context_s, zeros)
+        start += size
