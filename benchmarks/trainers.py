@@ -182,9 +182,10 @@ def our_task(
     as_it_is = Augmentation(params.augment, Path(params.augment.noise.folder))
     with collator(trainee, waveforms, utterances, params, as_it_is, single) as collate:
         no_dev = DevError(0.0, 0.0)
+        num_labels = [trainee.num_labels(one.text, one.language) for one in utterances]
         yield task_of(
             trainee, utterances, MAX_DURATION_S, collate, lambda: no_dev,
-            num_replay=0, shard_weights=False,
+            num_labels=num_labels, num_replay=0, shard_weights=False,
         )  # fmt: skip
 
 

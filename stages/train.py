@@ -83,7 +83,8 @@ def train_stage(
         evaluate_dev = dev_evaluator(trainee, prepared, dev, params, processes)
         task = task_of(
             trainee, utterances, longest_s, collate, evaluate_dev,
-            num_replay=len(replay), shard_weights=machine.shard_weights,
+            num_labels=labels.counts.tolist(), num_replay=len(replay),
+            shard_weights=machine.shard_weights,
         )  # fmt: skip
         progress = train(task, params, seed, processes, scratch, watch)
         started_with.check()  # here, so that an error leaves the state to resume from

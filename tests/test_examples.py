@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr.training.augmentation.epoch import epoch_examples
 from asr.training.augmentation.examples import (
     Example,
     Piece,
     TokenLimit,
-    epoch_examples,
     example_utterance,
     example_waveform,
 )

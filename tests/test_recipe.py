@@ -77,7 +77,8 @@ def test_the_recipe_for_children_makes_a_step_of_36_clips_at_tiny_size(
         said = [them[clip] for clip in clips]
         return trainee.batch([CLIPS[i] for i in clips], said, 2.0, clips, zeros=False)
 
-    made = task_of(trainee, them, 30.0, collate, lambda: None, num_replay=0, shard_weights=False)
+    made = task_of(trainee, them, 30.0, collate, lambda: None,
+                   num_labels=[9] * 72, num_replay=0, shard_weights=False)  # fmt: skip
     alone = params.model_copy(update={"join": params.join.model_copy(update={"share": 0.0})})
     _, batches = plan_steps(
         made.durations_s, made.groups, made.token_limit, made.seconds, None, alone, seed=1

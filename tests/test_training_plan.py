@@ -1,12 +1,17 @@
+import hashlib
+import random
 from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.training.augmentation.examples import Example
+from asr.core.params import load_params
+from asr.features.batching import LongContext
+from asr.features.draws import bits63, random_words, randoms
+from asr.training.augmentation.examples import Example, TokenLimit
 from asr.training.params import TrainParams
-from asr.training.plan import TrainingBatch, learning_rate, num_passes, steps_of_clips
+from asr.training.plan import TrainingBatch, learning_rate, num_passes, plan_steps, steps_of_clips
 
 
 def rates(schedule, num_steps=5, warmup_steps=2):
@@ -71,3 +76,52 @@ def test_a_small_corpus_is_passed_until_so_many_hours_were_heard(minutes, passes
 def test_without_hours_the_number_of_epochs_decides_alone():
     params = TrainParams.model_construct(num_epochs=3, min_hours=0.0)
     assert num_passes([1.0], params) == 3
+
+
+def test_numbers_drawn_at_once_are_those_drawn_one_by_one():
+    one_by_one, at_once = random.Random("1-0"), random.Random("1-0")
+    for num in (1, 1000, 311, 312, 0, 5):  # the state has 624 words
+        assert [one_by_one.random() for _ in range(num)] == randoms(at_once, num).tolist()
+        words = random_words(at_once, 2 * num).reshape(num, 2)
+        assert [one_by_one.getrandbits(63) for _ in range(num)] == bits63(words).tolist()
+    assert one_by_one.getstate() == at_once.getstate()
+
+
+PLANS = {  # number of steps and hash, of code that drew and stored each clip by itself
+    "default": ({}, (602, "f7f1abe4912a272a")),
+    "steps of clips, one context": (
+        {"step_clips": 50, "long_context": False}, (42, "f2ddfc84b4f016da"),
+    ),
+    "large batches, replay, much joined": (
+        {
+            "max_batch_clips": 256, "accumulation": 3, "replay": {"share": 0.2},
+            "join": {"share": 0.9, "max_s": 15.0}, "num_replay": 100,
+        },
+        (217, "f5502292a2865a67"),
+    ),
+    "one speed": ({"speed_change": {"most": 0.0}, "max_steps": 7}, (7, "5b587ee002d076d1")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "expected"), PLANS.values(), ids=PLANS)
+def test_the_plan_of_a_run_stays_the_same_bit_for_bit(changes, expected):
+    rng, changes = random.Random(3), dict(changes)
+    durations_s = [rng.uniform(0.4, 12) for _ in range(700)]
+    groups = [("be", "be") if rng.random() < 0.5 else ("bg", "bg") for _ in durations_s]
+    limit = TokenLimit([rng.randrange(1, 60) for _ in groups], lambda s: 60 + int(s), 13.0)
+    long = LongContext(0.1, 30.0, 0.6, lambda s: round(s, 1))
+    long_context = long if changes.pop("long_context", True) else None
+    num_replay, params = changes.pop("num_replay", 0), load_params("train", TrainParams)
+    for key, value in changes.items():
+        part = getattr(params, key)
+        new = part.model_copy(update=value) if isinstance(value, dict) else value
+        params = params.model_copy(update={key: new})
+    steps = plan_steps(durations_s, groups, limit, lambda s: round(s + 0.6, 1), long_context,
+                       params, 1, num_replay)  # fmt: skip
+    plain = [
+        (epoch, [([([(p.index, p.speed, p.pause_s) for p in one.pieces], one.duration_s, one.seed)
+                   for one in batch.examples], batch.context_s, batch.zeros)
+                 for batch in batches])
+        for epoch, batches in steps
+    ]  # fmt: skip
+    assert (len(plain), hashlib.sha256(repr(plain).encode()).hexdigest()[:16]) == expected

@@ -89,7 +89,9 @@ class EpochPlan:
     long_context: LongContext | None
 
 
-def epoch_batches(durations_s: Sequence[float], plan: EpochPlan, rng: random.Random) -> list[Batch]:
+def epoch_batches(
+    durations_s: Sequence[float] | npt.NDArray[np.float64], plan: EpochPlan, rng: random.Random
+) -> list[Batch]:
     """Return one epoch's batches in random order; each clip is in exactly one.
 
     A share of the clips has a context drawn log-uniformly between the clip's own and the longest.

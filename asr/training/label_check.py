@@ -9,17 +9,19 @@ minutes. Only a sample of the clips is read: features take most of the time.
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from asr.core.errors import InputError
 from asr.families.protocols import CachesEncoder, Trainee
 from asr.features.batching import batches_by_length
+from asr.training.augmentation.epoch import epoch_examples
 from asr.training.augmentation.examples import (
     Example,
     TokenLimit,
-    epoch_examples,
     example_utterance,
     example_waveform,
     previous_texts,
@@ -56,6 +58,7 @@ class LabelReport:
         num_utterances: those whose labels were checked.
         num_clips: those whose audio and features were checked too.
         num_lossy: transcripts with letters that the tokenizer lacks.
+        counts: tokens of each of all transcripts, in their order.
         num_too_long: of all transcripts, those that the loss leaves out: too long for their clips.
         num_labels: tokens of the transcripts, without end tokens.
         max_labels: tokens of the longest one.
@@ -64,6 +67,7 @@ class LabelReport:
         example: one utterance: its id, text, prompt and labels.
     """
 
+    counts: npt.NDArray[np.int32]
     num_utterances: int = 0
     num_clips: int = 0
     num_lossy: int = 0
@@ -135,9 +139,10 @@ def check_labels(
     """
     if not utterances:
         raise InputError("labels: expected utterances to train on, got none")
-    num_too_long = sum(_is_too_long(trainee, utterance) for utterance in utterances)
-    report = _check_texts(trainee, _sampled(utterances, seed))
-    report.num_too_long = num_too_long
+    counts = np.array([trainee.num_labels(one.text, one.language) for one in utterances], np.int32)
+    num_too_long = sum(map(partial(_is_too_long, trainee), utterances, counts.tolist()))
+    report = LabelReport(counts, num_too_long=num_too_long)
+    _check_texts(trainee, _sampled(utterances, seed), report)
     rng = random.Random(f"labels-{seed}")
     sample = sorted(rng.sample(range(len(utterances)), min(NUM_SAMPLED, len(utterances))))
     chosen, clips = [utterances[i] for i in sample], [waveforms[i] for i in sample]
@@ -158,19 +163,17 @@ def _sampled(utterances: Sequence[Utterance], seed: int) -> Sequence[Utterance]:
     return [utterances[index] for index in sorted(chosen)]
 
 
-def _check_texts(trainee: Trainee, utterances: Sequence[Utterance]) -> LabelReport:
-    """Check what the batches hold of the transcripts, without random changes."""
-    rules, report = trainee.label_rules, LabelReport()
+def _check_texts(trainee: Trainee, utterances: Sequence[Utterance], report: LabelReport) -> None:
+    """Check what the batches hold of the transcripts, without random changes; count them."""
+    rules = trainee.label_rules
     for start in range(0, len(utterances), BATCH_CLIPS):
         some = utterances[start : start + BATCH_CLIPS]
         built = _labels(trainee, [SILENCE] * len(some), some, None)
         for utterance, one in zip(some, built, strict=True):
             report.add(utterance, check_clip(utterance, one, rules), rules)
-    return report
 
 
-def _is_too_long(trainee: Trainee, utterance: Utterance) -> bool:
-    num_labels = trainee.num_labels(utterance.text, utterance.language)
+def _is_too_long(trainee: Trainee, utterance: Utterance, num_labels: int) -> bool:
     most = trainee.max_labels(utterance.duration_s)
     if num_labels > most and not trainee.label_rules.skips_long:
         expected = f"at most {most} tokens in {utterance.duration_s:g} s"
@@ -251,7 +254,7 @@ def _examples(
     params: TrainParams,
     max_duration_s: float,
     rng: random.Random,
-) -> list[Example]:
+) -> Sequence[Example]:
     """Examples as an epoch draws them, some joined."""
     num_labels = [trainee.num_labels(one.text, one.language) for one in utterances]
     return epoch_examples(

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from asr.features.batching import EpochPlan, LongContext, Seconds, epoch_batches
-from asr.training.augmentation.examples import Example, TokenLimit, epoch_examples
+from asr.training.augmentation.epoch import epoch_examples
+from asr.training.augmentation.examples import Example, TokenLimit
 from asr.training.params import TrainParams
 from asr.training.replay import clips_per_epoch, replayed_by_epoch
 
@@ -22,7 +23,7 @@ class TrainingBatch:
         zeros: whether to pad with zeros in the features instead of silence.
     """
 
-    examples: tuple[Example, ...]
+    examples: Sequence[Example]
     context_s: float
     zeros: bool
 
@@ -62,14 +63,10 @@ def plan_steps(
         examples = epoch_examples(
             clips, durations_s, groups, token_limit, params.join, params.speed_change, rng
         )
+        batches = epoch_batches(examples.durations_s, plan, rng)
         by_epoch += [
-            (
-                epoch,
-                TrainingBatch(
-                    tuple(examples[i] for i in batch.indices), batch.context_s, batch.zeros
-                ),
-            )
-            for batch in epoch_batches([example.duration_s for example in examples], plan, rng)
+            (epoch, TrainingBatch(examples[batch.indices], batch.context_s, batch.zeros))
+            for batch in batches
         ]
     steps = (
         list(steps_of_clips(by_epoch, params.step_clips))

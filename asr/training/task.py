@@ -57,6 +57,7 @@ def task_of(
     collate: Callable[[TrainingBatch], Batch],
     evaluate_dev: Callable[[], DevError],
     *,
+    num_labels: Sequence[int],
     num_replay: int,
     shard_weights: bool,
 ) -> Task:
@@ -68,13 +69,13 @@ def task_of(
         max_duration_s: the family's longest clip, and so the longest example.
         collate: see ``Task``.
         evaluate_dev: see ``Task``.
+        num_labels: tokens of each clip's transcript, which ``check_labels`` has counted.
         num_replay: see ``Task``.
         shard_weights: ``machine.shard_weights``.
 
     Raises:
         InputError: if weights are to be sharded and the family can't be.
     """
-    num_labels = [trainee.num_labels(one.text, one.language) for one in utterances]
     return Task(
         network=trainee.network,
         summed_loss=trainee.summed_loss,

@@ -144,7 +144,7 @@ class ShardAudio:
         Raises:
             InputError: if the shard is missing or damaged.
         """
-        self._path = path
+        self.path = path
         with _open(path) as shard:
             self._spans = _spans(path, shard)
         self._version = _version(path.stat())
@@ -161,16 +161,16 @@ class ShardAudio:
         start, size, num_bytes = map(int, self._spans[row])
         # The file is neither mapped into memory nor kept open: pages that are mapped count as this
         # process's memory, and a thousand hours have more shards than a process may have open.
-        with self._path.open("rb", buffering=0) as file:
+        with self.path.open("rb", buffering=0) as file:
             if _version(os.fstat(file.fileno())) != self._version:
-                raise InputError(f"{self._path}: expected the file of the start, got a newer one")
+                raise InputError(f"{self.path}: expected the file of the start, got a newer one")
             content = os.pread(file.fileno(), _LENGTH.size + size, start - _LENGTH.size)
         try:
             if _LENGTH.unpack_from(content) != (size,):
                 raise ValueError("another length")
             split = _ZSTD.decompress(content[_LENGTH.size :], num_bytes)
         except (pa.ArrowException, OSError, ValueError, struct.error) as error:
-            raise InputError(f"{self._path}: row {row}: expected audio, got {error}") from error
+            raise InputError(f"{self.path}: row {row}: expected audio, got {error}") from error
         low, high = np.frombuffer(split, np.uint8).reshape(2, -1)
         samples = np.empty((len(low), 2), np.uint8)  # the transpose's copy takes five times as long
         samples[:, 0], samples[:, 1] = low, high
@@ -195,13 +195,12 @@ class Waveforms:
         """
         self._utterances = utterances
         self._checked = np.zeros(len(utterances), bool)
-        self._shards: dict[Path, ShardAudio] = {}
-        self._paths = [prepared / one.corpus / one.shard for one in utterances]
-        for path, one in zip(self._paths, utterances, strict=True):
-            if path not in self._shards:
-                self._shards[path] = ShardAudio(path)
-            if one.row >= len(self._shards[path]):
-                raise InputError(f"{path}: expected a row {one.row}, got fewer rows")
+        self._shards: dict[tuple[str, str], ShardAudio] = {}
+        for one in utterances:
+            if (place := (one.corpus, one.shard)) not in self._shards:
+                self._shards[place] = ShardAudio(prepared / one.corpus / one.shard)
+            if one.row >= len(shard := self._shards[place]):
+                raise InputError(f"{shard.path}: expected a row {one.row}, got fewer rows")
 
     def __len__(self) -> int:
         return len(self._utterances)
@@ -212,10 +211,11 @@ class Waveforms:
         Raises:
             InputError: if the shard is damaged, or the row is not the utterance's audio.
         """
-        path, utterance = self._paths[index], self._utterances[index]
-        audio = self._shards[path][utterance.row]
+        utterance = self._utterances[index]
+        shard = self._shards[utterance.corpus, utterance.shard]
+        audio = shard[utterance.row]
         if not self._checked[index]:  # 0.02 ms, once
-            _check(path, utterance, audio)
+            _check(shard.path, utterance, audio)
             self._checked[index] = True
         return from_int16(np.frombuffer(audio, dtype="<i2"))
 

@@ -5,15 +5,13 @@ improving. So no clip comes twice in the same form: each is resampled to a rando
 are joined.
 """
 
-import random
 import re
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import soxr
 
-from asr.training.params import JoinParams, SpeedChangeParams
 from asr.utterances.utterance import Utterance
 from asr.utterances.waveform import SAMPLE_RATE, Clips, Waveform
 
@@ -96,80 +94,6 @@ class TokenLimit:
     max_duration_s: float
 
 
-def epoch_examples(
-    clips: Sequence[int],
-    durations_s: Sequence[float],
-    groups: Sequence[Hashable],
-    limit: TokenLimit,
-    join: JoinParams,
-    speed_change: SpeedChangeParams,
-    rng: random.Random,
-) -> list[Example]:
-    """Build the examples of one epoch: each clip once, single or joined to others of its group.
-
-    Args:
-        clips: positions of the epoch's clips in the training set; one may come twice.
-        durations_s: durations of all clips of the training set, in seconds.
-        groups: group of each, such as corpus and language; clips are joined within a group.
-        limit: most tokens and seconds of an example.
-        join: share of clips to join, and most seconds of joined clips.
-        speed_change: largest change of speed.
-        rng: random generator.
-    """
-    single: list[int] = []
-    to_join: dict[Hashable, list[int]] = {}
-    order = list(clips)
-    rng.shuffle(order)
-    for index in order:
-        if rng.random() < join.share:
-            to_join.setdefault(groups[index], []).append(index)
-        else:
-            single.append(index)
-
-    def piece(index: int, pause_s: float) -> Piece:
-        return Piece(index, rng.uniform(1 - speed_change.most, 1 + speed_change.most), pause_s)
-
-    def example(pieces: list[Piece]) -> Example:
-        duration_s = sum(p.pause_s + durations_s[p.index] / p.speed for p in pieces)
-        num_tokens = sum(limit.num_tokens[p.index] for p in pieces)
-        # Too long: use the original speed without pauses, which fits.
-        if duration_s > limit.max_duration_s or num_tokens > limit.max_tokens(duration_s):
-            pieces = [Piece(p.index, 1.0, 0.0) for p in pieces]
-            duration_s = sum(durations_s[p.index] for p in pieces)
-        return Example(tuple(pieces), duration_s, rng.getrandbits(63))
-
-    examples = [example([piece(index, 0.0)]) for index in single]
-    for indices in to_join.values():
-        for together in _joined(indices, durations_s, limit, join, rng):
-            pauses = [0.0] + [rng.uniform(0, join.max_pause_s) for _ in together[1:]]
-            pieces = [piece(index, pause) for index, pause in zip(together, pauses, strict=True)]
-            examples.append(example(pieces))
-    return examples
-
-
-def _joined(
-    indices: list[int],
-    durations_s: Sequence[float],
-    limit: TokenLimit,
-    join: JoinParams,
-    rng: random.Random,
-) -> Iterator[list[int]]:
-    """Group clips until they reach a random length, drawn per group, or too many tokens."""
-    together: list[int] = []
-    remaining_s, num_tokens, seconds = rng.uniform(0, join.max_s), 0, 0.0
-    for index in indices:
-        grown, grown_s = num_tokens + limit.num_tokens[index], seconds + durations_s[index]
-        if together and (durations_s[index] > remaining_s or grown > limit.max_tokens(grown_s)):
-            yield together
-            together, remaining_s = [], rng.uniform(0, join.max_s)
-            grown, grown_s = limit.num_tokens[index], durations_s[index]
-        together.append(index)
-        remaining_s -= durations_s[index]
-        num_tokens, seconds = grown, grown_s
-    if together:
-        yield together
-
-
 def example_waveform(example: Example, waveforms: Clips) -> Waveform:
     """Build an example's waveform, float32, mono, 16 kHz, from the clips of the training set."""
     parts = []
@@ -215,6 +139,8 @@ def previous_texts(utterances: Sequence[Utterance]) -> list[str | None]:
     Only segments of a recording have a known order: ``…#3`` comes after ``…#2``. If that one was
     rejected or has no text, there is none.
     """
+    segments = [_SEGMENT.fullmatch(one.id) if "#" in one.id else None for one in utterances]
+    if not any(segments):
+        return [None] * len(utterances)
     text_of = {utterance.id: utterance.text for utterance in utterances}
-    segments = [_SEGMENT.fullmatch(utterance.id) for utterance in utterances]
     return [text_of.get(f"{match[1]}#{int(match[2]) - 1}") if match else None for match in segments]

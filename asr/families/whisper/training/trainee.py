@@ -57,6 +57,9 @@ class WhisperTrainee:
         check_tokens(self.whisper, self._regularization)
         make_trainable(self.whisper, train, own)
         self.network: nn.Module = self.whisper.network
+        # Once: a million lookups in transformers' configs take 8 s.
+        generation = self.whisper.network.generation_config
+        self._max_labels = max_text_tokens(self.whisper.max_tokens, generation)
         self.weight_groups = weight_groups(self.whisper)
         self.summed_loss: nn.Module = SummedLoss(self.whisper)
         self.cache_encoder = own.cache_encoder
@@ -78,8 +81,7 @@ class WhisperTrainee:
 
     def max_labels(self, duration_s: float) -> int:
         """Decoder positions that the prompt leaves free, whatever the length of the clip."""
-        generation = self.whisper.network.generation_config
-        return max_text_tokens(self.whisper.max_tokens, generation)
+        return self._max_labels
 
     def batch(
         self,
