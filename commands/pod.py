@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> None:
 def _overrides(arguments: argparse.Namespace) -> list[str]:
     """``key=value`` of a recipe, then those of the command line."""
     recipe = "debug" if arguments.verb == "debug" else arguments.recipe
-    words = recipe_command(recipe, []) if recipe else []
+    words = recipe_command([recipe], [])[0] if recipe else []
     of_recipe = [after for word, after in pairwise(words) if word == "--set-param"]
     return [*of_recipe, *arguments.set_param]
 

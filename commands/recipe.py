@@ -1,62 +1,77 @@
-"""Run a named list of overrides as an ordinary DVC experiment: ``python -m commands.recipe smoke``.
+"""Run a named list of overrides as an ordinary DVC experiment.
 
-A recipe is a file in ``recipes/``: dotted keys of params.yaml and their values. This prints the
-``dvc exp run`` command, so that you can copy and change it, and runs it in a copy of the repository
-(``--temp``): the workspace, its params and its scores don't change.
+    python -m commands.recipe                      # lists the recipes
+    python -m commands.recipe smoke                # runs one
+    python -m commands.recipe children mac         # several; of two values for a key the later counts
+    python -m commands.recipe ctc -S seed=2 train  # options of dvc exp run, then its stages
+
+A recipe is a file in ``recipes/``: dotted keys of params.yaml and their values. This checks them,
+prints the ``dvc exp run`` command, so that you can copy and change it, and runs it in a copy of the
+repository (``--temp``): the workspace, its params and its scores don't change.
 """
 
 import argparse
 import shlex
 import subprocess
 import sys
-from pathlib import Path
-from typing import Any
+import textwrap
+from collections.abc import Sequence
+from itertools import takewhile
 
 from asr.core.errors import InputError
-from asr.core.params import read_yaml
-
-RECIPES = Path("recipes")
+from asr.experiments.recipes import RECIPES, about, combine, names_of_recipes, overrides
 
 
-def command(name: str, extra: list[str]) -> list[str]:
-    """The ``dvc exp run`` command of a recipe, followed by ``extra`` arguments for dvc.
+def command(names: Sequence[str], extra: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The ``dvc exp run`` command of recipes, followed by ``extra`` arguments for dvc.
+
+    Returns:
+        Its words, and a note for each value that a later recipe replaces.
 
     Raises:
-        InputError: if there is no such recipe, or it is not a mapping of keys to values.
+        InputError: if there is no such recipe, or params.yaml has a fault with it.
     """
-    path = RECIPES / f"{name}.yaml"
-    if not path.is_file():
-        known = sorted(recipe.stem for recipe in RECIPES.glob("*.yaml"))
-        raise InputError(f"{path}: no such recipe, there are {known}")
-    overrides = read_yaml(path)
-    if not isinstance(overrides, dict):
-        raise InputError(f"{path}: expected section.key: value lines, got {overrides!r:.80}")
+    combined = combine(names)
     words = ["dvc", "exp", "run", "--temp"]
-    for key, value in overrides.items():
-        words += ["--set-param", f"{key}={in_hydra(value)}"]
-    return words + extra
+    for line in overrides(combined):
+        words += ["--set-param", line]
+    return [*words, *extra], combined.notes
 
 
-def in_hydra(value: Any) -> str:
-    """A value as ``-S`` reads it: no quotes around the keys of a mapping."""
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {in_hydra(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(in_hydra, value)) + "]"
-    return str(value)
+def listing() -> str:
+    """All recipes, with what the comment at the top of each says."""
+    lines = []
+    for name in names_of_recipes():
+        lines.append(name)
+        for part, text in about(RECIPES / f"{name}.yaml").items():
+            indents = {"initial_indent": "  ", "subsequent_indent": "    "}
+            lines += textwrap.wrap(f"{part}: {text}", 100, **indents)
+    return "\n".join(lines)
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Print the command and run it; returns dvc's exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s NAME [dvc's options]")
-    parser.add_argument("name", help="a file in recipes/, without .yaml")
-    arguments, extra = parser.parse_known_args()
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        usage="%(prog)s [NAME ...] [dvc's options]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a file of recipes/, no .yaml")
+    given = list(sys.argv[1:] if words is None else words)
+    names = list(takewhile(lambda word: not word.startswith("-"), given))
+    extra = given[len(names) :]
+    if not names:
+        parser.parse_args(extra)
+        print(listing())
+        return 0
     try:
-        words = command(arguments.name, extra)
+        run, notes = command(names, extra)
     except InputError as error:
         sys.exit(f"recipe: {error}")
-    print(shlex.join(words), flush=True)
-    return subprocess.run(words, check=False).returncode
+    for note in notes:
+        print(f"recipe: {note}", file=sys.stderr)
+    print(shlex.join(run), flush=True)
+    return subprocess.run(run, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.params import read_yaml
-from commands.recipe import in_hydra
+from asr.experiments.recipes import in_hydra
 
 ROOT = Path(__file__).parent.parent
 # What runs stages to see that they run needs no model that understands anything.
