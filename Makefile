@@ -6,6 +6,7 @@
 # make mutants ROOMS="scoring text"   set up, change these rooms' code in small ways, list what no test notices (hours for all)
 # make smoke   the whole pipeline on ten utterances and two training steps, as an experiment
 # make comment BASE=main   comment.md: the committed scores, and their changes against BASE
+# make round   set up, run a round of corrections (docs/corrections.md), push the commit and tag of a better model
 # make audit-dependencies   known vulnerabilities of the pinned packages
 # make docker   build the images for training and serving; make docker-push REGISTRY=host/name pushes them
 # make bench   set up, add other tools, measure speed against them (an hour of two quiet cores)
@@ -19,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro serve test test-unit test-slow browser lint smoke comment audit-dependencies mutants docker docker-push bench bench-quick sshd
+.PHONY: setup repro serve test test-unit test-slow browser lint smoke comment round audit-dependencies mutants docker docker-push bench bench-quick sshd
 
 setup: .venv/installed
 
@@ -32,8 +33,8 @@ setup: .venv/installed
 	$(INSTALL) --requirement requirements.txt
 	@touch $@
 
-.venv/serve: .venv/installed requirements/serve.txt requirements/audio.txt
-	$(INSTALL) --requirement requirements/serve.txt
+.venv/serve .venv/sql: .venv/installed requirements/serve.txt requirements/audio.txt requirements/sql.txt
+	$(INSTALL) --requirement requirements/$(@F).txt
 	@touch $@
 
 # What tests, mutants and benchmarks add: requirements/test.txt and so on.
@@ -89,6 +90,13 @@ comment: setup
 	printf '\n### Metrics against %s\n\n' "$(BASE)" >> comment.md
 	dvc metrics diff --md "$(BASE)" >> comment.md
 	head -c 60000 comment.md > comment.cut && mv comment.cut comment.md
+
+# A model that is no better (status 4) is no failure. Tags of rounds are lightweight, which --follow-tags leaves out.
+round: .venv/sql
+	@mkdir -p .dvc/tmp
+	flock --nonblock --conflict-exit-code 75 .dvc/tmp/cron.lock python -m commands.round || test $$? -eq 4
+	test -z "$$(dvc remote list)" || dvc push
+	git push --quiet origin HEAD 'refs/tags/round-*:refs/tags/round-*'
 
 audit-dependencies: .venv/audit
 	pip-audit --requirement conf/constraints.txt --disable-pip --no-deps

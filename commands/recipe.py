@@ -2,7 +2,7 @@
 
     python -m commands.recipe                      # lists the recipes
     python -m commands.recipe smoke                # runs one
-    python -m commands.recipe children mac         # several; of two values for a key the later counts
+    python -m commands.recipe children mac         # several; the later value of a key counts
     python -m commands.recipe ctc -S seed=2 train  # options of dvc exp run, then its stages
 
 A recipe is a file in ``recipes/``: dotted keys of params.yaml and their values. This checks them,
@@ -44,8 +44,7 @@ def listing() -> str:
     for name in names_of_recipes():
         lines.append(name)
         for part, text in about(RECIPES / f"{name}.yaml").items():
-            indents = {"initial_indent": "  ", "subsequent_indent": "    "}
-            lines += textwrap.wrap(f"{part}: {text}", 100, **indents)
+            lines += textwrap.wrap(f"  {part}: {text}", 100, subsequent_indent="    ")
     return "\n".join(lines)
 
 

@@ -1,6 +1,7 @@
 # python -m pytest tests/test_ci_of_forks.py
 """GitHub's workflows and pre-commit's hooks: valid, safe, with the Makefile's scripts."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,52 @@ def test_scripts_are_targets_of_the_makefile(path):
         else:
             assert words[0] == "make"
             assert f"\n{words[1]}:" in makefile
+
+
+# In the place of commands.round: it commits and tags, and exits with the status in a file.
+ROUND = """
+import os, subprocess, sys
+status = int(os.environ["STATUS"])
+if not status:
+    subprocess.run(["git", "commit", "--quiet", "--allow-empty", "--message", "Round"], check=True)
+    subprocess.run(["git", "tag", "round-7"], check=True)
+sys.exit(status)
+"""
+
+
+def test_make_round_pushes_what_was_released_and_only_a_true_failure_fails(repo, tmp_path):
+    origin, clone = tmp_path / "origin.git", repo.clone(tmp_path / "clone")
+    clone.run("git", "init", "--quiet", "--bare", str(origin))
+    clone.run("git", "remote", "set-url", "origin", str(origin))
+    (clone.folder / "commands/round.py").write_text(ROUND)
+    clone.commit("A round")
+    words = (*MAKE, "--assume-old=.venv/sql", "round")
+    before = clone.run("git", "rev-parse", "HEAD").strip()
+    assert "Error 1" in clone.run(*words, succeeds=False, STATUS="1")
+    assert not clone.run("git", "ls-remote", "origin")
+    clone.run(*words, STATUS="4")
+    assert before in clone.run("git", "ls-remote", "origin")
+    clone.run(*words, STATUS="0")
+    pushed = clone.run("git", "ls-remote", "origin")
+    after = clone.run("git", "rev-parse", "HEAD").strip()
+    assert f"{after}\trefs/heads/main" in pushed
+    assert f"{after}\trefs/tags/round-7" in pushed
+    lock = "flock .dvc/tmp/cron.lock make --assume-old=.venv/sql --assume-old=.venv/installed round"
+    assert "Error 1" in clone.run("sh", "-c", lock, succeeds=False, STATUS="0")
+
+
+def test_the_scheduled_round_is_alone_has_no_rights_and_its_secrets_only_by_name():
+    path = ROOT / ".github/workflows/round.yml"
+    content, text = read_yaml(path), path.read_text()
+    assert content["permissions"] == {}
+    assert content["concurrency"] == {"group": "round", "cancel-in-progress": False}
+    assert set(content["on"]) == {"schedule", "workflow_dispatch"}  # no pull request starts it
+    (step,) = content["jobs"]["round"]["steps"]
+    for name, value in step["env"].items():
+        assert value == f"${{{{ secrets.{name} }}}}"
+    sources = (ROOT / "conf/sources.yaml").read_text() + (ROOT / "conf/redraft.yaml").read_text()
+    needed = set(re.findall(r"(?:dsn|endpoint|key|secret)_env: ([A-Z_0-9]+)", sources))
+    assert needed <= step["env"].keys(), text
 
 
 def test_a_comment_shows_the_scores_and_what_changed(repo):

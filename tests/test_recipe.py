@@ -20,7 +20,6 @@ from tests.examples import utterance
 from tests.pipeline_repo import ROOT, PipelineRepo
 from tests.tiny_families import ALONE, CLIPS, TEXTS, WHISPER
 
-
 RECIPES = sorted((ROOT / "recipes").glob("*.yaml"))
 NAMES = [path.stem for path in RECIPES]
 
