@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,11 @@ from commands.scores import markdown_table
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-SECURITY = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-PAGES = [
-    README,
-    SECURITY,
-    *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md")),
+FILES = [
+    *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
 ]
+PAGES = [path.read_text(encoding="utf-8") for path in FILES]
 PARAMS = read_yaml(ROOT / "params.yaml")
 TESTS = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").glob("*.py"))
 PATH = r"`((?:[a-z.]+/)+[a-z_.]*|[a-z]+\.(?:yaml|txt))`"
@@ -58,6 +58,8 @@ def test_every_command_is_one_that_a_test_runs_or_the_makefile_has(command):
     elif words[:2] == ["python", "-m"]:
         assert (ROOT / words[2].replace(".", "/")).with_suffix(".py").is_file()
         assert f'"{words[2]}"' in TESTS or f"from {words[2]} import" in TESTS
+    elif words[0] == "pytest":
+        assert all((ROOT / word).is_file() for word in words[1:])
     else:
         # The plain form is what the Makefile does.
         assert words[0] in ("python3", ".venv/bin/pip", "source")
@@ -72,9 +74,9 @@ def test_every_path_is_there(path):
 
 
 def test_every_link_leads_somewhere():
-    for page in (ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")):
+    for page in FILES:
         for link in re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8")):
-            assert (page.parent / link).is_file(), link
+            assert link.startswith("https://") or (page.parent / link).is_file(), link
 
 
 @pytest.mark.parametrize("key", sorted({key for page in PAGES for key in re.findall(KEY, page)}))
@@ -174,6 +176,24 @@ def test_the_benchmark_tables_are_those_of_the_committed_results():
     if "ranking" in results:
         page = (ROOT / "docs" / "predictions.md").read_text(encoding="utf-8")
         assert section("ranking", page) == ranking_table(results["ranking"])
+
+
+def test_every_test_and_command_of_contributing_is_there():
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for words in re.findall(r"`pytest ([^`]+)`", page):
+        assert all((ROOT / word).is_file() for word in words.split()), words
+    for module in re.findall(r"`python -m ([\w.]+)", page):
+        assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), module
+    assert "SCHEMAS = {" in (ROOT / "asr/core/params.py").read_text()
+
+
+def test_the_changelog_has_the_version_of_the_package_and_the_usual_sections():
+    page = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    released = re.findall(r"^## \[(\d.*?)\] - \d{4}-\d\d-\d\d$", page, flags=re.MULTILINE)
+    assert released[:1] == [version] or f"release will be {version}." in page
+    sections = set(re.findall(r"^### (.+)$", page, flags=re.MULTILINE))
+    assert sections <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 def test_the_front_page_is_short():

@@ -71,8 +71,8 @@ ROOMS = [
 
 # Files of the top folder that the README's list leaves out: GitHub shows them by itself.
 UNLISTED = {
-    "DATA_LICENSES.md", "LICENSE", "Makefile", "README.md", "SECURITY.md", "dvc.lock",
-    "pyproject.toml",
+    "CHANGELOG.md", "CONTRIBUTING.md", "DATA_LICENSES.md", "LICENSE", "Makefile", "README.md",
+    "SECURITY.md", "dvc.lock", "pyproject.toml",
 }  # fmt: skip
 
 
