@@ -131,6 +131,14 @@ def test_a_stream_has_a_delta_for_each_piece(client):
     assert "".join(one.delta for one in deltas) == done.text == ask(client, LONG).text
 
 
+def test_a_stream_of_verbose_json_ends_with_the_times(client):
+    verbose = {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]}
+    *_, done = ask(client, LONG, stream=True, **verbose)
+    plain = ask(client, LONG, **verbose).model_dump()
+    assert {key: done.model_dump()[key] for key in plain} == plain
+    assert plain["words"]
+
+
 WRONG = {
     "prompt": {"prompt": "names"},
     "temperature": {"temperature": 0.7},

@@ -15,7 +15,8 @@ models as ``commands.predict`` does and bounds the memory of those that are load
 
 A request that is cancelled (its client is gone, its time is over) leaves the line, and a batch that
 runs ends without it. ``run.py`` starts uvicorn, ``metrics.py`` counts, ``params.py`` is the schema
-of ``conf/serve.yaml``, ``errors.py`` the form of errors.
+of ``conf/serve.yaml``, ``errors.py`` the form of errors. ``page.py`` serves the web page of
+``static/``, and ``corrections.py`` takes what people correct there.
 
 Texts are those of ``commands.predict`` with the same section ``decode``. As there, the length of
 the longest clip in a batch decides how much context all of them have.

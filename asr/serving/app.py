@@ -20,7 +20,7 @@ from fastapi.responses import (
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
-from asr.serving import label_studio, openai
+from asr.serving import corrections, label_studio, openai, page
 from asr.serving.docs_page import docs_page
 from asr.serving.errors import ApiError
 from asr.serving.limits import Limited
@@ -29,7 +29,6 @@ from asr.serving.routes import ERRORS, LANGUAGE, Base64Audio, SmallForm
 from asr.serving.service import Service, Transcript, Wanted, facts, streamed, unless_gone
 
 api = APIRouter(responses=ERRORS, route_class=SmallForm)
-PAGE = "<!doctype html><title>mothertongue</title><p>The server runs: <a href=docs>its API</a>."
 Language = Annotated[str, Form(pattern=LANGUAGE)]
 Model = Annotated[str, Form(max_length=200)]
 
@@ -66,7 +65,8 @@ async def transcriptions(
         pending = await unless_gone(request, at_end.enter_async_context(started))
         facts(request, model=pending.model, audio_s=round(pending.duration_s, 3))
         deadline = request.scope["state"]["deadline"]
-        events = streamed(openai.events(pending), deadline)
+        whole = service(request).transcript
+        events = streamed(openai.events(pending, form, whole), deadline)
         return StreamingResponse(events, media_type="text/event-stream")
     found = openai.answer(await transcribed(request, file.file, wanted), form)
     if isinstance(found, dict):
@@ -203,24 +203,22 @@ async def docs(request: Request) -> str:
     return docs_page(request.app.openapi())
 
 
-@api.get("/", response_class=HTMLResponse, include_in_schema=False)
-async def page() -> str:
-    """The web page."""
-    return PAGE
-
-
 def create_app(here: Service, keys: dict[str, str]) -> FastAPI:
     """The app of a service, which ends with it."""
+    table = corrections.open_corrections(here.params.corrections)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         with here.warming_up():
             yield
+        if table:
+            table.close()
         here.close()
 
     app = FastAPI(title="mothertongue", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.service = here
-    app.include_router(api)
+    app.state.service, app.state.corrections, app.state.needs_key = here, table, bool(keys)
+    for router in (api, corrections.api, page.api):
+        app.include_router(router)
     for kind in (HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _as_api_error)
     server = here.params.server

@@ -17,10 +17,12 @@ from asr.serving.errors import ApiError, client_gone, too_many
 from asr.serving.keys import name_of_key
 from asr.serving.logs import send_error
 from asr.serving.metrics import Metrics
+from asr.serving.page import FILES, SETTINGS
 from asr.serving.params import MB, LimitsParams, ServerParams
 
 # What programs that watch the server ask for without a key, and what only describes it.
-OPEN = {"/", "/health", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"}
+OPEN = {"/", "/health", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json",
+        *FILES, SETTINGS}  # fmt: skip
 LOCAL_HOSTS = {"localhost", "127.0.0.1", "[::1]"}
 MAX_CALLERS = 10_000  # whose rates are stored; beyond, the one seen longest ago is forgotten
 GRACE_S = 10.0  # for the last words of an answer that is late

@@ -8,7 +8,7 @@ another question. Two values can't be measured in every family and are fixed: ``
 import json
 import math
 import zlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -30,6 +30,7 @@ MEDIA = {"text": "text/plain", "srt": "application/x-subrip", "vtt": "text/vtt",
 FORMATS = ("json", "text", "verbose_json", "srt", "vtt", "lrc")
 GRANULARITIES = "timestamp_granularities[]"
 FRAMES_A_SECOND = 100  # of Whisper's seek
+Whole = Callable[[Transcription, tuple[Piece, ...]], Transcript]
 
 # Parameters of OpenAI's that models here lack, and the values that mean the same as none.
 LACKING: dict[str, tuple[str, ...]] = {
@@ -91,8 +92,8 @@ def check_form(form: FormData) -> Form:
         message = f"{GRANULARITIES}: expected response_format verbose_json, got {format_}"
         raise ApiError(400, message, GRANULARITIES, "unsupported_parameter")
     stream = _check("stream", str(form.get("stream") or "false").lower(), ("true", "false"))
-    if stream == "true" and format_ not in ("json", "text"):
-        message = f"stream: expected response_format json or text, got {format_}"
+    if stream == "true" and format_ not in ("json", "text", "verbose_json"):
+        message = f"stream: expected response_format json, text or verbose_json, got {format_}"
         raise ApiError(400, message, "stream", "unsupported_parameter")
     return Form(format_, granularities or ("segment",), stream == "true")  # type: ignore[arg-type]
 
@@ -164,17 +165,24 @@ def _word(word: Word) -> dict[str, Any]:
     return {"word": word.text, **times, "probability": word.confidence}
 
 
-async def events(request: Transcription) -> AsyncIterator[str]:
-    """Server-sent events: the text of each piece when it is there, then the whole."""
+async def events(request: Transcription, form: Form, whole: Whole) -> AsyncIterator[str]:
+    """Server-sent events: the text of each piece when it is there, then the whole.
+
+    With ``verbose_json`` the last one has its times too, which OpenAI's has not.
+    """
     texts: list[str] = []
+    found: list[Piece] = []
     async with aclosing(request.pieces()) as pieces:
         async for piece in pieces:
+            found.append(piece)
             if text := piece.hypothesis.text:
                 delta = f" {text}" if texts else text
                 texts.append(text)
                 yield event({"type": "transcript.text.delta", "delta": delta})
     usage = {"type": "duration", "seconds": math.ceil(request.duration_s)}
-    yield event({"type": "transcript.text.done", "text": " ".join(texts), "usage": usage})
+    done = {"type": "transcript.text.done", "text": " ".join(texts), "usage": usage}
+    times = answer(whole(request, tuple(found)), form) if form.format == "verbose_json" else {}
+    yield event({**times, **done} if isinstance(times, dict) else done)
     yield "data: [DONE]\n\n"
 
 

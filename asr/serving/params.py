@@ -79,6 +79,15 @@ class LabelStudioParams(Schema):
     token_env: str
 
 
+class CorrectionsParams(Schema):
+    """Section ``corrections``."""
+
+    dsn_env: str = Field(pattern=r"^([A-Z][A-Z0-9_]*)?$")
+    statement: str = Field(min_length=1)
+    max_mb: float = Field(gt=0, le=200)
+    retry_s: float = Field(ge=0, le=30)
+
+
 class ServeParams(Schema):
     """All of ``conf/serve.yaml``."""
 
@@ -87,6 +96,7 @@ class ServeParams(Schema):
     limits: LimitsParams
     uploads: UploadsParams
     label_studio: LabelStudioParams
+    corrections: CorrectionsParams
 
 
 def load_serve_params(path: Path = PATH) -> ServeParams:

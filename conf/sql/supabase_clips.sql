@@ -2,14 +2,15 @@
 -- Run it as the owner of the database: psql "$OWNER_DSN" -f conf/sql/supabase_clips.sql; again does no harm.
 --
 -- Roles: people sign in as Supabase's role authenticated; the worker that drafts is redraft_worker; the fetch of
--- corrections is corpus_reader. The last two can't sign in before you give them passwords:
+-- corrections is corpus_reader; the server's page writes as page_writer. These three can't sign in before you give them
+-- passwords:
 --     alter role redraft_worker login password '…';
 --     alter role corpus_reader login password '…';
 
 do $$
 declare name text;
 begin
-    foreach name in array array['authenticated', 'redraft_worker', 'corpus_reader'] loop
+    foreach name in array array['authenticated', 'redraft_worker', 'corpus_reader', 'page_writer'] loop
         if not exists (select from pg_roles where rolname = name) then
             execute format('create role %I nologin', name);
         end if;
@@ -25,7 +26,8 @@ create table if not exists runs (
 create table if not exists clips (
     id uuid primary key default gen_random_uuid(),
     run_id uuid not null references runs,
-    storage_path text not null,                    -- key in the bucket
+    storage_path text,                             -- key in the bucket; or
+    audio bytea,                                   -- the recording itself, of clips that people sent to the server's page
     language text,                                 -- ISO 639 code
     speaker_id text,
     split text check (split in ('train', 'dev', 'test')),  -- test: frozen, gets no drafts
@@ -43,6 +45,9 @@ create table if not exists clips (
     created_at timestamptz not null default now(),
     check (status <> 'corrected' or corrected_transcription is not null)
 );
+alter table clips add column if not exists audio bytea, alter column storage_path drop not null;  -- of older tables
+alter table clips drop constraint if exists clips_have_audio;
+alter table clips add constraint clips_have_audio check (storage_path is not null or audio is not null);
 -- A claim reads the next pending clips in the order of their ids; the corpus reads corrected ones.
 create index if not exists clips_pending on clips (id) where status = 'pending';
 create index if not exists clips_pending_of_run on clips (run_id, id) where status = 'pending';
@@ -69,6 +74,27 @@ begin
 end $$;
 create or replace trigger note_correction after insert or update of status, corrected_transcription on clips
     for each row execute function note_correction();
+
+-- A correction from the server's page: a clip is known by its audio, so the same one sent twice is one row. The server
+-- may call this and nothing else.
+create or replace function correct_upload(
+    upload bytea, transcription text, language text, draft text, model text, sender text
+) returns bigint language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+    clip uuid := substr(encode(sha256(upload), 'hex'), 1, 32)::uuid;
+begin
+    insert into runs (label) values ('page') on conflict (label) do nothing;
+    insert into clips as old (id, run_id, audio, language, status, corrected_transcription, draft_transcription, draft_model,
+                              attributes)
+    values (clip, (select id from runs where label = 'page'), upload, correct_upload.language, 'corrected', transcription,
+            draft, model, jsonb_strip_nulls(jsonb_build_object('corrected_by', sender)))
+    on conflict (id) do update set status = 'corrected', corrected_transcription = excluded.corrected_transcription,
+        language = excluded.language, draft_transcription = excluded.draft_transcription,
+        draft_model = excluded.draft_model, attributes = old.attributes || excluded.attributes;
+    return (select max(number) from corrections where clip_id = clip);
+end $$;
+revoke all on function correct_upload from public;
+grant execute on function correct_upload to page_writer;
 
 -- A worker updates drafts, claims and the status of broken clips, nothing else; people update what people write.
 revoke all on runs, clips, corrections from public, authenticated, redraft_worker, corpus_reader;

@@ -1,0 +1,174 @@
+# python -m pytest tests/test_serving_corrections.py
+"""A correction from the server's page becomes a row that the corrections loop reads as a corpus."""
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+from ruamel.yaml import YAML
+
+from asr.audio.decoding import decode
+from asr.core.errors import InputError
+from asr.corpora.formats import corpus_format
+from asr.serving.logs import JsonFormatter
+from asr.sources.corpus_source import fetch_files
+from asr.sources.sql import Source
+from tests.clips_table import People, as_role, supabase
+from tests.examples import tone, wav
+from tests.serving import running, write_repository
+from tests.tiny_families import ROOT, WHISPER
+from tests.web_server import LIMITS
+
+pytestmark = pytest.mark.integration
+CLIP, OTHER = wav(tone(0.4)), wav(tone(0.5))
+ON = {"corrections": {"dsn_env": "CORRECTIONS_WRITER_DSN", "retry_s": 0.0}}
+SENT = {"text": "кот  спіць\n", "language": "be", "model": "tuned", "draft": "код спіць"}
+
+
+@pytest.fixture(scope="module")
+def folder(made_once, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    base = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
+    write_repository(folder, {"tuned": base})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server():
+    with supabase() as people:
+        people.run("alter role page_writer login")
+        yield people
+
+
+@pytest.fixture(scope="module")
+def run(folder, server):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CORRECTIONS_WRITER_DSN", as_role(server.address, "page_writer"))
+        with running(folder, **ON) as run:
+            yield run
+
+
+@pytest.fixture
+def table(server):
+    server.run("delete from clips")
+    return server
+
+
+def send(run, content=CLIP, **changes):
+    files = {"file": ("a.wav", content)}
+    return httpx2.post(f"{run.url}/corrections", files=files, data=SENT | changes, timeout=30)
+
+
+def corpus(people: People, monkeypatch):
+    """What `dvc repro` would read: the block is that of docs/corrections.md."""
+    block = re.search(r"```yaml\n(supabase_corrections:.*?)```",
+                      (ROOT / "docs/corrections.md").read_text(), re.DOTALL)[1]  # fmt: skip
+    values = YAML(typ="safe").load(block)["supabase_corrections"]
+    monkeypatch.setenv("CORRECTIONS_DSN", as_role(people.address, "corpus_reader"))
+    newest = people.run("select max(number) from corrections")[0][0]
+    source = Source.model_validate(values | {"watermark": newest})
+    format_ = corpus_format("jsonl")
+    files = dict(fetch_files(source, lambda name: format_.wants(name, "be"), LIMITS))
+    return list(format_.read(files, "be", {}))
+
+
+def test_a_correction_is_an_utterance_of_the_corpus(run, table, monkeypatch):
+    answer = send(run)
+    assert (answer.status_code, answer.json()["status"]) == (200, "stored")
+    (one,) = corpus(table, monkeypatch)
+    assert (one.text, one.language, one.audio) == ("кот спіць", "be", CLIP)
+    assert len(decode(one.audio, 10.0).waveform) == len(tone(0.4))
+    row = "select draft_transcription, draft_model, status from clips"
+    assert table.run(row) == [("код спіць", "tuned", "corrected")]
+
+
+def test_the_same_twice_is_one_row_and_a_second_thought_replaces_the_first(run, table, monkeypatch):
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: send(run), range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["number"] for answer in answers}) == 1
+    send(run, OTHER)
+    send(run, text="кот спіць тут")
+    assert table.run("select count(*) from corrections") == [(3,)]
+    assert sorted(one.text for one in corpus(table, monkeypatch)) == ["кот спіць", "кот спіць тут"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "param"),
+    [
+        ({"text": " \n"}, 400, "text"),
+        ({"text": "a\0b"}, 400, "text"),
+        ({"draft": "a\x1bb"}, 400, "draft"),
+        ({"text": "а" * 20_001}, 400, "text"),
+        ({"language": ""}, 400, "language"),
+        ({"language": "be'; drop table clips"}, 400, "language"),
+        ({"model": "../tuned"}, 404, "model"),
+        ({"content": b"no audio"}, 400, "file"),
+        ({"content": b""}, 400, "file"),
+    ],
+)
+def test_what_no_corpus_could_use_is_refused_by_name(run, table, changes, status, param):
+    answer = send(run, **changes)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (status, param)
+    assert table.run("select count(*) from clips") == [(0,)]
+
+
+def test_a_text_is_data_and_never_sql(run, table):
+    attack = "'; drop table clips; -- :audio %s"
+    assert send(run, text=attack).status_code == 200
+    assert table.run("select corrected_transcription from clips") == [(attack,)]
+
+
+def test_the_writer_may_do_nothing_else(server):
+    writer = People(as_role(server.address, "page_writer"))
+    for statement in ("select * from clips", "delete from clips", "select * from corrections",
+                      "insert into runs (label) values ('x')"):  # fmt: skip
+        with pytest.raises(Exception, match="permission denied"):
+            writer.run(statement)
+
+
+def test_a_refusal_of_the_database_is_503_and_nothing_quotes_the_row(run, table, caplog):
+    table.run("alter table clips add constraint no_cats "
+              "check (corrected_transcription not like '%%кот%%')")  # fmt: skip
+    try:
+        caplog.set_level("INFO", "serve")
+        answer = send(run)
+    finally:
+        table.run("alter table clips drop constraint no_cats")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "corrections_unavailable")
+    assert "the database refused it" in answer.json()["error"]["message"]
+    logged = "\n".join(map(JsonFormatter().format, caplog.records)) + answer.text
+    assert json.loads(logged.splitlines()[0])["why"] == "$CORRECTIONS_WRITER_DSN: refused"
+    assert "кот" not in logged and "код" not in logged and "no_cats" not in logged
+
+
+def test_a_database_that_is_down_is_503_and_its_return_is_noticed(run, table):
+    assert send(run).status_code == 200
+    gone = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'page_writer'"
+    table.run(gone)
+    table.run("alter role page_writer nologin")
+    answer = send(run, OTHER)
+    table.run("alter role page_writer login")
+    assert answer.status_code == 503 and answer.json()["request_id"]
+    assert "secret" not in answer.text and "page_writer" not in answer.text
+    assert send(run, OTHER).status_code == 200
+
+
+def test_without_the_section_there_is_no_table(folder, monkeypatch):
+    with running(folder) as run:
+        assert httpx2.get(f"{run.url}/page.json").json()["corrections"] is False
+        answer = send(run)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "corrections_off")
+    monkeypatch.delenv("CORRECTIONS_WRITER_DSN", raising=False)
+    unset = pytest.raises(InputError, match=r"\$CORRECTIONS_WRITER_DSN: expected postgresql://")
+    with unset, running(folder, **ON):
+        pass
+
+
+def test_a_recording_larger_than_its_limit_is_413(folder, server, monkeypatch):
+    monkeypatch.setenv("CORRECTIONS_WRITER_DSN", as_role(server.address, "page_writer"))
+    small = {"corrections": ON["corrections"] | {"max_mb": 0.01}}
+    with running(folder, **small) as run:
+        assert send(run).status_code == 413
