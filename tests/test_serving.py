@@ -9,6 +9,7 @@ import logging
 import re
 import shutil
 import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
@@ -135,8 +136,9 @@ def test_a_stream_of_verbose_json_ends_with_the_times(client):
     verbose = {"response_format": "verbose_json", "timestamp_granularities": ["word", "segment"]}
     *_, done = ask(client, LONG, stream=True, **verbose)
     plain = ask(client, LONG, **verbose).model_dump()
-    assert {key: done.model_dump()[key] for key in plain} == plain
-    assert plain["words"]
+    times = ("text", "duration", "language", "segments", "words")
+    assert {key: done.model_dump()[key] for key in times} == {key: plain[key] for key in times}
+    assert plain["words"] and plain["segments"]
 
 
 WRONG = {
@@ -378,6 +380,30 @@ def test_two_models_take_turns_in_the_memory_of_one(folder, text):
         assert len(set(texts[1::2])) == 1
         assert len(run.service.loaded.names) == 1
         assert 'model="base",step="again"' in httpx2.get(f"{run.url}/metrics").text
+
+
+def test_two_models_never_load_at_once(folder, monkeypatch):
+    """In transformers two loads at once leave the process without ``tie_weights``."""
+    role, at_once, most = family_module("whisper", "alignment"), [], []
+    real = role.open_aligner
+
+    def watched(*words):
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.2)  # long enough for the other thread to come here too
+        opened = real(*words)
+        at_once.pop()
+        return opened
+
+    monkeypatch.setattr(role, "open_aligner", watched)
+    with running(folder, models=MODELS) as run, ThreadPoolExecutor(2) as threads:
+        client = run.client()
+        for name in ("tuned", "base"):
+            ask(client, model=name)
+        both = [threads.submit(ask, client, model=name, response_format="srt")
+                for name in ("tuned", "base")]  # fmt: skip
+        assert all(one.result() for one in both)
+    assert most == [1, 1]
 
 
 def curls():

@@ -124,6 +124,11 @@ def find_models(params: ModelsParams) -> dict[str, FoundModel]:
     return found
 
 
+# transformers replaces PreTrainedModel.tie_weights while it loads. Of two threads that load at
+# once, the second puts the first one's empty replacement back, and no model loads any more.
+_LOADING = Lock()
+
+
 class LoadedModel:
     """A model in memory; what only some requests need is loaded by the first of them."""
 
@@ -155,16 +160,18 @@ class LoadedModel:
         if self._aligner is None:
             found = self.found
             role = family_module(found.family, "alignment")
-            self._aligner = role.open_aligner(self._folder, found.machine, found.align)
+            with _LOADING:
+                self._aligner = role.open_aligner(self._folder, found.machine, found.align)
         return self._aligner
 
     def detector(self) -> Detector:
         """The model that names languages; call it with ``lock`` held."""
         if self._detector is None:
             found = self.found
-            self._detector = open_detector(
-                found.family, self._folder, found.machine, found.decode, found.own
-            )
+            with _LOADING:
+                self._detector = open_detector(
+                    found.family, self._folder, found.machine, found.decode, found.own
+                )
             if self._detector is None:
                 raise InputError(f"language: family {found.family} names none")
         return self._detector
@@ -240,7 +247,8 @@ class LoadedModels:
         if self._evicted:
             gc.collect()  # it may lie in circles
             self._evicted = False
-        model = self._load(self._found[name])
+        with _LOADING:
+            model = self._load(self._found[name])
         with self._lock:
             self._models[name] = model
         return model
