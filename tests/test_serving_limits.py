@@ -229,6 +229,32 @@ def test_keys_rates_and_cors(folder, monkeypatch):
         assert "access-control-allow-origin" not in other.headers
 
 
+@pytest.mark.integration
+def test_many_wrong_keys_are_answered_by_429_whatever_the_next_key(folder, monkeypatch):
+    monkeypatch.setenv(VARIABLE, f"ann:{HASHES['ann']}")
+    ann = {"Authorization": "Bearer key-of-ann"}
+    with running(folder, models=MODELS, limits={"wrong_keys_per_minute": 3}) as run:
+
+        def get(headers):
+            return httpx2.get(f"{run.url}/v1/models", headers=headers)
+
+        for number in range(3):
+            assert get(ann).status_code == 200  # a right one costs nothing
+            wrong = get({"Authorization": f"Bearer {number}"})
+            assert error(wrong) == (401, "invalid_api_key")
+        for headers in ({"Authorization": "Bearer 4"}, ann):
+            late = get(headers)
+            assert error(late) == (429, "too_many_wrong_keys")
+            assert 1 <= int(late.headers["retry-after"]) <= 20
+        in_url = httpx2.get(f"{run.url}/v1/models?api_key=key-of-ann")
+        assert error(in_url) == (429, "too_many_wrong_keys")
+        assert httpx2.get(f"{run.url}/healthz").status_code == 200
+        assert (
+            'refused_total{reason="too_many_wrong_keys"} 3.0'
+            in httpx2.get(f"{run.url}/metrics").text
+        )
+
+
 def test_a_network_needs_keys_and_a_hash_has_its_form(tmp_path, monkeypatch):
     monkeypatch.delenv(VARIABLE, raising=False)
     assert load_keys(serve_params().server) == {}

@@ -14,9 +14,10 @@ runaway, its language and its word times are further steps in the same line. ``m
 models as ``commands.predict`` does and bounds the memory of those that are loaded.
 
 A request that is cancelled (its client is gone, its time is over) leaves the line, and a batch that
-runs ends without it. ``run.py`` starts uvicorn, ``metrics.py`` counts, ``params.py`` is the schema
-of ``conf/serve.yaml``, ``errors.py`` the form of errors. ``page.py`` serves the web page of
-``static/``, and ``corrections.py`` takes what people correct there.
+runs ends without it. ``run.py`` starts uvicorn, ``connections.py`` closes those that stall,
+``metrics.py`` counts, ``params.py`` is the schema of ``conf/serve.yaml``, ``errors.py`` the form of
+errors. ``page.py`` serves the web page of ``static/``, and ``corrections.py`` takes what people
+correct there.
 
 Texts are those of ``commands.predict`` with the same section ``decode``. As there, the length of
 the longest clip in a batch decides how much context all of them have.

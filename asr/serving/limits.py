@@ -35,12 +35,12 @@ class Rates:
         self._per_minute = per_minute
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait_s(self, caller: str, now: float) -> float:
-        """Take one request; returns 0, or the seconds until there is one again."""
+    def wait_s(self, caller: str, now: float, take: int = 1) -> float:
+        """Take one request, or only look; returns 0, or the seconds until there is one again."""
         left, last = self._buckets.pop(caller, (float(self._per_minute), now))
         left = min(self._per_minute, left + (now - last) * self._per_minute / 60)
         allowed = left >= 1
-        self._buckets[caller] = (left - allowed, now)
+        self._buckets[caller] = (left - allowed * take, now)
         if len(self._buckets) > MAX_CALLERS:
             self._buckets.popitem(last=False)
         return 0.0 if allowed else (1 - left) * 60 / self._per_minute
@@ -63,6 +63,7 @@ class Limited:
         # name (DNS rebinding); so only this machine's names are served.
         self.hosts = set(server.hosts) if keys else LOCAL_HOSTS | {server.host}
         self.rates = Rates(limits.requests_per_minute)
+        self.wrong_keys = Rates(limits.wrong_keys_per_minute)
         self.waiting_s = waiting_s
         self.num_open = 0
 
@@ -92,18 +93,26 @@ class Limited:
         if self.keys:
             if scope["path"] in OPEN or scope["method"] == "OPTIONS":
                 return
-            key = name_of_key(headers, self.keys)
-            if key is None:
-                wanted = {"WWW-Authenticate": "Bearer"}
-                message = "Authorization: expected a known API key"
-                raise ApiError(401, message, code="invalid_api_key", headers=wanted)
-            scope["state"]["facts"]["key"] = caller = key
+            scope["state"]["facts"]["key"] = caller = self._key(headers, caller)
         scope["state"]["caller"] = caller
         if scope["path"] not in OPEN and (wait := self.rates.wait_s(caller, time.monotonic())):
             raise too_many(
                 f"expected at most {self.limits.requests_per_minute} requests a minute",
                 "rate_limit", math.ceil(wait),
             )  # fmt: skip
+
+    def _key(self, headers: Headers, address: str) -> str:
+        now = time.monotonic()
+        if wait := self.wrong_keys.wait_s(address, now, take=0):
+            limit = self.limits.wrong_keys_per_minute
+            message = f"expected at most {limit} wrong API keys a minute"
+            raise too_many(message, "too_many_wrong_keys", math.ceil(wait))
+        if (key := name_of_key(headers, self.keys)) is not None:
+            return key
+        self.wrong_keys.wait_s(address, now)
+        wanted = {"WWW-Authenticate": "Bearer"}
+        message = "Authorization: expected a known API key"
+        raise ApiError(401, message, code="invalid_api_key", headers=wanted)
 
     def _check_load(self) -> None:
         if self.num_open >= self.limits.max_requests:

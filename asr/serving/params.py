@@ -58,10 +58,13 @@ class LimitsParams(Schema):
     max_duration_s: float = Field(gt=0, le=14_400)
     max_total_s: float = Field(gt=0, le=86_400)
     max_body_s: float = Field(gt=0, le=3600)
+    max_stall_s: float = Field(gt=0, le=600)
+    max_connections: int = Field(ge=1)
     max_requests: int = Field(ge=1)
     max_waiting_s: float = Field(gt=0)
     retry_after_s: int = Field(ge=1, le=3600)
     requests_per_minute: int = Field(ge=1)
+    wrong_keys_per_minute: int = Field(ge=1)
     num_readers: int = Field(ge=1, le=64)
 
 

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from asr.core.params import load_params
 from asr.preparation.params import PrepareParams
 from asr.serving.app import create_app
+from asr.serving.connections import protocol
 from asr.serving.keys import load_keys
 from asr.serving.logs import log, log_to_stdout
 from asr.serving.metrics import Metrics
@@ -49,7 +50,8 @@ def run(params: ServeParams) -> None:
 def server(app: FastAPI, params: ServeParams) -> uvicorn.Server:
     """uvicorn, without a log of its own: its lines would have queries and addresses."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False,
+        app, http=protocol(params.limits), ws="none", log_config=None, access_log=False,
+        server_header=False,
         timeout_graceful_shutdown=math.ceil(params.limits.max_total_s),
     )  # fmt: skip
     return uvicorn.Server(config)
