@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, FastAPI, File, Form, Request, UploadFile
+from fastapi import APIRouter, FastAPI, File, Form, Query, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import (
@@ -25,7 +25,14 @@ from asr.serving.docs_page import docs_page
 from asr.serving.errors import ApiError
 from asr.serving.limits import Limited
 from asr.serving.logs import HEADER, Logged
-from asr.serving.routes import ERRORS, LANGUAGE, Base64Audio, SmallForm
+from asr.serving.routes import (
+    ERRORS,
+    LANGUAGE,
+    Base64Audio,
+    PlainTranscript,
+    SmallForm,
+    answers,
+)
 from asr.serving.service import Service, Transcript, Wanted, facts, streamed, unless_gone
 
 api = APIRouter(responses=ERRORS, route_class=SmallForm)
@@ -46,7 +53,10 @@ async def transcribed(request: Request, file: Any, wanted: Wanted) -> Transcript
     return found
 
 
-@api.post("/v1/audio/transcriptions")
+@api.post(
+    "/v1/audio/transcriptions", response_class=Response,
+    responses=answers("application/json", "text/event-stream", *openai.MEDIA.values()),
+)  # fmt: skip
 async def transcriptions(
     request: Request,
     file: Annotated[UploadFile, File()],
@@ -87,14 +97,16 @@ async def one_model(request: Request, name: str) -> dict[str, Any]:
     return openai.model_of(service(request).model(name))
 
 
-def plain(found: Transcript) -> dict[str, Any]:
+def plain(found: Transcript) -> PlainTranscript:
     """What the two short routes answer."""
-    return {"text": found.text, "language": found.language, "model": found.model,
-            "duration": round(found.duration_s, 3)}  # fmt: skip
+    return PlainTranscript(
+        text=found.text, language=found.language, model=found.model,
+        duration=round(found.duration_s, 3),
+    )  # fmt: skip
 
 
 @api.post("/transcribe")
-async def transcribe(request: Request, body: Base64Audio) -> dict[str, Any]:
+async def transcribe(request: Request, body: Base64Audio) -> PlainTranscript:
     """Transcribe a file that the JSON has in base64."""
     try:
         content = base64.b64decode(body.audio, validate=True)
@@ -110,7 +122,7 @@ async def transcribe_file(
     file: Annotated[UploadFile, File()],
     model: Model = "",
     language: Language = "",
-) -> dict[str, Any]:
+) -> PlainTranscript:
     """Transcribe an upload."""
     return plain(await transcribed(request, file.file, Wanted(model, language, words=False)))
 
@@ -131,11 +143,14 @@ async def upload(request: Request, file: Annotated[UploadFile, File()]) -> dict[
     return {"file_id": await service(request).uploads.add(file.file, caller)}
 
 
-@api.post("/process/whisper/{file_id}")
+@api.post("/process/whisper/{file_id}", responses=answers("text/plain"))
 async def process(
-    request: Request, file_id: str, model: str = "", language: str = "",
+    request: Request,
+    file_id: str,
+    model: Annotated[str, Query(max_length=200)] = "",
+    language: Annotated[str, Query(pattern=LANGUAGE)] = "",
     format: Literal["all", "json", "lrc"] = "all",
-) -> Response:  # fmt: skip
+) -> Response:
     """Transcribe an upload with word times, as Whisper's JSON and as karaoke LRC."""
     path = service(request).uploads.path(file_id, request.scope["state"]["caller"])
     with path.open("rb") as file:
@@ -164,7 +179,7 @@ async def predict(request: Request, body: label_studio.PredictRequest) -> dict[s
     urls = [label_studio.audio_url(task, tags, params) for task in body.tasks]
     drafts = []
     for task, url in zip(body.tasks, urls, strict=True):
-        language = str(task.data.get("language") or "")
+        language = label_studio.language(task)
         max_mb = here.params.limits.max_body_mb
         with await label_studio.fetch_audio(url, params, max_mb) as file:
             found = await transcribed(request, file, Wanted("", language, words=False))
@@ -191,7 +206,7 @@ async def readyz(request: Request) -> JSONResponse:
     return JSONResponse({"status": "ready" if ready else "loading"}, 200 if ready else 503)
 
 
-@api.get("/metrics")
+@api.get("/metrics", response_class=Response, responses=answers(CONTENT_TYPE_LATEST))
 async def metrics(request: Request) -> Response:
     """Figures for Prometheus."""
     return Response(service(request).metrics.text(), media_type=CONTENT_TYPE_LATEST)

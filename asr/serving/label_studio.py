@@ -6,6 +6,7 @@ followed: a server that fetched any URL would show its sender what only this mac
 
 import math
 import os
+import re
 import tempfile
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from pydantic import BaseModel, Field
 
 from asr.serving.errors import ApiError
 from asr.serving.params import MB, LabelStudioParams
+from asr.serving.routes import LANGUAGE
 from asr.serving.service import Transcript
 
 TIMEOUT_S = 30.0  # for each part of a file
@@ -107,6 +109,19 @@ def audio_url(task: Task, tags: Tags, params: LabelStudioParams) -> str:
         raise ApiError(400, f"tasks: expected audio of {base}, got another server's", "tasks",
                        "foreign_url")  # fmt: skip
     return url
+
+
+def language(task: Task) -> str:
+    """The language of a task; "" if its data has none.
+
+    Raises:
+        ApiError: if it is no ISO 639 code.
+    """
+    value = task.data.get("language") or ""
+    if not (isinstance(value, str) and re.fullmatch(LANGUAGE, value)):
+        raise ApiError(400, f"tasks: expected an ISO 639 code as data.language, got {value!r:.80}",
+                       "tasks")  # fmt: skip
+    return value
 
 
 async def fetch_audio(url: str, params: LabelStudioParams, max_body_mb: float) -> BinaryIO:

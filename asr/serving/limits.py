@@ -158,6 +158,9 @@ class Limited:
         headers = Headers(scope=scope)
         # Only the files of a form go to disk; any other body is held in memory.
         is_form = headers.get("content-type", "").startswith("multipart/form-data")
+        if headers.get("content-encoding", "identity") != "identity":
+            message = "Content-Encoding: expected none; a compressed body has no known size"
+            raise ApiError(415, message, code="compressed_body")
         max_mb = self.limits.max_body_mb if is_form else self.limits.max_json_mb
         max_bytes = max_mb * MB
         too_large = ApiError(

@@ -22,6 +22,8 @@ from asr.serving.metrics import Metrics
 
 log = logging.getLogger("serve")
 HEADER = "X-Request-ID"
+OWN = {"serve", "uvicorn"}  # loggers whose messages are known to quote nothing
+METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")  # another one is replaced: it goes into logs
 
 
@@ -40,13 +42,21 @@ class JsonFormatter(logging.Formatter):
             "lr": None,
             "gpu_utilization": None,
             "memory": memory_mib(),
-            **getattr(record, "values", {"event": record.getMessage()}),
+            **_values(record),
         }
         if record.exc_info and record.exc_info[0]:
             # No message of an error that was not foreseen: it might quote what somebody said.
             line["error"] = record.exc_info[0].__name__
             line["at"] = _places(record)
         return json.dumps(line, ensure_ascii=False)
+
+
+def _values(record: logging.LogRecord) -> dict[str, Any]:
+    if record.name.partition(".")[0] in OWN:
+        return getattr(record, "values", None) or {"event": record.getMessage()}
+    # A package's message may quote what somebody said, or the name of a file.
+    place = f"{record.pathname}:{record.lineno}"
+    return {"event": "a package's message", "logger": record.name, "at": [place]}
 
 
 def _places(record: logging.LogRecord) -> list[str]:
@@ -65,13 +75,12 @@ def memory_mib() -> float:
 
 
 def log_to_stdout() -> None:
-    """Write the lines of this server, and warnings of uvicorn, to standard output."""
+    """Write the lines of this server, and warnings of all packages, to standard output."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter())
-    for name, level in (("serve", logging.INFO), ("uvicorn", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(level)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
+    logging.getLogger("serve").setLevel(logging.INFO)
 
 
 class Logged:
@@ -104,8 +113,9 @@ class Logged:
             route = getattr(scope.get("route"), "path", "other")
             seconds = time.perf_counter() - started
             self.metrics.request(route, status[0], seconds)
+            method = scope["method"] if scope["method"] in METHODS else "other"
             values = {
-                "event": "request", "request_id": request_id, "method": scope["method"],
+                "event": "request", "request_id": request_id, "method": method,
                 "route": route, "status": status[0], "seconds": round(seconds, 4), **state["facts"],
             }  # fmt: skip
             log.info("request", extra={"values": values})

@@ -20,6 +20,15 @@ class Base64Audio(BaseModel):
     model: str = Field(default="", max_length=200)
 
 
+class PlainTranscript(BaseModel):
+    """What the two short routes answer; ``duration`` is of the file, in seconds."""
+
+    text: str
+    language: str
+    model: str
+    duration: float
+
+
 class Fault(BaseModel):
     """What is wrong; ``code`` is for programs."""
 
@@ -38,6 +47,11 @@ class ErrorBody(BaseModel):
 
 # Every route may answer so; with these FastAPI describes no 422, which no route answers.
 ERRORS: dict[int | str, dict[str, Any]] = {"4XX": {"model": ErrorBody}, "5XX": {"model": ErrorBody}}
+
+
+def answers(*media_types: str) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's description of a route whose answer has one of these types."""
+    return {200: {"content": {name: {"schema": {}} for name in media_types}}}
 
 
 class SmallForm(APIRoute):

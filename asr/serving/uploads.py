@@ -33,7 +33,11 @@ class Uploads:
         """Store a file of a caller; returns its id."""
         name = uuid4().hex
         path = Path(self._folder.name, name)
-        await asyncio.to_thread(_copy, file, path)
+        try:
+            await asyncio.to_thread(_copy, file, path)
+        except BaseException:  # the request's time is over, or the disk is full
+            path.unlink(missing_ok=True)
+            raise
         self._uploads[name] = _Upload(path, owner, time.monotonic())
         while len(self._uploads) > self._params.max_files:
             self._remove(next(iter(self._uploads)))
