@@ -93,7 +93,9 @@ def test_a_fault_of_params_that_no_recipe_sets_names_params(written):
     written(odd="seed: 2")
     text = Path("params.yaml").read_text().replace("num_beams: 5", "num_beams: many")
     Path("params.yaml").write_text(text)
-    with pytest.raises(InputError, match=r"params.yaml, with the recipe: decode.num_beams: .*many"):
+    with pytest.raises(
+        InputError, match=r"params.yaml with these values: decode.num_beams: .*many"
+    ):
         command(["odd"], [])
 
 

@@ -55,9 +55,12 @@ def test_sweeps_of_the_repository_are_valid(path, monkeypatch):
     [
         ("train.lr: {low: 1.0e-3, high: 1.0e-5, scale: log}", "expected low < high"),
         ("train.lr: {low: 0.0, high: 1.0e-5, scale: log}", "low > 0 on a log scale"),
-        ("train.rate: {low: 1.0e-5, high: 1.0e-3, scale: log}", "no value train.rate"),
-        ("train.lr: {low: 1.0e-5, high: 2.0, scale: log}", "space: train.lr: 2.0: train.lr: "),
-        ("train.tune: {values: [full, none]}", "space: train.tune: none: train.tune: Input should"),
+        ("train.rate: {low: 1.0e-5, high: 1.0e-3, scale: log}", "train.rate: Extra inputs"),
+        (
+            "train.lr: {low: 1.0e-5, high: 2.0, scale: log}",
+            "bad.yaml: params.yaml with these values: ",
+        ),
+        ("train.tune: {values: [full, none]}", "train.tune: Input should"),
         ("train.accumulation: {values: [1]}", "space.train.accumulation"),
     ],
 )

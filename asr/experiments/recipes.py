@@ -166,4 +166,4 @@ def _named(fault: str, origins: dict[str, str]) -> str:
     for one, name in origins.items():
         if f"{one}.".startswith(f"{key}.") or f"{key}.".startswith(f"{one}."):
             return f"{RECIPES / name}.yaml: {fault}"
-    return f"{PARAMS}, with the recipe: {fault}"
+    return f"{PARAMS} with these values: {fault}"

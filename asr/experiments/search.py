@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from asr.core.errors import InputError
 from asr.core.params import PARAMS, load_block, read_yaml
 from asr.core.schema import Schema
-from asr.experiments.overrides import check_overrides, value_at
+from asr.experiments.recipes import Combined, overrides
 
 SWEEPS = Path("sweeps")
 Value = bool | int | float | str
@@ -118,13 +118,31 @@ def load_search(name: str, folder: Path = SWEEPS) -> SearchParams:
         known = sorted(one.stem for one in folder.glob("*.yaml"))
         raise InputError(f"{path}: no such sweep, there are {known}")
     search: SearchParams = load_block(path, (), SearchParams)
-    content = read_yaml(PARAMS)
-    for key in [*search.overrides, *search.space]:
-        value_at(content, key)
     for key, one in search.space.items():
         for value in one.ends():
-            try:
-                check_overrides({**search.overrides, key: value})
-            except InputError as error:
-                raise InputError(f"{path}: space: {key}: {value}: {error}") from error
+            words_of({**search.overrides, key: value}, name)
     return search
+
+
+def words_of(values: dict[str, Any], name: str) -> list[str]:
+    """What ``dvc exp run -S`` takes, one word a key.
+
+    Args:
+        values: of params.yaml, by dotted key.
+        name: of the sweep.
+
+    Raises:
+        InputError: if params.yaml has a fault with them.
+    """
+    try:
+        return overrides(Combined(values))
+    except InputError as error:
+        raise InputError(f"{SWEEPS / name}.yaml: {error}") from error
+
+
+def value_of_params(key: str) -> Any:
+    """The value that params.yaml has for a dotted key."""
+    content = read_yaml(PARAMS)
+    for part in key.split("."):
+        content = content[part]
+    return content

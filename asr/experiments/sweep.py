@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from optuna.trial import FrozenTrial, TrialState
 
 from asr.core.errors import InputError
-from asr.core.params import PARAMS, read_yaml
 from asr.experiments import queue
 from asr.experiments.live import live_curve
-from asr.experiments.overrides import overrides_as_words, value_at
+from asr.experiments.search import value_of_params, words_of
 from asr.experiments.study import Study, tried_values
 
 METRICS = "metrics/train.json"
@@ -56,8 +55,8 @@ class Sweep:
         Raises:
             InputError: if DVC refuses an experiment, or the first trials all fail.
         """
-        study, content = self.study, read_yaml(PARAMS)
-        first = {key: value_at(content, key) for key in study.search.space}
+        study = self.study
+        first = {key: value_of_params(key) for key in study.search.space}
         while True:
             found = queue.statuses()
             for trial in study.running():
@@ -65,7 +64,7 @@ class Sweep:
             _check_failures(study)
             while len(study.running()) < self.jobs and len(study.trials) < study.search.trials:
                 trial = study.ask(first)
-                values = " ".join(overrides_as_words(tried_values(trial)))
+                values = ", ".join(f"{key} {one}" for key, one in tried_values(trial).items())
                 self.show(f"{study.name_of(trial)}: {values}")
                 self._put(trial)
             found = queue.statuses()
@@ -76,7 +75,7 @@ class Sweep:
             time.sleep(poll_s)
 
     def _put(self, trial: FrozenTrial) -> None:
-        words = overrides_as_words(self.study.overrides(trial))
+        words = words_of(self.study.overrides(trial), self.study.name)
         queue.put(self.study.name_of(trial), words, self.study.search.target)
 
     def _settle(self, trial: FrozenTrial, status: str) -> None:

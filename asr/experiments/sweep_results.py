@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.experiments.overrides import overrides_as_words
+from asr.experiments.recipes import in_hydra
 from asr.experiments.study import Study, tried_values
 
 STATES = {"COMPLETE": "trained", "PRUNED": "ended early", "FAIL": "failed", "RUNNING": "running"}
@@ -83,7 +83,7 @@ def _row(trial: dict[str, Any], keys: Sequence[str]) -> tuple[str, ...]:
 def sweep_sentences(results: dict[str, Any]) -> str:
     """What it found and cost, in words, with the command that trains the best one whole."""
     best, trials = best_trial(results), results["trials"]
-    words = " ".join(f"-S {word}" for word in overrides_as_words(best["values"]))
+    words = " ".join(f"-S {key}={in_hydra(value)}" for key, value in best["values"].items())
     said = (
         f"Trial {best['number']} has the lowest {results['error'].upper()} on dev, "
         f"{best['error']:.3f}: dvc exp run {words}"
