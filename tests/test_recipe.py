@@ -120,6 +120,17 @@ def test_a_mapping_replaces_what_was_there(written):
     assert read_yaml(Path("params.yaml"))["corpora"] == {"bg": line}
 
 
+def test_a_mapping_is_emptied_where_dvc_can_write_that(written):
+    written(none="lm.text: {}\n", others="guards.others: {}\n")
+    words, _ = command(["none"], [])
+    apply_overrides("params.yaml", words[5::2])
+    assert read_yaml(Path("params.yaml"))["lm"]["text"] == {}
+    with pytest.raises(
+        InputError, match=r"recipes/others.yaml: guards.others: expected a key.*, got {}"
+    ):
+        command(["others"], [])
+
+
 @pytest.mark.parametrize(
     "value",
     ["", "1e5", "0.1.0", "null", "True", "a, b: {c}", "it's", 'a "b"', "a\\", "a\\'", "[x]", "$x",

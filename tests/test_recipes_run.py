@@ -14,11 +14,15 @@ from tests.pipeline_repo import experiments
 from tests.seed_corpora import HEBREW, sound
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
-TINY_WHISPER = {"model.name": "random", "audit.judge.name": "random", "machine.device": "cpu"}
 ON_CPU = {"machine.device": "cpu", "train.precision": "fp32", "decode.precision": "float32",
           "audit.judge.name": "random"}  # fmt: skip
-# Ten sentences of one corpus, and no other language to guard.
-OWN = {"prepare.max_utterances": 12, "guards.others": {}, "lm.text": {}}
+TINY_WHISPER = {"model.name": "random", "machine.device": "cpu", "audit.judge.name": "random"}
+# Ten sentences of one corpus. What no recipe here changes is left out: guards and exports.
+OWN = {"prepare.max_utterances": 12, "lm.text": {}}
+RU = {"format": "stamps", "language": "ru", "source": "tuxpaint_stamps", "max_samples": 2}
+FEW = {"guards.others": {"ru": RU}, "guards.num_sound_clips": 0, "guards.num_joined": 0,
+       "guards.num_timestamp_clips": 0, "align.num_joined": 0,
+       "export.formats": ["transformers"], "package.formats": ["transformers"]}  # fmt: skip
 
 
 def hebrew(home):
@@ -93,7 +97,7 @@ def repo(reproduced, tmp_path):
 @pytest.mark.parametrize("name", CASES)
 def test_each_runs_through_the_whole_pipeline(repo, tmp_path, name):
     home = tmp_path / "home"
-    (repo.folder / "recipes/tiny.yaml").write_text(json.dumps(CASES[name](home)))
+    (repo.folder / "recipes/tiny.yaml").write_text(json.dumps(FEW | CASES[name](home)))
     path = repo.folder / "conf/sources.yaml"
     own = {block: {"kind": "folder", "path": str(home / folder), "license": "CC0-1.0"}
            for block, folder in (("mine", "mine"), ("fleurs_he", "sets"),

@@ -4,7 +4,6 @@ A value replaces what params.yaml has there, a mapping such as ``corpora`` as a 
 ``recipes`` lists others that come first. Of two recipes with the same key the later one counts.
 """
 
-import copy
 import re
 import shutil
 import tempfile
@@ -100,10 +99,21 @@ def overrides(combined: Combined, params: Path = PARAMS) -> list[str]:
     Raises:
         InputError: every fault at once, each with file, key, expected and got.
     """
-    content = copy.deepcopy(read_yaml(params))
-    lines = [line for key, value in combined.values.items() for line in _edits(content, key, value)]
+    content = _with_styles(params)
+    lines: list[str] = []
+    for key, value in combined.values.items():
+        try:
+            lines += _edits(content, key, value)
+        except InputError as error:
+            raise InputError(f"{RECIPES / combined.origins[key]}.yaml: {error}") from None
     check(content, combined.origins, params)
     return lines
+
+
+def _with_styles(path: Path) -> Any:
+    """The content of a YAML file, whose mappings know if they are in {} or a block of lines."""
+    read_yaml(path)  # an error names the file
+    return YAML().load(path.read_text(encoding="utf-8"))
 
 
 def _edits(content: Any, key: str, value: Any) -> Iterator[str]:
@@ -114,6 +124,12 @@ def _edits(content: Any, key: str, value: Any) -> Iterator[str]:
         node = node.setdefault(name, {}) if isinstance(node, dict) else {}
     there = isinstance(node, dict) and last in node
     if there and isinstance(value, dict) and isinstance(node[last], dict):
+        style = getattr(node[last], "fa", None)  # none of a mapping that a recipe has put there
+        if node[last] and not value and style and not style.flow_style():
+            # It would leave {} on a line of its own, at the margin: no YAML.
+            raise InputError(
+                f"{key}: expected a key or more, since DVC can't empty a block, got {{}}"
+            )
         for old in [one for one in node[last] if one not in value]:
             del node[last][old]
             yield f"~{key}.{old}"
