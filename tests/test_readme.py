@@ -178,13 +178,20 @@ def test_the_benchmark_tables_are_those_of_the_committed_results():
         assert section("ranking", page) == ranking_table(results["ranking"])
 
 
-def test_every_test_and_command_of_contributing_is_there():
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for words in re.findall(r"`pytest ([^`]+)`", page):
-        assert all((ROOT / word).is_file() for word in words.split()), words
-    for module in re.findall(r"`python -m ([\w.]+)", page):
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_command_within_a_sentence_or_table_is_there(path):
+    page = path.read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text()
+    for module in re.findall(r"python -m ((?:commands|benchmarks|stages|tests)\.\w+)", page):
         assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), module
-    assert "SCHEMAS = {" in (ROOT / "asr/core/params.py").read_text()
+    for target in re.findall(r"`make ([a-z-]+)", page):
+        assert f"\n{target}:" in makefile, target
+    for words in re.findall(r"`pytest ([^`-]+)`", page):
+        assert all((ROOT / word).is_file() for word in words.split()), words
+    after_recipe = re.findall(r"commands\.recipe((?: \w+)+)|--recipe( \w+)", page)
+    for name in " ".join(one or two for one, two in after_recipe).split():
+        placeholder = name.isupper()  # NAME
+        assert placeholder or (ROOT / "recipes" / f"{name}.yaml").is_file(), name
 
 
 def test_the_changelog_has_the_version_of_the_package_and_the_usual_sections():
