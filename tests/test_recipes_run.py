@@ -27,18 +27,18 @@ FEW = {"guards.others": {"ru": RU}, "guards.num_sound_clips": 0, "guards.num_joi
 
 def hebrew(home):
     seed_corpora.hebrew_parquet(home / "mine")
-    for name in ("data/he_il/audio/test", "clips"):
-        (home / "sets" / name).mkdir(parents=True)
+    for name in ("fleurs/data/he_il/audio/test", "voices/clips"):
+        (home / name).mkdir(parents=True)
     rows, voices = [], ["client_id\tpath\tsentence\tup_votes\tdown_votes\tage\tlocale"]
     for n in range(3):
         text = f"{HEBREW[n]} {HEBREW[n + 3]} {HEBREW[n + 6]}"
-        (home / f"sets/data/he_il/audio/test/{n}.wav").write_bytes(sound(text, "he", "WAV"))
+        (home / f"fleurs/data/he_il/audio/test/{n}.wav").write_bytes(sound(text, "he", "WAV"))
         rows.append(f"{n}\t{n}.wav\t{text}.\t{text}\tx\t16000\tFEMALE\n")
         text = f"{HEBREW[n + 5]} {HEBREW[n + 1]} {HEBREW[n]}"
-        (home / f"sets/clips/{n}.mp3").write_bytes(sound(text, "he", "MP3", variant="f2"))
+        (home / f"voices/clips/{n}.mp3").write_bytes(sound(text, "he", "MP3", variant="f2"))
         voices.append(f"s{n}\t{n}.mp3\t{text}\t2\t0\t\the")
-    (home / "sets/data/he_il/test.tsv").write_text("".join(rows), encoding="utf-8")
-    (home / "sets/test.tsv").write_text("\n".join(voices) + "\n", encoding="utf-8")
+    (home / "fleurs/data/he_il/test.tsv").write_text("".join(rows), encoding="utf-8")
+    (home / "voices/test.tsv").write_text("\n".join(voices) + "\n", encoding="utf-8")
     return OWN | ON_CPU | {
         "model.name": "tiny",
         "corpora": {"he": {"format": "parquet", "language": "he", "source": "mine",
@@ -100,8 +100,8 @@ def test_each_runs_through_the_whole_pipeline(repo, tmp_path, name):
     (repo.folder / "recipes/tiny.yaml").write_text(json.dumps(FEW | CASES[name](home)))
     path = repo.folder / "conf/sources.yaml"
     own = {block: {"kind": "folder", "path": str(home / folder), "license": "CC0-1.0"}
-           for block, folder in (("mine", "mine"), ("fleurs_he", "sets"),
-                                 ("common_voice_he", "sets"))}  # fmt: skip
+           for block, folder in (("mine", "mine"), ("fleurs_he", "fleurs"),
+                                 ("common_voice_he", "voices"))}  # fmt: skip
     own["supabase_corrections"] = {
         "kind": "sql", "dsn_env": "CORRECTIONS_DSN", "license": "CC0-1.0",
         "query": "select id, text, audio, split from corrections where rowid <= :watermark",
