@@ -5,12 +5,18 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.params import load_corpus, load_params
 from asr.corpora.params import Corpus as CorpusParams
-from asr.corpora.raw_folder import read_provenance
+from asr.corpora.pins import PINS
+from asr.corpora.raw_folder import FILES, read_provenance
 from asr.corpora.withdrawn import read_recordings
 from asr.preparation.corpus import Corpus, Outs, prepare_corpus
+from asr.preparation.disk import Room
 from asr.preparation.found_segments import with_segments
 from asr.preparation.params import PrepareParams
 from asr.preparation.reuse import default_folder, preparation_cache
+from asr.preparation.streaming import prepare_streamed
+from asr.sources.corpus_source import load_source
+from asr.sources.params import FetchParams
+from asr.sources.pinning import pinnable
 from asr.workers.workers import chosen_workers
 
 
@@ -22,7 +28,8 @@ def prepare(
 
     Args:
         corpus: its key in ``params.yaml``.
-        raw: folder that the stage ``fetch`` wrote.
+        raw: folder that the stage ``fetch`` wrote. If it has pins alone, the files are downloaded
+            one at a time, and removed.
         segments: folder with ``<corpus>.jsonl``, the times of long recordings that the stage
             ``segment`` found; further test sets have none.
         out: folder for the shards.
@@ -31,12 +38,21 @@ def prepare(
         validation: JSON with a summary of the inventory.
     """
     line = load_corpus(corpus, CorpusParams)
-    recordings = with_segments(read_recordings(raw, line), segments / f"{corpus}.jsonl")
     described = Corpus(corpus, line.language, read_provenance(raw))
     params = load_params("prepare", PrepareParams)
     outs = Outs(out, rejects, inventory, validation)
-    with preparation_cache(default_folder(corpus), params) as cache:
-        prepare_corpus(described, recordings, params, outs, chosen_workers(), cache)
+    workers = chosen_workers()
+    if (raw / PINS).is_file():
+        source = pinnable(load_source(line.source), corpus, line.format)
+        limits = load_params("fetch", FetchParams)
+        prepare_streamed(described, line, source, raw, params, limits, outs, workers)
+        return
+    recordings = with_segments(read_recordings(raw, line), segments / f"{corpus}.jsonl")
+    room = Room(out, params.max_input_s, is_streamed=False)
+    with room.full_disk_error(), preparation_cache(default_folder(corpus), params) as cache:
+        if not params.max_utterances:
+            recordings = room.check(recordings, (raw / FILES).stat().st_size, cache)
+        prepare_corpus(described, recordings, params, outs, workers, cache)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+IN_LFS = (".parquet", ".tar", ".tar.gz", ".wav")
 COMMIT = "c0ffee" * 6 + "c0de"
 
 
@@ -54,7 +55,8 @@ def hub_server(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
             body = files[name]
             headers = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "X-Repo-Commit": COMMIT}
             if wanted := self.headers.get("Range"):
-                first, last = (int(n) for n in wanted.removeprefix("bytes=").split("-"))
+                first, last = wanted.removeprefix("bytes=").split("-")
+                first, last = int(first), int(last or len(body) - 1)
                 headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
                 return 206, headers, body[first : last + 1]
             return 200, headers, body
@@ -68,10 +70,21 @@ def hub_server(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
+def git_hash(content):
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def large(content):
+    """What Git LFS says of a file."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    return {"oid": sha256, "size": len(content), "pointerSize": 134}
+
+
 def listed(files, folder, direct, paths):
     """Files and folders below ``folder``, directly or at all; or those of ``paths``."""
     found = [
-        {"type": "file", "path": name, "size": len(content), "oid": "0"}
+        {"type": "file", "path": name, "size": len(content), "oid": git_hash(content)}
+        | ({"lfs": large(content)} if name.endswith(IN_LFS) else {})
         for name, content in files.items()
     ]
     folders = {str(parent) for name in files for parent in PurePosixPath(name).parents} - {"."}

@@ -138,7 +138,6 @@ def test_deps_are_whole_rooms():
         ("transcribe@base", "asr/audit"),
         ("audit@be", "asr/families/whisper/decoding"),
         ("audit@be", "asr/families/whisper/training"),
-        ("prepare@be", "asr/sources"),
         ("export", "asr/training"),
         ("export", "asr/decoding"),
     ],

@@ -11,7 +11,8 @@ import pytest
 
 from asr.core.errors import InputError
 from asr.core.urls import hide_secrets
-from asr.sources.web import download_url, is_public
+from asr.sources.addresses import is_public
+from asr.sources.web import download_url
 from tests.web_server import serving
 
 serves = pytest.mark.integration

@@ -40,6 +40,10 @@ class ChosenFiles:
         self._others.append((name, "the format reads no file of this name"))
         return False
 
+    def wants_by_name(self, name: str) -> bool:
+        """Whether the file is used whatever its content."""
+        return self._format.wants(name, self._language)
+
     def used(self, files: Iterable[tuple[str, bytes | InputError]]) -> Iterator[tuple[str, bytes]]:
         """Yield the files that the format uses; an error in place of a content is a refusal."""
         for name, content in files:

@@ -44,6 +44,8 @@ class Corpus(Schema):
             Formats with fixed columns take none. ``tier`` is for ``paired`` alone.
         channel: of files with several, where the corpus names none: the mean of all, each as an
             utterance of its own, or one by its number from 0.
+        keep_raw: whether fetch stores the source's files. If not, it stores their hashes, and
+            prepare downloads file by file and keeps none.
         withdrawn: recordings that may no longer be used; usually empty.
         replay: whether its clips are only mixed into training, at ``train.replay.share``. None of
             them is in dev or test.
@@ -57,6 +59,7 @@ class Corpus(Schema):
     source: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     columns: dict[Column, Annotated[str, StringConstraints(min_length=1)]] = Field({})
     channel: Annotated[int, Field(ge=0, lt=32)] | Literal["mean", "each"] = Field("mean")
+    keep_raw: bool = Field(True)
     withdrawn: Withdrawn = Field(Withdrawn())
     replay: bool = Field(False)
 

@@ -12,7 +12,7 @@ import io
 import tarfile
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -22,7 +22,7 @@ from asr.core.csv_files import read_csv
 from asr.core.errors import InputError, faults
 from asr.core.files import read_json, write_json
 from asr.core.schema import Schema
-from asr.corpora.recording import Files, Stored
+from asr.corpora.recording import Files, Recording, Stored, StoredFiles
 from asr.corpora.tar_index import NAME, Contents, free_members, read_contents
 
 FILES = "files.tar"
@@ -32,18 +32,18 @@ REFUSED_COLUMNS = ("file", "why")
 
 
 def stored(files: Files, name: str) -> bytes | Stored:
-    """A recording's bytes: unread if ``files`` is a ``RawFiles``, which has their hash."""
-    return files.stored(name) if isinstance(files, RawFiles) else files[name]
+    """A recording's bytes: unread where ``files`` has their hash."""
+    return files.stored(name) if isinstance(files, StoredFiles) else files[name]
 
 
 def refused(files: Files) -> Mapping[str, str]:
     """By name, the links and devices that fetch did not store, and why."""
-    return files.refused if isinstance(files, RawFiles) else {}
+    return files.refused if isinstance(files, StoredFiles) else {}
 
 
 def read_head(files: Files, name: str, size: int) -> bytes:
     """The first ``size`` bytes of a file."""
-    if not isinstance(files, RawFiles):
+    if not isinstance(files, StoredFiles):
         return files[name][:size]
     with files.open(name) as file:
         return file.read(size)
@@ -118,6 +118,13 @@ def read_provenance(folder: Path) -> Provenance:
         raise InputError(f"{path}: {faults(error)[0]}") from error
 
 
+def read_refused(folder: Path) -> dict[str, str]:
+    """By name, why fetch refused links and devices of a raw folder's source."""
+    if not (listed := folder / REFUSED).is_file():
+        return {}
+    return {row["file"]: row["why"] for row in read_csv(listed, REFUSED_COLUMNS)}
+
+
 class RawFiles:
     """The files of a raw folder: a read-only mapping from name to bytes, in the order of names.
 
@@ -137,9 +144,7 @@ class RawFiles:
         # The tar of another corpus, or of another run.
         if (num := len(self._places)) != (expected := read_provenance(folder).num_files):
             raise InputError(f"{self._path}: expected {expected} files, got {num}")
-        self.refused: dict[str, str] = {}
-        if (listed := folder / REFUSED).is_file():
-            self.refused = {row["file"]: row["why"] for row in read_csv(listed, REFUSED_COLUMNS)}
+        self.refused = read_refused(folder)
 
     def __getitem__(self, name: str) -> bytes:
         offset, size, sha256 = self._places[name]
@@ -164,6 +169,10 @@ class RawFiles:
         """A file to read in parts: a large one need not fit into memory. Close it after use."""
         offset, size, _ = self._places[name]
         return io.BufferedReader(_Section(self._path, offset, size), 1 << 16)
+
+    def recordings(self, name: str, read: Callable[[], Iterator[Recording]]) -> Iterator[Recording]:
+        """What ``read`` yields of a file."""
+        return read()
 
     def __contains__(self, name: object) -> bool:
         return name in self._places

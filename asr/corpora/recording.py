@@ -1,9 +1,9 @@
 """A recording with its metadata: the result of every corpus format."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 
 class Files(Protocol):
@@ -20,12 +20,12 @@ class Files(Protocol):
 
 
 class Stored:
-    """The bytes of a file in a tar; ``bytes(stored)`` reads them."""
+    """The bytes of a file, unread, with their hash; ``bytes(stored)`` reads them."""
 
     __slots__ = ("_files", "_name", "_size", "sha256")
 
     def __init__(self, files: Files, name: str, size: int, sha256: bytes) -> None:
-        """``sha256`` is the hash of the bytes, from the tar's table of contents."""
+        """``sha256`` is the hash of the bytes, from a tar's table of contents or a pin."""
         self._files, self._name, self._size, self.sha256 = files, name, size, sha256
 
     def __bytes__(self) -> bytes:
@@ -37,6 +37,28 @@ class Stored:
     def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
         """Pickle the bytes, since another process may not have the tar."""
         return bytes, (bytes(self),)
+
+
+@runtime_checkable
+class StoredFiles(Files, Protocol):
+    """Files outside of memory: those of a raw folder, or those that a list pins.
+
+    Attributes:
+        refused: by name, the links and devices that are no files of the corpus, and why.
+    """
+
+    refused: Mapping[str, str]
+
+    def stored(self, name: str, /) -> "bytes | Stored":
+        """The bytes of a recording, unread where their hash is known."""
+
+    def open(self, name: str, /) -> BinaryIO:
+        """A file to read in parts; close it after use."""
+
+    def recordings(
+        self, name: str, read: Callable[[], Iterator["Recording"]], /
+    ) -> Iterator["Recording"]:
+        """What ``read`` yields of the file ``name``, or the same from an earlier run."""
 
 
 def sha256_of_audio(audio: bytes | Stored) -> bytes:
@@ -103,3 +125,16 @@ class Recording:
     channel: int | Literal["each"] | None = None
     stated_s: float | None = None
     unlisted: bool = False
+
+
+def recording_row(one: Recording) -> dict[str, Any]:
+    """A recording without its audio, for JSON."""
+    row = asdict(replace(one, audio=b""))
+    del row["audio"], row["withdrawn"]
+    return row
+
+
+def recording_of_row(row: dict[str, Any], audio: bytes | Stored) -> Recording:
+    """The recording of a row of ``recording_row``."""
+    segments = tuple(Segment(**one) for one in row["segments"])
+    return Recording(audio=audio, **row | {"segments": segments})

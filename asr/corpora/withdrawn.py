@@ -8,8 +8,7 @@ rejects.
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from asr.core.errors import InputError
 from asr.corpora.formats import read_corpus
 from asr.corpora.params import Corpus, Withdrawn
+from asr.corpora.pins import PINS
 from asr.corpora.raw_folder import (
     FILES,
     REFUSED,
@@ -25,7 +25,7 @@ from asr.corpora.raw_folder import (
     write_files,
     write_provenance,
 )
-from asr.corpora.recording import Recording, Segment
+from asr.corpora.recording import Recording, recording_of_row, recording_row
 from asr.corpora.tables import parse_json
 
 RECORDINGS = "recordings.jsonl"
@@ -54,7 +54,16 @@ def read_recordings(raw: Path, line: Corpus) -> Iterator[Recording]:
     Args:
         raw: a folder that fetch wrote.
         line: the corpus's line in ``params.yaml``.
+
+    Raises:
+        InputError: if fetch stored the hashes of the files alone.
     """
+    if (raw / PINS).is_file():
+        raise InputError(
+            f"{raw}: expected the source's files, got their hashes alone (keep_raw: false); only "
+            "stage prepare reads files that are not stored: set keep_raw: true, and with it "
+            "prepare.long_recordings: align and commands.segment work"
+        )
     files = RawFiles(raw)
     if not (raw / RECORDINGS).is_file():
         yield from read_corpus(files, line)
@@ -63,13 +72,36 @@ def read_recordings(raw: Path, line: Corpus) -> Iterator[Recording]:
         for number, text in enumerate(rows, start=1):
             row = parse_json(text, f"{raw / RECORDINGS}:{number}")
             if "withdrawn" in row:
-                name = f"withdrawn-{row['withdrawn']}"
-                yield Recording(name, None, b"", name, withdrawn=True)
+                yield _withdrawn(row["withdrawn"])
             else:
                 del row["id"]
-                row["segments"] = tuple(Segment(**one) for one in row["segments"])
                 has_audio = row["file"] in files  # False for a recording with a fault
-                yield Recording(audio=files.stored(row["file"]) if has_audio else b"", **row)
+                yield recording_of_row(row, files.stored(row["file"]) if has_audio else b"")
+
+
+def _withdrawn(hash_: str) -> Recording:
+    name = f"withdrawn-{hash_}"
+    return Recording(name, None, b"", name, withdrawn=True)
+
+
+def without_withdrawn(
+    recordings: Iterable[Recording], corpus: str, line: Corpus, origin: str
+) -> Iterator[Recording]:
+    """Yield recordings as ``read_recordings`` does after ``drop_withdrawn``.
+
+    Raises:
+        InputError: as ``drop_withdrawn``.
+    """
+    gone, used = set[str](), set[str]()
+    for one in recordings:
+        if is_withdrawn(line.withdrawn, one.speaker_id, f"{origin}:{one.file}", one.attributes):
+            gone.add(one.file)
+            yield _withdrawn(hash_of_id(f"{corpus}/{one.name}"))
+        else:
+            if one.audio:
+                used.add(one.file)
+            yield one
+    _check_remaining(corpus, gone, used)
 
 
 def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenance) -> None:
@@ -91,24 +123,27 @@ def drop_withdrawn(folder: Path, corpus: str, line: Corpus, provenance: Provenan
                     gone.add(one.file)
                     row: dict[str, Any] = {"withdrawn": hash_of_id(f"{corpus}/{one.name}")}
                 else:
-                    row = {"id": f"{corpus}/{one.name}"} | asdict(one)
-                    del row["audio"], row["withdrawn"]
+                    row = {"id": f"{corpus}/{one.name}"} | recording_row(one)
                     if one.audio and one.file not in stored:
                         stored.add(one.file)
                         yield one.file, bytes(one.audio)
                 described.write(json.dumps(row, ensure_ascii=False) + "\n")
 
         num_files = write_files(partial, remaining())
-    if shared := sorted(gone & stored):
+    _check_remaining(corpus, gone, stored)
+    partial.replace(folder / FILES)
+    (folder / REFUSED).unlink(missing_ok=True)  # its faults are in recordings.jsonl
+    write_provenance(folder, provenance.model_copy(update={"num_files": num_files}))
+
+
+def _check_remaining(corpus: str, gone: set[str], used: set[str]) -> None:
+    if shared := sorted(gone & used):
         raise InputError(
             f"corpora.{corpus}: withdrawn: {shared[0]}: expected a file that is withdrawn as a "
             "whole, got one with other recordings too; split the file in the source"
         )
-    if not num_files:
+    if not used:
         raise InputError(
             f"corpora.{corpus}: withdrawn: expected some recordings to remain, got none; remove "
             "the corpus from params.yaml"
         )
-    partial.replace(folder / FILES)
-    (folder / REFUSED).unlink(missing_ok=True)  # its faults are in recordings.jsonl
-    write_provenance(folder, provenance.model_copy(update={"num_files": num_files}))

@@ -6,14 +6,15 @@ columns hold the transcript and metadata. The file name sets the split, such as 
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from typing import Any, BinaryIO
 
 from asr.core.errors import InputError
 from asr.corpora.columns import Columns, RecordingBuilder
 from asr.corpora.paths import is_visible, stem
-from asr.corpora.raw_folder import RawFiles
-from asr.corpora.recording import Files, Recording
+from asr.corpora.recording import Files, Recording, StoredFiles
 from asr.corpora.tables import Row, check_text
 
 ROWS_AT_ONCE = 64  # 340 MB if they are 30 s of 44.1 kHz stereo WAV, 20 MB if 5 s of FLAC
@@ -28,14 +29,17 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     """Yield the recordings row by row, files sorted by name."""
     builder = RecordingBuilder({}, columns)
     for name in files:
-        with _open(files, name) as file:
-            yield from builder.build_each(
-                _read_rows(file, name), lambda row: _described(row, builder)
-            )
+        read = partial(_read_file, files, name, builder)
+        for one in files.recordings(name, read) if isinstance(files, StoredFiles) else read():
+            # The builder has the name already, unless an earlier run has read the file.
+            with suppress(InputError):
+                builder.reserve_name(one.name, _place(one, name))
+            yield one
 
 
-def _open(files: Files, name: str) -> BinaryIO:
-    return files.open(name) if isinstance(files, RawFiles) else BytesIO(files[name])
+def _read_file(files: Files, name: str, builder: RecordingBuilder) -> Iterator[Recording]:
+    with files.open(name) if isinstance(files, StoredFiles) else BytesIO(files[name]) as file:
+        yield from builder.build_each(_read_rows(file, name), lambda row: _described(row, builder))
 
 
 def _read_rows(file: BinaryIO, name: str) -> Iterator[Row]:
@@ -73,6 +77,13 @@ def _described(row: Row, builder: RecordingBuilder) -> Recording:
         fault=fault,
         **own,
     )
+
+
+def _place(one: Recording, file: str) -> str:
+    """The row of a recording; of one that can't be read it is the name, perhaps with «~»."""
+    if one.file == file:
+        return one.name.rstrip("~")
+    return f"{file}: row {one.file.rpartition('#')[2]}"
 
 
 def _audio(value: Any, place: str) -> tuple[bytes, str]:

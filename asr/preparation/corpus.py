@@ -86,7 +86,7 @@ def prepare_corpus(
             ``params.max_rejected_share`` fails. All but the shards are written first.
     """
     if params.max_utterances:
-        recordings = _few(recordings, params.max_utterances)
+        recordings = few(recordings, params.max_utterances)
     folder = outs.shards.parent
     with (
         atomic_folder(outs.shards) as partial,
@@ -125,7 +125,7 @@ def _duration_s(clip: Spooled) -> float:
     return clip.samples_size / (2 * SAMPLE_RATE)
 
 
-def _few(recordings: Iterable[Recording], max_utterances: int) -> list[Recording]:
+def few(recordings: Iterable[Recording], max_utterances: int) -> list[Recording]:
     """Choose recordings for a quick look: by hash, so spread over the corpus and always the same.
 
     Twice as many as the utterances asked for, since some will be rejected.
@@ -177,7 +177,7 @@ def _screened(
                 if isinstance(outcome, Failed):
                     rejects.append(_reject(corpus, recording, outcome))
                 else:
-                    utterance = _utterance(corpus, recording, outcome)
+                    utterance = utterance_of(corpus, recording, outcome)
                     passed.append(spool.add(utterance, recording.file, outcome.samples))
             if params.max_utterances and len(passed) >= params.max_utterances:
                 del passed[params.max_utterances :]
@@ -187,7 +187,7 @@ def _screened(
     return passed, rejects
 
 
-def _utterance(corpus: Corpus, recording: Recording, outcome: Passed) -> Utterance:
+def utterance_of(corpus: Corpus, recording: Recording, outcome: Passed) -> Utterance:
     """Join what screening found with what the source and the corpus say."""
     return Utterance(
         id=f"{corpus.name}/{outcome.name}",

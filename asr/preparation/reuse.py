@@ -63,7 +63,12 @@ class PreparationCache:
         self._writer = code_version("asr.utterances.shards").encode()
         self._missing: dict[str, str] = {}  # key by name of recordings without a stored outcome
         self._written: set[str] = set()  # names of shards of this run
-        self._shards = [path for path in sorted(folder.glob("*.parquet")) if self._is_whole(path)]
+        self.read_shards()
+
+    def read_shards(self) -> None:
+        """Find the samples of all stored shards, those that this run has stored too."""
+        paths = sorted(self._folder.glob("*.parquet"))
+        self._shards = [path for path in paths if self._is_whole(path)]
         self._samples = SampleIndex(self._shards)
         self._open: tuple[int, ShardAudio] | None = None
 
@@ -132,6 +137,27 @@ class PreparationCache:
                 path.unlink()
                 self._results.drop(path.name)
         self._results.prune()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether outcomes are found and stored: no other process has the cache."""
+        return self._results.is_open
+
+    def lacks(self, recording: Recording) -> bool:
+        """Whether ``outcomes`` found none of a recording, and none were stored since."""
+        return recording.name in self._missing
+
+    def rows_of(self, file: list[str]) -> Any | None:
+        """What ``put_rows`` stored of a source's file, under the same params and code; or None."""
+        return self._results.get([*file, self._version.decode()])
+
+    def put_rows(self, file: list[str], rows: Any) -> None:
+        """Store what was read of a source's file, once the outcomes of its recordings are."""
+        self._results.put([*file, self._version.decode()], rows)
+
+    def drop_rows(self, file: list[str]) -> None:
+        """Delete it."""
+        self._results.drop([*file, self._version.decode()])
 
     def _is_whole(self, shard: Path) -> bool:
         expected, *stamp = self._results.get(shard.name) or [""]

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -64,21 +64,34 @@ def read_unpacked(tree: Tree, wants: Wants, limits: FetchParams) -> Iterator[tup
     Raises:
         InputError: as ``read_folder`` and ``read_archive``, or if there is no archive.
     """
-    archives = sorted(filter(_is_archive, _names(tree)[0]))
-    if not archives:
-        raise InputError(f"{tree.root}: expected an archive (unpack: true), got no {ARCHIVES}")
+    archives = archives_in(tree)
     before = stamps(tree.root / name for name in archives)
     for name in archives:
         yield from _unpacked(tree, name, wants, limits)
-    now = filter(_is_archive, _names(tree)[0])
+    now = filter(is_archive, _names(tree)[0])
     check_still(tree.root, before, (tree.root / name for name in now))
-    others = Tree(
-        tree.root, tree.links_within, lambda name: tree.has(name) and not _is_archive(name)
-    )
-    yield from read_folder(others, wants, limits)
+    yield from read_folder(without_archives(tree), wants, limits)
 
 
-def _is_archive(name: str) -> bool:
+def archives_in(tree: Tree) -> list[str]:
+    """The names of a tree's archives, sorted.
+
+    Raises:
+        InputError: if there is none.
+    """
+    archives = sorted(filter(is_archive, _names(tree)[0]))
+    if not archives:
+        raise InputError(f"{tree.root}: expected an archive (unpack: true), got no {ARCHIVES}")
+    return archives
+
+
+def without_archives(tree: Tree) -> Tree:
+    """The other files of a tree."""
+    return replace(tree, has=lambda name: tree.has(name) and not is_archive(name))
+
+
+def is_archive(name: str) -> bool:
+    """Whether ``unpack: true`` reads the files inside of the file ``name``."""
     return name.endswith(ARCHIVES) and is_visible(name)
 
 
@@ -89,6 +102,13 @@ def _unpacked(
     path = _plain_file(tree.root, archive, tree.links_within)
     if isinstance(path, InputError):
         raise path
+    yield from read_inside(path, archive, wants, limits)
+
+
+def read_inside(
+    path: Path, archive: str, wants: Wants, limits: FetchParams
+) -> Iterator[tuple[str, Content]]:
+    """Yield the wanted files of the archive at ``path``, named ``archive`` in its folder."""
     folder = archive[: archive.rfind("/") + 1]
     for name, content in read_archive(path, lambda name: wants(folder + name), limits):
         if isinstance(content, InputError):

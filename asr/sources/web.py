@@ -7,7 +7,6 @@ connection goes to a checked address: a second answer of DNS can't lead elsewher
 
 import base64
 import io
-import ipaddress
 import math
 import socket
 import ssl
@@ -22,14 +21,19 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from asr.core.errors import InputError
+from asr.core.files import DISK_IS_FULL
 from asr.core.urls import hide_secrets
+from asr.sources.addresses import is_public
 from asr.sources.params import FetchParams
 
 TIMEOUT_S = 60.0  # without a byte from the server
 MAX_REDIRECTS = 5
 PORTS = {"http": 80, "https": 443}
 _REDIRECTS = (301, 302, 303, 307, 308)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+
+
+class DownloadError(InputError):
+    """A download that broke on its way, so that another try may succeed."""
 
 
 def download_url(
@@ -40,31 +44,62 @@ def download_url(
     own_host: str | None = None,
     max_bytes: float = math.inf,
     max_s: float = math.inf,
+    start: int = 0,
 ) -> int:
     """Write what a URL gives to ``file`` and return the last status; nothing unless it is 200.
 
     Args:
         url: may have user info, which is sent as HTTP's basic authentication.
-        file: open for writing.
+        file: open for writing, at its end.
         allow_private: whether addresses that are not public may be asked.
         own_host: a host that may have any address, because the user named it.
         max_bytes: of the answer.
         max_s: seconds in total, redirects included.
+        start: bytes that ``file`` already has. Only the rest is asked for; a server that sends no
+            parts sends all of it again. The status is 200 in both cases.
 
     Raises:
-        InputError: for another scheme, a private address, too many redirects, a failed or
-            incomplete download, or one beyond a limit. No message has user info or a query.
+        DownloadError: if the server can't be reached, or the answer is incomplete.
+        InputError: for another scheme, a private address, too many redirects, or an answer beyond
+            a limit. No message has user info or a query.
     """
+    with _answer(url, allow_private, own_host, max_s, start) as response:
+        status = response.status
+        if status == HTTPStatus.PARTIAL_CONTENT and start:
+            _check_range(response, start)
+            _copy(response, file, max_bytes - start)
+            return HTTPStatus.OK
+        if status == HTTPStatus.OK:
+            if start:
+                file.seek(0)
+                file.truncate()
+            _copy(response, file, max_bytes)
+        return status
+
+
+def url_size(url: str, *, allow_private: bool, own_host: str | None = None) -> int | None:
+    """The size that a server states, in bytes, or None; raises what ``download_url`` raises."""
+    with _answer(url, allow_private, own_host, math.inf, 0) as response:
+        stated = response.getheader("Content-Length")
+        if response.status != HTTPStatus.OK:
+            raise InputError(f"{_shown(url)}: could not be downloaded: status {response.status}")
+        return None if stated is None else int(stated)
+
+
+@contextmanager
+def _answer(
+    url: str, allow_private: bool, own_host: str | None, max_s: float, start: int
+) -> Iterator[HTTPResponse]:
+    """Ask for a URL and follow redirects; errors of the block are those of the download."""
     deadline = time.monotonic() + max_s
     try:
         for _ in range(MAX_REDIRECTS + 1):
             parts = _split(url)
             private = allow_private or parts.hostname == own_host
-            with _get(parts, private, deadline) as response:
+            with _get(parts, private, deadline, start) as response:
                 location = response.getheader("Location")
                 if response.status not in _REDIRECTS or location is None:
-                    if response.status == HTTPStatus.OK:
-                        _copy(response, file, max_bytes)
+                    yield response
                     break
             url = urljoin(url, location)
         else:
@@ -73,8 +108,10 @@ def download_url(
             raise TimeoutError
     except (InputError, OSError, HTTPException, ValueError) as error:
         why = f"more than {max_s:g} s" if time.monotonic() > deadline else _reason(error)
-        raise InputError(f"{_shown(url)}: could not be downloaded: {why}") from None
-    return response.status
+        full = isinstance(error, OSError) and error.errno in DISK_IS_FULL
+        broke = isinstance(error, OSError | HTTPException) and not full
+        kind = DownloadError if broke else InputError
+        raise kind(f"{_shown(url)}: could not be downloaded: {why}") from None
 
 
 def download_row(url: str, limits: FetchParams, *, allow_private: bool) -> tuple[int, bytes]:
@@ -95,20 +132,6 @@ def download_row(url: str, limits: FetchParams, *, allow_private: bool) -> tuple
         max_s=limits.max_url_s,
     )
     return status, file.getvalue()
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address, or the IPv4 address that an IPv6 one stands for, is a public one."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-        if ip.is_site_local:
-            return False
-    return ip.is_global and not ip.is_multicast
 
 
 def _split(url: str) -> SplitResult:
@@ -138,11 +161,12 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _get(parts: SplitResult, private: bool, deadline: float) -> Iterator[HTTPResponse]:
+def _get(parts: SplitResult, private: bool, deadline: float, start: int) -> Iterator[HTTPResponse]:
     """Ask for a URL, at an address that was checked."""
     host = (parts.hostname or "").encode("idna").decode()
     headers = {"Host": _bracketed(host) + (f":{parts.port}" if parts.port else "")}
     headers |= {"User-Agent": "mothertongue", "Connection": "close"}
+    headers |= {"Range": f"bytes={start}-"} if start else {}
     headers |= _basic("Authorization", parts)
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
     if parts.query:
@@ -244,6 +268,12 @@ def _cut_at(deadline: float, sock: socket.socket) -> Iterator[None]:
         timer.cancel()
         timer.join()
         same.close()
+
+
+def _check_range(response: HTTPResponse, start: int) -> None:
+    got = response.getheader("Content-Range") or "nothing"
+    if not got.startswith(f"bytes {start}-"):
+        raise InputError(f"expected the bytes from {start}, got {got:.80}")
 
 
 def _copy(response: HTTPResponse, file: BinaryIO, max_bytes: float) -> None:
