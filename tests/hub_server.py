@@ -4,7 +4,7 @@ import hashlib
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -14,8 +14,13 @@ COMMIT = "c0ffee" * 6 + "c0de"
 
 
 @contextmanager
-def hub_server(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
-    """The data set ``me/clips`` at ``COMMIT``; its address, and what was asked for so far."""
+def hub_server(
+    files: dict[str, bytes], before: Callable[[str], None] = lambda path: None
+) -> Iterator[tuple[str, list[str]]]:
+    """The data set ``me/clips`` at ``COMMIT``; its address, and what was asked for so far.
+
+    ``before`` is called with each path before it is answered, and may change the files.
+    """
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -31,6 +36,7 @@ def hub_server(files: dict[str, bytes]) -> Iterator[tuple[str, list[str]]]:
 
         def answer(self, paths=None):
             asked.append(self.path)
+            before(self.path)
             path, _, query = self.path.partition("?")
             status, headers, body = self.found(unquote(path), "recursive=false" in query, paths)
             self.send_response(status)

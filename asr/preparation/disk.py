@@ -86,11 +86,13 @@ class Room:
         except (InputError, OSError) as error:
             if not any(os.strerror(code) in str(error) for code in DISK_IS_FULL):
                 raise
-            free = gigabytes(free_bytes(self._shards))
-            needs = f", about {gigabytes(sum(n for _, n in self._needs()))} were estimated"
+            needs = self._needs()
+            full = min((path for path, _ in needs), key=free_bytes)
+            total = gigabytes(sum(num_bytes for _, num_bytes in needs))
+            estimated = f" of about {total} that were estimated" if self.seconds else ""
             raise InputError(
-                f"{error}{needs if self.seconds else ''}, {free} are free in {self._shards}; what "
-                "was there before is unchanged: make room and run the same command again"
+                f"{error}: {gigabytes(free_bytes(full))}{estimated} are free in {full}; nothing "
+                "that was there before is lost: make room and run the same command again"
             ) from error
 
     def _seconds_of(self, one: Recording) -> float:

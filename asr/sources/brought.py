@@ -27,7 +27,7 @@ Pinnable = folder.Source | archive.Source | https.Source | hub.Source
 
 
 @contextmanager
-def brought(source: Pinnable, pin: Pin, spool: Path) -> Iterator[Path]:
+def brought(source: Pinnable, pin: Pin, spool: Path, *, stays: bool = False) -> Iterator[Path]:
     """A pinned file, checked.
 
     Args:
@@ -35,6 +35,7 @@ def brought(source: Pinnable, pin: Pin, spool: Path) -> Iterator[Path]:
         pin: the file's.
         spool: folder for downloads, of this process alone. What an earlier one left there of the
             same file is used.
+        stays: whether a download is left there for the next use.
 
     Raises:
         InputError: if the source has another file now, or none, or it can't be downloaded.
@@ -48,7 +49,8 @@ def brought(source: Pinnable, pin: Pin, spool: Path) -> Iterator[Path]:
     place = spool / pin.hash.replace(":", "-")
     place.mkdir(parents=True, exist_ok=True)
     yield _downloaded(source, pin, place)
-    shutil.rmtree(place)
+    if not stays:
+        shutil.rmtree(place)
 
 
 def _here(source: Pinnable, pin: Pin) -> Path | None:

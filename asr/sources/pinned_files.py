@@ -84,6 +84,7 @@ class PinnedFiles:
                 the same files is used.
         """
         self._source, self._line, self._limits, self._spool = source, line, limits, spool
+        self._format = corpus_format(line.format)
         self.pins = {pin.name: pin for pin in read_pins(raw / PINS)}
         self.refused = read_refused(raw)
         self.read: dict[str, list[dict[str, Any]]] = {}  # rows of ``recordings`` by file, once read
@@ -143,7 +144,9 @@ class PinnedFiles:
             return self._tables[name][name]
         if name not in self.pins:
             raise ForgottenError(f"{name}: expected its earlier result in the cache, got none")
-        with brought(self._source, self.pins[name], self._spool) as path:
+        # A table stays until prepare is done: it is read once for each archive.
+        stays = self._format.wants(name, self._line.language) and not is_audio(name)
+        with brought(self._source, self.pins[name], self._spool, stays=stays) as path:
             return path.read_bytes()
 
     def stored(self, name: str) -> bytes | Stored:
@@ -183,7 +186,9 @@ class PinnedFiles:
         """List an archive, unless an earlier run has."""
         listed = self._spool / f"list-{pin.hash.replace(':', '-')}"
         if not listed.is_dir():
-            with brought(self._source, pin, self._spool) as path:
+            # An only archive is read next for its recordings, so it is downloaded once.
+            stays = len(self.archives) == 1
+            with brought(self._source, pin, self._spool, stays=stays) as path:
                 self._write_list(pin, path, listed)
         self.refused |= read_refused(listed)
         with (listed / _MEMBERS).open(encoding="utf-8", newline="") as file:
@@ -208,7 +213,7 @@ class PinnedFiles:
         return read_archive(path, wants, self._limits)
 
     def _write_list(self, pin: Pin, path: Path, out: Path) -> None:
-        chosen = ChosenFiles(corpus_format(self._line.format), self._line.language)
+        chosen = ChosenFiles(self._format, self._line.language)
         with atomic_folder(out.absolute()) as partial:
             members = (partial / _MEMBERS).open("w", encoding="utf-8", newline="")
             with members:
@@ -238,6 +243,10 @@ class _Brought(io.FileIO):
     def __init__(self, bringing: Any) -> None:
         self._stack = ExitStack()
         super().__init__(self._stack.enter_context(bringing))
+
+    def __exit__(self, *error: Any) -> None:
+        super().close()
+        self._stack.__exit__(*error)  # after an error the file stays for the next run
 
     def close(self) -> None:
         super().close()
