@@ -6,7 +6,7 @@ from asr.core.cli import run
 from asr.core.params import load_corpus, load_params
 from asr.corpora.params import Corpus as CorpusParams
 from asr.corpora.pins import PINS
-from asr.corpora.raw_folder import FILES, read_provenance
+from asr.corpora.raw_folder import audio_bytes, read_provenance
 from asr.corpora.withdrawn import read_recordings
 from asr.preparation.corpus import Corpus, Outs, prepare_corpus
 from asr.preparation.disk import Room
@@ -51,7 +51,7 @@ def prepare(
     room = Room(out, params.max_input_s, is_streamed=False)
     with room.full_disk_error(), preparation_cache(default_folder(corpus), params) as cache:
         if not params.max_utterances:
-            recordings = room.check(recordings, (raw / FILES).stat().st_size, cache)
+            recordings = room.check(recordings, audio_bytes(raw), cache)
         prepare_corpus(described, recordings, params, outs, workers, cache)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from asr.core.errors import InputError
 from asr.corpora.free_space import VARIABLE, check_free
-from asr.corpora.raw_folder import FILES
+from asr.corpora.raw_folder import audio_bytes
 from asr.corpora.withdrawn import read_recordings
 from asr.preparation.disk import SHARD_BYTES_PER_S, Room
 from asr.preparation.reuse import default_folder, preparation_cache
@@ -95,7 +95,7 @@ def test_what_the_cache_has_needs_no_room(corpus):
     found = list(read_recordings(RAW, corpus.line))
     assert checked(1e12, found)[0] is None
     more = [*found, recording("new", sounds(1, first=900)[0])]
-    assert checked((RAW / FILES).stat().st_size, more)[0] == pytest.approx(0.8, rel=0.1)
+    assert checked(audio_bytes(RAW), more)[0] == pytest.approx(0.8, rel=0.1)
 
 
 def test_prepare_knows_it_before_it_decodes(here, monkeypatch):
@@ -108,7 +108,7 @@ def test_prepare_knows_it_before_it_decodes(here, monkeypatch):
     with pytest.raises(InputError, match=r"prepare needs about 2\.1 MB in .*1\.3 MB are free"):
         lab.prepare()
     free(monkeypatch, needed * 1.1)
-    assert len(lab.prepare()) == 5
+    assert "prepared/xx/00000.parquet" in lab.prepare()
 
 
 @pytest.mark.parametrize(("keep_raw", "place"), [(True, "data/prepared"), (False, ".dvc/tmp")])

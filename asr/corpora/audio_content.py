@@ -35,6 +35,11 @@ def may_be_audio(name: str) -> bool:
     return not _OTHER_ENDINGS.search(name)
 
 
+def may_hold_audio(name: str) -> bool:
+    """Whether a file may be audio, or a table with audio in it."""
+    return may_be_audio(name) or name.endswith(".parquet")
+
+
 def starts_as_audio(head: bytes) -> bool:
     """Whether a file's first ``HEAD_BYTES`` are those of an audio or video container."""
     return bool(_AUDIO.match(head))

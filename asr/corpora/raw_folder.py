@@ -22,6 +22,7 @@ from asr.core.csv_files import read_csv
 from asr.core.errors import InputError, faults
 from asr.core.files import read_json, write_json
 from asr.core.schema import Schema
+from asr.corpora.audio_content import may_hold_audio
 from asr.corpora.recording import Files, Recording, Stored, StoredFiles
 from asr.corpora.tar_index import NAME, Contents, free_members, read_contents
 
@@ -214,6 +215,13 @@ class _Section(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def audio_bytes(folder: Path) -> int:
+    """The size of the recordings in a raw folder, or of the tables that hold them."""
+    with (folder / FILES).open("rb") as file:
+        places = read_contents(file, str(folder / FILES))
+    return sum(place.size for name, place in places.items() if may_hold_audio(name))
 
 
 def _in_blocks(size: int) -> int:

@@ -38,16 +38,24 @@ class Room:
         seconds: of audio that are still to be decoded, estimated; None until ``check`` ran.
     """
 
-    def __init__(self, shards: Path, max_input_s: float, *, is_streamed: bool) -> None:
+    def __init__(
+        self, shards: Path, max_input_s: float, *, is_streamed: bool, brought_bytes: int = 0
+    ) -> None:
         """Plan for one run.
 
         Args:
             shards: folder to write.
             max_input_s: of the section ``prepare``.
             is_streamed: whether samples wait in shards of the cache, in place of a spool.
+            brought_bytes: of the source's largest file, if it is to be downloaded.
+
+        Raises:
+            InputError: if there is no room for that file.
         """
         self._shards, self._max_input_s, self._is_streamed = shards, max_input_s, is_streamed
+        self._brought_bytes = brought_bytes
         self.seconds: float | None = None
+        check_free("prepare", self._needs())
 
     def check(
         self, recordings: Iterable[Recording], audio_bytes: float, cache: PreparationCache
@@ -107,7 +115,7 @@ class Room:
         shards, spool = seconds * SHARD_BYTES_PER_S, seconds * SPOOL_BYTES_PER_S
         data, tmp = self._shards.parent, dvc_tmp()
         in_data = 0.0 if self._is_streamed else spool
-        in_tmp = shards if self._is_streamed else 0.0
+        in_tmp = self._brought_bytes + (shards if self._is_streamed else 0.0)
         # Shards are written in .dvc/tmp and renamed, or copied to another disk.
         if existing(data).stat().st_dev != existing(tmp).stat().st_dev:
             in_tmp += shards

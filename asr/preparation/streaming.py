@@ -24,6 +24,7 @@ from asr.core.locks import dvc_tmp, lock_folder
 from asr.corpora.formats import read_corpus
 from asr.corpora.params import Corpus as CorpusLine
 from asr.corpora.params import Withdrawn
+from asr.corpora.pins import PINS, read_pins
 from asr.corpora.recording import Recording
 from asr.corpora.withdrawn import without_withdrawn
 from asr.preparation.corpus import MIB, Corpus, Outs, few, prepare_corpus, utterance_of
@@ -31,6 +32,7 @@ from asr.preparation.disk import Room
 from asr.preparation.params import PrepareParams
 from asr.preparation.reuse import PreparationCache, default_folder, preparation_cache
 from asr.preparation.screening import Outcome, Passed, screen
+from asr.sources import https, hub
 from asr.sources.brought import Pinnable
 from asr.sources.params import FetchParams
 from asr.sources.pinned_files import ForgottenError, PinnedFiles
@@ -68,7 +70,13 @@ def prepare_streamed(
     Raises:
         InputError: as ``prepare_corpus``; if a file is not the pinned one; if there is no room.
     """
-    room = Room(outs.shards, params.max_input_s, is_streamed=True)
+    largest = max((pin.size or 0 for pin in read_pins(raw / PINS)), default=0)
+    room = Room(
+        outs.shards,
+        params.max_input_s,
+        is_streamed=True,
+        brought_bytes=largest if isinstance(source, https.Source | hub.Source) else 0,
+    )
     with room.full_disk_error(), _own_cache(corpus.name, params) as (folder, cache):
         files = PinnedFiles(source, raw, line, limits, folder / SPOOL)
         stream = _Stream(corpus, line, params, files, cache, folder / SPOOL)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from asr.core.errors import InputError
 from asr.core.files import atomic_folder
-from asr.corpora.audio_content import HEAD_BYTES, starts_as_audio
+from asr.corpora.audio_content import HEAD_BYTES, may_hold_audio, starts_as_audio
 from asr.corpora.chosen_files import ChosenFiles
 from asr.corpora.formats import corpus_format
 from asr.corpora.params import Corpus
@@ -107,7 +107,11 @@ class PinnedFiles:
     @property
     def audio_bytes(self) -> int:
         """The size of the recordings, or of the tables that hold them."""
-        plain = sum(pin.size or 0 for pin in self.pins.values() if not pin.is_archive)
+        plain = sum(
+            pin.size or 0
+            for name, pin in self.pins.items()
+            if not pin.is_archive and may_hold_audio(name)
+        )
         return plain + sum(one.size for one in self._members.values())
 
     def archive_of(self, name: str) -> str | None:
