@@ -10,11 +10,10 @@ from asr.core.errors import InputError
 VARIABLE = "MOTHERTONGUE_DISK_CHECK"  # off: an estimate may be wrong, and nobody else is to stop
 
 
-def check_free(stage: str, needs: Iterable[tuple[Path, float]]) -> None:
+def check_free(needs: Iterable[tuple[Path, float]]) -> None:
     """Compare the bytes that are needed with those that are free, for each disk.
 
     Args:
-        stage: for the message.
         needs: paths to write to, which need not exist, and estimated bytes; sizes of paths on the
             same disk are added.
 
@@ -33,7 +32,7 @@ def check_free(stage: str, needs: Iterable[tuple[Path, float]]) -> None:
         free = free_bytes(shown[device])
         if num_bytes > free:
             raise InputError(
-                f"{stage} needs about {gigabytes(num_bytes)} in {shown[device]}, "
+                f"needs about {gigabytes(num_bytes)} in {shown[device]}, "
                 f"{gigabytes(free)} are free ({VARIABLE}=off goes on regardless)"
             )
 

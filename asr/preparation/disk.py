@@ -55,7 +55,7 @@ class Room:
         self._shards, self._max_input_s, self._is_streamed = shards, max_input_s, is_streamed
         self._brought_bytes = brought_bytes
         self.seconds: float | None = None
-        check_free("prepare", self._needs())
+        check_free(self._needs())
 
     def check(
         self, recordings: Iterable[Recording], audio_bytes: float, cache: PreparationCache
@@ -83,7 +83,7 @@ class Room:
                 break
         if size:
             self.seconds = audio_bytes * seconds / size * num / len(searched)
-            check_free("prepare", self._needs())
+            check_free(self._needs())
         return chain(searched, recordings)
 
     @contextmanager

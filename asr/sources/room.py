@@ -31,7 +31,7 @@ def check_room(source: Source, wants: Wants, out: Path) -> None:
     needs: list[tuple[Path, float]] = []
     with suppress(InputError, OSError):
         needs = _needs(source, wants, out)
-    check_free("fetch", needs)
+    check_free(needs)
 
 
 def _needs(source: Source, wants: Wants, out: Path) -> list[tuple[Path, float]]:
