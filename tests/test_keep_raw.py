@@ -14,6 +14,10 @@ import pytest
 
 from asr.core.errors import InputError
 from asr.core.locks import lock_folder
+from asr.corpora.params import Withdrawn
+from asr.corpora.withdrawn import hash_of_id
+from asr.withdrawal.removal import add_pinned
+from asr.withdrawal.traces import Traces
 from stages.segment import segment
 from tests.corpus_examples import ONE, TWO, corpora, jsonl, parquet, table
 from tests.keep_raw_repo import RAW, SPOOLED, Lab, put, sounds, write_repo
@@ -190,3 +194,17 @@ def test_a_stage_that_needs_stored_files_says_so(here):
     Lab(FOLDER, "jsonl", keep_raw=False).fetch()
     with pytest.raises(InputError, match=r"their hashes alone \(keep_raw: false\)"):
         segment("xx", Path("data/raw/xx"), Path("models/judge"), Path("data/segments/xx.jsonl"))
+
+
+def test_a_withdrawal_finds_what_prepare_rejected(here, capsys):
+    put(here / "home", tables(1))
+    write_repo(here, FOLDER, "parquet", keep_raw=False)
+    lab = Lab(FOLDER, "parquet", keep_raw=False)
+    lab.fetch()
+    traces = Traces(("xx",), Withdrawn(speakers=["s0"]))
+    add_pinned(RAW, "xx", lab.line, traces)
+    assert hash_of_id("xx/r1-3") in traces.ids  # undecodable
+    assert len(traces.ids) == 14
+    (here / "home/data/train-1.parquet").unlink()
+    add_pinned(RAW, "xx", lab.line, traces)
+    assert "corpora.xx: what prepare rejected is not searched for: home" in capsys.readouterr().out

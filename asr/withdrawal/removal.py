@@ -19,10 +19,16 @@ from pydantic import TypeAdapter
 from asr.core.errors import InputError
 from asr.core.files import read_json, sha256_of, write_json
 from asr.core.locks import dvc_tmp
-from asr.core.params import PARAMS, load_block, load_corpus
+from asr.core.params import PARAMS, load_block, load_corpus, load_params
+from asr.corpora.formats import read_corpus
 from asr.corpora.params import CorporaParams, Corpus, Withdrawn
+from asr.corpora.pins import PINS
 from asr.corpora.raw_folder import FILES
 from asr.corpora.test_sets import test_set_names
+from asr.sources.corpus_source import load_source
+from asr.sources.params import FetchParams
+from asr.sources.pinned_files import PinnedFiles
+from asr.sources.pinning import pinnable
 from asr.withdrawal.models import all_locks, find_models, git, hashes, id_hashes_in, manifests_in
 from asr.withdrawal.objects import LIST, files_in, listed_files, object_name
 from asr.withdrawal.traces import Traces
@@ -57,6 +63,8 @@ class Withdrawal:
         for one in lines:
             if (one.raw / FILES).is_file():
                 traces.add_raw(one.raw, one.name, one.corpus)
+            elif (one.raw / PINS).is_file():
+                add_pinned(one.raw, one.name, one.corpus, traces)
             stage = f"{one.fetch_stage}@{one.name}"
             for oid in {hashes(lock, stage, "outs").get(str(one.raw), "") for _, lock in locks}:
                 add_raw_object(repo.cache.local, oid, one, traces)
@@ -176,6 +184,21 @@ def add_rule(lines: Iterable[Line], withdrawn: Withdrawn) -> None:
             for key, names in withdrawn:
                 if missing := [name for name in names if name not in rule.get(key, [])]:
                     rule.setdefault(key, []).extend(missing)
+
+
+def add_pinned(raw: Path, name: str, line: Corpus, traces: Traces) -> None:
+    """Collect withdrawn recordings from the source itself (``keep_raw: false``), if it is there.
+
+    Its shards have those that passed; what `prepare` rejected is found only there.
+    """
+    try:
+        source = pinnable(load_source(line.source), name, line.format)
+        limits = load_params("fetch", FetchParams)
+        with tempfile.TemporaryDirectory(dir=dvc_tmp()) as spool:
+            files = PinnedFiles(source, raw, line, limits, Path(spool))
+            traces.add_recordings(read_corpus(files, line), raw, name, line)
+    except InputError as error:
+        print(f"corpora.{name}: what prepare rejected is not searched for: {error}")
 
 
 def add_raw_object(cache: Any, oid: str, line: Line, traces: Traces) -> None:

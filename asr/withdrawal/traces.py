@@ -10,7 +10,7 @@ import html
 import json
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import IO, Any
 from asr.core.errors import InputError
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.raw_folder import read_provenance
-from asr.corpora.recording import sha256_of_audio
+from asr.corpora.recording import Recording, sha256_of_audio
 from asr.corpora.withdrawn import hash_of_id, is_withdrawn, read_recordings
 from asr.guards.kinds import CLIPS
 
@@ -66,9 +66,15 @@ class Traces:
         Raises:
             InputError: if the folder can't be read in the corpus's format in params.yaml.
         """
+        self.add_recordings(read_recordings(folder, line), folder, name, line)
+
+    def add_recordings(
+        self, recordings: Iterable[Recording], folder: Path, name: str, line: Corpus
+    ) -> None:
+        """Like ``add_raw``, for recordings of a raw folder that are read elsewhere."""
         origin = read_provenance(folder).origin
         is_empty = True
-        for one in read_recordings(folder, line):
+        for one in recordings:
             is_empty &= one.text is None and not one.segments and not one.withdrawn
             fields = one.speaker_id, f"{origin}:{one.file}", one.attributes
             if is_withdrawn(self.withdrawn, *fields):
