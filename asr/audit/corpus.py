@@ -9,6 +9,7 @@ from tqdm import tqdm
 from asr.audit.faults import Measures, Verdict, gains, verdicts
 from asr.audit.listening import Contrast, score_corpus
 from asr.audit.params import AuditParams
+from asr.audit.sample import drawn
 from asr.audit.table import AuditRow
 from asr.audit.text_language import language_gap
 from asr.core.result_cache import ResultCache
@@ -32,9 +33,10 @@ def audit_utterances(
     cache: ResultCache,
     version: str,
 ) -> list[AuditRow]:
-    """Audit utterances.
+    """Audit utterances, or a sample of them: ``params.sample``.
 
-    Utterances whose language or length the judge does not support are kept, without its measures.
+    Utterances whose language or length the judge does not support are kept, without its measures,
+    and so are those that are not drawn.
 
     Args:
         judge: a model that was not trained on these utterances.
@@ -48,9 +50,12 @@ def audit_utterances(
     Returns:
         One row an utterance, in order.
     """
-    judged = [i for i, u in enumerate(utterances) if scope.takes(u.language, u.duration_s)]
-    if missing := len(utterances) - len(judged):
+    taken = [i for i, u in enumerate(utterances) if scope.takes(u.language, u.duration_s)]
+    if missing := len(utterances) - len(taken):
         tqdm.write(f"audit: {missing} of {len(utterances)} utterances are not judged, and kept")
+    judged = [taken[i] for i in drawn([utterances[i] for i in taken], params.sample, params.seed)]
+    if len(judged) < len(taken):
+        tqdm.write(f"audit: sampled {len(judged)} of {len(taken)} utterances; the others are kept")
     clips = [utterances[i] for i in judged]
     chosen = Chosen(waveforms, judged)
     contrasts = score_corpus(judge, scope, chosen, clips, params, cache, version)
@@ -64,8 +69,9 @@ def audit_utterances(
             judged, measures, verdicts(measures, params), contrasts, strict=True
         )
     }
+    left_out = set(taken) - set(judged)
     return [
-        rows.get(i) or _not_judged(utterance, waveforms[i])
+        rows.get(i) or _not_judged(utterance, None if i in left_out else waveforms[i])
         for i, utterance in enumerate(utterances)
     ]
 
@@ -108,8 +114,9 @@ def _row(
     )
 
 
-def _not_judged(utterance: Utterance, waveform: Waveform) -> AuditRow:
-    """A row with the measures that need no judge."""
+def _not_judged(utterance: Utterance, waveform: Waveform | None) -> AuditRow:
+    """A row with the measures that need no judge; without them if there is no waveform."""
+    gap = None if waveform is None else language_gap(utterance.text, utterance.language)
     return AuditRow(
         id=utterance.id,
         keep="yes",
@@ -119,9 +126,9 @@ def _not_judged(utterance: Utterance, waveform: Waveform) -> AuditRow:
         log_prob=None,
         cer=None,
         tail_gain=None,
-        end_drop_db=round(end_drop_db(waveform), 1),
+        end_drop_db=None if waveform is None else round(end_drop_db(waveform), 1),
         no_speech_prob=None,
-        text_language=_rounded(language_gap(utterance.text, utterance.language)),
+        text_language=_rounded(gap),
         heard_language="",
         chars_per_s=round(len(utterance.text) / utterance.duration_s, 2),
         duration_s=utterance.duration_s,

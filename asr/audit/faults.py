@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from asr.audit.params import AuditParams
+from asr.audit.sample import CONFIDENCE, share_interval
 from asr.core.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -156,29 +157,35 @@ def _standardized(values: Floats) -> Floats:
 
 
 def summary(
-    faults: Sequence[Fault | None], num_not_judged: int, params: AuditParams
+    faults: Sequence[Fault | None], num_not_judged: int, params: AuditParams, num_not_drawn: int = 0
 ) -> dict[str, Any]:
-    """Count faults and derive the corpus's verdict from their share.
+    """Count faults and derive the corpus's verdict from the upper end of their share's interval.
 
     Args:
         faults: of the utterances that were judged.
-        num_not_judged: number of the others, whose language or length the judge does not support.
+        num_not_judged: number of those whose language or length the judge does not support.
         params: section ``audit``.
+        num_not_drawn: number of those that ``audit.sample`` left out. Without any, the interval is
+            the share itself.
     """
     counts = Counter(fault for fault in faults if fault is not None)
-    share = round(sum(counts.values()) / max(1, len(faults)), 4)
+    num_bad, num_drawn = counts.total(), len(faults)
+    low, high = (round(end, 4) for end in share_interval(num_bad, num_drawn, num_not_drawn))
     verdict = "proceed"
-    if len(faults) < params.min_utterances:
+    if num_drawn < params.min_utterances:
         verdict = "too few to judge"
-    elif share > params.stop_share:
+    elif high > params.stop_share:
         verdict = "stop"
-    elif share >= params.caution_share:
+    elif high >= params.caution_share:
         verdict = "caution"
     return {
-        "num_utterances": len(faults) + num_not_judged,
+        "num_utterances": num_drawn + num_not_judged + num_not_drawn,
         "num_not_judged": num_not_judged,
+        "num_audited": num_drawn,
         "num_faults": {fault.value: counts[fault] for fault in Fault},
-        "low_quality_share": share,
+        "low_quality_share": round(num_bad / max(1, num_drawn), 4),
+        "low_quality_share_low": low,
+        "low_quality_share_high": high,
         "verdict": verdict,
     }
 
@@ -201,11 +208,41 @@ def stop_if_bad(
     if summarized["verdict"] != "stop":
         return
     kinds = ", ".join(f"{kind} {n}" for kind, n in summarized["num_faults"].items() if n)
+    sampled, remedy = "", "raise audit.stop_share"
+    if is_sampled(summarized):
+        sampled = f" ({_interval(summarized)})"
+        remedy = f"raise audit.sample, now {params.sample}, or audit.stop_share"
     named = "".join(f"\n  {line}" for line in worst[:NUM_WORST_NAMED])
     raise InputError(
         f"corpora.{corpus}: a share of {summarized['low_quality_share']:.3f} of "
-        f"{summarized['num_utterances']} utterances is of low quality ({kinds}), where "
+        f"{summarized['num_utterances']} utterances{sampled} is of low quality ({kinds}), where "
         f"audit.stop_share is {params.stop_share}; see {csv}. To go on, listen to them in the "
-        "report, then leave them out with audit.drop, or raise audit.stop_share. The worst:"
+        f"report, then leave them out with audit.drop, or {remedy}. The worst:"
         f"{named}"
+    )
+
+
+def is_sampled(summarized: dict[str, Any]) -> bool:
+    """Whether ``audit.sample`` left utterances out."""
+    return bool(
+        summarized["num_audited"] + summarized["num_not_judged"] < summarized["num_utterances"]
+    )
+
+
+def sampled_sentence(corpus: str, summarized: dict[str, Any], params: AuditParams) -> str:
+    """What a sample says of its corpus, and what it leaves open."""
+    dropped = ""
+    if params.drop:
+        dropped = f"; audit.drop left out {summarized['num_dropped']} of these and none of the rest"
+    return (
+        f"audit: {corpus}: {_interval(summarized)}; "
+        f"a share of {summarized['low_quality_share']:.3f} of these is of low quality{dropped}"
+    )
+
+
+def _interval(summarized: dict[str, Any]) -> str:
+    low, high = (summarized[f"low_quality_share_{end}"] for end in ("low", "high"))
+    return (
+        f"sampled {summarized['num_audited']} of {summarized['num_utterances']}: of all, "
+        f"{low:.3f} to {high:.3f} with {CONFIDENCE:.0%} confidence"
     )

@@ -15,6 +15,7 @@ class AuditParams(Schema):
 
     judge: ModelParams
 
+    sample: float = Field(gt=0, le=1)
     seed: int = Field(ge=0)
     num_others: int = Field(ge=1, le=16)
     margin_s: float = Field(ge=0, le=30)

@@ -19,7 +19,8 @@ class AuditRow:
         keep: ``yes``, or ``no`` if the utterance is dropped before split.
         fault: see ``asr.audit.faults.Fault``; empty if there is none.
         fit, wholeness, log_prob, cer, tail_gain, end_drop_db, no_speech_prob, text_language: see
-            ``asr.audit.faults``; empty if there is none, as without the judge's results.
+            ``asr.audit.faults``; empty if there is none, as without the judge's results. All are
+            empty if ``audit.sample`` left the utterance out.
         heard_language: the most likely language of the speech, by the judge.
         chars_per_s: speaking rate.
         duration_s: of the clip.
@@ -35,7 +36,7 @@ class AuditRow:
     log_prob: float | None
     cer: float | None
     tail_gain: float | None
-    end_drop_db: float
+    end_drop_db: float | None
     no_speech_prob: float | None
     text_language: float | None
     heard_language: str
@@ -43,6 +44,11 @@ class AuditRow:
     duration_s: float
     text: str
     hypothesis: str
+
+    @property
+    def judged(self) -> bool:
+        """Whether the row has the judge's results."""
+        return self.log_prob is not None
 
 
 _HEADER = [field.name for field in fields(AuditRow)]
@@ -54,8 +60,8 @@ def write_audit(path: Path, rows: Iterable[AuditRow]) -> None:
 
 
 def worst_first(rows: Iterable[AuditRow]) -> list[AuditRow]:
-    """Rows with a fault first, then by fit, then by id."""
-    return sorted(rows, key=lambda r: (not r.fault, 0.0 if r.fit is None else r.fit, r.id))
+    """Rows with a fault first, then by fit, then by id; rows without the judge's results last."""
+    return sorted(rows, key=lambda r: (not r.fault, not r.judged, r.fit or 0.0, r.id))
 
 
 def read_audit(path: Path) -> list[dict[str, str]]:
