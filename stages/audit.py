@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from asr.audit.corpus import audit_utterances
-from asr.audit.faults import Fault, stop_if_bad, summary
-from asr.audit.listening import default_folder, judge_version, open_on_worker
+from asr.audit.faults import Fault, sampled_sentence, stop_if_bad, summary
+from asr.audit.listening import default_folder, judge_version, open_on_machine, open_on_worker
 from asr.audit.params import AuditParams
 from asr.audit.table import worst_first, write_audit
 from asr.core.cli import run
@@ -31,10 +31,11 @@ def audit(corpus: str, judge: Path, prepared: Path, out: Path, metrics: Path) ->
         metrics: JSON with counts by fault and the verdict on the corpus.
 
     Raises:
-        InputError: if the share of faulty utterances is above ``audit.stop_share``.
+        InputError: if the share of faulty utterances is above ``audit.stop_share``; with
+            ``audit.sample`` below 1, the upper end of the share's interval.
     """
     params = load_params("audit", AuditParams)
-    num_threads = load_params("machine", MachineParams).num_threads
+    machine = load_params("machine", MachineParams)
     family = family_module(params.judge.family, "judge")
     utterances = read_utterances(prepared / corpus)
     scope = family.judge_scope(judge, params)
@@ -43,19 +44,25 @@ def audit(corpus: str, judge: Path, prepared: Path, out: Path, metrics: Path) ->
     with ExitStack() as stack:
         if workers.kind == "ray":
             open_one = partial(open_on_worker, params)
-            on_cluster = ray_models(open_one, judge, workers.num, may_use_gpus=False)
-            model: Judge = stack.enter_context(on_cluster)
+            may_use_gpus = machine.device in ("auto", "cuda")
+            on_cluster = ray_models(open_one, judge, workers.num, may_use_gpus=may_use_gpus)
+            cluster = stack.enter_context(on_cluster)
+            model: Judge = cluster
+            device = cluster.device
         else:
-            model = family.open_judge(judge, params, num_threads)
-        version = judge_version(params.judge.family, judge, params.precision)
+            model, device = open_on_machine(params, judge, machine)
+        version = judge_version(params.judge.family, judge, params.precision, device)
         cache = stack.enter_context(result_cache(default_folder(corpus)))
         rows = audit_utterances(model, scope, waveforms, utterances, params, cache, version)
     write_audit(out, rows)
-    judged = [row for row in rows if row.fit is not None or row.heard_language]
-    faults = [Fault(row.fault) if row.fault else None for row in judged]
-    summarized = summary(faults, len(rows) - len(judged), params)
+    faults = [Fault(row.fault) if row.fault else None for row in rows if row.judged]
+    num_taken = sum(scope.takes(one.language, one.duration_s) for one in utterances)
+    num_not_drawn = num_taken - len(faults)
+    summarized = summary(faults, len(rows) - num_taken, params, num_not_drawn)
     summarized["num_dropped"] = sum(row.keep == "no" for row in rows)
     write_json(metrics, summarized)
+    if num_not_drawn:
+        print(sampled_sentence(corpus, summarized, params))
     worst = [f"{row.id}: {row.fault}: {row.text!r:.60}" for row in worst_first(rows) if row.fault]
     stop_if_bad(corpus, summarized, worst, params, out)
 

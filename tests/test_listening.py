@@ -2,13 +2,17 @@
 import sqlite3
 from itertools import combinations
 
+import ctranslate2
 import numpy as np
 import pytest
 
 from asr.audit.corpus import audit_utterances, end_drop_db
-from asr.audit.listening import other_clips
+from asr.audit.listening import open_on_machine, other_clips
+from asr.audit.table import worst_first
 from asr.audit.text_language import language_gap
+from asr.core.errors import InputError
 from asr.core.result_cache import FILE, NO_CACHE, result_cache
+from asr.devices.params import MachineParams
 from asr.families.whisper.judge import judge_scope, open_judge
 from asr.families.whisper.tokens.languages import CODES
 from tests.examples import tone, utterance
@@ -20,6 +24,8 @@ PARAMS = DEFAULTS.model_copy(update={"margin_s": 0.0, "batch_seconds": 2.0, "pre
 WORDS = ["кот", "дуб", "лес", "рыч", "сук"]  # the tiny decoder has room for 9 bytes
 UTTERANCES = [utterance(str(n), text=text, duration_s=0.3 + n / 10)
               for n, text in enumerate(WORDS)]  # fmt: skip
+MACHINE = MachineParams(device="auto", num_threads=2, num_processes=1, shard_weights=False)
+no_gpu = pytest.mark.skipif(ctranslate2.get_cuda_device_count() > 0, reason="a GPU is there")
 WAVEFORMS = [tone(u.duration_s, hz=200.0 + 50 * n) for n, u in enumerate(UTTERANCES)]
 
 
@@ -148,6 +154,25 @@ def test_a_language_without_a_token_and_a_clip_beyond_the_window_are_not_judged(
         assert (row.keep, row.fault, row.fit, row.hypothesis) == ("yes", "", None, "")
 
 
+def test_a_sample_is_heard_and_the_others_are_kept(judge, scope):
+    params = PARAMS.model_copy(update={"sample": 0.5, "drop": ["wrong_transcript"], "min_fit": 99})
+    rows = audit_utterances(judge, scope, WAVEFORMS, UTTERANCES, params, NO_CACHE, "")
+    heard = [row for row in rows if row.judged]
+    assert 0 < len(heard) < len(rows) == 5
+    alone = params.model_copy(update={"sample": 1.0})
+    places = [i for i, row in enumerate(rows) if row.judged]
+    clips = [WAVEFORMS[i] for i in places], [UTTERANCES[i] for i in places]
+    assert heard == audit_utterances(judge, scope, *clips, alone, NO_CACHE, "")
+    for row in rows:
+        if not row.judged:
+            assert (row.keep, row.fault, row.end_drop_db, row.text_language) == (
+                "yes", "", None, None
+            )  # fmt: skip
+    assert [row.judged for row in worst_first(rows)] == [True] * len(heard) + [False] * (
+        5 - len(heard)
+    )
+
+
 def test_a_clip_cut_off_ends_as_loud_as_it_is():
     whole = np.concatenate([tone(1.0), np.zeros(1600, np.float32)])
     assert end_drop_db(tone(1.0)) == pytest.approx(0.0, abs=0.2)
@@ -161,6 +186,40 @@ def test_text_language_is_a_gap_to_the_likeliest_other():
     assert language_gap(text, "be") > 10
     assert language_gap(text, "bg") < -10
     assert language_gap(text, "xx") is None
+
+
+def test_texts_of_any_number_and_length_are_scored_in_their_places(judge):
+    """``align`` gets them by length, a few at a time."""
+    texts = [["кот", "рыч", "д", "лес", "ку", "сук", "а"], ["дуб"]]
+    together = judge.score_clips(WAVEFORMS[:2], "be", 1.0, texts, [5, 5])
+    for clip, clip_texts in enumerate(texts):
+        for place, text in enumerate(clip_texts):
+            (alone,) = judge.score_clips([WAVEFORMS[clip]], "be", 1.0, [[text]], [5])
+            assert together[clip].log_probs[place] == pytest.approx(alone.log_probs[0], abs=1e-4)
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_without_a_gpu_the_judge_is_on_the_cpu(folder, device):
+    judge, used = open_on_machine(PARAMS, folder, MACHINE.model_copy(update={"device": device}))
+    assert (used, judge.num_workers) == ("cpu", 2)
+
+
+@no_gpu
+def test_a_gpu_that_is_not_there_is_named(folder):
+    with pytest.raises(InputError, match=r"machine\.device: cuda is not on this machine"):
+        open_on_machine(PARAMS, folder, MACHINE.model_copy(update={"device": "cuda"}))
+    with pytest.raises(InputError, match=r"machine\.device: the judge can't use cuda: .* cpu"):
+        open_judge(folder, PARAMS, 1, "cuda")
+
+
+@no_gpu
+def test_a_gpu_that_the_judge_cannot_use_is_an_error_only_if_asked_for(folder, monkeypatch, capsys):
+    monkeypatch.setattr("asr.audit.listening.device_name", lambda machine: "cuda")
+    auto, cuda = (MACHINE.model_copy(update={"device": one}) for one in ("auto", "cuda"))
+    assert open_on_machine(PARAMS, folder, auto)[1] == "cpu"
+    assert "the judge can't use cuda" in "".join(capsys.readouterr())
+    with pytest.raises(InputError, match="the judge can't use cuda"):
+        open_on_machine(PARAMS, folder, cuda)
 
 
 def test_a_language_is_likeliest_under_the_code_that_was_asked_for(judge):

@@ -23,10 +23,13 @@ from tqdm import tqdm
 from asr.audit.batches import stable_batches
 from asr.audit.params import AuditParams
 from asr.core.closure import code_version
+from asr.core.errors import InputError
 from asr.core.files import fingerprint
 from asr.core.hashing import hash64
 from asr.core.locks import dvc_tmp
 from asr.core.result_cache import ResultCache
+from asr.devices.device import device_name
+from asr.devices.params import MachineParams
 from asr.families.protocols import Judge, JudgeScope, family_module
 from asr.features.batching import Batch
 from asr.text.sentence import sentence_key
@@ -82,15 +85,39 @@ def default_folder(corpus: str) -> Path:
     return dvc_tmp() / "audit" / corpus
 
 
-def judge_version(family: str, model: Path, precision: str) -> str:
+def judge_version(family: str, model: Path, precision: str, device: str = "cpu") -> str:
     """A hash of all that a judge's results depend on besides its inputs."""
-    facts = {"code": code_version(f"asr.families.{family}.judge"), "precision": precision}
+    code = code_version(f"asr.families.{family}.judge")
+    facts = {"code": code, "precision": precision, "device": device}
     return fingerprint(facts, [file for file in model.rglob("*") if file.is_file()])
 
 
 def open_on_worker(params: AuditParams, model: Path, on_gpu: bool) -> Judge:
-    """Open a judge with one thread, on a worker of a cluster."""
-    return family_module(params.judge.family, "judge").open_judge(model, params, 1)
+    """Open a judge with one thread or on a GPU, on a worker of a cluster."""
+    device = "cuda" if on_gpu else "cpu"
+    return family_module(params.judge.family, "judge").open_judge(model, params, 1, device)
+
+
+def open_on_machine(params: AuditParams, model: Path, machine: MachineParams) -> tuple[Judge, str]:
+    """Open a judge on the GPU if ``machine.device`` finds one, else on the CPU.
+
+    Where the device is chosen (``auto``), a GPU that the judge can't use is no error.
+
+    Returns:
+        The judge, and its device.
+
+    Raises:
+        InputError: if the machine or the judge does not have the device.
+    """
+    open_judge = family_module(params.judge.family, "judge").open_judge
+    if device_name(machine) == "cuda":
+        try:
+            return open_judge(model, params, machine.num_threads, "cuda"), "cuda"
+        except InputError as error:
+            if machine.device != "auto":
+                raise
+            tqdm.write(f"audit: {error}; the CPU is used")
+    return open_judge(model, params, machine.num_threads), "cpu"
 
 
 def score_corpus(

@@ -451,8 +451,14 @@ class JudgeRole(Protocol):
     def judge_scope(self, model: Path, audit: "AuditParams") -> JudgeScope:
         """Read what the judge in a folder supports, without its weights."""
 
-    def open_judge(self, model: Path, audit: "AuditParams", num_threads: int) -> Judge:
-        """Load the model in a folder as a judge on ``num_threads`` cores."""
+    def open_judge(
+        self, model: Path, audit: "AuditParams", num_threads: int, device: str = "cpu"
+    ) -> Judge:
+        """Load the model in a folder as a judge on ``num_threads`` cores, or on device ``cuda``.
+
+        Raises:
+            InputError: if the judge can't use the device, or the folder holds no model.
+        """
 
 
 @overload

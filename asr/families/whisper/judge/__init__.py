@@ -20,8 +20,10 @@ def judge_scope(model: Path, audit: AuditParams) -> "WhisperScope":
     return WhisperScope(read_description(model), audit.margin_s, read_tokenizer(model))
 
 
-def open_judge(model: Path, audit: AuditParams, num_threads: int) -> "WhisperJudge":
-    """Load a transformers folder as a judge on ``num_threads`` cores."""
+def open_judge(
+    model: Path, audit: AuditParams, num_threads: int, device: str = "cpu"
+) -> "WhisperJudge":
+    """Load a transformers folder as a judge; see ``asr.families.protocols.JudgeRole``."""
     from asr.families.whisper.judge.judge import WhisperJudge
 
-    return WhisperJudge(model, audit.precision, num_threads)
+    return WhisperJudge(model, audit.precision, num_threads, device)
