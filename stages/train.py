@@ -1,5 +1,6 @@
 """Tune the base model on train and keep the weights with the best WER on dev."""
 
+import gc
 import sys
 from pathlib import Path
 
@@ -72,6 +73,7 @@ def train_stage(
     utterances, dev = target_texts(utterances, params.text), target_texts(dev, params.text)
     if isinstance(trainee, MakesVocabulary):
         trainee.make_vocabulary(utterances, dev)
+    gc.freeze()  # they live to the end: without this, each collection looks at a million objects
     waveforms = Waveforms(prepared, utterances)
     longest_s = family_module(model.family, "window").MAX_DURATION_S
     labels = check_labels(trainee, waveforms, utterances, params, longest_s, seed)

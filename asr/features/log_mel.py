@@ -45,13 +45,18 @@ def log_mel(waveforms: Sequence[Waveform], num_frames: int, num_mels: int) -> Lo
         ValueError: if a clip is longer than ``num_frames``; clips are never cut off.
     """
     batch = np.empty((len(waveforms), num_mels, num_frames), np.float32)
+    before: tuple[Waveform | None, LogMel] = None, batch
     for row, waveform in zip(batch, waveforms, strict=True):
+        if waveform is before[0]:  # as in the check of labels, where one silence is each clip
+            row[:] = before[1]
+            continue
         if len(waveform) > num_frames * HOP:
             raise ValueError(
                 f"a clip of {len(waveform) / SAMPLE_RATE:.2f} s does not fit "
                 f"{num_frames / FRAMES_PER_S:.2f} s of context"
             )
         row[:] = _log_mel(waveform, num_frames, num_mels)
+        before = waveform, row
     return batch
 
 

@@ -7,8 +7,9 @@ put it into the labels, and so train on two.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,26 @@ def text_tokens(tokenizer: Tokenizer, text: str) -> list[int]:
     return tokenizer.encode(" " + text.strip(), add_special_tokens=False).ids
 
 
+def token_counter(tokenizer: Tokenizer) -> Callable[[str], int]:
+    """Count the tokens of transcripts as ``text_tokens`` has them, in 2 µs instead of 20.
+
+    No token of Whisper's spans the space before a word, so a word that came before is not encoded
+    again. A text that may hold control tokens, or other white space, is encoded as a whole.
+    """
+
+    @lru_cache(maxsize=200_000)  # words, 40 MB
+    def in_word(word: str) -> int:
+        return len(text_tokens(tokenizer, word))
+
+    def count(text: str) -> int:
+        words = text.strip().split(" ")
+        if "<|" in text or " ".join(text.split()) != " ".join(words):
+            return len(text_tokens(tokenizer, text))
+        return sum(map(in_word, words))
+
+    return count
+
+
 def hypothesis_of(
     tokenizer: Tokenizer,
     end: int,
@@ -131,9 +152,13 @@ class WhisperTokens:
     tokenizer: Tokenizer
     max_tokens: int
 
+    @cached_property
+    def _count_tokens(self) -> Callable[[str], int]:
+        return token_counter(self.tokenizer)
+
     def num_labels(self, text: str, language: str) -> int:
         """Number of tokens of a transcript, without prompt and end token."""
-        return len(text_tokens(self.tokenizer, text))
+        return self._count_tokens(text)
 
     def max_labels(self, duration_s: float) -> int:
         """Decoder positions that the prompt leaves free, whatever the length of the clip."""

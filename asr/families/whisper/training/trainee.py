@@ -10,7 +10,7 @@ from torch import nn
 
 from asr.families.whisper.model.decoder import transcribe_batch
 from asr.families.whisper.model.model import encoder_width, load, save
-from asr.families.whisper.tokens import max_text_tokens, text_tokens
+from asr.families.whisper.tokens import max_text_tokens, token_counter
 from asr.families.whisper.training.example_tokens import Regularization, check_tokens
 from asr.families.whisper.training.labels import clip_labels, label_rules
 from asr.families.whisper.training.loss import (
@@ -57,6 +57,7 @@ class WhisperTrainee:
         check_tokens(self.whisper, self._regularization)
         make_trainable(self.whisper, train, own)
         self.network: nn.Module = self.whisper.network
+        self._count_tokens = token_counter(self.whisper.tokenizer)
         # Once: a million lookups in transformers' configs take 8 s.
         generation = self.whisper.network.generation_config
         self._max_labels = max_text_tokens(self.whisper.max_tokens, generation)
@@ -77,7 +78,7 @@ class WhisperTrainee:
 
     def num_labels(self, text: str, language: str) -> int:
         """Number of tokens of a transcript, without prompt and end token."""
-        return len(text_tokens(self.whisper.tokenizer, text))
+        return self._count_tokens(text)
 
     def max_labels(self, duration_s: float) -> int:
         """Decoder positions that the prompt leaves free, whatever the length of the clip."""
