@@ -11,6 +11,7 @@ from asr.training.augmentation.epoch import epoch_examples
 from asr.training.augmentation.examples import Example, TokenLimit
 from asr.training.params import TrainParams
 from asr.training.replay import clips_per_epoch, replayed_by_epoch
+from asr.utterances.jsonl import without_collection
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class TrainingBatch:
     zeros: bool
 
 
+@without_collection()
 def plan_steps(
     durations_s: Sequence[float],
     groups: Sequence[Hashable],
