@@ -70,6 +70,15 @@ def encode_av(samples: np.ndarray, rate: int, format: str, codec: str, **options
     return file.getvalue()
 
 
+def silence(seconds: int, rate: int, channels: int, format: str, subtype: str) -> bytes:
+    """Minutes of silence, a few bytes for each in a codec."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", rate, channels, subtype, format=format) as out:
+        for _ in range(seconds // 60):
+            out.write(np.zeros((rate * 60, channels), np.int16))
+    return file.getvalue()
+
+
 def whole_files(duration_s: float = 1.0) -> dict[str, bytes]:
     """One good file of each format."""
     files = {
