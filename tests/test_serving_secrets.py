@@ -3,10 +3,10 @@
 
 import base64
 import hashlib
-import os
-import re
+import io
+import json
+import logging
 import socket
-import subprocess
 import sys
 
 import httpx2
@@ -14,13 +14,14 @@ import pytest
 
 from asr.serving import keys
 from asr.serving.keys import VARIABLE, name_of_key
+from asr.serving.logs import JsonFormatter, log_to_stdout
 from tests.examples import tone, wav
-from tests.pipeline_repo import wait_for
-from tests.serving import write_repository
-from tests.tiny_families import ROOT, WHISPER
+from tests.serving import running, write_repository
+from tests.tiny_families import WHISPER
 
 CANARY = "Zaunkoenig"
 KEY = f"key-{CANARY}"
+MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 LABELS = '<View><Audio name="a" value="$sound"/><TextArea name="t" toName="a"/></View>'
 
 
@@ -36,15 +37,6 @@ def folder(made_once, tmp_path_factory):
     assert "filler" in tokens
     (folder / "models/package/says/tokenizer.json").write_text(tokens.replace("filler", CANARY))
     (folder / "models/package/broken/model.safetensors").write_bytes(CANARY.encode())
-    path = folder / "conf/serve.yaml"
-    changes = {"language: detect": "language: be", 'url: ""': f"url: http://127.0.0.1:1/{CANARY}",
-               "decode: {}": "decode: {max_tokens_per_s: 0.5, min_token_budget: 4}",
-               "wrong_keys_per_minute: 30": "wrong_keys_per_minute: 100"}  # fmt: skip
-    content = path.read_text()
-    for old, new in changes.items():
-        assert content.count(old) == 1, old
-        content = content.replace(old, new)
-    path.write_text(content)
     return folder
 
 
@@ -88,52 +80,64 @@ RAW = [
     f"GET /{CANARY} HTTP/1.1\r\nHost: {CANARY}\r\nHost: {CANARY}\r\n\r\n",
     f"GET /{CANARY} HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: a b {CANARY}\r\n\r\n",
     f"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: {CANARY}\r\nConnection: upgrade\r\n\r\n",
-    f"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n{CANARY}: 1\r\n\r\n",
+    f"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n{CANARY}:\r\n\r\n",
     f"POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n{CANARY}\r\n",
 ]
 
 
+@pytest.fixture
+def printed(capfd, monkeypatch):
+    """The server's log as ``commands.serve`` writes it; returns all that was printed."""
+    root, out = logging.getLogger(), io.StringIO()
+    before = root.handlers[:], root.level, logging.raiseExceptions
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", out)
+        log_to_stdout()
+    yield lambda: out.getvalue() + "".join(capfd.readouterr())
+    root.handlers, root.level, logging.raiseExceptions = before
+    logging.captureWarnings(False)
+
+
 @pytest.mark.integration
-def test_logs_and_metrics_have_no_text_name_query_or_key(folder, tmp_path):
-    out = tmp_path / "log"
-    digest = hashlib.sha256(KEY.encode()).hexdigest()
-    env = {**os.environ, "PYTHONPATH": str(ROOT), VARIABLE: f"ann:{digest}",
-           "LABEL_STUDIO_API_KEY": CANARY}  # fmt: skip
-    command = [sys.executable, "-X", "dev", "-m", "commands.serve", "--port", "0"]
-    right = {"Authorization": f"Bearer {KEY}"}
-    with (
-        out.open("w") as log,
-        subprocess.Popen(command, cwd=folder, env=env, stdout=log, stderr=log) as process,
-    ):
-        try:
-            wait_for(lambda: '"event": "start"' in out.read_text() or process.poll() is not None)
-            url = re.search(r'"url": "([^"]+)"', out.read_text())[1]
-            wait_for(lambda: httpx2.get(f"{url}/readyz").status_code == 200)
-            texts, statuses = "", set()
-            with httpx2.Client(base_url=url, timeout=60) as client:
-                for method, path, more in requests(wav(tone(0.4))):
-                    for headers in (right, {"Authorization": f"Basic {CANARY}"}):
-                        answer = client.request(method, path, headers=headers, **more)
-                        statuses.add(answer.status_code)
-                        texts += answer.text
-                        assert KEY not in answer.text
-                metrics = client.get("/metrics").text
-            for raw in RAW:
-                host, port = url.removeprefix("http://").split(":")
-                with socket.create_connection((host, int(port)), timeout=10) as client:
-                    client.sendall(raw.encode())
-                    client.recv(1 << 16)
-            process.terminate()
-            process.wait(30)
-        finally:
-            process.kill()
+def test_logs_and_metrics_have_no_text_name_query_or_key(folder, monkeypatch, printed):
+    monkeypatch.setenv(VARIABLE, f"ann:{hashlib.sha256(KEY.encode()).hexdigest()}")
+    monkeypatch.setenv("LABEL_STUDIO_API_KEY", CANARY)
+    changes = {"models": MODELS, "limits": {"wrong_keys_per_minute": 100},
+               "label_studio": {"url": f"http://127.0.0.1:1/{CANARY}"}}  # fmt: skip
+    texts, statuses = "", set()
+    with running(folder, **changes) as run, httpx2.Client(base_url=run.url, timeout=60) as client:
+        for method, path, more in requests(wav(tone(0.4))):
+            for key in (f"Bearer {KEY}", f"Basic {CANARY}"):
+                answer = client.request(method, path, headers={"Authorization": key}, **more)
+                statuses.add(answer.status_code)
+                texts += answer.text
+                assert KEY not in answer.text
+        metrics = client.get("/metrics").text
+        for raw in RAW:
+            host, port = run.url.removeprefix("http://").split(":")
+            with socket.create_connection((host, int(port)), timeout=10) as one:
+                one.sendall(raw.encode())
+                one.recv(1 << 16)
     assert CANARY in texts  # a model said it
     assert statuses >= {200, 400, 401, 404, 405, 502, 503}
-    assert CANARY.lower() not in metrics.lower()
-    lines = [line for line in out.read_text().splitlines() if CANARY.lower() in line.lower()]
-    assert lines == []
-    assert '"key": "ann"' in out.read_text()
     assert 500 not in statuses
+    assert CANARY.lower() not in metrics.lower()
+    found = printed()
+    assert [line for line in found.splitlines() if CANARY.lower() in line.lower()] == []
+    assert found.count('"key": "ann"') > 30
+    assert '"event": "a model does not load"' in found  # with places, without the error's text
+
+
+def test_another_packages_message_is_not_in_the_log():
+    record = logging.LogRecord("asyncio", logging.ERROR, __file__, 7, CANARY, (), None)
+    line = json.loads(JsonFormatter().format(record))
+    assert (line["logger"], line["at"]) == ("asyncio", [f"{__file__}:7"])
+    try:
+        raise ValueError(CANARY)
+    except ValueError:
+        record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 1, "x", (), sys.exc_info())
+    found = JsonFormatter().format(record)
+    assert (json.loads(found)["error"], CANARY in found) == ("ValueError", False)
 
 
 def test_each_key_is_compared_in_constant_time_whichever_it_is(monkeypatch):

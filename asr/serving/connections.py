@@ -49,6 +49,12 @@ class _Connection(H11Protocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop_waiting()
 
+    def send_400_response(self, msg: str) -> None:
+        """Answer bytes that are no HTTP; a request that they belong to gets no second answer."""
+        super().send_400_response(msg)
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+
     def on_response_complete(self) -> None:
         """Wait for the next request, and for the last bytes of the answer to go."""
         super().on_response_complete()

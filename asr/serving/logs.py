@@ -80,6 +80,7 @@ def log_to_stdout() -> None:
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.captureWarnings(True)
+    logging.raiseExceptions = False  # else a broken output prints errors with their messages
     logging.getLogger("serve").setLevel(logging.INFO)
 
 
