@@ -2,14 +2,23 @@
 """Who is decoded next, with whom, and by which of several models."""
 
 import asyncio
+import threading
+import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from asr.core.params import load_params
+from asr.decoding.params import DecodeParams
+from asr.serving.batcher import Batcher
 from asr.serving.models import LoadedModels
 from asr.serving.queue import FairQueue, Work
 from asr.serving.transcription import Transcription
+from asr.utterances.hypothesis import Hypothesis
+from tests.pipeline_repo import wait_for
+from tests.serving import serve_params
 
 RATE = 16_000
 
@@ -37,8 +46,12 @@ def queue_of(*requests: Transcription) -> FairQueue:
     return queue
 
 
-def take(queue: FairQueue, batch_seconds: float = 30.0, may_run=lambda work: True) -> list[str]:
-    found = queue.take(may_run, lambda model, step: lambda s: s, batch_seconds)
+def take(
+    queue: FairQueue, batch_seconds: float = 30.0, may_run=lambda work: True, num_batches: int = 1
+) -> list[str]:
+    found = queue.take(
+        may_run, lambda model, step: lambda s: s, batch_seconds, lambda model, s: num_batches
+    )
     return [f"{work.request.name}{work.index}" for work in found]
 
 
@@ -77,6 +90,12 @@ def test_a_short_clip_is_not_padded_to_a_long_one():
     assert sorted(take(queue)) == ["00", "10", "20"]
 
 
+def test_few_clips_are_shared_by_the_workers_and_none_is_left_over():
+    queue = queue_of(*(request(str(i), [one]) for i, one in enumerate([1.0, 1.1, 1.2, 4.0, 4.1])))
+    assert sorted(take(queue, num_batches=2)) == ["00", "10", "20"]
+    assert sorted(take(queue)) == ["30", "40"]
+
+
 def test_a_batch_is_of_one_model_and_step():
     other = request("other", [1.0], model="base")
     one, again = request("one", [1.0]), request("again", [1.0])
@@ -100,6 +119,75 @@ def test_what_was_dropped_is_not_taken_and_a_next_step_comes_first():
 def test_a_model_without_a_place_lets_others_pass():
     queue = queue_of(request("one", [1.0]), request("other", [1.0], model="base"))
     assert take(queue, may_run=lambda work: work.request.model == "base") == ["other0"]
+
+
+class Engine:
+    """Notes the seconds of each batch, and takes its time."""
+
+    num_workers, device = 2, "cpu"
+
+    def __init__(self, batch_s: float = 0.0) -> None:
+        self.batches: list[list[float]] = []
+        self.began, self._batch_s = threading.Event(), batch_s
+
+    def transcribe(self, waveforms, utterances, context_s, budgets):
+        self.batches.append(sorted(one.duration_s for one in utterances))
+        self.began.set()
+        time.sleep(self._batch_s)
+        return [Hypothesis(id=one.id, text="a", num_tokens=2, mean_log_prob=0.0, runaway=False)
+                for one in utterances]  # fmt: skip
+
+
+@contextmanager
+def batching(engine: Engine, gather_s: float):
+    """A batcher of one loaded model."""
+    computed = SimpleNamespace(first=lambda s: s, again=None)
+    found = {"tuned": SimpleNamespace(weights_bytes=1)}
+    models = LoadedModels(found, 9, lambda one: SimpleNamespace(
+        num_bytes=1, engine=engine, computed=computed, close=lambda: None
+    ))  # fmt: skip
+    models.load("tuned")
+    decode = load_params("decode", DecodeParams)
+    params = serve_params().models.model_copy(update={"gather_s": gather_s})
+    batcher = Batcher(models, decode, engine.num_workers, params, lambda *figures: None)
+    try:
+        yield batcher
+    finally:
+        batcher.stop()
+
+
+def test_a_batch_waits_for_a_request_that_is_being_read():
+    engine = Engine()
+    engine.num_workers = 1
+    with batching(engine, gather_s=30.0) as batcher:
+        with batcher.coming():
+            batcher.submit(request("first", [1.0]))
+            assert not engine.began.wait(0.1)
+            batcher.submit(request("second", [1.5]))
+        assert engine.began.wait(5)
+    assert engine.batches == [[1.0, 1.5]]
+
+
+def test_a_batch_waits_for_no_upload_that_is_slow_and_a_client_alone_for_nobody():
+    engine = Engine()
+    with batching(engine, gather_s=0.05) as batcher, batcher.coming():
+        batcher.submit(request("first", [1.0]))
+        assert engine.began.wait(5)
+    engine = Engine()
+    with batching(engine, gather_s=30.0) as batcher:
+        batcher.submit(request("alone", [1.0]))
+        assert engine.began.wait(5)
+
+
+def test_the_workers_have_equal_shares():
+    engine = Engine(batch_s=0.3)
+    with batching(engine, gather_s=30.0) as batcher:
+        with batcher.coming():
+            for number in range(8):
+                batcher.submit(request(str(number), [1.0]))
+        assert engine.began.wait(5)
+        wait_for(lambda: len(engine.batches) == 2)
+    assert engine.batches == [[1.0] * 4] * 2
 
 
 def loaded_models(max_bytes: float) -> LoadedModels:

@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from asr.alignment.words import aligned_words
 from asr.core.errors import InputError
@@ -17,6 +18,7 @@ from asr.decoding.transcribe import token_budget
 from asr.features.batching import Seconds
 from asr.serving.errors import ApiError
 from asr.serving.models import LoadedModel, LoadedModels
+from asr.serving.params import ModelsParams
 from asr.serving.queue import FairQueue, Step, Work
 from asr.serving.transcription import Transcription
 from asr.utterances.hypothesis import Hypothesis
@@ -31,13 +33,15 @@ class Batcher:
     """The queue, and the threads that empty it."""
 
     def __init__(
-        self, models: LoadedModels, decode: DecodeParams, num_threads: int, switch_after_s: float,
+        self, models: LoadedModels, decode: DecodeParams, num_threads: int, params: ModelsParams,
         observe: Observe,
     ) -> None:  # fmt: skip
         self._models, self._decode, self._observe = models, decode, observe
-        self._switch_after_s = switch_after_s
+        self._switch_after_s, self._gather_s = params.switch_after_s, params.gather_s
         self._queue = FairQueue()
-        self._running: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()  # batches, by model
+        self._running_s: Counter[str] = Counter()  # seconds that these compute
+        self._coming: dict[object, float] = {}  # requests that are being read, and since when
         self._changed = threading.Condition()
         self._stopping = False
         self._threads = [
@@ -68,6 +72,19 @@ class Batcher:
         finally:
             with self._changed:
                 self._running[name] -= 1
+                self._changed.notify_all()
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        """A request is being read: a batch that would begin now waits for it, but not for long."""
+        here = object()
+        with self._changed:
+            self._coming[here] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._changed:
+                del self._coming[here]
                 self._changed.notify_all()
 
     def submit(self, request: Transcription) -> None:
@@ -104,26 +121,49 @@ class Batcher:
                 while not (batch := self._take()):
                     if self._stopping:
                         return
-                    self._changed.wait(self._switch_after_s or 0.1)
+                    self._changed.wait(self._gathering_s() or self._switch_after_s or 0.1)
                 name = batch[0].request.model
+                computed = self._seconds(name, batch[0].step)
+                batch_s = sum(computed(work.duration_s) for work in batch)
                 self._running[name] += 1
+                self._running_s[name] += batch_s
             try:
                 self._run(name, batch)
             finally:
                 with self._changed:
                     self._running[name] -= 1
+                    self._running_s[name] -= batch_s
                     self._changed.notify_all()
 
     def _take(self) -> list[Work]:
-        if self._stopping:
+        if self._stopping or self._gathering_s():
             return []
-        batch = self._queue.take(self._may_run, self._seconds, self._decode.batch_seconds)
+        batch = self._queue.take(
+            self._may_run, self._seconds, self._decode.batch_seconds, self._num_batches
+        )
         if batch:
             name = batch[0].request.model
             for other in self._models.to_evict(name):
                 self._models.evict(other)
             self._models.use(name)
         return batch
+
+    def _gathering_s(self) -> float:
+        """Seconds for which what waits waits on, so that requests being read join its batch.
+
+        Clients whose answers came in one batch send their next requests together, so the first of
+        them would be a batch of its own. One client alone waits for nobody.
+        """
+        first = next(self._queue.in_turn(), None)
+        if first is None or first.step != "decode" or not self._coming:
+            return 0.0
+        since = min(first.since, max(self._coming.values()))
+        return max(0.0, since + self._gather_s - time.monotonic())
+
+    def _num_batches(self, name: str, waiting_s: float) -> int:
+        """Batches to make of what waits for a model, so that its workers have equal shares."""
+        all_s = waiting_s + self._running_s[name]
+        return max(1, round(waiting_s * self._models.num_workers(name) / all_s))
 
     def _may_run(self, work: Work) -> bool:
         """Whether a model has a free place, or may be loaded in the place of idle ones.

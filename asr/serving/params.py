@@ -46,6 +46,7 @@ class ModelsParams(Schema):
     aliases: list[str]
     max_gb: float = Field(gt=0)
     switch_after_s: float = Field(ge=0, le=600)
+    gather_s: float = Field(ge=0, le=1)
     language: str = Field(pattern=r"^([a-z]{2,3}|detect)$")
     decode: dict[str, Any]
 

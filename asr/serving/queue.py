@@ -7,12 +7,12 @@ file. So a short clip waits for two batches at most, not for the hundred pieces 
 
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Literal
 
-from asr.features.batching import Seconds, batches_by_length
+from asr.features.batching import Batch, Seconds, batches_by_length
 from asr.serving.transcription import Transcription
 from asr.utterances.hypothesis import Hypothesis
 
@@ -91,6 +91,7 @@ class FairQueue:
         may_run: Callable[[Work], bool],
         seconds: Callable[[str, Step], Seconds],
         batch_seconds: float,
+        num_batches: Callable[[str, float], int],
     ) -> list[Work]:
         """Take a batch: the first in turn that may run, and others of about its length.
 
@@ -98,6 +99,7 @@ class FairQueue:
             may_run: whether the model of a piece may take work now.
             seconds: maps model and step to the function of the seconds that it computes.
             batch_seconds: ``decode.batch_seconds``.
+            num_batches: maps model and the seconds that wait for it to the batches to make of them.
 
         Returns:
             Work for one model, of one step; empty if none may run.
@@ -109,9 +111,10 @@ class FairQueue:
         if first.step in ("decode", "again"):
             key = first.request.model, first.step
             same = [w for w in self.in_turn() if (w.request.model, w.step) == key][:MAX_WINDOW]
-            durations_s = [work.duration_s for work in same]
+            durations_s, computed = [work.duration_s for work in same], seconds(*key)
+            num = num_batches(first.request.model, sum(map(computed, durations_s)))
             place = same.index(first)
-            for batch in batches_by_length(durations_s, seconds(*key), batch_seconds):
+            for batch in few_batches(durations_s, computed, batch_seconds, num):
                 if place in batch.indices:
                     chosen = [same[index] for index in batch.indices]
         is_new = first.request not in self._served
@@ -127,3 +130,19 @@ class FairQueue:
             self._by_request.move_to_end(work.request)
             if not works:
                 del self._by_request[work.request]
+
+
+def few_batches(
+    durations_s: Sequence[float], seconds: Seconds, batch_seconds: float, num: int
+) -> list[Batch]:
+    """Batches of about the same seconds: ``num``, or as many as ``batch_seconds`` demands.
+
+    A batch of one costs twice as much a clip as a batch of eight, since the decoder reads all its
+    weights for each token. So clips are not left over for a small last batch.
+    """
+    limit = sum(map(seconds, durations_s)) / num
+    while True:
+        batches = batches_by_length(durations_s, seconds, min(limit, batch_seconds))
+        if len(batches) <= num or limit >= batch_seconds:
+            return batches
+        limit *= 1.1

@@ -94,7 +94,7 @@ class Service:
         self.loaded = LoadedModels(found, params.models.max_gb * GB)
         self.batcher = Batcher(
             self.loaded, self.first.decode, self.first.machine.num_threads,
-            params.models.switch_after_s, metrics.batch,
+            params.models, metrics.batch,
         )  # fmt: skip
         self.uploads = Uploads(params.uploads)
         self._readers = ThreadPoolExecutor(params.limits.num_readers, "read")
@@ -138,9 +138,11 @@ class Service:
         model = self.model(wanted.model)
         language = self._language(model, wanted.language)
         limits = self.params.limits
-        audio = await asyncio.get_running_loop().run_in_executor(
-            self._readers, read_audio, file, limits.max_duration_s, model.longest_s, self.silence
-        )
+        with self.batcher.coming():
+            audio = await asyncio.get_running_loop().run_in_executor(
+                self._readers, read_audio, file, limits.max_duration_s, model.longest_s,
+                self.silence,
+            )  # fmt: skip
         request = Transcription(model.name, language, wanted.words, audio.waveform, audio.bounds)
         waiting_s = self.batcher.waiting_s
         if waiting_s and waiting_s + request.duration_s > limits.max_waiting_s:
