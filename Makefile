@@ -9,7 +9,7 @@
 # make round   set up, run a round of corrections (docs/corrections.md), push the commit and tag of a better model
 # make audit-dependencies   known vulnerabilities of the pinned packages
 # make docker   build the images for training and serving; make docker-push REGISTRY=host/name pushes them
-# make bench   set up, add other tools, measure speed against them (an hour of two quiet cores)
+# make bench   set up, add other tools, measure speed against them (two hours of two quiet cores)
 # make bench-quick   the same on a few clips, to see that it runs; writes no result
 
 PYTHON ?= python3
@@ -126,6 +126,7 @@ bench: .venv/benchmarks
 	python -m benchmarks.training
 	python -m benchmarks.decoding
 	python -m benchmarks.scoring
+	python -m benchmarks.serving
 	python -m benchmarks.tables
 	python -m benchmarks.targets
 
@@ -134,3 +135,4 @@ bench-quick: .venv/benchmarks
 	python -m benchmarks.training --corpus starter --quick
 	python -m benchmarks.decoding --corpus starter --quick
 	python -m benchmarks.scoring --clips 400 --quick
+	python -m benchmarks.serving --quick

@@ -9,11 +9,11 @@ from asr.families.whisper.export.ggml_file import FILE, write_ggml
 from asr.families.whisper.export.openai_file import write_openai
 
 
-def to_ctranslate2(model: Path, folder: Path) -> Path:
+def to_ctranslate2(model: Path, folder: Path, quantization: str | None = None) -> Path:
     """Convert with CTranslate2's own converter, as a user of faster-whisper would."""
     TransformersConverter(
         str(model), copy_files=["tokenizer.json", "preprocessor_config.json"]
-    ).convert(str(folder))
+    ).convert(str(folder), quantization=quantization)
     return folder
 
 

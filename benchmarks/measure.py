@@ -36,18 +36,23 @@ def timed() -> Iterator[Timing]:
     timing.cpu_s = time.process_time() - cpu
 
 
-def reset_peak() -> None:
+def reset_peak(pid: int | str = "self") -> None:
     """Reset the peak that ``peak_mb`` returns; only Linux supports this."""
-    if (switch := Path("/proc/self/clear_refs")).exists():
+    if (switch := Path(f"/proc/{pid}/clear_refs")).exists():
         switch.write_text("5")
+
+
+def memory_mb(pid: int | str, name: str) -> int | None:
+    """A line of a process's status on Linux, such as ``VmRSS``, in MiB; None elsewhere."""
+    status = Path(f"/proc/{pid}/status")
+    found = re.search(rf"{name}:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return int(found[1]) // 1024 if found else None
 
 
 def peak_mb() -> int:
     """Most memory that this process has held since ``reset_peak``, in MiB."""
-    if (status := Path("/proc/self/status")).exists():
-        found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())
-        if found:
-            return int(found[1]) // 1024
+    if (found := memory_mb("self", "VmHWM")) is not None:
+        return found
     import resource  # on other systems: the peak since the process started
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -96,11 +101,12 @@ def ratio(ours: Mapping[int, Timing], peer: Mapping[int, Timing]) -> dict[str, f
     }
 
 
-def write_result(name: str, result: dict[str, Any], *, keep: bool) -> None:
-    """Print a result; ``keep`` writes it to ``benchmarks/results/<name>.json`` too."""
+def write_result(name: str, result: dict[str, Any], *, keep: bool, quiet: bool = False) -> None:
+    """Print a result but if ``quiet``; ``keep`` writes it to ``benchmarks/results/<name>.json``."""
     machine = {"cores": os.cpu_count(), "architecture": platform.machine(), "cpu": _cpu_name()}
     text = json.dumps({"machine": machine, **result}, ensure_ascii=False, indent=2, sort_keys=True)
-    print(text)
+    if not quiet:
+        print(text)
     if keep:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")

@@ -2,8 +2,8 @@
 
 All tables go to ``docs/benchmarks.md``, but those of forgetting and of the language model to
 ``docs/training.md``, of word times to ``docs/word_times.md``, of ranking to
-``docs/predictions.md``, and six rows to README. A corpus without results has no column, so
-benchmarks can run one by one.
+``docs/predictions.md``, of servers to ``docs/serving.md``, and six rows to README. A corpus without
+results has no column, so benchmarks can run one by one.
 """
 
 import json
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import RESULTS
+from benchmarks.serving_table import serving_table
 
 CORPORA = {"starter": "starter clips", "cv": "like Common Voice", "long": "long clips"}
 LEAD = (
@@ -327,4 +328,6 @@ if __name__ == "__main__":
         fill(Path("docs/word_times.md"), "word_times", word_times_table(results["word_times"]))
     if "ranking" in results:
         fill(Path("docs/predictions.md"), "ranking", ranking_table(results["ranking"]))
+    if "serving" in results:
+        fill(Path("docs/serving.md"), "load", serving_table(results["serving"]))
     print(speed_table(results))

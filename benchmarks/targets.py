@@ -11,6 +11,7 @@ from asr.core.params import load_family_params
 from asr.families.whisper.decoding.params import WhisperDecodeParams
 from asr.families.whisper.window import MAX_DURATION_S, read_margin
 from benchmarks.corpora import NAMES
+from benchmarks.servers import PEER as SERVER_PEER
 from benchmarks.tables import Results, read_results, table_header, table_row
 
 PEER, OURS = "faster-whisper, int8", ("ours, int8", "ours, int8, Cyrillic")
@@ -23,6 +24,8 @@ TRAINING = [
     ("full", "default", "long", 1.2),
 ]
 DECODING = [("starter", 30.0), ("cv", 9.0), ("long", 1.2)]
+SERVING = {"starter": 15.0, "cv": 6.0}  # throughput with several clients
+SERVING_P95 = 4.0  # with one client
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Target:
 
 def targets(results: Results, margin_s: float) -> list[Target]:
     """The targets that have results; ``margin_s`` is the tuned model's context beyond a clip."""
-    return [*_training(results), *_decoding(results, margin_s), *_memory(results)]
+    decoding = _decoding(results, margin_s)
+    return [*_training(results), *decoding, *_serving(results), *_memory(results)]
 
 
 def _training(results: Results) -> list[Target]:
@@ -90,6 +94,21 @@ def _decoding(results: Results, margin_s: float) -> list[Target]:
             found.append(
                 _times(f"decoding, {name}, {corpus}", goal, row["times_int8"]["cpu"], reason)
             )
+    return found
+
+
+def _serving(results: Results) -> list[Target]:
+    found = []
+    for one in results.get("serving", {}).get("compared", []):
+        if one["peer"] != SERVER_PEER:
+            continue
+        where = f"{one['corpus']}, {one['clients']} clients"
+        goal = SERVING[one["corpus"]]
+        if one["clients"] == 1:
+            found.append(_times(f"serving, p95, {where}", SERVING_P95, one["times_p95"], ""))
+            continue
+        reason = f"by CPU seconds {one['times_cpu']:.1f} times"
+        found.append(_times(f"serving, clips a second, {where}", goal, one["times"], reason))
     return found
 
 
