@@ -257,7 +257,10 @@ class Batcher:
         waveforms = [work.request.piece_waveform(work.index) for work in batch]
         utterances = [work.request.utterance(work.index) for work in batch]
         found = model.engine.transcribe(waveforms, utterances, context_s, budgets)
-        for work, hypothesis in zip(batch, found, strict=True):
+        pairs = zip(batch, found, strict=True)
+        # Each one's next step goes before the others of its request: the first piece comes last, so
+        # that its words are aligned first and a stream begins with them.
+        for work, hypothesis in sorted(pairs, key=lambda pair: -pair[0].index):
             if hypothesis.runaway and not again and model.computed.again:
                 self._next(Work(work.request, work.index, "again", hypothesis))
                 continue
