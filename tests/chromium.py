@@ -29,14 +29,14 @@ SECONDS = 60  # an answer takes milliseconds; a browser that hangs is ended
 class Chromium:
     """One browser with one tab; it reports each request that the tab makes."""
 
-    def __init__(self, profile: Path):
+    def __init__(self, profile: Path, *switches: str):
         (command, self._commands), (self._answers, answer) = os.pipe(), os.pipe()
         self._process = subprocess.Popen(
             # Not sh: that of Debian redirects no descriptor above 9.
             ["bash", "-c", f'exec "$0" "$@" 3<&{command} 4>&{answer}', CHROMIUM, "--headless=new",
              "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
              "--disable-background-networking", "--hide-scrollbars", "--remote-debugging-pipe",
-             f"--user-data-dir={profile}", "about:blank"],
+             f"--user-data-dir={profile}", *switches, "about:blank"],
             pass_fds=(command, answer), stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(command)
@@ -56,7 +56,7 @@ class Chromium:
         os.close(self._commands)
         os.close(self._answers)
 
-    def open(self, page: Path, width: int, scheme: str = "light"):
+    def open(self, page: Path | str, width: int, scheme: str = "light"):
         """Load a page in a window of a width and a colour scheme, and wait until it is there."""
         # A page that is left may still ask for the icons of its players.
         self._go_to("about:blank")
@@ -65,7 +65,7 @@ class Chromium:
                   deviceScaleFactor=1, mobile=width < 600)  # fmt: skip
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.call("Emulation.setEmulatedMedia", features=[feature])
-        self._go_to(page.resolve().as_uri())
+        self._go_to(page if isinstance(page, str) else page.resolve().as_uri())
 
     def _go_to(self, url: str):
         self._loaded = False
