@@ -20,6 +20,7 @@ from tests.web_server import LIMITS
 
 ROOT = Path(__file__).parents[1]
 RAW = Path("data/raw/xx")
+SERIAL = Workers("serial")
 SPOOLED = default_folder("xx") / SPOOL
 BESIDE = (("rejects", "csv"), ("inventory", "csv"), ("validation", "json"))
 
@@ -35,9 +36,9 @@ class Lab:
     def fetch(self):
         fetch_corpus("xx", self.line, self.source, LIMITS, RAW)
 
-    def prepare(self, **params):
+    def prepare(self, workers=SERIAL, **params):
         corpus = Corpus("xx", "hr", read_provenance(RAW))
-        changed, workers = PARAMS.model_copy(update=params), Workers("serial")
+        changed = PARAMS.model_copy(update=params)
         outs = Outs(Path("data/prepared/xx"), *(Path("data", f"{p}/xx.{e}") for p, e in BESIDE))
         if self.line.keep_raw:
             with preparation_cache(default_folder("xx"), changed) as cache:

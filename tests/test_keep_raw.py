@@ -18,6 +18,7 @@ from asr.corpora.params import Withdrawn
 from asr.corpora.withdrawn import hash_of_id
 from asr.withdrawal.removal import add_pinned
 from asr.withdrawal.traces import Traces
+from asr.workers.workers import Workers
 from stages.segment import segment
 from tests.corpus_examples import ONE, TWO, corpora, jsonl, parquet, table
 from tests.keep_raw_repo import RAW, SPOOLED, Lab, put, sounds, write_repo
@@ -122,6 +123,23 @@ def test_what_is_done_is_not_read_again(here):
     assert lab.prepare() == made
     (here / "home/data/train-2.parquet").unlink()
     assert lab.prepare() == made  # all is in the cache
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_processes_that_read_ahead_give_the_same_bytes(form, here):
+    names = [f"{n}.wav" for n in range(120)]
+    rows = jsonl(*({"audio": name, "text": ONE} for name in names))
+    plain = dict(zip(names, sounds(120), strict=True)) | {"rows.jsonl": rows}
+    put(here / "home", tables(1, 2, 3) if form == "parquet" else plain)
+    made, lab = check_same(FOLDER, form)
+    shutil.rmtree(".dvc")
+    assert lab.prepare(Workers("processes", 2)) == made
+    assert lab.prepare(Workers("processes", 2)) == made
+    shutil.rmtree(".dvc")
+    (here / "home" / ("data/train-2.parquet" if form == "parquet" else "77.wav")).write_bytes(b"")
+    with pytest.raises(InputError, match="which fetch pinned, got sha256:"):
+        lab.prepare(Workers("processes", 2))
 
 
 def test_a_part_of_the_cache_that_is_lost_is_made_again(here):

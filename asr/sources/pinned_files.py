@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import shutil
+import threading
 from collections.abc import Callable, Container, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -84,6 +85,7 @@ class PinnedFiles:
                 the same files is used.
         """
         self._source, self._line, self._limits, self._spool = source, line, limits, spool
+        self._bringing = threading.Lock()
         self._format = corpus_format(line.format)
         self.pins = {pin.name: pin for pin in read_pins(raw / PINS)}
         self.refused = read_refused(raw)
@@ -150,7 +152,10 @@ class PinnedFiles:
             raise ForgottenError(f"{name}: expected its earlier result in the cache, got none")
         # A table stays until prepare is done: it is read once for each archive.
         stays = self._format.wants(name, self._line.language) and not is_audio(name)
-        with brought(self._source, self.pins[name], self._spool, stays=stays) as path:
+        with (
+            self._bringing,  # the thread that hands work to other processes reads too
+            brought(self._source, self.pins[name], self._spool, stays=stays) as path,
+        ):
             return path.read_bytes()
 
     def stored(self, name: str) -> bytes | Stored:
