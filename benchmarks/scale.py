@@ -39,6 +39,11 @@ NEW = 10  # clips added after the first run
 NAME, LANGUAGE = "scale", "be"
 
 Clip = tuple[Waveform, str]
+SOUND_ROW = AuditRow(
+    id="", keep="yes", fault="", fit=None, wholeness=None, log_prob=0.0, cer=0.0, tail_gain=0.0,
+    end_drop_db=0.0, no_speech_prob=0.0, text_language=None, heard_language=LANGUAGE,
+    chars_per_s=0.0, duration_s=0.0, text="", hypothesis="",
+)  # fmt: skip
 
 
 def starter_clips(repo: Path) -> list[Clip]:
@@ -157,13 +162,8 @@ def _prepare_options(corpus: str) -> list[str]:
 
 def _write_passing_audit(repo: Path) -> None:
     """Write an audit without faults, which ``split`` needs."""
-    sound = AuditRow(
-        id="", keep="yes", fault="", fit=None, wholeness=None, log_prob=0.0, cer=0.0, tail_gain=0.0,
-        end_drop_db=0.0, no_speech_prob=0.0, text_language=None, heard_language=LANGUAGE,
-        chars_per_s=0.0, duration_s=0.0, text="", hypothesis="",
-    )  # fmt: skip
     utterances = read_utterances(repo / "data/prepared" / NAME)
-    rows = [replace(sound, id=utterance.id) for utterance in utterances]
+    rows = [replace(SOUND_ROW, id=utterance.id) for utterance in utterances]
     write_audit(repo / f"data/audit/{NAME}.csv", rows)
 
 
