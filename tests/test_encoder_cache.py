@@ -73,6 +73,40 @@ def test_who_is_killed_while_writing_begins_anew_and_leaves_nothing(dvc_root):
     assert sorted(path.name for path in (dvc_root / "encoder-k").iterdir()) == ["lock", FILE]
 
 
+ONE_OF_TWO = """
+import sys, time
+import numpy as np
+from pathlib import Path
+from asr.training.encoder_cache import encoder_cache
+def encode(clips):
+    with Path(sys.argv[1]).open("a") as log:
+        log.write(f"{clips}\\n")
+    time.sleep(0.3)
+    return np.stack([np.full((2, 2), clip, np.float32) for clip in clips])
+with encoder_cache("k", [2] * 4, 2, encode, batch_positions=4) as outputs:
+    print([float(outputs[i][0, 0]) for i in range(4)])
+"""
+
+
+@pytest.mark.integration
+def test_two_experiments_at_once_encode_each_clip_once_and_read_the_same(tmp_path):
+    command = [sys.executable, "-c", ONE_OF_TWO, str(tmp_path / "log")]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [one.communicate(timeout=120)[0] for one in both] == ["[0.0, 1.0, 2.0, 3.0]\n"] * 2
+    assert (tmp_path / "log").read_text() == "[0, 1]\n[2, 3]\n"
+
+
+def test_a_cache_of_another_version_is_left_alone_and_one_cut_off_is_said(dvc_root, capsys):
+    with encoder_cache("of-old-code", LENGTHS, 2, lambda clips: encode(clips) + 9, 9):
+        with encoder_cache("of-new-code", LENGTHS, 2, encode, 9) as outputs:
+            assert outputs[1].tolist() == [[1, 1]] * 3
+        file = dvc_root / "encoder-of-new-code" / FILE
+        file.write_bytes(file.read_bytes()[:-4])
+        with encoder_cache("of-new-code", LENGTHS, 2, encode, 9) as outputs:
+            assert outputs[2].tolist() == [[2, 2]] * 2
+    assert f"{file}: expected 28 bytes, got 24: encoding all" in capsys.readouterr().out
+
+
 def test_outputs_in_use_stay_and_those_of_no_run_go(dvc_root):
     with encoder_cache("old", LENGTHS, 2, encode, 9):
         pass

@@ -65,6 +65,17 @@ def test_a_damaged_file_is_replaced(tmp_path, capsys):
     assert f"{FILE}: damaged" in capsys.readouterr().err
 
 
+def test_a_file_of_another_version_is_replaced_and_said(tmp_path, capsys):
+    with sqlite3.connect(tmp_path / FILE) as rows:
+        rows.execute("CREATE TABLE results (key BLOB PRIMARY KEY, value TEXT)")
+        rows.execute("INSERT INTO results VALUES (x'00', 'old')")
+    with result_cache(tmp_path) as results:
+        assert results.get("inputs") is None
+        results.put("inputs", 1)
+        assert results.get("inputs") == 1
+    assert f"{FILE}: damaged, or of another version" in capsys.readouterr().err
+
+
 PUT_UNTIL_KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -1,5 +1,6 @@
 # python -m pytest tests/test_shards.py
 import hashlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -243,6 +244,26 @@ def test_damaged_audio_is_named_by_its_row_when_it_is_read(prepared):
     with pytest.raises(InputError, match=r"xx/00000\.parquet: row \d+: expected "):
         for index in range(20):
             _ = waveforms[index]
+
+
+def test_a_shard_that_loses_bits_in_the_middle_of_an_epoch_is_named(prepared):
+    utterances = read_utterances(prepared / "xx")[:20]
+    waveforms = Waveforms(prepared, utterances)
+    assert {len(waveforms[index]) for index in range(20)} == {1600}  # the first epoch
+    shard = prepared / "xx" / "00000.parquet"
+    before, content = shard.stat(), shard.read_bytes()
+    flipped = bytearray(content)
+    for place in range(len(content) // 4, len(content) // 2, 40):
+        flipped[place] ^= 1
+    with shard.open("r+b") as file:
+        file.write(flipped)
+    os.utime(shard, ns=(before.st_atime_ns, before.st_mtime_ns))  # a disk changes no times
+    with pytest.raises(InputError, match=r"'?xx/\d+'?.*00000\.parquet|00000\.parquet.*'xx/\d+'"):
+        for index in range(20):
+            _ = waveforms[index]
+    shard.write_bytes(content)
+    with pytest.raises(InputError, match=r"^xx/0: .*00000\.parquet: expected the file of the st"):
+        _ = waveforms[0]
 
 
 def test_a_shard_that_is_replaced_meanwhile_is_named(prepared):

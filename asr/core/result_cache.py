@@ -6,7 +6,8 @@ and DVC's outs. Each result is a transaction of its own, so a killed run resumes
 results that a finished run did not use, so the file grows no more than the corpus.
 
 Each row has the SHA-256 of its key and result, and a row that fails the check counts as missing. A
-file that SQLite finds damaged is replaced by an empty one.
+file that SQLite finds damaged is replaced by an empty one, and so is one of another version, whose
+table has other columns.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from asr.core.errors import InputError
 from asr.core.locks import lock_folder
 
 FILE = "results.sqlite"
+COLUMNS = ["key", "result", "sha256"]
 
 
 @contextmanager
@@ -110,7 +112,10 @@ def _open(path: Path) -> sqlite3.Connection:
     rows = _connect(path)
     if not _is_whole(rows):
         rows.close()
-        print(f"{path}: damaged; its results are computed again", file=sys.stderr)
+        print(
+            f"{path}: damaged, or of another version; its results are computed again",
+            file=sys.stderr,
+        )
         for file in path.parent.glob(f"{path.name}*"):  # also the journal of a killed run
             file.unlink()
         rows = _connect(path)
@@ -128,7 +133,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _is_whole(rows: sqlite3.Connection) -> bool:
     try:
-        return bool(rows.execute("PRAGMA quick_check").fetchone() == ("ok",))
+        columns = [row[1] for row in rows.execute("PRAGMA table_info(results)")]
+        return columns in ([], COLUMNS) and bool(
+            rows.execute("PRAGMA quick_check").fetchone() == ("ok",)
+        )
     except sqlite3.DatabaseError:
         return False
 

@@ -6,8 +6,9 @@ augmentation of audio. The outputs are in one memory-mapped float16 file, clip a
 second of computed audio takes 50 kB with Whisper-base and 125 kB with Whisper-large.
 
 The file is in ``.dvc/tmp/cache``, outside DVC's outs. Its key hashes the encoder's weights
-and code, the clips, their contexts and ``batch_seconds``; other runs share it. A run that computes
-a new cache removes those that no run uses.
+and code, the clips, their contexts and ``batch_seconds``; other runs share it. So another version
+of the code finds no cache, computes its own, and removes those that no run uses. A file of another
+size than the clips have is computed again.
 """
 
 import fcntl
@@ -69,9 +70,12 @@ def encoder_cache(
     """
     folder = dvc_tmp() / "cache" / f"encoder-{key}"
     with _locked(folder) as lock:
-        path = folder / FILE
+        path, num_bytes = folder / FILE, 2 * width * sum(num_positions)
+        if path.exists() and (got := path.stat().st_size) != num_bytes:
+            tqdm.write(f"{path}: expected {num_bytes} bytes, got {got}: encoding all clips again")
+            path.unlink()
         if not path.exists():
-            _free_disk_space(folder, 2 * width * sum(num_positions))
+            _free_disk_space(folder, num_bytes)
             with atomic_file(path) as partial:
                 shape = (sum(num_positions), width)
                 outputs = np.memmap(partial, dtype=np.float16, mode="w+", shape=shape)
@@ -80,8 +84,10 @@ def encoder_cache(
                     for clip, output in zip(clips, encode(clips), strict=True):
                         outputs[starts[clip] : starts[clip + 1]] = output
                 outputs.flush()
+        # Opened first: the lock is free for an instant, in which another run may remove the file.
+        found = EncoderOutputs(path, num_positions, width)
         fcntl.flock(lock, fcntl.LOCK_SH)  # from here on other runs may read the cache too
-        yield EncoderOutputs(path, num_positions, width)
+        yield found
 
 
 def _batches(num_positions: Sequence[int], batch_positions: int) -> Iterator[list[int]]:
