@@ -10,8 +10,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.markdown import table_header, table_row
 from benchmarks.measure import RESULTS
 from benchmarks.serving_table import serving_table
+from benchmarks.size_tables import hours_table, million_table, pushing_table
 
 CORPORA = {"starter": "starter clips", "cv": "like Common Voice", "long": "long clips"}
 LEAD = (
@@ -30,6 +32,9 @@ def benchmark_table(results: Results) -> str:
         "context": _context(results["context"]) if "context" in results else [],
         "quality": _quality(results["quality"]) if "quality" in results else [],
         "scoring": _scoring(results["scoring"]) if "scoring" in results else [],
+        "hours": hours_table(results["hours"]) if "hours" in results else [],
+        "million": million_table(results["million"]) if "million" in results else [],
+        "pushing": pushing_table(results["pushing"]) if "pushing" in results else [],
     }
     measured = {name.partition("_")[0] for name in results}
     tables = ["\n".join(lines) for name, lines in sections.items() if name in measured]
@@ -254,16 +259,6 @@ def _interval(difference: Results) -> str:
     if low is None:  # fewer clips than score.min_blocks
         return f"{mean:+.3f}"
     return f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-
-
-def table_header(*columns: str) -> list[str]:
-    """The first two lines of a Markdown table."""
-    return [table_row(*columns), "|" + "---|" * len(columns)]
-
-
-def table_row(*cells: str) -> str:
-    """A line of a Markdown table."""
-    return f"| {' | '.join(cells)} |"
 
 
 def read_results(folder: Path = RESULTS) -> Results:

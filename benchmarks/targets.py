@@ -11,8 +11,9 @@ from asr.core.params import load_family_params
 from asr.families.whisper.decoding.params import WhisperDecodeParams
 from asr.families.whisper.window import MAX_DURATION_S, read_margin
 from benchmarks.corpora import NAMES
+from benchmarks.markdown import table_header, table_row
 from benchmarks.servers import PEER as SERVER_PEER
-from benchmarks.tables import Results, read_results, table_header, table_row
+from benchmarks.tables import Results, read_results
 
 PEER, OURS = "faster-whisper, int8", ("ours, int8", "ours, int8, Cyrillic")
 TRAINING = [

@@ -19,6 +19,7 @@ from benchmarks import families, forgetting, language_model
 from benchmarks.corpora import LENGTHS, joined
 from benchmarks.in_turn import measure_in_turn
 from benchmarks.measure import Timing, ratio
+from benchmarks.size_tables import hours_table, million_table, pushing_table
 from benchmarks.tables import benchmark_table, fill, forgetting_table, language_model_table
 from benchmarks.targets import target_table, targets
 from tests.benchmark_tools import adding, failing
@@ -206,3 +207,26 @@ def test_every_family_is_measured_with_its_own_length_and_with_30_s():
             assert 0 < model[length]["training"]["share_of_peak"] < 1
             assert model[length]["training"]["clips_a_s"] > 0
             assert model[length]["decoding"]["memory_mb"] > 0
+
+
+def test_tables_of_size_have_a_row_a_size_and_name_the_cores_that_a_gpu_needs():
+    start = {"cpu_s": 10.4, "peak_mb": 1000, "disk_bytes": 20_000}
+    hours = {
+        "hours": {"100": {"clips": 269_079, "train": start, "transcribe": start},
+                  "10": {"clips": 27_222, "train": start, "transcribe": start}},
+        "loader_us": {"read": 100.0, "log-mel": 900.0, "clips_per_s": 1000, "mean_s": 1.4},
+        "cold": {"ms_a_clip": 1.25, "gb": 0.8},
+    }  # fmt: skip
+    lines = hours_table(hours)
+    assert lines[2] == "| 10 | 27,222 | 10 | 1,000 | 10 | 1,000 | 0.04 |"
+    assert [line.split(" |")[0] for line in lines[2:4]] == ["| 10", "| 100"]
+    assert "| cores for the 13,000 clips a second of an H200 | 13 |" in lines
+    step = {"cpu_s": 2.0, "peak_mb": 1500.0, "html_mb": 0.44}
+    stages = dict.fromkeys(("split", "score", "compare", "report"), step)
+    million = million_table({"1000": {"steps": stages}, "100": {"steps": stages}})
+    assert million[0] == "| CPU seconds (peak MB) | 100 utterances | 1,000 utterances |"
+    assert million[-1] == "| report page, MB | 0.4 | 0.4 |"
+    row = {"step": "10 more", "shards": 200, "files_sent": 5, "bytes": 10**8, "bytes_sent": 10**6,
+           "bytes_pulled": 10**6}  # fmt: skip
+    pushed = pushing_table({"hours": 3.0, "shard_bytes": 2**21, "rows": [row]})
+    assert pushed[-1] == "| 10 more | 200 | 5 | 1.0 | 1% | 1.0 |"
