@@ -1,12 +1,12 @@
 """Bytes that ``dvc push`` and ``dvc pull`` send, for a corpus and after ten clips more.
 
-    python -m benchmarks.pushing [--hours 3] [--quick]
+    python -m benchmarks.pushing [--hours 30] [--quick]
 
-The corpus is noise as loud as soft speech, in clips of 1.4 s. It is a small model of 100 hours: its
-shards are smaller by as much, so it has as many of them. After the first push come ten clips more
-of one recording, whose ids follow each other, then ten whose ids fall anywhere among the others.
-The remote is a real S3 server on loopback, and what it holds is counted there. This writes
-``benchmarks/results/pushing.json``.
+The corpus is noise as loud as soft speech. A clip of 50 ms stands for one of 1.4 s, and shards are
+smaller by as much: so they hold as many clips, and the corpus has as many shards. After the first
+push come ten clips more of one recording, whose ids follow each other, then ten whose ids fall
+anywhere among the others. The remote is a real S3 server on loopback, and what it holds is counted
+there. This writes ``benchmarks/results/pushing.json``.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from asr.utterances.utterance import Utterance
 from benchmarks.measure import write_result
 from tests.s3_server import S3Server, s3_server
 
-NUM_SAMPLES = 22_400  # 1.4 s
+NUM_SAMPLES, STANDS_FOR = 800, 22_400  # 50 ms, 1.4 s
 NEW = 10
 REMOTE = "dvc/storage/files"
 
@@ -39,7 +39,7 @@ def clips(numbers: Iterable[int]) -> Iterator[tuple[Utterance, bytes]]:
         noise = np.random.default_rng(number).normal(0, 300, NUM_SAMPLES)
         audio = noise.astype("<i2").tobytes()
         yield Utterance(
-            id=f"xx/{number:08}", corpus="xx", text="Адзін.", duration_s=1.4, language="be",
+            id=f"xx/{number:08}", corpus="xx", text="Адзін.", duration_s=0.05, language="be",
             speaker_id=None, session_id=None, license="CC0-1.0", source="noise",
             sha256=hashlib.sha256(audio).hexdigest(), attributes={}, shard="", row=0,
         ), audio  # fmt: skip
@@ -114,11 +114,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--hours", type=float, default=3)
+    parser.add_argument("--hours", type=float, default=30)
     parser.add_argument("--quick", action="store_true", help="write no result")
     given = parser.parse_args()
     shard_mb = load_params("prepare", PrepareParams).shard_mb
-    shard_bytes = round((shard_mb << 20) * given.hours / 100)
+    shard_bytes = (shard_mb << 20) * NUM_SAMPLES // STANDS_FOR
     with tempfile.TemporaryDirectory() as temporary, s3_server(Path(temporary)) as server:
         folder = Path(temporary, "work")
         folder.mkdir()

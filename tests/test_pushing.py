@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 def test_ten_clips_more_send_the_shards_around_them_alone(tmp_path):
     (tmp_path / "work").mkdir()
     with s3_server(tmp_path) as server:
-        first, together, anywhere = measure(tmp_path / "work", server, 1500, 1 << 20)
+        first, together, anywhere = measure(tmp_path / "work", server, 6_000, 1 << 20)
     assert first["files_sent"] == first["shards"] + 1  # the list of the folder's files
     assert first["bytes_sent"] >= first["bytes"]
     assert 2 <= together["files_sent"] <= 12
