@@ -180,7 +180,7 @@ class ShardAudio:
 class Waveforms:
     """The waveforms of given utterances, by index, in constant memory and without a copy on disk.
 
-    A clip is read, decompressed and converted to float32 on access, in 0.06 ms.
+    A clip is read, decompressed, checked and converted to float32 on access, in 0.08 ms.
     """
 
     def __init__(self, prepared: Path, utterances: Sequence[Utterance]) -> None:
