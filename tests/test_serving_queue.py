@@ -219,3 +219,18 @@ def test_models_that_grew_make_room():
     models.shrink(idle=lambda name: True)
     assert models.names == ["b"]
     assert first.num_bytes == 40
+
+
+def test_the_next_step_of_a_files_first_piece_comes_first():
+    """Each goes to the head of its request, so the first must go last: a stream begins with it."""
+    found = SimpleNamespace(runaway=False, text="a")
+    engine = SimpleNamespace(transcribe=lambda clips, *_: [found for _ in clips])
+    model = SimpleNamespace(engine=engine, computed=SimpleNamespace(first=lambda s: s, again=None))
+    decode = SimpleNamespace(max_tokens_per_s=1.0, min_token_budget=1)
+    order = []
+    batcher = SimpleNamespace(_decode=decode, _decoded=lambda work, _: order.append(work.index))
+    request = SimpleNamespace(piece_s=lambda _: 1.0, piece_waveform=lambda _: None,
+                              utterance=lambda _: None)  # fmt: skip
+    batch = [Work(request, index, "decode") for index in (2, 0, 1)]
+    Batcher._transcribe(batcher, model, batch)
+    assert order == [2, 1, 0]
