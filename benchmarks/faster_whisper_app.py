@@ -55,9 +55,13 @@ class Batches:
                     self._changed.wait()
                 language = self._waiting[0][1]
                 batch = [one for one in self._waiting if one[1] == language][: self._batch_size]
-                for one in batch:
-                    self._waiting.remove(one)
-            self._decode(pipeline, batch, language)
+                taken = set(map(id, batch))
+                self._waiting = deque(one for one in self._waiting if id(one) not in taken)
+            try:
+                self._decode(pipeline, batch, language)
+            except Exception as error:
+                for _, _, found in batch:
+                    found.get_loop().call_soon_threadsafe(found.set_exception, error)
 
     def _decode(self, pipeline: Any, batch: list[Any], language: str) -> None:
         waveforms = [waveform for waveform, _, _ in batch]

@@ -65,12 +65,12 @@ class Load:
         """Requests without a right answer."""
         return sum(answer.text is None for answer in self.answers)
 
-    def latency_s(self, percent: float) -> float:
+    def latency_s(self, percent: float) -> float | None:
         """A percentile of the latencies of right answers, by the nearest rank."""
         found = sorted(answer.latency_s for answer in self.answers if answer.text is not None)
         if not found:
-            return float("nan")
-        return found[min(len(found) - 1, int(len(found) * percent / 100))]
+            return None
+        return round(found[min(len(found) - 1, int(len(found) * percent / 100))], 4)
 
 
 def request(url: str, audio: bytes, fields: dict[str, str]) -> bytes:

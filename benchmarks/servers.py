@@ -130,6 +130,11 @@ def _popen(words: list[str], output: IO[bytes]) -> subprocess.Popen[bytes]:
     )
 
 
+def end_servers_on_sigterm() -> None:
+    """Let SIGTERM end this program as Ctrl-C does, so that its servers end too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 def _wait(process: subprocess.Popen[bytes], url: str, name: str, log: Path) -> None:
     end = time.monotonic() + START_S
     while time.monotonic() < end and process.poll() is None:

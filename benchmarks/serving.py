@@ -38,7 +38,16 @@ from benchmarks.accuracy import clip_errors, difference, wer
 from benchmarks.corpora import Clip, Corpus, read_corpus
 from benchmarks.load import Load, put_load, request
 from benchmarks.measure import RESULTS, memory_mb, reset_peak, write_result
-from benchmarks.servers import OURS, PACKAGE, PEER, Server, names, started
+from benchmarks.servers import (
+    OURS,
+    PACKAGE,
+    PEER,
+    Server,
+    end_servers_on_sigterm,
+    names,
+    started,
+)
+from benchmarks.serving_table import shown
 
 MANIFEST, TUNED = Path("data/manifests/test.jsonl"), Path("models/tuned")
 CLIPS, QUICK_CLIPS = {"starter": 203, "cv": 64}, {"starter": 8, "cv": 4}
@@ -136,9 +145,9 @@ def figures(load: Load, clips: Sequence[Clip], used_s: float, own_s: float) -> d
         "first_errors": load.errors,
         "unanswered": load.unanswered,
         "clips_a_s": round(load.clips_a_s, 3),
-        "latency_s": {f"p{p}": round(load.latency_s(p), 4) for p in (50, 95, 99)},
-        "cpu_s_a_clip": round(used_s / max(1, len(right)), 4),
-        "clients_cpu_s_a_clip": round(own_s / max(1, len(right)), 5),
+        "latency_s": {f"p{p}": load.latency_s(p) for p in (50, 95, 99)},
+        "cpu_s_a_clip": round(used_s / len(right), 4) if right else None,
+        "clients_cpu_s_a_clip": round(own_s / len(right), 5) if right else None,
         "wer": wer(errors) if errors else None,
         # By the clip's number: word errors of its first answer and words of its reference.
         "word_errors": " ".join(
@@ -164,8 +173,8 @@ def compared(ours: dict[str, Any], peer: dict[str, Any], clips: Sequence[Clip]) 
     }
 
 
-def _ratio(above: float, below: float) -> float | None:
-    return round(above / below, 2) if below and below == below else None
+def _ratio(above: float | None, below: float | None) -> float | None:
+    return round(above / below, 2) if above is not None and below else None
 
 
 def _counts(text: str) -> dict[int, ErrorCounts]:
@@ -200,12 +209,12 @@ def earlier(facts: dict[str, Any], wanted: Sequence[Cell]) -> list[dict[str, Any
 
 def line(cell: dict[str, Any]) -> str:
     """A cell in one line."""
-    latency, memory = cell["latency_s"], cell["memory_mb"]
+    latencies = ", ".join(f"{name} {shown(value)} s" for name, value in cell["latency_s"].items())
+    memory = cell["memory_mb"]
     return (
         f"{cell['corpus']}, {cell['clients']} clients, {cell['server']}: {cell['clips_a_s']:.2f} "
-        f"clips/s, p50 {latency['p50']:.3f} s, p95 {latency['p95']:.3f} s, p99 {latency['p99']:.3f}"
-        f" s, {cell['cpu_s_a_clip']:.4f} CPU s a clip, {cell['errors']} errors, "
-        f"peak {memory['peak']} MB, {memory['end']} MB at the end, WER {cell['wer']}"
+        f"clips/s, {latencies}, {shown(cell['cpu_s_a_clip'])} CPU s a clip, {cell['errors']} "
+        f"errors, peak {memory['peak']} MB, {memory['end']} MB at the end, WER {shown(cell['wer'])}"
     )
 
 
@@ -228,6 +237,7 @@ def main() -> None:
     given = parser.parse_args()
     if not Path("/proc/self/status").exists():
         sys.exit("benchmarks.serving: expected Linux, whose /proc has the figures of a server")
+    end_servers_on_sigterm()
     counts = QUICK_CLIPS if given.quick else CLIPS
     corpora = {name: read_corpus(name, MANIFEST, count) for name, count in counts.items()}
     servers = [OURS, PEER] if given.quick else names()

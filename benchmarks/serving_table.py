@@ -25,20 +25,25 @@ def serving_table(result: Results) -> str:
     for cell in result["cells"]:
         one = compared.get((cell["corpus"], cell["clients"], cell["server"]))
         latency, memory = cell["latency_s"], cell["memory_mb"]
-        p95 = f"{latency['p95']:.2f}{_times(one, 'times_p95')}"
+        p95 = f"{shown(latency['p95'])}{_times(one, 'times_p95')}"
         cells = (
             TITLES[cell["corpus"]],
             cell["clients"],
             cell["server"],
             f"{cell['clips_a_s']:.2f}{_times(one, 'times')}",
-            f"{latency['p50']:.2f}, {p95}, {latency['p99']:.2f}",
-            f"{cell['cpu_s_a_clip']:.3f}{_times(one, 'times_cpu')}",
+            f"{shown(latency['p50'])}, {p95}, {shown(latency['p99'])}",
+            f"{shown(cell['cpu_s_a_clip'])}{_times(one, 'times_cpu')}",
             ", ".join(str(memory[name]) for name in ("peak", "after_a_third", "end")),
             f"{cell['errors']} of {cell['answers'] + cell['errors']}",
             _wer(cell, one),
         )
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
+
+
+def shown(value: float | None) -> str:
+    """A figure; a dash where no answer came."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _header(*columns: str) -> list[str]:
@@ -51,7 +56,7 @@ def _times(compared: Results | None, name: str) -> str:
 
 
 def _wer(cell: Results, compared: Results | None) -> str:
-    found = "–" if cell["wer"] is None else f"{cell['wer']:.3f}"
+    found = shown(cell["wer"])
     difference = compared and compared["wer_difference"]
     if not compared or not difference:
         return found

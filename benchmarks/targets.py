@@ -101,7 +101,7 @@ def _decoding(results: Results, margin_s: float) -> list[Target]:
 def _serving(results: Results) -> list[Target]:
     found = []
     for one in results.get("serving", {}).get("compared", []):
-        if one["peer"] != SERVER_PEER:
+        if one["peer"] != SERVER_PEER or None in (one["times"], one["times_p95"], one["times_cpu"]):
             continue
         where = f"{one['corpus']}, {one['clients']} clients"
         goal = SERVING[one["corpus"]]

@@ -2,6 +2,10 @@
 """The load on servers that are compared, and the table of it."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,11 +103,19 @@ def result(measured):
 def test_the_table_says_how_many_times_better_ours_is():
     measured = [cell(OURS, "рыба", 0.5, 0.05), cell(PEER, "риба", 10.0, 1.0)]
     table = serving_table(result(measured)).splitlines()
-    assert table[-2].startswith("| starter clips | 8 | ours | 0.10 | 0.50, 0.50, 0.50 | 0.050 |")
+    assert table[-2].startswith("| starter clips | 8 | ours | 0.10 | 0.500, 0.500, 0.500 | 0.050 |")
     assert table[-2].endswith("| 300, 280, 290 | 0 of 12 | 0.000 |")
-    assert "| 10.00, 10.00 (ours 20.0 times better), 10.00 |" in table[-1]
+    assert "| 10.000, 10.000 (ours 20.0 times better), 10.000 |" in table[-1]
     assert "| 1.000 (ours 20.0 times better) |" in table[-1]
     assert table[-1].endswith("| 1.000 (-1.000 [-1.000, -1.000] on 12 clips) |")
+
+
+def test_a_server_that_never_answers_has_dashes():
+    silent = figures(Load(30.0, [], [], 8), CLIPS, 5.0, 0.1)
+    facts = Cell(PEER, "starter", 8, 30.0).facts() | {"memory_mb": MEMORY}
+    found = result([cell(OURS, "рыба", 1.0, 0.05), facts | silent])
+    assert "| 0.00 | –, –, – | – |" in serving_table(found).splitlines()[-1]
+    assert found["compared"][0]["times"] is None
 
 
 def test_a_missed_target_of_speed_has_the_cpu_seconds_beside_it():
@@ -127,6 +139,29 @@ def test_a_run_that_was_stopped_goes_on_and_a_whole_one_begins_again(tmp_path, m
     assert earlier(facts, cells(30.0, [OURS, PEER], quick=False)) == []
 
 
+STOPPED = """
+import sys
+from pathlib import Path
+from benchmarks import servers
+servers.end_servers_on_sigterm()
+servers.peer_server = lambda *_: ["-c", "import time; time.sleep(60)"]
+servers._wait = lambda process, *_: print(process.pid, flush=True)
+with servers.started(servers.PEER, Path(), Path(), Path(sys.argv[1]), 1):
+    servers.time.sleep(60)
+"""
+
+
+@pytest.mark.integration
+def test_a_benchmark_that_is_stopped_ends_its_server(tmp_path):
+    words = [sys.executable, "-c", STOPPED, str(tmp_path)]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        server = int(process.stdout.readline())
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(server, 0)
+
+
 @pytest.mark.slow
 def test_both_servers_answer_and_a_batch_of_the_peer_has_the_texts_of_its_clips(
     tmp_path, monkeypatch
@@ -141,15 +176,15 @@ def test_both_servers_answer_and_a_batch_of_the_peer_has_the_texts_of_its_clips(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     noise = np.random.default_rng(1)
     clips = [(noise.normal(0, 0.1, 16_000 * n).astype(np.float32),
-              utterance(f"{n}", language="be", duration_s=float(n)))
-             for n in (1, 2, 3)]  # fmt: skip
+              utterance(f"{n}", language=language, duration_s=float(n)))
+             for n, language in ((1, "be"), (2, "bg"), (3, "be"))]  # fmt: skip
     texts = {}
-    for server, num_clients in ((OURS, 1), (PEER, 1), (PEER, 6)):
+    for server, num_clients in ((OURS, 1), (PEER, 1), (PEER, 8)):
         with started(server, tmp_path / "models/tuned", converted, tmp_path, num_clients) as here:
             load = put_load(
                 here.url,
-                [request(here.url, serving.wav(one), {"model": "whisper-1", "language": "be"})
-                 for one in clips],
+                [request(here.url, serving.wav(one),
+                         {"model": "whisper-1", "language": one[1].language}) for one in clips],
                 num_clients, 2.0,
             )  # fmt: skip
             found = measure(Cell(server, "starter", num_clients, 1.0), here, clips)
@@ -158,4 +193,5 @@ def test_both_servers_answer_and_a_batch_of_the_peer_has_the_texts_of_its_clips(
         assert found["memory_mb"]["peak"] >= found["memory_mb"]["end"] > 50
         assert found["cpu_s_a_clip"] > 0
         texts[server, num_clients] = {a.clip: a.text for a in load.answers}
-    assert texts[PEER, 1] == texts[PEER, 6]
+    assert texts[PEER, 1] == texts[PEER, 8]
+    assert len(set(texts[PEER, 1].values())) > 1

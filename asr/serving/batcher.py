@@ -7,7 +7,7 @@ the machine has for decoding; a model that computes one batch at a time takes on
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -40,7 +40,7 @@ class Batcher:
         self._switch_after_s, self._gather_s = params.switch_after_s, params.gather_s
         self._queue = FairQueue()
         self._running: Counter[str] = Counter()  # batches, by model
-        self._running_s: Counter[str] = Counter()  # seconds that these compute
+        self._running_s: defaultdict[str, float] = defaultdict(float)  # seconds that these compute
         self._coming: dict[object, float] = {}  # requests that are being read, and since when
         self._changed = threading.Condition()
         self._stopping = False
