@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from asr.audit.table import kept_utterances, read_suspects
+from asr.audit.table import kept_utterances, num_not_drawn, read_suspects
 from asr.core.cli import run
 from asr.core.files import sha256_of, write_json
 from asr.core.params import PARAMS, load_block, load_corpora, load_params, load_replay_corpora
@@ -47,10 +47,11 @@ def split(
         for place in (prepared / name, rejects / f"{name}.csv", audit / f"{name}.csv")
     )
     check_corpora(corpora, prepared, rejects, audit, metrics.parent / "audit")
-    by_corpus, dropped, suspects = {}, {}, []
+    by_corpus, dropped, unheard, suspects = {}, {}, {}, []
     for name in corpora:
         path, prepared_ones = audit / f"{name}.csv", read_utterances(prepared / name)
         by_corpus[name], dropped[name] = kept_utterances(path, prepared_ones)
+        unheard[name] = num_not_drawn(path)
         suspects += read_suspects(path, prepared_ones)
     replayed = load_replay_corpora()
     utterances = [one for name in corpora if name not in replayed for one in by_corpus[name]]
@@ -68,6 +69,7 @@ def split(
         "corpora": {
             name: _corpus(by_corpus[name], counts[name], dropped[name]) for name in corpora
         },
+        **({"num_not_drawn_by_audit": unheard} if any(unheard.values()) else {}),
         **balance(result, params),
         "test_sha256": sha256_of(manifests / "test.jsonl"),
     }

@@ -5,11 +5,12 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from asr.audit.table import Suspect
+from asr.audit.table import Suspect, write_audit
 from asr.core.cli import run
 from asr.core.errors import InputError
 from asr.core.files import read_json, sha256_of
@@ -19,7 +20,7 @@ from asr.utterances.utterance import read_manifest
 from stages.fetch import fetch
 from stages.prepare import prepare
 from stages.split import split
-from tests.audit_csv import write_audit_of
+from tests.audit_csv import audited, write_audit_of
 from tests.examples import tone, wav
 from tests.tiny_tokens import write_tokens
 
@@ -127,6 +128,19 @@ def test_what_the_audit_dropped_is_in_no_manifest_and_counted():
     assert {(one.fault, one.hypothesis, one.kept) for one in suspects} == {
         ("no_speech", "брум-брум", False)
     }
+
+
+@pytest.mark.usefixtures("repo")
+def test_what_the_audit_did_not_draw_is_kept_and_counted():
+    run_all()
+    assert "num_not_drawn_by_audit" not in read_json(Path("data.json"))
+    rows = audited(read_utterances(Path("data/prepared/be")), num_dropped=0)
+    rows[3:] = [replace(row, log_prob=None, end_drop_db=None) for row in rows[3:]]
+    write_audit(Path("data/audit/be.csv"), rows)
+    run_split()
+    counts = read_json(Path("data.json"))
+    assert counts["num_not_drawn_by_audit"] == {"be": 7, "bg": 0}
+    assert counts["corpora"]["be"]["num_utterances"] == 10
 
 
 @pytest.mark.usefixtures("repo")

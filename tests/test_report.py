@@ -189,6 +189,14 @@ def test_rejects_splits_and_the_audit_are_counted(page):
     assert "xx 10 0 0.0 % none 1" in text  # of 10 audited, one dropped
 
 
+def test_a_sample_of_the_audit_is_said_with_both_numbers(tmp_path, page):
+    assert "sampled from" not in text_of(page)
+    write_inputs(tmp_path)
+    data = tmp_path / "metrics/data.json"
+    write_json(data, read_json(data) | {"num_not_drawn_by_audit": {"xx": 6}})
+    assert "xx 4 sampled from 10" in text_of(render(tmp_path))
+
+
 def test_the_confidence_of_an_utterance_is_shown(page):
     # exp(-0.5)
     assert "3 errors in 5 words · WER 0.60 · CER 0.37 · confidence 0.61" in text_of(page)

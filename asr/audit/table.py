@@ -102,6 +102,11 @@ def read_suspects(path: Path, utterances: Sequence[Utterance]) -> list[Suspect]:
     ]
 
 
+def num_not_drawn(path: Path) -> int:
+    """The number of utterances that ``audit.sample`` left out."""
+    return sum(not row["end_drop_db"] for row in read_audit(path))
+
+
 def kept_utterances(
     path: Path, utterances: Sequence[Utterance]
 ) -> tuple[list[Utterance], dict[str, int]]:

@@ -59,7 +59,7 @@ def splits_table(data: Mapping[str, Any]) -> Table:
 
 
 def audit_table(data: Mapping[str, Any], suspects: Sequence[Suspect]) -> Table:
-    """Suspect transcripts by corpus and fault."""
+    """Suspect transcripts by corpus and fault; the audit may have heard only a sample."""
     faults = {name: Counter[str]() for name in sorted(data["corpora"])}
     for one in suspects:
         faults[one.corpus][one.fault] += 1
@@ -67,10 +67,12 @@ def audit_table(data: Mapping[str, Any], suspects: Sequence[Suspect]) -> Table:
     for name, found in faults.items():
         corpus = data["corpora"][name]
         dropped = sum(corpus["num_dropped_by_audit"].values())
-        num_audited = corpus["num_utterances"] + dropped
+        num_all = corpus["num_utterances"] + dropped
+        num_audited = num_all - data.get("num_not_drawn_by_audit", {}).get(name, 0)
+        sampled = f"sampled from {count(num_all)}" if num_audited < num_all else ""
         share = found.total() / num_audited if num_audited else None
         rows.append((
-            Cell(name), Cell(count(num_audited)),
+            Cell(name), Cell(count(num_audited), sampled),
             Cell(count(found.total()), percent(share, 1), bar=share),
             Cell(_listed(found)), Cell(count(dropped)),
         ))  # fmt: skip
