@@ -8,6 +8,11 @@ The three steps take batches of different sizes, each the fastest for it on one 
 with a margin of 4 s): the encoder's activations must fit the core's cache; a text's probabilities
 are 51 865 numbers a token, and texts of one length need no padding; the search for the hypothesis
 reads all weights of the decoder for each token, so it takes all clips at once.
+
+Tried, and left out: to encode only half a second of silence after a clip, and to take the output
+for the rest from another clip of the batch, is 1.6 times as fast, but finds 64 faults instead of 47
+in the Bulgarian starter corpus. With ``audit.margin_s`` 2 the same faults are found, but of 160
+Russian hypotheses 12 run away instead of 5.
 """
 
 from collections.abc import Iterator, Sequence
