@@ -117,19 +117,16 @@ def loader(work: Path, base: Path) -> dict[str, float]:
     def resample() -> list[Any]:
         return [example_waveform(one, waveforms) for one in examples]
 
-    durations = [one.duration_s * (1 + most) for one in utterances]
-    batches = batches_by_length(durations, trainee.seconds, params.batch_seconds)
-
     def mel() -> None:
         for batch in batches:
-            num_frames = frames_of(batch.context_s + 2)
+            num_frames = frames_of(batch.context_s)
             log_mel([sounds[i] for i in batch.indices], num_frames, 80)
 
     def collate() -> None:
         for batch in batches:
             some = [utterances[i] for i in batch.indices]
             waves = [sounds[i] for i in batch.indices]
-            trainee.batch(waves, some, batch.context_s + 2, list(batch.indices), zeros=False)
+            trainee.batch(waves, some, batch.context_s, list(batch.indices), zeros=False)
 
     def us(work: Callable[[], Any]) -> float:
         with timed() as timing:
@@ -141,6 +138,8 @@ def loader(work: Path, base: Path) -> dict[str, float]:
     waveforms = read()
     found["change the speed"] = us(resample)
     sounds = resample()
+    durations = [len(sound) / SAMPLE_RATE for sound in sounds]
+    batches = batches_by_length(durations, trainee.seconds, params.batch_seconds)
     found["log-mel"] = us(mel)
     found["tokens and the rest of a batch"] = round(us(collate) - found["log-mel"], 1)
     total = sum(found.values())
