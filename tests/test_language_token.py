@@ -58,7 +58,7 @@ def test_training_both_engines_and_the_judge_prompt_with_it(plain, base, languag
     as_lender = one.model_copy(update={"language": lender})
     same = [transcribe_batch(whisper, [clip], [u], 0.64, [5], 1)[0] for u in (one, as_lender)]
     assert same[0] == same[1]
-    judge = WhisperJudge(base, "float32", 1)
+    judge = WhisperJudge(base, "float32", 1, "cpu")
     (judged,) = judge.score_clips([clip], language, 0.64, [["як"]], [5])
     (of_lender,) = judge.score_clips([clip], lender, 0.64, [["як"]], [5])
     assert judged.log_probs == of_lender.log_probs
