@@ -16,11 +16,14 @@ from asr.serving.params import ServeParams
 from asr.serving.run import build_app, server
 from asr.serving.service import Service
 from tests.pipeline_repo import wait_for
-from tests.tiny_families import ROOT
+from tests.tiny_families import ROOT, WHISPER
 
 # Greedy search and short pieces: a file of 7 s has three.
 PARAMS = {"num_beams: 5": "num_beams: 1", "  max_duration_s: 30.0": "  max_duration_s: 3.0",
           "  device: auto": "  device: cpu"}  # fmt: skip
+
+# Section `models` for a tiny Whisper, whose random weights would write to the end of any budget.
+MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 
 
 @dataclass
@@ -47,6 +50,14 @@ def write_repository(folder: Path, models: Mapping[str, Path]) -> None:
         shutil.copy(ROOT / "conf" / name, folder / "conf")
     for name, model in models.items():
         shutil.copytree(model, folder / "models" / name)
+
+
+def served_folder(made_once: Any, tmp_path_factory: Any, *names: str) -> Path:
+    """A folder to serve, in which the tiny Whisper has all of these names."""
+    base = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
+    folder: Path = tmp_path_factory.mktemp("served")
+    write_repository(folder, dict.fromkeys(names, base))
+    return folder
 
 
 def serve_params(**changes: Any) -> ServeParams:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.examples import tone, wav
 from tests.pipeline_repo import wait_for
-from tests.serving import running, write_repository
+from tests.serving import MODELS, running, write_repository
 from tests.tiny_families import WHISPER
 
 PACKAGE = "label-studio==1.23.2"
@@ -20,7 +20,6 @@ LABELS = """<View>
   <Audio name="audio" value="$audio"/>
   <TextArea name="transcription" toName="audio" editable="true" maxSubmissions="1"/>
 </View>"""
-FEW = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 
 
 @pytest.fixture
@@ -58,7 +57,7 @@ def test_label_studio_shows_our_draft(program, tmp_path, made_once, monkeypatch)
     (tmp_path / "served").mkdir()
     write_repository(tmp_path / "served", {"tuned": model})
     with (
-        running(tmp_path / "served", models=FEW, label_studio={"url": url}) as run,
+        running(tmp_path / "served", models=MODELS, label_studio={"url": url}) as run,
         (tmp_path / "log").open("w") as log,
         subprocess.Popen(command, env=env, stdout=log, stderr=log) as studio,
         httpx2.Client(

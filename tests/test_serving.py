@@ -25,7 +25,7 @@ from asr.serving.keys import load_keys
 from asr.serving.logs import JsonFormatter
 from tests.bad_audio import whole_files
 from tests.examples import tone, wav
-from tests.serving import gated, running, serve_params, write_repository
+from tests.serving import MODELS, gated, running, serve_params, write_repository
 from tests.tiny_families import CTC, ROOT, WHISPER, utterances
 from tests.web_server import serving
 
@@ -34,7 +34,6 @@ CLIP = wav(tone(0.4))
 LONG = wav(tone(7.0))
 ALL_FORMATS = whole_files(duration_s=0.4)
 # Random weights never end a text, so budgets end it soon: 4 tokens for a short clip, 6 for 3 s.
-MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 SCORES = {"overall": {"wer": 0.5, "cer": 0.2}, "language be": {"wer": 0.4, "cer": 0.1}}
 
 

@@ -17,13 +17,11 @@ import pytest
 from tests import bad_audio
 from tests.examples import tone, wav
 from tests.pipeline_repo import wait_for
-from tests.serving import running, write_repository
-from tests.tiny_families import WHISPER
+from tests.serving import MODELS, running, served_folder
 from tests.web_server import serving
 
 pytestmark = pytest.mark.integration
 CLIP = wav(tone(0.4))
-MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 LIMITS = {"max_duration_s": 10.0, "requests_per_minute": 1_000_000, "max_json_mb": 2.0}
 CLASSES = ["truncated", "stub", "stranger", "no_number", "empty", "lying", "soundless", "endless"]
 # What an answer must name: the cause, not a library's number.
@@ -36,9 +34,7 @@ CAUSES = re.compile(
 
 @pytest.fixture(scope="module")
 def run(made_once, tmp_path_factory):
-    model = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
-    folder = tmp_path_factory.mktemp("served")
-    write_repository(folder, {"tuned": model})
+    folder = served_folder(made_once, tmp_path_factory, "tuned")
     with running(folder, models=MODELS, limits=LIMITS) as run:
         yield run
 

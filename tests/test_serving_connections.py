@@ -11,12 +11,10 @@ import pytest
 
 from tests.examples import tone, wav
 from tests.pipeline_repo import wait_for
-from tests.serving import gated, running, write_repository
-from tests.tiny_families import WHISPER
+from tests.serving import MODELS, gated, running, served_folder
 
 pytestmark = pytest.mark.integration
 FILES = {"file": ("x.wav", wav(tone(0.4)))}
-MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 STALL_S, MAX_CONNECTIONS = 1.5, 210
 HALF = b"POST /transcribe/file HTTP/1.1\r\nHost: localhost\r\nX-Half: "
 GET = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -24,9 +22,7 @@ GET = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def run(made_once, tmp_path_factory):
-    model = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
-    folder = tmp_path_factory.mktemp("served")
-    write_repository(folder, {"tuned": model})
+    folder = served_folder(made_once, tmp_path_factory, "tuned")
     limits = {"max_stall_s": STALL_S, "max_connections": MAX_CONNECTIONS}
     with running(folder, models=MODELS, limits=limits) as run:
         yield run

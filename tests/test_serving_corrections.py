@@ -17,8 +17,8 @@ from asr.sources.corpus_source import fetch_files
 from asr.sources.sql import Source
 from tests.clips_table import People, as_role, supabase
 from tests.examples import tone, wav
-from tests.serving import running, write_repository
-from tests.tiny_families import ROOT, WHISPER
+from tests.serving import running, served_folder
+from tests.tiny_families import ROOT
 from tests.web_server import LIMITS
 
 pytestmark = pytest.mark.integration
@@ -29,10 +29,7 @@ SENT = {"text": "кот  спіць\n", "language": "be", "model": "tuned", "dra
 
 @pytest.fixture(scope="module")
 def folder(made_once, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    base = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
-    write_repository(folder, {"tuned": base})
-    return folder
+    return served_folder(made_once, tmp_path_factory, "tuned")
 
 
 @pytest.fixture(scope="module")

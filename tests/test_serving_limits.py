@@ -19,12 +19,11 @@ from asr.serving.limits import Rates
 from asr.serving.params import load_serve_params
 from tests.examples import tone, wav
 from tests.pipeline_repo import wait_for
-from tests.serving import gated, running, serve_params, write_repository
+from tests.serving import MODELS, gated, running, serve_params, write_repository
 from tests.tiny_families import ROOT, WHISPER
 
 CLIP = wav(tone(0.4))
 FILES = {"file": ("x.wav", CLIP)}
-MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 HASHES = {name: hashlib.sha256(key.encode()).hexdigest()
           for name, key in {"ann": "key-of-ann", "bob": "key-of-bob"}.items()}  # fmt: skip
 

@@ -12,20 +12,16 @@ import pytest
 
 from tests import bad_audio
 from tests.examples import tone, wav
-from tests.serving import running, write_repository
-from tests.tiny_families import WHISPER
+from tests.serving import MODELS, running, served_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 LIMITS = {"requests_per_minute": 10_000_000}
 MIB = 1 << 20
 
 
 @pytest.fixture(scope="module")
 def run(made_once, tmp_path_factory):
-    model = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
-    folder = tmp_path_factory.mktemp("served")
-    write_repository(folder, {"tuned": model})
+    folder = served_folder(made_once, tmp_path_factory, "tuned")
     with running(folder, models=MODELS, limits=LIMITS) as run:
         yield run
 

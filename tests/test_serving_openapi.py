@@ -9,20 +9,17 @@ from contextlib import ExitStack
 import pytest
 
 from tests.examples import tone, wav
-from tests.serving import running, write_repository
-from tests.tiny_families import ROOT, WHISPER
+from tests.serving import MODELS, running, served_folder
+from tests.tiny_families import ROOT
 from tests.web_server import serving
 
-MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 # Valid by the schema may still be no audio; and a form's number is a file's content like any other.
 NOT_CHECKED = "positive_data_acceptance,negative_data_rejection"
 
 
 @pytest.fixture(scope="module")
 def url(made_once, tmp_path_factory):
-    model = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
-    folder = tmp_path_factory.mktemp("served")
-    write_repository(folder, {"tuned": model, "base": model})
+    folder = served_folder(made_once, tmp_path_factory, "tuned", "base")
     with ExitStack() as opened:
         studio = opened.enter_context(serving({"/a.wav": wav(tone(0.4))}.get))
         limits = {"requests_per_minute": 1_000_000}

@@ -16,10 +16,9 @@ from asr.serving.keys import VARIABLE
 from tests.chromium import CHROMIUM, Chromium
 from tests.clips_table import as_role, supabase
 from tests.examples import tone, wav
-from tests.serving import running, write_repository
+from tests.serving import running, served_folder
 from tests.serving_page import DONE, SHOWN, Page, draw
 from tests.test_report_in_browser import CUT_OFF, FAINT, NAMELESS, PHONE, SCREEN, press
-from tests.tiny_families import WHISPER
 
 pytestmark = [
     pytest.mark.integration,
@@ -65,9 +64,7 @@ def _same_texts(texts):
 
 @pytest.fixture(scope="module")
 def folder(made_once, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    base = made_once("predict-whisper", lambda f: WHISPER.write_base(f / "model")) / "model"
-    write_repository(folder, dict.fromkeys(TEXTS, base))
+    folder = served_folder(made_once, tmp_path_factory, *TEXTS)
     (folder / "clip.wav").write_bytes(wav(tone(2.0)))
     (folder / "long.wav").write_bytes(wav(tone(7.0)))
     (folder / "<b>x.wav").write_bytes(wav(tone(0.5)))

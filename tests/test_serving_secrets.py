@@ -16,12 +16,11 @@ from asr.serving import keys
 from asr.serving.keys import VARIABLE, name_of_key
 from asr.serving.logs import JsonFormatter, log_to_stdout
 from tests.examples import tone, wav
-from tests.serving import running, write_repository
+from tests.serving import MODELS, running, write_repository
 from tests.tiny_families import WHISPER
 
 CANARY = "Zaunkoenig"
 KEY = f"key-{CANARY}"
-MODELS = {"language": "be", "decode": {"max_tokens_per_s": 0.5, "min_token_budget": 4}}
 LABELS = '<View><Audio name="a" value="$sound"/><TextArea name="t" toName="a"/></View>'
 
 

@@ -34,10 +34,11 @@ def live_curve(experiment: str, folder: Path | None = None) -> LiveCurve:
     seconds = 0.0
     named = json.dumps({"experiment": experiment}, ensure_ascii=False)[1:-1]
     for path in sorted((folder or dvc_tmp() / "logs").glob("train-*.jsonl")):
-        if named not in path.read_text(encoding="utf-8"):
+        text = path.read_text(encoding="utf-8")
+        if named not in text:
             continue
         start = before = None
-        for line in _lines(path):
+        for line in _lines(text):
             now = datetime.fromisoformat(line["timestamp"])
             if line.get("event") == "start" and start is not None and before is not None:
                 seconds += (before - start).total_seconds()
@@ -50,8 +51,8 @@ def live_curve(experiment: str, folder: Path | None = None) -> LiveCurve:
     return LiveCurve(dict(sorted(errors.items())), seconds)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(text: str) -> Iterator[dict[str, Any]]:
     """The whole lines of a log; the last one may still be written."""
-    for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if text.endswith("\n"):
-            yield json.loads(text)
+    for line in text.splitlines(keepends=True):
+        if line.endswith("\n"):
+            yield json.loads(line)
