@@ -6,7 +6,6 @@ from pathlib import Path
 
 from asr.core.cli import run
 from asr.core.closure import code_facts
-from asr.core.errors import InputError
 from asr.core.files import atomic_folder, write_json
 from asr.core.params import load_family_params, load_params, load_seed
 from asr.core.pull import pull_missing
@@ -21,6 +20,7 @@ from asr.training.collate import collator
 from asr.training.dev import dev_evaluator
 from asr.training.distributed.launch import launch
 from asr.training.distributed.processes import join_processes, launched
+from asr.training.distributed.sharding import check_shardable
 from asr.training.label_check import check_labels
 from asr.training.loop import train
 from asr.training.operations import OperationsParams
@@ -44,13 +44,8 @@ def train_stage(
     params = load_params("train", TrainParams)
     machine = load_params("machine", MachineParams)
     operations = load_params("operations", OperationsParams)
-    if machine.shard_weights and params.precision == "fp16":
-        raise InputError("machine.shard_weights: expected train.precision fp32 or bf16, got fp16")
-    if machine.shard_weights and len(params.phases) > 1:
-        # PyTorch's fully_shard reads requires_grad once, before the first step.
-        raise InputError(
-            "machine.shard_weights: expected false with more than one of train.phases, got true"
-        )
+    if machine.shard_weights:
+        check_shardable(params)
     replay = to_replay(replay_manifest, params.replay)
     utterances, dev = [*read_manifest(train_manifest), *replay], read_manifest(dev_manifest)
     if not launched():

@@ -22,6 +22,22 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from asr.core.errors import InputError
 from asr.families.protocols import HasLayers, Trainee
 from asr.training.distributed.processes import Processes
+from asr.training.params import TrainParams
+
+
+def check_shardable(params: TrainParams) -> None:
+    """Refuse what sharded weights can't do.
+
+    Raises:
+        InputError: with fp16, or more than one phase.
+    """
+    if params.precision == "fp16":
+        raise InputError("machine.shard_weights: expected train.precision fp32 or bf16, got fp16")
+    if len(params.phases) > 1:
+        # PyTorch's fully_shard reads requires_grad once, before the first step.
+        raise InputError(
+            "machine.shard_weights: expected false with more than one of train.phases, got true"
+        )
 
 
 def layers_to_shard(trainee: Trainee) -> Sequence[nn.Module]:
