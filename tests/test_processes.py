@@ -10,8 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from asr.core.errors import InputError
+from asr.core.params import read_yaml
 from asr.training.augmentation.examples import Example, Piece
 from asr.training.distributed.processes import Processes, join_processes
+from asr.training.distributed.sharding import check_shardable
+from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
 from tests.tiny_whisper import write_transformers
 from tests.train_tiny import train_tiny
@@ -57,6 +60,19 @@ def test_a_macs_one_gpu_takes_one_process(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(InputError, match=r"expected 1 with machine\.device mps, got 2"):
         join_processes(torch.device("mps"), 2)
+
+
+def test_sharded_weights_need_one_phase_and_no_fp16():
+    check_shardable(train_params(precision="bf16"))
+    with pytest.raises(InputError, match=r"train\.precision fp32 or bf16, got fp16"):
+        check_shardable(train_params(precision="fp16"))
+    phases = [{"from_step": 0, "groups": ["decoder"]}, {"from_step": 5, "groups": ["encoder"]}]
+    with pytest.raises(InputError, match=r"false with more than one of train\.phases, got true"):
+        check_shardable(train_params(phases=phases))
+
+
+def train_params(**changed):
+    return TrainParams.model_validate({**read_yaml(ROOT / "params.yaml")["train"], **changed})
 
 
 @pytest.fixture(scope="module")
