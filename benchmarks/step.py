@@ -21,6 +21,7 @@ from asr.devices.device import use_machine
 from asr.devices.params import MachineParams
 from asr.families.whisper.model.model import Whisper
 from asr.families.whisper.training.trainee import WhisperTrainee
+from asr.planning.devices import peak_gflops
 from asr.training.distributed.processes import Processes
 from asr.training.loop import Run
 from asr.training.params import TrainParams
@@ -29,7 +30,6 @@ from benchmarks.measure import write_result
 from benchmarks.trainers import our_task, planned_steps
 from benchmarks.training import BASE, CLIPS_A_BATCH, MANIFEST, schedules
 
-SIZES = (512, 1024, 2048)  # of the square matrices
 NUM_CLIPS, QUICK_CLIPS = 64, 4
 # What to profile: train.tune, the name of the params in ``schedules``, the corpus.
 STEPS = [
@@ -40,18 +40,6 @@ STEPS = [
     ("full", "default", "starter"),
     ("full", "default", "cv"),
 ]
-
-
-def peak_gflops(repetitions: int = 10) -> float:
-    """The best rate of a float32 matrix product on torch's threads, in GFLOP/s."""
-    best = 0.0
-    for size in SIZES:
-        left, right = torch.rand(size, size), torch.rand(size, size)
-        for _ in range(repetitions):
-            start = time.process_time()
-            torch.mm(left, right)
-            best = max(best, 2 * size**3 / (time.process_time() - start))
-    return best / 1e9
 
 
 class Parts:
@@ -157,7 +145,7 @@ def main() -> None:
     options = arguments(__doc__)
     use_machine(load_params("machine", MachineParams).model_copy(update={"num_threads": 1}))
     num_clips = QUICK_CLIPS if options.quick else NUM_CLIPS
-    peak = peak_gflops()
+    peak = peak_gflops(time.process_time)
     result = {
         "peak_gflops": round(peak, 1),
         "steps": [profile(*step, num_clips, peak) for step in STEPS],

@@ -58,6 +58,7 @@ ROOMS = [
     "redraft",
     "serving",
     "experiments",
+    "planning",
     "data_export",
     "ranking",
     "harvest",

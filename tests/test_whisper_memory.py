@@ -1,14 +1,10 @@
 # python -m pytest tests/test_whisper_memory.py
 """The formula for memory against tensors, counted in tiny sizes."""
 
-import weakref
 from dataclasses import replace
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakIdKeyDictionary
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from asr.core.params import load_family_params, read_yaml
@@ -16,6 +12,7 @@ from asr.families.whisper.model.model import Whisper
 from asr.families.whisper.training import OwnParams
 from asr.families.whisper.training.loss import IGNORED, LossBatch, SummedLoss
 from asr.families.whisper.training.tuning import make_trainable
+from asr.planning.live_bytes import LiveBytes
 from benchmarks.whisper_memory import (
     CUDA,
     PROMPT,
@@ -78,36 +75,6 @@ def batch_of(whisper, shape):
 def forward(whisper, batch, run):
     with torch.autocast("cpu", torch.bfloat16, enabled=run.half):
         return SummedLoss(whisper)(batch)
-
-
-class LiveBytes(TorchDispatchMode):
-    """Counts the bytes of all tensors alive, and the most since ``restart``."""
-
-    def __init__(self):
-        super().__init__()
-        self.live = self.most = 0
-        self.seen = WeakIdKeyDictionary()
-
-    def add(self, tensor):
-        storage = tensor.untyped_storage()
-        if storage not in self.seen:
-            self.seen[storage] = True
-            self.live += storage.nbytes()
-            weakref.finalize(storage, self._freed, storage.nbytes())
-            self.most = max(self.most, self.live)
-
-    def _freed(self, num_bytes):
-        self.live -= num_bytes
-
-    def restart(self):
-        self.most = self.live
-
-    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        made = operation(*args, **(kwargs or {}))
-        for one in tree_leaves(made):
-            if isinstance(one, torch.Tensor):
-                self.add(one)
-        return made
 
 
 @each_run

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from asr.core.errors import InputError
 from asr.core.params import MODELS, PARAMS, load_seed, read_yaml
 
 RECIPES = Path("recipes")
 FIRST = "recipes"  # the key with the recipes that come before
+OPTION = "-S"  # the origin of values of the command line
 ABOUT = ("For", "Needs", "Reached")  # what the comment at the top of each file says
 _PLAIN = re.compile(r"[A-Za-z_][\w./-]*", re.ASCII)  # a string that Hydra reads as such, unquoted
 
@@ -79,6 +81,22 @@ def _add(combined: Combined, name: str, above: tuple[str, ...], folder: Path) ->
     combined.add(name, values)
 
 
+def add_options(combined: Combined, options: Iterable[str]) -> None:
+    """Add values of the command line, each ``section.key=value``, as YAML.
+
+    Raises:
+        InputError: if one is no key and value.
+    """
+    for option in options:
+        key, equals, value = option.partition("=")
+        if not (key and equals):
+            raise InputError(f"{OPTION}: expected section.key=value, got {option!r}")
+        try:
+            combined.add(OPTION, {key: YAML(typ="safe").load(value)})
+        except YAMLError as error:
+            raise InputError(f"{OPTION} {key}: expected YAML, got {value!r}") from error
+
+
 def names_of_recipes(folder: Path = RECIPES) -> list[str]:
     """All recipes, in the order of the alphabet."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
@@ -99,15 +117,24 @@ def overrides(combined: Combined, params: Path = PARAMS) -> list[str]:
     Raises:
         InputError: every fault at once, each with file, key, expected and got.
     """
+    return edited(combined, params)[1]
+
+
+def edited(combined: Combined, params: Path = PARAMS) -> tuple[Any, list[str]]:
+    """The content of params.yaml with the values, checked; and the lines of ``overrides``.
+
+    Raises:
+        InputError: as ``overrides``.
+    """
     content = _with_styles(params)
     lines: list[str] = []
     for key, value in combined.values.items():
         try:
             lines += _edits(content, key, value)
         except InputError as error:
-            raise InputError(f"{RECIPES / combined.origins[key]}.yaml: {error}") from None
+            raise InputError(f"{_file(combined.origins[key])}: {error}") from None
     check(content, combined.origins, params)
-    return lines
+    return content, lines
 
 
 def _with_styles(path: Path) -> Any:
@@ -162,12 +189,7 @@ def check(content: Any, origins: dict[str, str], params: Path) -> None:
         InputError: every fault at once.
     """
     with tempfile.TemporaryDirectory() as folder:
-        copied = Path(folder, PARAMS)
-        with copied.open("w", encoding="utf-8") as file:
-            YAML().dump(content, file)
-        if (models := params.parent / MODELS).is_file():
-            (copied.parent / MODELS).parent.mkdir()
-            shutil.copy(models, copied.parent / MODELS)
+        copied = written(content, Path(folder), params)
         try:
             load_seed(copied)
         except InputError as error:
@@ -176,10 +198,26 @@ def check(content: Any, origins: dict[str, str], params: Path) -> None:
             raise InputError("\n".join(named)) from error
 
 
+def written(content: Any, folder: Path, params: Path = PARAMS) -> Path:
+    """Write params into a folder, with the models that they choose from; returns the file."""
+    copied = folder / PARAMS
+    with copied.open("w", encoding="utf-8") as file:
+        YAML().dump(content, file)
+    if (models := params.parent / MODELS).is_file():
+        (folder / MODELS).parent.mkdir()
+        shutil.copy(models, folder / MODELS)
+    return copied
+
+
+def _file(origin: str) -> str:
+    """Where a value comes from: a recipe's file, or the option of the command line."""
+    return origin if origin == OPTION else f"{RECIPES / origin}.yaml"
+
+
 def _named(fault: str, origins: dict[str, str]) -> str:
     """A fault with the file that has its key: a recipe, or params.yaml."""
     key = fault.partition(":")[0]
     for one, name in origins.items():
         if f"{one}.".startswith(f"{key}.") or f"{key}.".startswith(f"{one}."):
-            return f"{RECIPES / name}.yaml: {fault}"
+            return f"{_file(name)}: {fault}"
     return f"{PARAMS} with these values: {fault}"
