@@ -126,6 +126,7 @@ bench: .venv/benchmarks
 	python -m benchmarks.training
 	python -m benchmarks.decoding
 	python -m benchmarks.scoring
+	python -m benchmarks.planning
 	python -m benchmarks.serving
 	python -m benchmarks.tables
 	python -m benchmarks.targets
@@ -135,4 +136,5 @@ bench-quick: .venv/benchmarks
 	python -m benchmarks.training --corpus starter --quick
 	python -m benchmarks.decoding --corpus starter --quick
 	python -m benchmarks.scoring --clips 400 --quick
+	python -m benchmarks.planning --quick
 	python -m benchmarks.serving --quick

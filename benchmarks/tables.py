@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.markdown import table_header, table_row
 from benchmarks.measure import RESULTS
+from benchmarks.planning_table import planning_table
 from benchmarks.serving_table import serving_table
 from benchmarks.size_tables import hours_table, million_table, pushing_table
 
@@ -325,4 +326,6 @@ if __name__ == "__main__":
         fill(Path("docs/predictions.md"), "ranking", ranking_table(results["ranking"]))
     if "serving" in results:
         fill(Path("docs/serving.md"), "load", serving_table(results["serving"]))
+    if "planning" in results:
+        fill(Path("docs/planning.md"), "planning", planning_table(results["planning"]))
     print(speed_table(results))

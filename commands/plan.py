@@ -71,7 +71,9 @@ def plan(
         cost.weights, cost.work.peak_bytes, conf.memory,
         accumulates=run.accumulates, num_shards=shards,
     )  # fmt: skip
-    disk = disk_bytes(run, clips, conf.corpus, list(formats))
+    disk = disk_bytes(
+        run, clips, conf.corpus, list(formats), Path("data") if hours is None else None
+    )
     return Plan(run, cost, parts, device_rows(run, cost, conf), found, disk)
 
 

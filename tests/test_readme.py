@@ -10,6 +10,7 @@ import pytest
 from asr.core.files import read_json
 from asr.core.params import read_yaml
 from asr.experiments.spread import spread_sentence, spread_table
+from benchmarks.planning_table import planning_table
 from benchmarks.serving_table import serving_table
 from benchmarks.tables import (
     benchmark_table,
@@ -177,6 +178,13 @@ def test_the_benchmark_tables_are_those_of_the_committed_results():
     if "ranking" in results:
         page = (ROOT / "docs" / "predictions.md").read_text(encoding="utf-8")
         assert section("ranking", page) == ranking_table(results["ranking"])
+    if "planning" in results:
+        page = (ROOT / "docs" / "planning.md").read_text(encoding="utf-8")
+        assert section("planning", page) == planning_table(results["planning"])
+        factors = read_yaml(ROOT / "conf/devices.yaml")["this_cpu"]
+        for family, found in results["planning"]["calibration"].items():
+            for name, value in found.items():
+                assert factors[name][family] == value
     if "serving" in results:
         page = (ROOT / "docs" / "serving.md").read_text(encoding="utf-8")
         assert section("load", page) == serving_table(results["serving"])

@@ -5,12 +5,15 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from asr.core.params import load_block, load_family_params
+from asr.families.protocols import family_module
 from asr.planning.live_bytes import LiveBytes
-from asr.planning.sized_model import SizedTrainee
-from asr.planning.step_cost import BatchShape, count
+from asr.planning.sized_model import SizedTrainee, open_sized, sized_model
+from asr.planning.step_cost import BatchCost, BatchShape, CostFormula, apart, count
 from asr.planning.without_values import WithoutValues, remove_values
+from asr.sources.weights import Folder
 from tests.examples import tone, utterance
-from tests.tiny_families import FAMILIES
+from tests.tiny_families import FAMILIES, QWEN3_ASR, ROOT, WHISPER
 
 each_family = pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.family)
 
@@ -66,3 +69,69 @@ def test_a_step_without_values_costs_what_the_real_one_costs(bases, family, chec
     (flops, peak), (own_flops, own_peak) = costs
     assert own_flops == flops
     assert own_peak == pytest.approx(peak, rel=0.01)
+
+
+SHAPES = [(1, 0.5, 2), (3, 0.5, 6), (2, 1.0, 3), (4, 1.0, 9), (1, 2.0, 4), (2, 2.5, 12),
+          (3, 1.5, 8), (2, 3.0, 5), (1, 3.0, 14), (4, 2.0, 2)]  # fmt: skip
+
+
+@each_family
+def test_the_formula_gives_the_flops_of_a_batch_that_it_was_not_fitted_to(bases, family):
+    model = sized(family, bases[family.family])
+    shapes, costs = [], []
+    for num_clips, seconds, num_words in [*SHAPES, (6, 1.75, 10)]:
+        text = " ".join(["бор"] * num_words)
+        batch, shape = batch_of(model.trainee, num_clips, seconds, text, family.language)
+        shapes.append(shape)
+        costs.append(count(model, batch, "fp32", accumulated=True))
+    own = CostFormula(shapes[:-1], costs[:-1])(shapes[-1])
+    assert own.flops == pytest.approx(costs[-1].flops, rel=0.03)
+    assert own.bytes_moved == pytest.approx(costs[-1].bytes_moved, rel=0.05)
+    assert own.peak_bytes == pytest.approx(costs[-1].peak_bytes, rel=0.1)
+
+
+def cost(flops):
+    return BatchCost(flops, 0.0, 0.0, 0.0)
+
+
+def test_a_formula_is_exact_where_the_cost_is_a_polynomial_of_seconds_and_tokens():
+    def flops(shape):
+        n, s, t = shape.num_clips, shape.seconds, shape.num_tokens
+        return n * (5 + 3 * s + 2 * s * s + 7 * t + s * t + t * t) + 11 * shape.num_targets
+
+    counted = [BatchShape(n, s, t, n * t) for n, s, t in SHAPES]
+    formula = CostFormula(counted, [cost(flops(shape)) for shape in counted])
+    other = BatchShape(16, 8.0, 30, 400)
+    assert formula(other).flops == pytest.approx(flops(other))
+    assert formula.total([other, other]).flops == pytest.approx(2 * flops(other))
+
+
+def test_batches_that_differ_most_are_counted():
+    shapes = [BatchShape(4, 1.0, 5, 20), BatchShape(4, 1.1, 5, 20), BatchShape(1, 9.0, 5, 5),
+              BatchShape(4, 1.0, 50, 200)]  # fmt: skip
+    assert apart(shapes, 3) == [2, 3, 0]
+    assert apart(shapes[:1] * 3, 3) == [0]  # no two sizes
+
+
+@pytest.mark.parametrize("family", [WHISPER, QWEN3_ASR], ids=lambda one: one.family)
+def test_a_model_of_few_layers_costs_what_the_whole_one_costs_once_it_has_all(bases, family):
+    """The tiny models have two layers a stack; one of them is cut off."""
+    role = family_module(family.family, "base")
+    path = ROOT / "conf/models.yaml"
+    block = load_block(path, (family.family, family.name), role.Block)
+    folder = Folder(kind="folder", path=str(bases[family.family]))
+    own = load_family_params(
+        family.family, "train", family_module(family.family, "training").OwnParams,
+        ROOT / "params.yaml",
+    ).model_copy(update=family.own)  # fmt: skip
+    whole = sized(family, bases[family.family])
+    with sized_model(family.family, block.model_copy(update={"weights": folder})) as model:
+        assert model.layers == {1: 2}
+        few = open_sized(model, family.family, family.params("full"), own, [])
+    found = []
+    for one in (whole, few):
+        batch, _ = batch_of(one.trainee, 2, 1.0, "бор два", family.language)
+        found.append(count(one, batch, "fp32", accumulated=True))
+    assert found[0] == found[1]
+    sizes = [[w.shape for w in one.trainee.network.parameters()] for one in (whole, few)]
+    assert sizes[0] == sizes[1]

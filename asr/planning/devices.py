@@ -32,11 +32,19 @@ class Price(Schema):
     source: str = Field(min_length=1)
 
 
+class Tflops(Schema):
+    """Peak of dense matrix products by ``train.precision``, 10^12 FLOPs a second."""
+
+    fp32: Positive
+    bf16: Positive
+    fp16: Positive
+
+
 class Device(Schema):
     """A device to train on; see the comment at the top of ``conf/devices.yaml``."""
 
     memory_gb: Positive
-    tflops: dict[Precision, Positive]
+    tflops: Tflops
     bandwidth_gb_s: Positive
     share_of_peak: float = Field(gt=0, le=1)
     operation_us: Positive
@@ -44,7 +52,8 @@ class Device(Schema):
 
     def seconds(self, cost: BatchCost, precision: Precision) -> float:
         """Time for batches of this cost: arithmetic, memory, and starting the operations."""
-        rate = self.tflops[precision] * 1e12 * self.share_of_peak
+        peak: float = getattr(self.tflops, precision)
+        rate = peak * 1e12 * self.share_of_peak
         moved = cost.bytes_moved / (self.bandwidth_gb_s * 1e9 * self.share_of_peak)
         return cost.flops / rate + moved + cost.num_operations * self.operation_us * 1e-6
 
@@ -108,11 +117,11 @@ def measured_cpu(memory_gb: float, time_factor: float) -> Device:
         memory_gb: of the machine.
         time_factor: see ``ThisCpu``.
     """
-    gflops = peak_gflops(time.perf_counter)
+    rate = peak_gflops(time.perf_counter) / 1e3 / time_factor
     return Device(
         memory_gb=memory_gb,
         # A CPU without instructions for bf16 and fp16 is no faster with them, or much slower.
-        tflops=dict.fromkeys(("fp32", "bf16", "fp16"), gflops / 1e3 / time_factor),
+        tflops=Tflops(fp32=rate, bf16=rate, fp16=rate),
         bandwidth_gb_s=bandwidth_gb_s(time.perf_counter) / time_factor,
         share_of_peak=1.0,
         operation_us=operation_us(time.perf_counter) * time_factor,

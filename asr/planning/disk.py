@@ -19,7 +19,7 @@ def disk_bytes(
     clips: PlannedClips,
     rates: CorpusRates,
     export_formats: list[str],
-    data: Path = Path("data"),
+    data: Path | None,
 ) -> dict[str, float]:
     """Bytes by content; what is there already is measured, the rest follows from the model.
 
@@ -28,12 +28,12 @@ def disk_bytes(
         clips: of the run.
         rates: section ``corpus`` of ``conf/devices.yaml``.
         export_formats: ``export.formats``.
-        data: folder with ``raw`` and ``prepared``.
+        data: folder with ``raw`` and ``prepared``; None for a corpus that is not there.
     """
     hours, weights = clips.all_seconds / 3600, run.weight_bytes
     found = {
-        "source files": _measured(data / "raw") or 1e6 * rates.raw_mb_per_hour * hours,
-        "prepared shards": _measured(data / "prepared") or 1e6 * rates.prepared_mb_per_hour * hours,
+        "source files": _measured(data, "raw") or 1e6 * rates.raw_mb_per_hour * hours,
+        "prepared shards": _measured(data, "prepared") or 1e6 * rates.prepared_mb_per_hour * hours,
         "base model": float(weights.whole),
         # Each holds weights, average and two moments.
         "training's checkpoints": float((CHECKPOINTS * 4 + BEST) * weights.learned),
@@ -59,7 +59,10 @@ def free_bytes() -> int:
     return shutil.disk_usage(".").free
 
 
-def _measured(folder: Path) -> float:
+def _measured(data: Path | None, name: str) -> float:
+    if data is None:
+        return 0.0
+    folder = data / name
     return float(sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()))
 
 

@@ -157,7 +157,7 @@ def changed(config: Configuration, values: Mapping[str, Any]) -> Configuration |
 
 
 def _one_epoch(config: Configuration) -> Configuration:
-    few = {"num_epochs": 1, "min_hours": 0.0, "phases": [], "max_steps": 0}
+    few: dict[str, Any] = {"num_epochs": 1, "min_hours": 0.0, "phases": [], "max_steps": 0}
     phases = config.train.phases
     # What learns in no phase needs no memory.
     if phases:

@@ -92,7 +92,7 @@ class PlannedRun:
             trainee.long_context, params.model_copy(update=once), self.config.seed,
             self.clips.num_replay,
         )  # fmt: skip
-        self.num_passes = passes
+        self.num_passes, self._epochs = passes, [epoch for epoch, _ in steps]
         return [batches for _, batches in steps], self.clips.share * passes / few
 
     @cached_property
@@ -177,7 +177,10 @@ class PlannedRun:
         """How often each planned step comes, by the groups that learn then."""
         trainee, params = self.sized.trainee, self.config.train
         groups = groups_of(trainable(trainee.network), trainee.weight_groups)
-        epochs = [step * self.num_passes // self.num_steps for step in range(self.num_steps)]
+        epochs = self._epochs[: self.num_steps]
+        if self.repeats > 1:
+            together = len(self.steps) * self.repeats
+            epochs = [int(step / together * self.num_passes) for step in range(self.num_steps)]
         phases = Phases(params, epochs, groups.values(), trainee.rate_factors)
         found: dict[frozenset[str], Counter[int]] = {}
         for step in range(self.num_steps):

@@ -60,15 +60,13 @@ class WithoutValues(TorchDispatchMode):
         if operation in MASKED:
             indices = [place for one in args[1] for place in _positions(one)]
             args = (args[0], indices, *args[2:])
+        # Outside of the mode, where lengths keep their values: shapes depend on them.
+        states = 2 * int(max(args[3])) + 1 if operation in CTC else 0
         with self.fake:
-            if operation in CTC:  # its shapes depend on the values of lengths
-                log_probs, _, _, lengths = args[:4]
-                num_frames, num_clips, _ = log_probs.shape
-                states = 2 * int(max(lengths)) + 1
-                return (
-                    log_probs.new_empty(num_clips),
-                    log_probs.new_empty(num_clips, num_frames, states),
-                )
+            if operation in CTC:
+                num_frames, num_clips, _ = args[0].shape
+                alphas = args[0].new_empty(num_clips, num_frames, states)
+                return args[0].new_empty(num_clips), alphas
             if operation in CTC_BACKWARD:
                 return torch.empty_like(args[1])
             return operation(*args, **kwargs)
