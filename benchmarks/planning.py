@@ -8,6 +8,7 @@ The errors are those of the others. ``--quick`` takes one step and prints.
 """
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -40,7 +41,7 @@ from asr.planning.planned_run import Configuration, PlannedRun
 from asr.planning.sized_model import sized_model
 from asr.training.augmentation.augment import Augmentation
 from asr.training.collate import collator
-from asr.training.dev import DevError, dev_budget
+from asr.training.dev import DevError, dev_evaluator
 from asr.training.distributed.processes import Processes
 from asr.training.loop import Run
 from asr.training.params import TrainParams
@@ -157,7 +158,7 @@ def measure(trial: Trial, cpu: Mapping[str, float], num_steps: int) -> dict[str,
     with sized_model(trial.family, block) as model:
         found = trained(config, model.folder, clips, dev, num_steps)
         run = PlannedRun(config, model, clips)
-        run.steps = run.steps[: num_steps + 1]
+        run.steps = run.steps[1 : num_steps + 1]  # those that are measured
         run.num_steps = len(run.steps)
         cost = run.cost()
     parts = memory_parts(cost.weights, cost.work.peak_bytes, NO_CUDA, accumulates=run.accumulates)
@@ -186,7 +187,9 @@ def trained(
 ) -> dict[str, float]:
     """CPU seconds of a step and of a dev clip, and memory above that of the empty process."""
     role = family_module(config.family, "training")
-    # What imports take, and what is freed of the model that was made.
+    import peft  # noqa: F401  # LoRA imports it; its 50 MB are no tensors
+
+    gc.collect()  # the model that was made
     before = memory_mb("self", "VmRSS") or 0
     cpu, alone = torch.device("cpu"), Processes(0, 1, torch.device("cpu"))
     trainee = role.open_trainee(base, cpu, config.train, config.own)
@@ -209,24 +212,23 @@ def trained(
             task.durations_s, task.groups, task.token_limit, task.seconds, task.long_context,
             config.train, config.seed,
         )[: num_steps + 1]  # fmt: skip
-        reset_peak()
         run = Run(task, config.train, alone, scratch / "run")
         spent, trained_s = 0.0, 0.0
         for number, (_, batches) in enumerate(steps):
             start = time.process_time()
             run.updater.step(batches, dict.fromkeys(run.updater.groups.values(), config.train.lr))
             run.average(number)
-            if number:  # the first warms up
+            if number == 0:  # it warms up, and makes the moments
+                reset_peak()
+            else:
                 spent += time.process_time() - start
                 trained_s += sum(e.duration_s for b in batches for e in b.examples)
         peak = peak_mb() - before
-    clip_s = sum(one.duration_s for one in dev)
-    trainee.network.eval()
-    start = time.process_time()
-    for one, clip in zip(dev, Waveforms(PREPARED, dev), strict=True):
-        context_s = trainee.seconds(one.duration_s)
-        trainee.transcribe([clip], [one], context_s, [dev_budget(one, trainee)])
-    dev_s = (time.process_time() - start) / clip_s
+        evaluate_dev = dev_evaluator(trainee, PREPARED, dev, config.train, alone)
+        trainee.network.eval()
+        start = time.process_time()
+        evaluate_dev()
+        dev_s = (time.process_time() - start) / sum(one.duration_s for one in dev)
     return {
         "measured_s": spent / max(1, len(steps) - 1),
         "measured_mb": peak,

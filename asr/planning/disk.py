@@ -1,6 +1,6 @@
 """Disk and remote storage that a run needs, by what they hold."""
 
-import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from asr.families.protocols import CachesEncoder
@@ -18,7 +18,7 @@ def disk_bytes(
     run: PlannedRun,
     clips: PlannedClips,
     rates: CorpusRates,
-    export_formats: list[str],
+    export_formats: Sequence[str],
     data: Path | None,
 ) -> dict[str, float]:
     """Bytes by content; what is there already is measured, the rest follows from the model.
@@ -49,14 +49,9 @@ def disk_bytes(
     return found
 
 
-def remote_bytes(disk: dict[str, float]) -> float:
+def remote_bytes(disk: Mapping[str, float]) -> float:
     """Bytes of a DVC remote that holds one version of everything that DVC pushes."""
     return sum(disk[name] for name in REMOTE)
-
-
-def free_bytes() -> int:
-    """Free disk here."""
-    return shutil.disk_usage(".").free
 
 
 def _measured(data: Path | None, name: str) -> float:

@@ -131,7 +131,7 @@ def _disk(disk: Mapping[str, float]) -> list[str]:
     return _table(("content", "GB", "pushed"), *rows, ("together", together, ""))
 
 
-def _storage(disk: dict[str, float], conf: DevicesFile) -> str:
+def _storage(disk: Mapping[str, float], conf: DevicesFile) -> str:
     pushed, storage = remote_bytes(disk) / 1e9, conf.storage
     return (
         f"DVC's cache holds what is pushed once more, unless it links. A remote with one version: "
