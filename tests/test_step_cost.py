@@ -1,19 +1,23 @@
 # python -m pytest tests/test_step_cost.py
 """Costs counted on tensors without values, against the same step with values."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from asr.core.errors import InputError
 from asr.core.params import load_block, load_family_params
 from asr.families.protocols import family_module
+from asr.families.whisper.base import Block
+from asr.families.whisper.training import OwnParams
 from asr.planning.live_bytes import LiveBytes
 from asr.planning.sized_model import SizedTrainee, open_sized, sized_model
 from asr.planning.step_cost import BatchCost, BatchShape, CostFormula, apart, count
 from asr.planning.without_values import WithoutValues, remove_values
-from asr.sources.weights import Folder
+from asr.sources.weights import Folder, Hub
 from tests.examples import tone, utterance
 from tests.tiny_families import CTC, FAMILIES, QWEN3_ASR, ROOT, WHISPER
 
@@ -144,3 +148,33 @@ def test_a_model_of_few_layers_costs_what_the_whole_one_costs_once_it_has_all(ba
     assert found[0] == found[1]
     sizes = [[w.shape for w in one.trainee.network.parameters()] for one in (whole, few)]
     assert sizes[0] == sizes[1]
+
+
+@pytest.fixture
+def hub_cache(tmp_path, monkeypatch):
+    """An empty cache of the hub, which can't be reached."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+HUB = Hub(kind="hub", repo="me/tiny", revision="c0ffee" * 6 + "c0de")
+
+
+def test_of_a_model_on_the_hub_configs_and_tokenizer_are_enough(bases, hub_cache):
+    snapshot = hub_cache / "models--me--tiny" / "snapshots" / HUB.revision
+    snapshot.mkdir(parents=True)
+    for path in bases["whisper"].glob("*.json"):
+        shutil.copy(path, snapshot)
+    own = load_family_params("whisper", "train", OwnParams, ROOT / "params.yaml")
+    with sized_model("whisper", Block(weights=HUB)) as model:
+        one = open_sized(model, "whisper", WHISPER.params("full"), own, [])
+    whole = WHISPER.trainee(bases["whisper"])
+    sizes = [{n: w.shape for n, w in t.network.named_parameters()} for t in (one.trainee, whole)]
+    assert sizes[0] == sizes[1]
+
+
+def test_configs_that_the_hub_can_not_send_are_named(hub_cache):
+    expected = f"can't download the configs of me/tiny at {HUB.revision} from the hub"
+    with pytest.raises(InputError, match=expected), sized_model("whisper", Block(weights=HUB)):
+        pass

@@ -188,6 +188,6 @@ def _small_files(weights: Hub) -> Path:
     except (OSError, ValueError, HTTPError) as error:
         reason = hide_secrets(" ".join(str(error).split())) or type(error).__name__
         raise InputError(
-            f"plan: can't download the configs of {weights.repo} at {weights.revision} from the "
+            f"can't download the configs of {weights.repo} at {weights.revision} from the "
             f"hub: {reason}"
         ) from error
