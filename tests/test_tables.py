@@ -32,6 +32,13 @@ def test_each_kind_of_table_has_rows_with_their_places(name, content, places, ma
     assert [row.values for row in packed] == [row.values for row in found]
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_the_header_shows_what_parts_the_cells_of_a_csv(separator):
+    content = f'a{separator}b{separator}"c,;\tc"\n1{separator}"2{separator} 3"{separator}4\n'
+    (row,) = rows("T.CSV", content.encode())
+    assert row.values == {"a": "1", "b": f"2{separator} 3", "c,;\tc": "4"}
+
+
 def test_a_quote_is_for_csv_alone():
     assert [row.values["b"] for row in rows(*TABLES[0][:2])] == ["x\ny, z", "„q“"]
     assert [row.values["b"] for row in rows(*TABLES[1][:2])] == ['x "y', "„q“"]

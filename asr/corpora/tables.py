@@ -1,6 +1,7 @@
 """Read a corpus's tables: CSV, TSV, JSON Lines or a JSON list, one row for each recording.
 
-Errors name file, line and key. A byte order mark and Windows line endings are accepted.
+Errors name file, line and key. A byte order mark and Windows line endings are accepted, and so are
+semicolons and tabs between the cells of a CSV.
 """
 
 import codecs
@@ -71,7 +72,7 @@ def read_rows(files: Files, name: str) -> Iterator[Row]:
         InputError: if the table is damaged or not in its format; names file and line.
     """
     content = gunzip(files[name], name) if name.endswith(".gz") else files[name]
-    plain = name.removesuffix(".gz")
+    plain = name.removesuffix(".gz").lower()
     if plain.endswith(".csv"):
         yield from _read_csv(content, name)
     elif plain.endswith(".tsv"):
@@ -197,7 +198,8 @@ def _read_csv(content: bytes, name: str) -> Iterator[Row]:
     check = _UNSTORABLE.search(text) is not None
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # global, so never lower it
     header: list[str] | None = None
-    for number, cells, fault in _csv_records(list(io.StringIO(text, newline="")), name):
+    lines = list(io.StringIO(text, newline=""))
+    for number, cells, fault in _csv_records(lines, name, _separator(lines)):
         place = f"{name}:{number}"
         try:
             if fault:
@@ -216,7 +218,15 @@ def _read_csv(content: bytes, name: str) -> Iterator[Row]:
         yield _cells(name, place, header, cells)
 
 
-def _csv_records(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[str], str | None]]:
+def _separator(lines: Sequence[str]) -> str:
+    """What parts the header into most cells: Excel writes «;» where the decimal sign is a comma."""
+    header = next((line for line in lines if line.strip()), "")
+    return max(",;\t", key=lambda one: len(next(csv.reader([header], delimiter=one))))
+
+
+def _csv_records(
+    lines: Sequence[str], name: str, separator: str
+) -> Iterator[tuple[int, list[str], str | None]]:
     """Yield each record's last line, cells and fault.
 
     A quotation mark that is not closed would swallow all that follows. So where a record can't be
@@ -224,7 +234,8 @@ def _csv_records(lines: Sequence[str], name: str) -> Iterator[tuple[int, list[st
     """
     start = 0
     while start < len(lines):
-        reader = csv.reader((lines[n] for n in range(start, len(lines))), strict=True)
+        rest = (lines[n] for n in range(start, len(lines)))
+        reader = csv.reader(rest, delimiter=separator, strict=True)
         end = start
         try:
             for cells in reader:
