@@ -1,5 +1,8 @@
 # python -m pytest tests/test_ctc_pipeline.py    (a minute; two more with -m slow)
-"""The family ctc through the whole pipeline: with and without a language model, each encoder."""
+"""The family ctc through the whole pipeline: with a language model, and with each encoder.
+
+Without a language model: tests/test_families.py.
+"""
 
 import pytest
 
@@ -23,24 +26,19 @@ def run_experiment(repo, name, block, *values):
 
 
 @pytest.mark.integration
-def test_experiments_with_a_language_model_and_without_stand_side_by_side(repo):
+def test_an_experiment_with_a_language_model_scores_with_and_without_it(repo):
     train = read_manifest(repo.folder / "data/manifests/train.jsonl")
     # A text in letters that the few transcripts have, and of which dev and test have no sentence.
     lines = [f"{one.text}\n" for one in train if one.language == "be"]
     (repo.folder / "conf/text/be.txt").write_text("".join(lines), encoding="utf-8")
-    for weight in ("none", "dev"):
-        own_text_alone = ("lm.text.be=[]", "lm.text.bg=[]")
-        run_experiment(repo, f"lm-{weight}", "tiny", f"lm.weight={weight}", *own_text_alone)
-    shown = experiments(repo)
-    scores = {}
-    for weight in ("none", "dev"):
-        found = shown[f"lm-{weight}"]
-        assert found["params"]["params.yaml"]["data"]["lm"]["weight"] == weight
-        scores[weight] = found["metrics"]["metrics/score/tuned.json"]["data"]
-        assert scores[weight]["groups"]["corpus be"]["wer"] > 0
-        assert scores[weight]["num_unknown_letters"] >= 0
-    assert "language_model" not in scores["none"]
-    assert scores["dev"]["language_model"]["languages"]["be"]["wer_with"] > 0
+    own_text_alone = ("lm.text.be=[]", "lm.text.bg=[]")
+    run_experiment(repo, "lm", "tiny", "lm.weight=dev", *own_text_alone)
+    shown = experiments(repo)["lm"]
+    assert shown["params"]["params.yaml"]["data"]["lm"]["weight"] == "dev"
+    scores = shown["metrics"]["metrics/score/tuned.json"]["data"]
+    assert scores["groups"]["corpus be"]["wer"] > 0
+    assert scores["num_unknown_letters"] >= 0
+    assert scores["language_model"]["languages"]["be"]["wer_with"] > 0
     (text,) = read_json(repo.folder / "models/lm/lm.json")["languages"]["be"]["texts"]
     assert text["name"] == "conf/text/be.txt"
     assert text["num_words"] > 0

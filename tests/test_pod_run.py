@@ -1,4 +1,4 @@
-# python -m pytest tests/test_pod_run.py
+# python -m pytest tests/test_pod_run.py    (half a minute; the kill and whole runs with -m slow)
 """``pods/run.sh`` for real: an empty folder is the machine, with Git and S3 on loopback.
 
 What starts it on rented machines: tests/test_pods.py.
@@ -81,7 +81,7 @@ def results(laptop, name):
     return read_yaml(laptop.folder / "pushed.lock")["stages"]["train"]["outs"]
 
 
-@pytest.mark.integration
+@pytest.mark.slow
 @pytest.mark.timeout(1800)  # 70 s of a quiet core
 def test_killed_in_training_it_ends_on_another_machine_in_the_same_weights(
     laptop, trained, server, tmp_path
