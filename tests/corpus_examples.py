@@ -79,6 +79,14 @@ def corpora(one: bytes, two: bytes) -> dict[str, dict[str, bytes]]:
             "part_0/audio/one.wav": one,
             "part_1/audio/two.wav": two,
         },
+        "table": {
+            "Lines.CSV": table(
+                "path;sentence;speaker;age_bucket", f'a/one.wav;"{ONE}";s1;5-7',
+                f"two.wav;{TWO};s2;8-9",
+            ),
+            "a/one.wav": one,
+            "two.wav": two,
+        },
         "paired": {
             "hr/one.mp3": one,
             "hr/one.lrc": f"[la:hr]\n[00:00.00]{ONE}\n[00:00.50]…\n".encode(),

@@ -59,6 +59,10 @@ def described(recordings):
             ("one", "s1", "7", None, {"age_bucket": "5-7"}),
             ("two", "s2", "8", None, {"age_bucket": "8-9"}),
         ]),
+        ("table", [
+            ("a/one", "s1", None, None, {"age_bucket": "5-7"}),
+            ("two", "s2", None, None, {"age_bucket": "8-9"}),
+        ]),
         ("paired", [
             ("hr/one", "s1", None, "hr", {"source_url": "https://example.org/1"}),
             ("sr/two", "s2", None, "sr", {}),
@@ -118,6 +122,16 @@ def test_columns_of_any_name_are_named_in_params():
     for wrong in ({"audio": "clop"}, {"audio": "clip", "speaker_id": "clop"}):
         with pytest.raises(InputError, match=r"a\.jsonl:1: expected a key clop, got \['clip'"):
             read("jsonl", files, text="corrected", **wrong)
+
+
+def test_a_table_of_any_name_with_columns_of_any_name_is_read():
+    lines = table("clip;what was said;reader", '1.wav;"da; ne";ana', "2.wav;;ana")
+    files = {"lines.csv": lines, "1.wav": b"1", "2.wav": b"2"}
+    named = {"audio": "clip", "text": "what was said", "speaker_id": "reader"}
+    found = read("table", files, **named)
+    assert [(one.text, one.speaker_id) for one in found] == [("da; ne", "ana"), ("", "ana")]
+    with pytest.raises(InputError, match=r"ends in \.csv, \.tsv, .*, got none"):
+        read("table", {"1.wav": b"1"})
 
 
 def test_a_column_of_the_inventory_need_not_be_there_for_files_without_a_line():

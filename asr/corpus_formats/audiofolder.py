@@ -28,7 +28,10 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     builder = RecordingBuilder(files, columns)
     tables = [name for name in files if name.rpartition("/")[2] in TABLES]
     if not tables:
-        raise InputError(f"expected one of {TABLES} in an audiofolder, got no such file")
+        raise InputError(
+            f"expected one of {', '.join(TABLES)} in an audiofolder, got no such file; "
+            "format table reads a table of any name"
+        )
     mentioned: set[str] = set()
     rows = (row for table in tables for row in read_rows(files, table))
     for recording in builder.build_each(rows, builder.build):

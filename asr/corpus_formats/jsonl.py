@@ -26,6 +26,9 @@ def read(files: Files, language: str, columns: Columns) -> Iterator[Recording]:
     builder = RecordingBuilder(files, columns)
     manifests = [name for name in files if is_visible(name) and name.endswith(MANIFESTS)]
     if not manifests:
-        raise InputError("expected a manifest whose name ends in .jsonl, got no such file")
+        raise InputError(
+            "expected a manifest whose name ends in .jsonl, got no such file; "
+            "format table reads CSV and TSV"
+        )
     rows = (row for manifest in manifests for row in read_rows(files, manifest))
     yield from builder.build_each(rows, builder.build)
