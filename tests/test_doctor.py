@@ -431,4 +431,4 @@ def test_labels_of_the_last_training(tmp_path):
         path.write_text(json.dumps({"labels": labels | {"num_lossy": lossy}}))
         finding = only(check_labels_of_training(path))
         assert finding.status == status
-        assert finding.text.startswith(f"9 transcripts; {lossy} with letters that the tokenizer")
+        assert finding.text.startswith(f"the last training's 9 transcripts; {lossy} with letters")

@@ -84,7 +84,7 @@ def check_labels_of_training(path: Path = LABELS) -> Iterator[Finding]:
     labels = read_json(path)["labels"]
     total, lossy, long = (labels[f"num_{name}"] for name in ("utterances", "lossy", "too_long"))
     text = (
-        f"{total} transcripts; {lossy} with letters that the tokenizer lacks, "
+        f"the last training's {total} transcripts; {lossy} with letters that the tokenizer lacks, "
         f"{long} too long for their clips"
     )
     yield Finding("warn", text, CHECK_LABELS) if lossy or long else Finding("ok", text)
