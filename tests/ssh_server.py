@@ -28,8 +28,11 @@ class SshServer:
 
 
 @contextmanager
-def ssh_server(folder: Path) -> Iterator[SshServer]:
-    """Start it in a folder, with tmux sessions of its own; skips the test if there is none."""
+def ssh_server(folder: Path, **environment: str) -> Iterator[SshServer]:
+    """Start it in a folder, with tmux sessions of its own; skips the test if there is none.
+
+    Sessions have the variables of ``environment``.
+    """
     for program in ("ssh", "tmux", "ssh-keygen"):
         if not shutil.which(program):
             pytest.skip(f"no {program}: apt-get install openssh-client tmux")
@@ -41,10 +44,11 @@ def ssh_server(folder: Path) -> Iterator[SshServer]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     config = folder / "sshd_config"
+    variables = {"TMUX_TMPDIR": folder, "PATH": os.environ["PATH"], **environment}
     config.write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nUsePAM no\n"
         f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nPidFile none\n"
-        f"SetEnv TMUX_TMPDIR={folder} PATH={os.environ['PATH']}\n"
+        f"SetEnv {' '.join(f'{name}={value}' for name, value in variables.items())}\n"
     )
     with suppress(OSError):
         Path("/run/sshd").mkdir(exist_ok=True)  # where Debian's sshd drops its rights
