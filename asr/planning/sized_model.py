@@ -147,11 +147,11 @@ def _few_layers(source: Path, out: Path, numbers: Iterator[int], layers: dict[in
         for tensor in network.state_dict().values():
             tensor.zero_()
     network.save_pretrained(out)
-    generation = out / "generation_config.json"
-    if generation.is_file():  # names heads of layers that are not there
-        write_json(
-            generation, {k: v for k, v in read_json(generation).items() if k != "alignment_heads"}
-        )
+    # In place of the one that save_pretrained makes up; without the heads of layers that are gone.
+    generation = source / "generation_config.json"
+    if generation.is_file():
+        values = {k: v for k, v in read_json(generation).items() if k != "alignment_heads"}
+        write_json(out / generation.name, values)
     return out
 
 
