@@ -57,7 +57,8 @@ def read_corpus(files: Files, corpus: Corpus) -> Iterator[Recording]:
     names, used = set[str](), set[str]()
     others = dict(refused(files))
     channel = None if corpus.channel == "mean" else corpus.channel
-    for one in corpus_format(corpus.format).read(files, corpus.language, corpus.columns):
+    columns = {str(ours): theirs for ours, theirs in corpus.columns.items()}
+    for one in corpus_format(corpus.format).read(files, corpus.language, columns):
         names.add(one.name)
         used.add(one.file)
         if one.fault and (found := refusal(refused(files), one.file)) and found[1] in one.fault:

@@ -161,6 +161,6 @@ def operation_us(clock: Clock, repetitions: int = 5) -> float:
         result = numbers
         for _ in range(SMALL):
             result = result + 1.0
-        result.sum().backward()
+        result.sum().backward()  # type: ignore[no-untyped-call]
         best = min(best, (clock() - start) / (2 * SMALL))
     return 1e6 * best

@@ -135,7 +135,8 @@ class CostFormula:
         values: npt.NDArray[np.float64] = (
             np.array([s.terms() for s in shapes]) @ self._coefficients.T
         )
-        return BatchCost(*values[:, :3].sum(0).tolist(), float(values[:, 3].max()))
+        flops, moved, operations, _ = values.sum(0).tolist()
+        return BatchCost(flops, moved, operations, float(values[:, 3].max()))
 
 
 def apart(shapes: Sequence[BatchShape], count: int = NUM_COUNTED) -> list[int]:

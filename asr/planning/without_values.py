@@ -27,7 +27,7 @@ CTC = {ATEN._ctc_loss.default, ATEN._ctc_loss.Tensor}
 CTC_BACKWARD = {ATEN._ctc_loss_backward.default, ATEN._ctc_loss_backward.Tensor}
 
 
-class WithoutValues(TorchDispatchMode):
+class WithoutValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Inside the block, operations on fake tensors give fake tensors; all others are computed.
 
     Attributes:
@@ -37,7 +37,7 @@ class WithoutValues(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.fake = FakeTensorMode(allow_non_fake_inputs=True)
         self.num_operations = self.bytes_moved = 0
 
@@ -117,6 +117,7 @@ def stacks(network: nn.Module) -> Iterator[nn.ModuleList]:
     from transformers.modeling_layers import GradientCheckpointingLayer
 
     for module in network.modules():
-        is_list = isinstance(module, nn.ModuleList) and len(module)
-        if is_list and all(isinstance(layer, GradientCheckpointingLayer) for layer in module):
+        if not (isinstance(module, nn.ModuleList) and len(module)):
+            continue
+        if all(isinstance(layer, GradientCheckpointingLayer) for layer in module):
             yield module
