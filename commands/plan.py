@@ -74,7 +74,7 @@ def plan(
     disk = disk_bytes(
         run, clips, conf.corpus, list(formats), Path("data") if hours is None else None
     )
-    return Plan(run, cost, parts, device_rows(run, cost, conf), found, disk)
+    return Plan(run, cost, parts, device_rows(run, cost, parts, conf), found, disk)
 
 
 def main(words: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from asr.planning.devices import Device, DevicesFile, measured_cpu
-from asr.planning.memory import Variant, memory_parts
+from asr.planning.memory import Variant
 from asr.planning.planned_run import PlannedRun, RunCost
 
 THIS_CPU = "this CPU"
@@ -59,13 +59,19 @@ class Plan:
     disk: Mapping[str, float]
 
 
-def device_rows(run: PlannedRun, cost: RunCost, conf: DevicesFile) -> list[DeviceRow]:
-    """Hours and money of a run by device; the rates of this machine's CPU are measured now."""
+def device_rows(
+    run: PlannedRun, cost: RunCost, parts: Mapping[str, float], conf: DevicesFile
+) -> list[DeviceRow]:
+    """Hours and money of a run by device; the rates of this machine's CPU are measured now.
+
+    Args:
+        run: of the configuration.
+        cost: its cost.
+        parts: bytes of each part on a GPU, see ``memory_parts``.
+        conf: devices and prices.
+    """
     family, train = run.config.family, run.config.train
     cpu = measured_cpu(memory_of_machine_gb(), conf.this_cpu.time_factor.get(family, 1.0))
-    parts = memory_parts(
-        cost.weights, cost.work.peak_bytes, conf.memory, accumulates=run.accumulates
-    )
     rows = []
     for name, device in {**conf.devices, THIS_CPU: cpu}.items():
         needed = sum(parts.values()) - (name == THIS_CPU) * parts["CUDA"]
