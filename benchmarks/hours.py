@@ -26,8 +26,13 @@ from asr.core.params import load_family_params, load_params
 from asr.families.protocols import family_module
 from asr.features.batching import batches_by_length
 from asr.features.log_mel import frames_of, log_mel
+from asr.training.augmentation.augment import Augmentation
 from asr.training.augmentation.examples import Example, Piece, example_waveform
+from asr.training.collate import collator
+from asr.training.distributed.processes import Processes
+from asr.training.loader import Loader
 from asr.training.params import TrainParams
+from asr.training.plan import TrainingBatch
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import Utterance, read_manifest, write_manifest
 from asr.utterances.waveform import SAMPLE_RATE
@@ -36,6 +41,7 @@ from benchmarks.scoring import sentences
 
 NUM_CLIPS = 4000  # whose loading is timed
 NUM_COLD = 2000
+ALONE = Processes(0, 1, torch.device("cpu"))
 
 
 def write_corpus(data: Path, folder: Path, hours: float) -> int:
@@ -94,8 +100,8 @@ def _num_bytes(folder: Path) -> int:
     return sum(one.lstat().st_size for one in folder.rglob("*") if one.is_file())
 
 
-def loader(work: Path, base: Path) -> dict[str, float]:
-    """CPU microseconds of a clip by phase, on one thread, and clips a second of the whole."""
+def loader(work: Path, base: Path) -> dict[str, Any]:
+    """CPU microseconds of a clip by phase, and clips a second of wall time by threads."""
     torch.set_num_threads(1)
     rng, params = random.Random(1), load_params("train", TrainParams)
     train = read_manifest(work / "manifests/train.jsonl")
@@ -142,10 +148,17 @@ def loader(work: Path, base: Path) -> dict[str, float]:
     batches = batches_by_length(durations, trainee.seconds, params.batch_seconds)
     found["log-mel"] = us(mel)
     found["tokens and the rest of a batch"] = round(us(collate) - found["log-mel"], 1)
-    total = sum(found.values())
-    return found | {"clips_per_s": round(1e6 / total), "mean_s": round(
-        sum(map(len, waveforms)) / SAMPLE_RATE / len(clips), 2
-    )}  # fmt: skip
+    training = [TrainingBatch([examples[i] for i in batch.indices], batch.context_s, batch.zeros)
+                for batch in batches]  # fmt: skip
+    augment = Augmentation(params.augment, Path("conf/noise"))
+    with collator(trainee, clips, utterances, params, augment, ALONE) as build:
+        clips_per_s = {}
+        for num_threads in (1, 2):
+            with Loader(build, num_threads) as threads, timed() as timing:
+                threads.load(training)
+            clips_per_s[num_threads] = round(len(clips) / timing.wall_s)
+    mean_s = round(sum(map(len, waveforms)) / SAMPLE_RATE / len(clips), 2)
+    return {"us": found, "clips_per_s": clips_per_s, "mean_s": mean_s}
 
 
 def cold(data: Path, folder: Path, copies: int) -> dict[str, float]:
@@ -196,7 +209,7 @@ def main() -> None:
         rates = loader(work / "corpus", base)
         cold_reads = cold(given.data, work, 2 if given.quick else 20)
     write_result(
-        "hours", {"hours": result, "loader_us": rates, "cold": cold_reads}, keep=not given.quick
+        "hours", {"hours": result, "loader": rates, "cold": cold_reads}, keep=not given.quick
     )
 
 

@@ -20,13 +20,13 @@ def hours_table(result: Results) -> list[str]:
         cells = [cell for start in (train, transcribe)
                  for cell in (f"{start['cpu_s']:.0f}", f"{start['peak_mb']:,}")]  # fmt: skip
         lines.append(table_row(hours, f"{row['clips']:,}", *cells, f"{disk:.2f}"))
-    rates = result["loader_us"]
-    mean_s, clips_per_s = rates["mean_s"], rates["clips_per_s"]
-    lines += ["", *table_header(f"loading a clip of {mean_s} s, one core", "CPU µs")]
-    phases = {name: us for name, us in rates.items() if name not in ("mean_s", "clips_per_s")}
-    lines += [table_row(name, f"{us:.0f}") for name, us in phases.items()]
-    lines.append(table_row("clips a second", f"{clips_per_s:,}"))
-    cores = -(-H200_CLIPS_PER_S // clips_per_s)
+    loader = result["loader"]
+    lines += ["", *table_header(f"loading a clip of {loader['mean_s']} s, one core", "CPU µs")]
+    lines += [table_row(phase, f"{us:.0f}") for phase, us in loader["us"].items()]
+    by_threads = loader["clips_per_s"]
+    for threads, clips_per_s in by_threads.items():
+        lines.append(table_row(f"clips a second, `loader_threads: {threads}`", f"{clips_per_s:,}"))
+    cores = -(-H200_CLIPS_PER_S // by_threads["1"])
     lines.append(
         table_row(f"cores for the {H200_CLIPS_PER_S:,} clips a second of an H200", str(cores))
     )

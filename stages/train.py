@@ -81,7 +81,7 @@ def train_stage(
         task = task_of(
             trainee, utterances, longest_s, collate, evaluate_dev,
             num_labels=labels.counts.tolist(), num_replay=len(replay),
-            shard_weights=machine.shard_weights,
+            shard_weights=machine.shard_weights, loader_threads=operations.loader_threads,
         )  # fmt: skip
         progress = train(task, params, seed, processes, scratch, watch)
         started_with.check()  # here, so that an error leaves the state to resume from

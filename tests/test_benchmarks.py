@@ -214,12 +214,13 @@ def test_tables_of_size_have_a_row_a_size_and_name_the_cores_that_a_gpu_needs():
     hours = {
         "hours": {"100": {"clips": 269_079, "train": start, "transcribe": start},
                   "10": {"clips": 27_222, "train": start, "transcribe": start}},
-        "loader_us": {"read": 100.0, "log-mel": 900.0, "clips_per_s": 1000, "mean_s": 1.4},
+        "loader": {"us": {"read": 100.0}, "clips_per_s": {"1": 1000, "2": 1900}, "mean_s": 1.4},
         "cold": {"ms_a_clip": 1.25, "gb": 0.8},
     }  # fmt: skip
     lines = hours_table(hours)
     assert lines[2] == "| 10 | 27,222 | 10 | 1,000 | 10 | 1,000 | 0.04 |"
     assert [line.split(" |")[0] for line in lines[2:4]] == ["| 10", "| 100"]
+    assert "| clips a second, `loader_threads: 2` | 1,900 |" in lines
     assert "| cores for the 13,000 clips a second of an H200 | 13 |" in lines
     step = {"cpu_s": 2.0, "peak_mb": 1500.0, "html_mb": 0.44}
     stages = dict.fromkeys(("split", "score", "compare", "report"), step)

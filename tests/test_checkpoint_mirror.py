@@ -47,6 +47,7 @@ def params(server, tmp_path, monkeypatch):
         checkpoint_mirror="s3://dvc/mirror",
         mirror_every_minutes=0.001,
         keep_unfinished_gb=1.0,
+        loader_threads=0,
     )
 
 
@@ -149,7 +150,11 @@ def test_nothing_is_trained_anew_while_the_mirror_cannot_be_asked(server, params
 
 def test_without_a_mirror_nothing_is_asked(tmp_path):
     params = OperationsParams(
-        trackers=[], checkpoint_mirror="", mirror_every_minutes=1.0, keep_unfinished_gb=1.0
+        trackers=[],
+        checkpoint_mirror="",
+        mirror_every_minutes=1.0,
+        keep_unfinished_gb=1.0,
+        loader_threads=0,
     )
     with mirrored(tmp_path, params):
         assert list(tmp_path.iterdir()) == []

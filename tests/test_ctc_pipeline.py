@@ -1,8 +1,5 @@
 # python -m pytest tests/test_ctc_pipeline.py    (a minute; two more with -m slow)
-"""The family ctc through the whole pipeline: with a language model, and with each encoder.
-
-Without a language model: tests/test_families.py.
-"""
+"""The family ctc through the whole pipeline: with a language model, and with each encoder."""
 
 import pytest
 

@@ -7,9 +7,11 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
+import asr.experiments.queue
 from tests.pipeline_repo import ROOT, PipelineRepo, experiments, wait_for
 
 STAGE = """
@@ -111,3 +113,37 @@ def test_an_experiment_whose_worker_was_killed_goes_on_where_it_was(repo):
     start_workers(repo)
     wait_for(lambda: "Success" in repo.run("dvc", "queue", "status"), pause_s=2)
     assert metrics(repo)["lr-7"]["first"] >= 2
+
+
+def workers(folder):
+    """Processes of the queue's workers in a repository."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            said = (process / "cmdline").read_bytes()
+            if b"queue-worker" in said and Path(os.readlink(process / "cwd")) == folder:
+                found.append(int(process.name))
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_silent_while_its_experiment_runs_is_not_gone(repo, monkeypatch):
+    monkeypatch.chdir(repo.folder)
+    monkeypatch.setattr(asr.experiments.queue, "SILENCE_S", 3.0)
+    steps = repo.folder / ".dvc" / "tmp" / "scratch" / "train-lr-5" / "steps"
+    queue(repo, 5, step_s=0.2)  # 20 s
+    silenced = []
+
+    def show(line):
+        if line == "lr-5: Running":
+            wait_for(steps.exists)
+            silenced.extend(workers(repo.folder))
+            assert silenced
+            for worker in silenced:
+                os.kill(worker, signal.SIGSTOP)
+            # It answers again once the experiment is nearly over.
+            subprocess.Popen(["sh", "-c", f"sleep 12; kill -CONT {' '.join(map(str, silenced))}"])
+
+    assert asr.experiments.queue.run_queued(["lr-5"], 1, 0.5, show) == {"lr-5": "Success"}

@@ -102,17 +102,18 @@ def manifests(repo):
     return {path: md5 for path, md5 in out_hashes(repo).items() if path.startswith("data/manif")}
 
 
-def test_experiments_with_the_other_families_stand_side_by_side(reproduced, tmp_path):
+def test_experiments_with_other_families_stand_side_by_side(reproduced, tmp_path):
+    """The family ctc: tests/test_ctc_pipeline.py."""
     repo = reproduced.clone(tmp_path / "clone")
     repo.share_cache_of(reproduced)
     repo.run("dvc", "checkout")
     clips = manifests(repo)
-    for family in ("qwen3_asr", "speech_llm", "ctc"):
+    for family in ("qwen3_asr", "speech_llm"):
         chosen = (f"model.family={family}", "model.name=tiny")
         repo.run("dvc", "exp", "run", "--name", family, "-S", chosen[0], "-S", chosen[1])
         assert manifests(repo) == clips
     shown = experiments(repo)
-    for family in ("qwen3_asr", "speech_llm", "ctc"):
+    for family in ("qwen3_asr", "speech_llm"):
         found = shown[family]
         assert found["params"]["params.yaml"]["data"]["model"]["family"] == family
         scores = found["metrics"]["metrics/score/tuned.json"]["data"]

@@ -95,7 +95,7 @@ def test_a_state_as_new_as_the_local_one_is_not_fetched(storage, scratch, capsys
 def test_it_is_uploaded_while_the_block_runs_and_once_more_if_it_fails(storage, scratch):
     params = OperationsParams(
         trackers=[], checkpoint_mirror="memory://mirror/all", mirror_every_minutes=0.001,
-        keep_unfinished_gb=1.0,
+        keep_unfinished_gb=1.0, loader_threads=0,
     )  # fmt: skip
     with pytest.raises(KeyError), mirrored(scratch, params):
         save(scratch, 5)

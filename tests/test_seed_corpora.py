@@ -114,7 +114,8 @@ def test_three_languages_with_texts_beside_mp3_and_wav(dealt):
     assert rejects == {}
 
 
-@pytest.mark.integration
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_all_of_them_at_once_through_the_whole_pipeline(reproduced, tmp_path):
     """Five formats, five languages, one model trained and scored."""
     repo = copy_of_this_repository(tmp_path)

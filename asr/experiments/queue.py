@@ -39,19 +39,25 @@ def kill(name: str) -> None:
 
 def gone() -> list[str]:
     """Names of experiments that DVC shows as running, but whose process no longer exists."""
+    return [name for name, pid in _running().items() if pid is not None and _is_gone(pid)]
+
+
+def _running() -> dict[str, int | None]:
+    """Processes of the experiments that DVC shows as running, by name.
+
+    None: a worker has taken it and not yet started its process.
+    """
     from dvc.repo import Repo
 
     with Repo() as repo:
         queue = repo.experiments.celery_queue
-        return [one.name or one.stash_rev[:7] for one in queue.iter_active()
-                if _is_gone(queue.proc.get(one.stash_rev))]  # fmt: skip
+        return {
+            one.name or one.stash_rev[:7]: getattr(queue.proc.get(one.stash_rev), "pid", None)
+            for one in queue.iter_active()
+        }
 
 
-def _is_gone(process: object) -> bool:
-    """Whether DVC's record of a process names one that no longer exists."""
-    pid = getattr(process, "pid", None)
-    if pid is None:  # a worker has taken it and not yet started the process
-        return False
+def _is_gone(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -95,6 +101,13 @@ def num_workers() -> int:
         return len(repo.experiments.celery_queue.worker_status())
 
 
+def _is_worked_on() -> bool:
+    """Whether a worker answers, or an experiment's process lives: a busy worker may be silent."""
+    return bool(num_workers()) or any(
+        pid is not None and not _is_gone(pid) for pid in _running().values()
+    )
+
+
 def run_queued(
     names: Sequence[str], jobs: int, poll_s: float, show: Callable[[str], None] = print
 ) -> dict[str, str]:
@@ -115,7 +128,7 @@ def run_queued(
         left = [name for name in names if shown[name] not in DONE]
         if not left:
             return shown
-        if num_workers():
+        if _is_worked_on():
             answered = time.monotonic()
         elif time.monotonic() - answered > SILENCE_S:
             if "Queued" not in shown.values() or num_starts == MAX_STARTS:

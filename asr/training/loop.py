@@ -84,11 +84,13 @@ def train(
         watch(progress, {})
     with (
         stop_signals() as stopped_by,
+        run.updater.loader,
         _bar(len(steps), progress.step, processes) as bar,
     ):
         for epoch, batches in steps[progress.step :]:
             torch.manual_seed(zlib.crc32(f"{seed}-{progress.step}".encode()) + processes.rank)
-            point = run.updater.step(batches, phases.rates(progress.step))
+            _, upcoming = steps[progress.step + 1] if progress.step + 1 < len(steps) else (0, [])
+            point = run.updater.step(batches, phases.rates(progress.step), upcoming)
             point |= {"epoch": epoch, **phases.row(progress.step)}
             if is_finite(point["loss"], point["grad_norm"]):
                 run.average(progress.step)

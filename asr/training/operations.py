@@ -1,4 +1,4 @@
-"""Section ``operations``: tracking and saving of runs. It changes no out, so no stage lists it."""
+"""Section ``operations``: how a run is tracked, saved and loaded; it changes no out."""
 
 from typing import Literal
 
@@ -14,3 +14,4 @@ class OperationsParams(Schema):
     checkpoint_mirror: str = Field(pattern=r"^$|^[a-z0-9]+://[^/]*/.+[^/]$")
     mirror_every_minutes: float = Field(gt=0, le=1440)
     keep_unfinished_gb: float = Field(ge=0)
+    loader_threads: int = Field(ge=0, le=64)

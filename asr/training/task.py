@@ -21,7 +21,7 @@ class Task:
     Attributes:
         network: holds the weights; those with ``requires_grad`` are trained.
         summed_loss: maps a family's batch to the loss summed over its target tokens.
-        collate: builds that batch from examples of the training set.
+        collate: builds that batch from examples of the training set; threads call it at once.
         durations_s: durations of the training clips, in seconds.
         groups: group of each clip; only clips of one group are joined into an example.
         token_limit: tokens of the clips, and most tokens of an example.
@@ -33,6 +33,7 @@ class Task:
         sharded_layers: layers whose weights are sharded over processes
             (``asr/training/distributed/sharding.py``).
         num_replay: how many of the clips, the last ones, are of replay corpora.
+        loader_threads: ``operations.loader_threads``.
     """
 
     network: nn.Module
@@ -48,6 +49,7 @@ class Task:
     rate_factors: Mapping[str, float] = field(default_factory=dict)
     sharded_layers: Sequence[nn.Module] = ()
     num_replay: int = 0
+    loader_threads: int = 0
 
 
 def task_of(
@@ -60,6 +62,7 @@ def task_of(
     num_labels: Sequence[int],
     num_replay: int,
     shard_weights: bool,
+    loader_threads: int = 0,
 ) -> Task:
     """Describe the training of a family's model on some clips.
 
@@ -72,6 +75,7 @@ def task_of(
         num_labels: tokens of each clip's transcript, which ``check_labels`` has counted.
         num_replay: see ``Task``.
         shard_weights: ``machine.shard_weights``.
+        loader_threads: see ``Task``.
 
     Raises:
         InputError: if weights are to be sharded and the family can't be.
@@ -90,4 +94,5 @@ def task_of(
         rate_factors=trainee.rate_factors,
         sharded_layers=layers_to_shard(trainee) if shard_weights else (),
         num_replay=num_replay,
+        loader_threads=loader_threads,
     )

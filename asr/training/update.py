@@ -17,6 +17,7 @@ from asr.training.distributed.processes import Processes
 from asr.training.distributed.sharding import local_part, shard, total_norm
 from asr.training.finite import is_finite
 from asr.training.groups import groups_of, is_in
+from asr.training.loader import Loader
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
 from asr.training.state.log import CurveRow
@@ -32,6 +33,7 @@ class Updater:
         weights: all weights that learn in some phase, by name.
         groups: the group of each.
         optimizer: AdamW, of all of them.
+        loader: builds the batches.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Updater:
     ) -> None:
         """Prepare the network of ``task``; the file ``batch_limits`` has one limit per device."""
         self.task, self.params, self.processes = task, params, processes
+        self.loader = Loader(task.collate, task.loader_threads)
         if params.phases:
             _freeze_rest(task, [name for phase in params.phases for name in phase.groups])
         # A new adapter has random weights, which differ between processes.
@@ -61,7 +64,12 @@ class Updater:
             f"{_device_name(processes.device)}, {_num_weights(task.network):,} weights",
         )
 
-    def step(self, batches: list[TrainingBatch], rates: Mapping[str, float]) -> CurveRow:
+    def step(
+        self,
+        batches: list[TrainingBatch],
+        rates: Mapping[str, float],
+        upcoming: Sequence[TrainingBatch] = (),
+    ) -> CurveRow:
         """Update the weights once; all target tokens of all processes have equal weight.
 
         If loss or gradient are not finite, weights and moments stay as they are.
@@ -69,6 +77,7 @@ class Updater:
         Args:
             batches: of the step.
             rates: learning rate by group; the weights of other groups get no gradient and stay.
+            upcoming: batches of the next step, which the loader begins to build meanwhile.
 
         Returns:
             Loss per target token, gradient total_norm, and seconds of audio in ``batches``.
@@ -78,9 +87,11 @@ class Updater:
             for weight in group["params"]:
                 weight.requires_grad_(group["name"] in rates)
         if self.task.sharded_layers:
-            loss = self._sharded_gradients(self.processes.equal_share(batches))
+            loss = self._sharded_gradients(
+                self.processes.equal_share(batches), self.processes.equal_share(upcoming)
+            )
         else:
-            loss = self._gradients(self.processes.share(batches))
+            loss = self._gradients(self.processes.share(batches), self.processes.share(upcoming))
         whole = [weight for weight in self._learning() if not isinstance(weight, DTensor)]
         self.processes.add_gradients(whole)
         self.limit.max_s = self.processes.minimum(self.limit.max_s)
@@ -96,13 +107,14 @@ class Updater:
             "audio_s": sum(example.duration_s for b in batches for example in b.examples),
         }
 
-    def _gradients(self, batches: list[TrainingBatch]) -> float:
+    def _gradients(self, batches: list[TrainingBatch], upcoming: Sequence[TrainingBatch]) -> float:
         """Add up gradients, in batches that fit into memory; return this process's loss."""
         num_targets = 0
         while True:
             parts = split_to_fit(batches, self.limit.max_s)
             try:
-                collated = [self.task.collate(part) for part in parts]
+                collated = self.loader.load(parts)
+                self.loader.begin(split_to_fit(upcoming, self.limit.max_s))
                 # Reduce once per step, however often memory runs out: the other processes do.
                 if not num_targets:
                     here = sum(part.num_targets for part in collated)
@@ -116,13 +128,19 @@ class Updater:
             clear_device_cache(garbage_collection=True)
             self.limit.lower(parts)
 
-    def _sharded_gradients(self, shares: list[tuple[TrainingBatch, float]]) -> float:
+    def _sharded_gradients(
+        self,
+        shares: list[tuple[TrainingBatch, float]],
+        upcoming: list[tuple[TrainingBatch, float]],
+    ) -> float:
         """``_gradients`` for sharded layers: all processes compute the same number of batches."""
         try:
-            collated = [(self.task.collate(batch), weight) for batch, weight in shares]
-            here = sum(weight * batch.num_targets for batch, weight in collated)
+            collated = self.loader.load([batch for batch, _ in shares])
+            self.loader.begin([batch for batch, _ in upcoming])
+            weighted = [(batch, w) for batch, (_, w) in zip(collated, shares, strict=True)]
+            here = sum(weight * batch.num_targets for batch, weight in weighted)
             num_targets = round(self.processes.totals(here)[0])
-            return self._backward(collated, num_targets)
+            return self._backward(weighted, num_targets)
         except RuntimeError as error:
             if not should_reduce_batch_size(error):
                 raise
