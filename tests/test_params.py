@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from asr.core.errors import InputError
-from asr.core.params import load_corpora, load_corpus, load_params, load_seed
+from asr.core.params import load_corpora, load_corpus, load_params, load_seed, read_yaml
 from asr.corpora.params import Corpus, TestSet
 from asr.preparation.params import PrepareParams
 from asr.training.params import TrainParams
@@ -34,6 +34,15 @@ def test_the_repositorys_own_params_are_right():
     assert load_seed(PARAMS) >= 0
     for name in load_corpora(PARAMS):
         assert load_corpus(name, Corpus, PARAMS).source
+
+
+def test_a_file_is_read_anew_and_nobody_changes_what_another_reads(tmp_path):
+    path = tmp_path / "some.yaml"
+    path.write_text("values: [1]")
+    read_yaml(path)["values"].append(2)
+    assert read_yaml(path) == {"values": [1]}
+    path.write_text("values: [3]")
+    assert read_yaml(path) == {"values": [3]}
 
 
 def test_all_faults_are_told_at_once_with_section_and_key(edited):
