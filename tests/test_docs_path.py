@@ -140,10 +140,8 @@ def test_a_folder_becomes_a_report(after_first_run):
     folder = after_first_run.repo.folder
     rejects = (folder / "data/rejects/mine.csv").read_text(encoding="utf-8")
     assert "takes/gone.wav" in rejects and "takes/mute.wav" in rejects
-    manifests = [
-        read_manifest(path) for path in sorted((folder / "data/manifests").glob("*.jsonl"))
-    ]
-    assert {one.text for manifest in manifests for one in manifest} == set(SAID)
+    splits = (folder / f"data/manifests/{name}.jsonl" for name in ("train", "dev", "test"))
+    assert {one.text for split in splits for one in read_manifest(split)} == set(SAID)
     wer = read_json(folder / "metrics/compare.json")["groups"]["overall"]["wer"]
     page = (folder / "metrics/report.html").read_text(encoding="utf-8")
     said = (folder.parent / "report.txt").read_text()
