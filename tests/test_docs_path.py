@@ -1,4 +1,4 @@
-# python -m pytest tests/test_docs_path.py -m slow    (six minutes of two quiet cores)
+# python -m pytest tests/test_docs_path.py -m slow    (a quarter of an hour of two quiet cores)
 """docs/README.md from its first part to its last: the page's own blocks and commands, in its order.
 
 A reader's folder of recordings and a table with faults becomes a tuned, packaged and served model.
