@@ -24,6 +24,7 @@ from benchmarks.tables import benchmark_table, fill, forgetting_table, language_
 from benchmarks.targets import target_table, targets
 from tests.benchmark_tools import adding, failing
 from tests.examples import utterance
+from tests.tiny_families import WHISPER
 
 ROOT = Path(__file__).parents[1]
 
@@ -231,3 +232,14 @@ def test_tables_of_size_have_a_row_a_size_and_name_the_cores_that_a_gpu_needs():
            "bytes_pulled": 10**6}  # fmt: skip
     pushed = pushing_table({"hours": 3.0, "shard_bytes": 2**21, "rows": [row]})
     assert pushed[-1] == "| 10 more | 200 | 5 | 1.0 | 1% | 1.0 |"
+
+
+@pytest.mark.slow
+def test_the_stages_after_prepare_are_measured_on_a_hundred_lines(made_once, capfd):
+    base = made_once("tiny-whisper", lambda folder: WHISPER.write_base(folder / "base")) / "base"
+    words = [sys.executable, "-m", "benchmarks.million", "--sizes", "100", "--quick"]
+    subprocess.run([*words, "--model", base], cwd=ROOT, check=True)
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines if line.startswith("100 ")] == [
+        "split", "score", "compare", "report"
+    ]  # fmt: skip
