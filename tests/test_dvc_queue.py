@@ -121,7 +121,7 @@ def workers(folder):
     for process in Path("/proc").glob("[0-9]*"):
         try:
             said = (process / "cmdline").read_bytes()
-            if b"queue-worker" in said and Path(os.readlink(process / "cwd")) == folder:
+            if b"queue-worker" in said and (process / "cwd").readlink() == folder:
                 found.append(int(process.name))
         except OSError:  # it has ended meanwhile
             continue
