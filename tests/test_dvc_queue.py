@@ -115,6 +115,17 @@ def test_an_experiment_whose_worker_was_killed_goes_on_where_it_was(repo):
     assert metrics(repo)["lr-7"]["first"] >= 2
 
 
+@pytest.mark.integration
+def test_an_experiment_is_queued_once_the_workers_before_have_ended(repo, monkeypatch):
+    monkeypatch.chdir(repo.folder)
+    asr.experiments.queue.put("lr-1", ["lr=1"], "train")
+    assert asr.experiments.queue.run_queued(["lr-1"], 1, 0.1) == {"lr-1": "Success"}
+    assert workers(repo.folder)  # it looks for more, and would take one and lose it
+    asr.experiments.queue.put("lr-2", ["lr=2"], "train")
+    assert asr.experiments.queue.num_workers() == 0
+    assert asr.experiments.queue.run_queued(["lr-2"], 1, 0.1) == {"lr-2": "Success"}
+
+
 def workers(folder):
     """Processes of the queue's workers in a repository."""
     found = []

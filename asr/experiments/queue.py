@@ -11,8 +11,8 @@ from typing import Any
 from asr.core.errors import InputError
 
 DONE = ("Success", "Failed")
-# A worker takes seconds to start, half a minute on a busy machine. It ends when the queue is empty,
-# even if something is queued just then.
+# A worker takes seconds to start, half a minute on a busy machine. It ends some seconds after the
+# queue is empty, even if something is queued just then.
 SILENCE_S = 90.0
 MAX_STARTS = 4
 
@@ -20,9 +20,15 @@ MAX_STARTS = 4
 def put(name: str, overrides: Sequence[str], target: str) -> None:
     """Queue an experiment of this name with values of params.yaml, up to a stage.
 
+    Workers without work are waited for: one that ends can still take an experiment, which DVC then
+    shows as running for ever.
+
     Raises:
         InputError: if DVC refuses it.
     """
+    given_up = time.monotonic() + SILENCE_S
+    while _is_empty() and num_workers() and time.monotonic() < given_up:
+        time.sleep(1.0)
     words = [word for override in overrides for word in ("-S", override)]
     _dvc("exp", "run", "--queue", "--name", name, *words, target)
 
@@ -91,6 +97,14 @@ def statuses() -> dict[str, str]:
         entries = repo.experiments.celery_queue.status()
     entries.sort(key=lambda entry: (entry["status"] not in DONE, entry["timestamp"]))
     return {entry["name"]: entry["status"] for entry in entries if entry["name"]}
+
+
+def _is_empty() -> bool:
+    """Whether nothing is queued or runs."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        return all(one["status"] in DONE for one in repo.experiments.celery_queue.status())
 
 
 def num_workers() -> int:
