@@ -1,6 +1,6 @@
 """Bytes that ``dvc push`` and ``dvc pull`` send, for a corpus and after ten clips more.
 
-    python -m benchmarks.pushing [--hours 30] [--quick]
+    python -m benchmarks.pushing [--hours 100] [--quick]
 
 The corpus is noise as loud as soft speech. A clip of 50 ms stands for one of 1.4 s, and shards are
 smaller by as much: so they hold as many clips, and the corpus has as many shards. After the first
@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--hours", type=float, default=30)
+    parser.add_argument("--hours", type=float, default=100)
     parser.add_argument("--quick", action="store_true", help="write no result")
     given = parser.parse_args()
     shard_mb = load_params("prepare", PrepareParams).shard_mb
