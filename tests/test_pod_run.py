@@ -197,8 +197,8 @@ def test_an_empty_machine_is_set_up(laptop, server, tmp_path, tool):
     given = environment(laptop, server, VENV="", REMOTE="/dev/null/storage", EXPERIMENT="set-up")
     said = box.run("bash", SCRIPT, succeeds=False, **given, **where)
     assert "pod: REMOTE" in said and "can't be written" in said
-    torch = (tmp_path / "box/work/repository/.venv/bin/python", "-c", "import torch, dvc")
-    box.run(*map(str, torch))
+    python = tmp_path.joinpath("box", "work", "repository", ".venv", "bin", "python")
+    box.run(str(python), "-c", "import torch, dvc")
 
 
 @pytest.mark.slow

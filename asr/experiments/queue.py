@@ -45,21 +45,22 @@ def kill(name: str) -> None:
 
 def gone() -> list[str]:
     """Names of experiments that DVC shows as running, but whose process no longer exists."""
-    return [name for name, pid in _running().items() if pid is not None and _is_gone(pid)]
+    return [name for name, pid in _processes().items() if _is_gone(pid)]
 
 
-def _running() -> dict[str, int | None]:
+def _processes() -> dict[str, int]:
     """Processes of the experiments that DVC shows as running, by name.
 
-    None: a worker has taken it and not yet started its process.
+    An experiment that a worker has taken and not yet started has none.
     """
     from dvc.repo import Repo
 
     with Repo() as repo:
         queue = repo.experiments.celery_queue
         return {
-            one.name or one.stash_rev[:7]: getattr(queue.proc.get(one.stash_rev), "pid", None)
+            one.name or one.stash_rev[:7]: process.pid
             for one in queue.iter_active()
+            if (process := queue.proc.get(one.stash_rev)) is not None
         }
 
 
@@ -117,9 +118,7 @@ def num_workers() -> int:
 
 def _is_worked_on() -> bool:
     """Whether a worker answers, or an experiment's process lives: a busy worker may be silent."""
-    return bool(num_workers()) or any(
-        pid is not None and not _is_gone(pid) for pid in _running().values()
-    )
+    return bool(num_workers()) or not all(map(_is_gone, _processes().values()))
 
 
 def run_queued(
