@@ -53,9 +53,10 @@ def report(
     check_metrics(metrics, found, sha256_of(manifest), ids)
     paths = {model: hypotheses / f"{model}.jsonl" for model in MODELS}
     heard = {model: read_hypotheses(path) for model, path in paths.items()}
-    base, tuned = (
-        score_utterances(utterances, heard[model], path, normalizers, params.script)
-        for model, path in paths.items()
+    base = score_utterances(utterances, heard["base"], paths["base"], normalizers, params.script)
+    references = [one.reference for one in base]
+    tuned = score_utterances(
+        utterances, heard["tuned"], paths["tuned"], normalizers, params.script, references
     )
     spoken = {name: one.words for name, one in read_aligned(alignment).items()}
     worst = worst_pairs(base, tuned, shown.num_worst)

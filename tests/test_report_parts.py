@@ -1,10 +1,14 @@
 # python -m pytest tests/test_report_parts.py
 import base64
 import io
+from collections import Counter
 
+import jiwer
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asr.core.files import write_json
 from asr.report.chart import panel
@@ -17,12 +21,15 @@ from asr.report.metrics import SliceRow
 from asr.report.players import audio_uris
 from asr.report.slices import MOST_ROWS, slice_charts
 from asr.report.tables import Cell, Column, table
+from asr.report.word_diff import char_edits, word_diff, word_edits
 from asr.scoring.score import Scored
 from asr.text.error_rate import char_errors, word_errors
 from asr.utterances.waveform import SAMPLE_RATE
 from commands.scores import main, markdown_table
 from tests.examples import utterance
 from tests.report_inputs import write_guards, write_inputs
+
+texts = st.lists(st.sampled_from(["kot", "kat", "tut", "a"]), max_size=6).map(" ".join)
 
 
 def scored(reference, hypothesis, duration_s=1.0):
@@ -66,6 +73,33 @@ def test_characters_are_aligned_within_words():
     found = char_confusions([], [scored("паун", "палн"), scored("кот тут", "котут")], most=9)
     assert found.substituted == [Confusion("у", "л", 1, 0)]
     assert sorted(one.reference for one in found.deleted) == [" ", "т"]
+
+
+@given(texts, texts)
+def test_an_alignment_has_the_errors_that_are_scored(reference, hypothesis):
+    counts = word_errors(reference, hypothesis)
+    kinds = Counter(edit.kind for edit in word_edits(reference, hypothesis))
+    expected = counts.substitutions, counts.deletions, counts.insertions
+    assert (kinds["substitute"], kinds["delete"], kinds["insert"]) == expected
+    assert kinds.total() == counts.num_errors
+    kinds = Counter(edit.kind for edit in char_edits(reference, hypothesis))
+    assert kinds.total() == char_errors(reference, hypothesis).num_errors
+
+
+@given(texts, texts)
+def test_an_alignment_has_all_words_of_both_texts_as_jiwer_aligns_them(reference, hypothesis):
+    diff = word_diff(reference, hypothesis)
+    assert [word.reference for word in diff if word.reference] == reference.split()
+    assert [word.hypothesis for word in diff if word.hypothesis] == hypothesis.split()
+    aligned = jiwer.process_words(reference, hypothesis).alignments[0]
+    kinds = [
+        chunk.type
+        for chunk in aligned
+        for _ in range(
+            max(chunk.ref_end_idx - chunk.ref_start_idx, chunk.hyp_end_idx - chunk.hyp_start_idx)
+        )
+    ]
+    assert [word.kind for word in diff] == kinds
 
 
 def test_errors_fall_into_the_part_of_the_clip_that_they_are_in():

@@ -1,10 +1,10 @@
 """Count which words and characters are confused, left out and added, from aligned texts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from asr.report.word_diff import Word, char_diff, word_diff
+from asr.report.word_diff import KINDS, Edit, char_edits, word_edits
 from asr.scoring.score import Scored
 
 Pairs = Counter[tuple[str, str]]
@@ -35,34 +35,32 @@ class Confusions:
 
 def word_confusions(base: Sequence[Scored], tuned: Sequence[Scored], most: int) -> Confusions:
     """Count the words that the tuned model gets wrong, at most ``most`` of a kind."""
-    return _confusions(base, tuned, most, word_diff)
+    return _confusions(base, tuned, most, word_edits)
 
 
 def char_confusions(base: Sequence[Scored], tuned: Sequence[Scored], most: int) -> Confusions:
     """The same of characters, aligned over the whole text, spaces included."""
-    return _confusions(base, tuned, most, char_diff)
+    return _confusions(base, tuned, most, char_edits)
 
 
 def _confusions(
     base: Iterable[Scored],
     tuned: Iterable[Scored],
     most: int,
-    diff: Callable[[str, str], list[Word]],
+    edits: Callable[[str, str], Iterable[Edit]],
 ) -> Confusions:
-    before, after = (
-        counted(diff(one.reference, one.hypothesis) for one in scored) for scored in (base, tuned)
-    )
-    kinds = ("substitute", "delete", "insert")
-    return Confusions(*(_most_frequent(after[kind], before[kind], most) for kind in kinds))
+    before, after = (_counted(scored, edits) for scored in (base, tuned))
+    return Confusions(*(_most_frequent(after[kind], before[kind], most) for kind in KINDS.values()))
 
 
-def counted(diffs: Iterable[Iterable[Word]]) -> Mapping[str, Pairs]:
-    """Count pairs of reference and hypothesis by the kind of error."""
-    found: dict[str, Pairs] = {kind: Counter() for kind in ("substitute", "delete", "insert")}
-    for diff in diffs:
-        for word in diff:
-            if word.kind != "equal":
-                found[word.kind][word.reference, word.hypothesis] += 1
+def _counted(
+    scored: Iterable[Scored], edits: Callable[[str, str], Iterable[Edit]]
+) -> dict[str, Pairs]:
+    """Pairs of reference and hypothesis by the kind of error."""
+    found: dict[str, Pairs] = {kind: Counter() for kind in KINDS.values()}
+    for one in scored:
+        for edit in edits(one.reference, one.hypothesis):
+            found[edit.kind][edit.reference, edit.hypothesis] += 1
     return found
 
 

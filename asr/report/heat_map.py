@@ -4,10 +4,12 @@ A character's place in its reference stands for its time: no stage writes times 
 characters are spoken at a more even pace than words.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
-from asr.report.word_diff import char_diff
+from asr.report.word_diff import char_edits
 from asr.scoring.score import Scored
 from asr.scoring.slices import DURATION_S, bucket
 
@@ -55,15 +57,19 @@ def _row(duration: str, scored: Sequence[Scored]) -> HeatRow:
         length = len(one.reference)
         if not length:  # no place in it
             continue
-        place = 0
-        for char in char_diff(one.reference, one.hypothesis):
-            part = min(place, length - 1) * NUM_PARTS // length
-            errors[part] += char.kind != "equal"
-            if char.kind != "insert":
-                chars[part] += 1
-                place += 1
+        for part, num in enumerate(_parts(length)):
+            chars[part] += num
+        for edit in char_edits(one.reference, one.hypothesis):
+            errors[min(edit.place, length - 1) * NUM_PARTS // length] += 1
     cells = (
         HeatCell(wrong / num if num else None, num)
         for wrong, num in zip(errors, chars, strict=True)
     )
     return HeatRow(duration, len(scored), tuple(cells))
+
+
+@cache  # of few lengths, and a test set may have a million texts
+def _parts(length: int) -> tuple[int, ...]:
+    """How many of ``length`` characters are in each part."""
+    parts = Counter(place * NUM_PARTS // length for place in range(length))
+    return tuple(parts[part] for part in range(NUM_PARTS))
