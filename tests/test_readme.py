@@ -10,6 +10,8 @@ import pytest
 from asr.core.files import read_json
 from asr.core.params import read_yaml
 from asr.experiments.spread import spread_sentence, spread_table
+from asr.experiments.sweep_results import spent_sentence, sweep_table
+from asr.report.sweeps import sweep_svg
 from benchmarks.planning_table import planning_table
 from benchmarks.serving_table import serving_table
 from benchmarks.tables import (
@@ -168,6 +170,15 @@ def test_the_guards_are_those_of_the_committed_metrics(committed):
 def test_the_picture_is_that_of_the_committed_metrics(committed):
     picture = (ROOT / "docs" / "scores.svg").read_text(encoding="utf-8")
     assert picture == scores_svg(read_json(committed / "compare.json"))
+
+
+def test_the_sweep_is_the_committed_one():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    results = read_json(ROOT / "sweeps" / "rates.json")
+    assert sweep_table(results) in page
+    assert spent_sentence(results) in " ".join(page.split())
+    picture = (ROOT / "sweeps" / "rates.svg").read_text(encoding="utf-8")
+    assert picture == sweep_svg("rates", results)
 
 
 def test_the_benchmark_tables_are_those_of_the_committed_results():

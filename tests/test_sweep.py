@@ -134,10 +134,10 @@ RESULTS = {
 
 def test_the_table_and_the_cost_of_a_grid_by_hand():
     assert sweep_table(RESULTS).splitlines()[2:] == [
-        "| 2 | 0.0001 | 1 | 0.500 | 10 | 6.0 |  |",
-        "| 0 | 7e-05 | 1 | 0.600 | 10 | 6.0 |  |",
-        "| 1 | 0.001 | 1 | 0.900 | 10 | 2.0 | ended early |",
-        "| 3 | 0.0002 | 1 | – | – | – | failed |",
+        "| 2 | 1 | 0.0001 | 0.500 | 10 | 6.0 |  |",
+        "| 0 | 1 | 7e-05 | 0.600 | 10 | 6.0 |  |",
+        "| 1 | 1 | 0.001 | 0.900 | 10 | 2.0 | ended early |",
+        "| 3 | 1 | 0.0002 | – | – | – | failed |",
     ]
     said = sweep_sentences(RESULTS)
     assert "0.500: dvc exp run -S train.lr=0.0001 -S train.accumulation=1" in said
@@ -148,11 +148,11 @@ def test_the_table_and_the_cost_of_a_grid_by_hand():
 
 def test_the_charts_have_a_dot_a_trial_and_mark_the_best():
     charts = sweep_charts("rates", RESULTS).charts
-    assert [chart.title for chart in charts] == ["trial", "train.lr", "train.accumulation"]
+    assert [chart.title for chart in charts] == ["trial", "train.accumulation", "train.lr"]
     assert [[dot.kind for dot in chart.dots] for chart in charts] == 3 * [
         ["trained", "early", "best"]
     ]
-    low, high, best = (dot.x for dot in charts[1].dots)
+    low, high, best = (dot.x for dot in charts[2].dots)
     # On a log axis 1e-4 lies at 0.134 of the way from 7e-5 to 1e-3.
     assert (best - low) / (high - low) == pytest.approx(0.134, abs=0.001)
     picture = ElementTree.fromstring(sweep_svg("rates", RESULTS))

@@ -57,7 +57,7 @@ def best_trial(results: dict[str, Any]) -> dict[str, Any]:
 
 def sweep_table(results: dict[str, Any]) -> str:
     """The trials in Markdown, the best first, those that ended early or failed last."""
-    keys = list(results["space"])
+    keys = sorted(results["space"])
     header = ("trial", *keys, f"{results['error'].upper()} on dev", "steps", "minutes", "")
     trials = sorted(results["trials"], key=_order)
     rows = [header, tuple("---" for _ in header), *(_row(one, keys) for one in trials)]
@@ -72,7 +72,7 @@ def _order(trial: dict[str, Any]) -> tuple[bool, bool, float]:
 def _row(trial: dict[str, Any], keys: Sequence[str]) -> tuple[str, ...]:
     return (
         str(trial["number"]),
-        *(f"{trial['values'][key]}" for key in keys),
+        *(f"{trial['values'].get(key, '–')}" for key in keys),
         "–" if trial["error"] is None else f"{trial['error']:.3f}",
         str(trial["curve"][-1][0]) if trial["curve"] else "–",
         "–" if trial["seconds"] is None else f"{trial['seconds'] / 60:.1f}",
@@ -81,19 +81,35 @@ def _row(trial: dict[str, Any], keys: Sequence[str]) -> tuple[str, ...]:
 
 
 def sweep_sentences(results: dict[str, Any]) -> str:
-    """What it found and cost, in words, with the command that trains the best one whole."""
-    best, trials = best_trial(results), results["trials"]
+    """What it found and cost, in words, with the command that trains the best values whole.
+
+    Raises:
+        InputError: if no trial was trained.
+    """
+    best = best_trial(results)
     words = " ".join(f"-S {key}={in_hydra(value)}" for key, value in best["values"].items())
-    said = (
+    said = [
         f"Trial {best['number']} has the lowest {results['error'].upper()} on dev, "
         f"{best['error']:.3f}: dvc exp run {words}"
-    )
+    ]
+    if results["overrides"]:
+        # Some of them only make trials short, others, such as train.tune, belong to the values.
+        also = " ".join(f"-S {key}={in_hydra(one)}" for key, one in results["overrides"].items())
+        said.append(f"All trials also had {also}: add those that are not for short trials only.")
+    if spent := spent_sentence(results):
+        said.append(spent)
+    return "\n".join(said)
+
+
+def spent_sentence(results: dict[str, Any]) -> str:
+    """The time of training, and that of a grid; empty if DVC had all results already."""
+    trials = results["trials"]
     whole = [one["seconds"] for one in trials if one["state"] == "trained" and one["seconds"]]
     if not whole:
-        return said
+        return ""
     spent = sum(one["seconds"] or 0.0 for one in trials) / HOUR
     grid = results["grid_size"] * fmean(whole) / HOUR
     return (
-        f"{said}\nTraining took {spent:.2f} hours for {len(trials)} trials; a grid of "
+        f"Training took {spent:.2f} hours for {len(trials)} trials; a grid of "
         f"{results['grid_size']:,} would take {grid:.1f}."
     )

@@ -59,7 +59,7 @@ def sweep_charts(name: str, results: Mapping[str, Any]) -> Sweep:
     trained = [one for one in shown if one["state"] == "trained"]
     best = min(trained, key=lambda one: (one["error"], one["number"]), default=None)
     charts = [_scatter("trial", [one["number"] for one in shown], "linear", shown, best)]
-    for key, span in results["space"].items():
+    for key, span in sorted(results["space"].items()):
         values = [one["values"][key] for one in shown]
         kind = "choice" if "values" in span else span["scale"]
         charts.append(_scatter(key, values, kind, shown, best, span.get("values")))
@@ -68,7 +68,7 @@ def sweep_charts(name: str, results: Mapping[str, Any]) -> Sweep:
     sentence = f"{len(results['trials'])} trials, {early} of them ended early"
     sentence += f", {failed} without a result" if failed else ""
     if best is not None:
-        tried = ", ".join(f"{key} {value}" for key, value in best["values"].items())
+        tried = ", ".join(f"{key} {value}" for key, value in sorted(best["values"].items()))
         sentence += f"; {results['error'].upper()} {best['error']:.3f} with {tried}"
     return Sweep(name, sentence, tuple(charts) if shown else ())
 
@@ -95,7 +95,7 @@ def _scatter(
     dots = []
     for one, x in zip(trials, places, strict=True):
         drawn = "best" if one is best else "trained" if one["state"] == "trained" else "early"
-        tried = ", ".join(f"{key} {value}" for key, value in one["values"].items())
+        tried = ", ".join(f"{key} {value}" for key, value in sorted(one["values"].items()))
         text = f"trial {one['number']}: {one['error']:.3f}, {tried}"
         dots.append(Dot(x, y(one["error"]), drawn, text))
     line = []
