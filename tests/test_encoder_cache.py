@@ -85,14 +85,23 @@ def encode(clips):
     return np.stack([np.full((2, 2), clip, np.float32) for clip in clips])
 with encoder_cache("k", [2] * 4, 2, encode, batch_positions=4) as outputs:
     print([float(outputs[i][0, 0]) for i in range(4)])
+    inside = Path(sys.argv[1]).parent
+    (inside / f"{sys.argv[2]}.inside").touch()
+    while len(list(inside.glob("*.inside"))) < 2:  # each waits for the other one
+        time.sleep(0.05)
 """
 
 
 @pytest.mark.integration
 def test_two_experiments_at_once_encode_each_clip_once_and_read_the_same(tmp_path):
     command = [sys.executable, "-c", ONE_OF_TWO, str(tmp_path / "log")]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    assert [one.communicate(timeout=120)[0] for one in both] == ["[0.0, 1.0, 2.0, 3.0]\n"] * 2
+    both = [subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in "ab"]
+    try:
+        read = [one.communicate(timeout=60)[0] for one in both]
+    finally:
+        for one in both:
+            one.kill()
+    assert read == ["[0.0, 1.0, 2.0, 3.0]\n"] * 2
     assert (tmp_path / "log").read_text() == "[0, 1]\n[2, 3]\n"
 
 

@@ -52,7 +52,9 @@ def encoder_cache(
     encode: Callable[[list[int]], Any],
     batch_positions: int,
 ) -> Iterator[EncoderOutputs]:
-    """Yield the outputs cached under ``key``, computed first if missing; locked inside the block.
+    """Yield the outputs cached under ``key``, computed first if missing.
+
+    Inside the block the file stays, and others may read it too.
 
     The file is written under another name and renamed, so it is complete or absent. A run that is
     killed while it encodes starts over.
@@ -69,25 +71,51 @@ def encoder_cache(
         InputError: if the disk has too little free space.
     """
     folder = dvc_tmp() / "cache" / f"encoder-{key}"
-    with _locked(folder) as lock:
-        path, num_bytes = folder / FILE, 2 * width * sum(num_positions)
-        if path.exists() and (got := path.stat().st_size) != num_bytes:
-            tqdm.write(f"{path}: expected {num_bytes} bytes, got {got}: encoding all clips again")
-            path.unlink()
-        if not path.exists():
-            _free_disk_space(folder, num_bytes)
-            with atomic_file(path) as partial:
-                shape = (sum(num_positions), width)
-                outputs = np.memmap(partial, dtype=np.float16, mode="w+", shape=shape)
-                starts = np.concatenate([[0], np.cumsum(num_positions)])
-                for clips in _batches(num_positions, batch_positions):
-                    for clip, output in zip(clips, encode(clips), strict=True):
-                        outputs[starts[clip] : starts[clip + 1]] = output
-                outputs.flush()
-        # Opened first: the lock is free for an instant, in which another run may remove the file.
-        found = EncoderOutputs(path, num_positions, width)
-        fcntl.flock(lock, fcntl.LOCK_SH)  # from here on other runs may read the cache too
-        yield found
+    path, num_bytes = folder / FILE, 2 * width * sum(num_positions)
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            # Any number of runs, and all processes of one run, read a whole file at once.
+            if not _locks(lock, fcntl.LOCK_SH):
+                continue
+            if not _is_whole(path, num_bytes):
+                if not _locks(lock, fcntl.LOCK_EX):
+                    continue
+                if not _is_whole(path, num_bytes):  # or another run has just written it
+                    _write(path, num_positions, width, encode, batch_positions)
+            # Opened first: the lock is free for an instant, in which another run may remove it.
+            found = EncoderOutputs(path, num_positions, width)
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield found
+            return
+
+
+def _write(
+    path: Path,
+    num_positions: Sequence[int],
+    width: int,
+    encode: Callable[[list[int]], Any],
+    batch_positions: int,
+) -> None:
+    """Encode all clips; see ``encoder_cache``."""
+    num_bytes = 2 * width * sum(num_positions)
+    if path.exists():
+        got = path.stat().st_size
+        tqdm.write(f"{path}: expected {num_bytes} bytes, got {got}: encoding all clips again")
+        path.unlink()
+    _free_disk_space(path.parent, num_bytes)
+    with atomic_file(path) as partial:
+        shape = (sum(num_positions), width)
+        outputs = np.memmap(partial, dtype=np.float16, mode="w+", shape=shape)
+        starts = np.concatenate([[0], np.cumsum(num_positions)])
+        for clips in _batches(num_positions, batch_positions):
+            for clip, output in zip(clips, encode(clips), strict=True):
+                outputs[starts[clip] : starts[clip + 1]] = output
+        outputs.flush()
+
+
+def _is_whole(path: Path, num_bytes: int) -> bool:
+    return path.exists() and path.stat().st_size == num_bytes
 
 
 def _batches(num_positions: Sequence[int], batch_positions: int) -> Iterator[list[int]]:
@@ -103,20 +131,11 @@ def _batches(num_positions: Sequence[int], batch_positions: int) -> Iterator[lis
                 bar.update(len(clips[start : start + size]))
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[IO[str]]:
-    """Lock ``folder`` exclusively; wait while another run computes the same outputs."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            # Another run may have removed the unlocked folder after `open`: then start again.
-            if not (folder / "lock").exists() or not os.path.samestat(
-                os.fstat(lock.fileno()), (folder / "lock").stat()
-            ):
-                continue
-            yield lock
-            return
+def _locks(lock: IO[str], kind: int) -> bool:
+    """Wait for a lock; False if another run has removed the file of the lock meanwhile."""
+    fcntl.flock(lock, kind)
+    path = Path(lock.name)
+    return path.exists() and os.path.samestat(os.fstat(lock.fileno()), path.stat())
 
 
 def _free_disk_space(folder: Path, num_bytes: int) -> None:
