@@ -41,14 +41,18 @@ def sweep(name: str, jobs: int, *, runs: bool, poll_s: float = POLL_S) -> None:
     with lock_folder(dvc_tmp() / FOLDER / name) as held:
         if not held and runs:
             raise InputError(f"{name}: another process runs this sweep")
-        study = Study(name, version([search.model_dump_json(exclude={"trials"})]), search)
+        facts = [search.model_dump_json(exclude={"trials"})]
+        begun = version(facts)
+        study = Study(name, begun, search)
         if runs:
-            Sweep(study, jobs).run(poll_s)
+            Sweep(study, jobs, lambda: version(facts) == begun).run(poll_s)
         results = sweep_results(study)
-        print(f"{sweep_table(results)}\n{sweep_sentences(results)}")
-        write_json(SWEEPS / f"{name}.json", results)
-        with atomic_file(SWEEPS / f"{name}.svg") as partial:
-            partial.write_text(sweep_svg(name, results), encoding="utf-8")
+        if results["trials"]:
+            print(sweep_table(results))
+            write_json(SWEEPS / f"{name}.json", results)
+            with atomic_file(SWEEPS / f"{name}.svg") as partial:
+                partial.write_text(sweep_svg(name, results), encoding="utf-8")
+        print(sweep_sentences(results))
 
 
 def main(words: Sequence[str] | None = None) -> None:

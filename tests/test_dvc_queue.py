@@ -115,6 +115,15 @@ def test_an_experiment_whose_worker_was_killed_goes_on_where_it_was(repo):
     assert metrics(repo)["lr-7"]["first"] >= 2
 
 
+def test_a_process_that_has_the_number_of_an_experiment_is_not_its_own():
+    assert asr.experiments.queue._is_gone(os.getpid())
+    with subprocess.Popen(["sh", "-c", "sleep 60; exit", "dvc exp exec-run"]) as process:
+        assert not asr.experiments.queue._is_gone(process.pid)
+        process.kill()
+        wait_for(lambda: asr.experiments.queue._is_gone(process.pid))  # a zombie
+    assert asr.experiments.queue._is_gone(process.pid)
+
+
 @pytest.mark.integration
 def test_an_experiment_is_queued_once_the_workers_before_have_ended(repo, monkeypatch):
     monkeypatch.chdir(repo.folder)

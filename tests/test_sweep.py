@@ -9,12 +9,14 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from dvc.repo import Repo
 
 from asr.core.errors import InputError
 from asr.experiments.live import live_curve
 from asr.experiments.search import SearchParams, load_search
 from asr.experiments.study import Study, tried_values
-from asr.experiments.sweep_results import best_trial, sweep_sentences, sweep_table
+from asr.experiments.sweep import Sweep
+from asr.experiments.sweep_results import best_trial, sweep_results, sweep_sentences, sweep_table
 from asr.report.sweeps import sweep_charts, sweep_svg
 from commands.sweep import main, sweep
 from tests.pipeline_repo import ROOT, PipelineRepo, experiments, wait_for
@@ -100,6 +102,26 @@ def test_the_first_trial_has_the_values_of_params_and_a_killed_sweep_goes_on_ali
     assert run(lambda: whole) == tried
 
 
+def test_a_value_that_rounding_takes_out_of_its_span_is_tried_as_it_is(study):
+    space = {"train.average_decay": {"low": 0.99, "high": 0.9999, "scale": "linear"}}
+    one = study(space=space)
+    tried = [tried_values(one.ask({"train.average_decay": value}))["train.average_decay"]
+             for value in (0.9996, 0.9942123)]  # fmt: skip
+    assert tried[0] == 0.9996  # 1.0 in three digits, which params.yaml refuses
+    assert 0.99 <= tried[1] <= 0.9999 and len(str(tried[1])) <= 5
+
+
+def test_a_proposal_that_was_killed_half_way_is_given_up(study):
+    one = study()
+    one._study.ask()  # as a process that dies before it stores the values
+    assert [trial.params for trial in one.running()] == [{}]
+    again = study()
+    again.drop_unfinished_proposals()
+    assert not again.running()
+    results = sweep_results(again)
+    assert "| 0 | – | – | – | – | – | failed |" in sweep_table(results)
+
+
 def test_values_outside_the_space_are_no_first_trial(study):
     assert tried_values(study().ask({**FIRST, "train.lr": 0.5})) != {**FIRST, "train.lr": 0.5}
 
@@ -144,6 +166,8 @@ def test_the_table_and_the_cost_of_a_grid_by_hand():
     # 6 + 6 + 2 minutes; 8 points of 6 minutes
     assert "0.23 hours for 4 trials; a grid of 8 would take 0.8." in said
     assert best_trial(RESULTS)["number"] == 2
+    said = sweep_sentences({**RESULTS, "overrides": {"train.tune": "lora", "train.max_steps": 16}})
+    assert "also had -S train.tune=lora -S train.max_steps=16: add" in said
 
 
 def test_the_charts_have_a_dot_a_trial_and_mark_the_best():
@@ -273,6 +297,51 @@ def test_a_sweep_that_is_killed_goes_on_with_the_trial_that_runs(repo):
     assert results["trials"][0]["error"] == pytest.approx(0.28)
     (log,) = (repo.folder / ".dvc" / "tmp" / "logs").glob("train-7e-05.jsonl")
     assert log.read_text().count('"event": "start"') == 1
+
+
+@pytest.mark.slow
+def test_values_refused_together_fail_and_equal_ones_are_not_trained_at_once(repo, capsys):
+    space = {"train.step_clips": {"values": [0, 64]}, "train.accumulation": {"values": [1, 2]}}
+    write_sweep(repo.folder, space=space, trials=7, random_trials=7, prune=None)
+    repo.commit("Another sweep")
+    sweep("rates", 2, runs=True, poll_s=0.5)
+    trials = json.loads((repo.folder / "sweeps" / "rates.json").read_text())["trials"]
+    tried = [(*one["values"].values(), one["state"]) for one in trials]
+    assert {(2, 64, "failed"), (1, 0, "trained")} <= set(tried)
+    assert all((state == "failed") == (values == [2, 64]) for *values, state in tried)
+    said = capsys.readouterr().out
+    assert "train.step_clips" in said and ", which has its values" in said
+
+
+@pytest.mark.slow
+def test_a_trial_that_a_worker_took_and_lost_is_queued_again(repo, monkeypatch):
+    monkeypatch.setattr("asr.experiments.sweep.GONE_S", 2.0)
+    write_sweep(repo.folder, trials=2)
+    repo.commit("A shorter sweep")
+    monkeypatch.setattr("asr.experiments.queue.start_workers", lambda jobs: None)
+    search = load_search("rates")
+    study, shown = Study("rates", "0123456789", search), []
+
+    def show(line):
+        shown.append(line)
+        if line.endswith("-0: Queued"):
+            with Repo() as dvc, dvc.experiments.celery_queue.celery.connection_for_read() as all_of:
+                all_of.SimpleQueue("celery").get(timeout=5).ack()
+        if "its process is gone" in line:
+            monkeypatch.undo()
+
+    Sweep(study, 1, lambda: True, show).run(0.5)
+    assert "rates-0123456-0: its process is gone; it goes on from its last checkpoint" in shown
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE"]
+
+
+@pytest.mark.integration
+def test_no_trial_begins_after_code_or_params_changed(repo):
+    study, shown = Study("rates", "0123456789", load_search("rates")), []
+    Sweep(study, 1, lambda: False, shown.append).run(0.1)
+    assert not study.trials
+    assert shown == ["rates-0123456: code or params.yaml changed, so 0 of 6 trials were run; "
+                     "the same command begins a new study"]  # fmt: skip
 
 
 @pytest.mark.integration

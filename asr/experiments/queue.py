@@ -27,7 +27,7 @@ def put(name: str, overrides: Sequence[str], target: str) -> None:
         InputError: if DVC refuses it.
     """
     given_up = time.monotonic() + SILENCE_S
-    while _is_empty() and num_workers() and time.monotonic() < given_up:
+    while not _any_queued() and _any_idle() and time.monotonic() < given_up:
         time.sleep(1.0)
     words = [word for override in overrides for word in ("-S", override)]
     _dvc("exp", "run", "--queue", "--name", name, *words, target)
@@ -44,11 +44,16 @@ def kill(name: str) -> None:
 
 
 def gone() -> list[str]:
-    """Names of experiments that DVC shows as running, but whose process no longer exists."""
-    return [name for name, pid in _processes().items() if _is_gone(pid)]
+    """Names of experiments that DVC shows as running, but that nothing runs.
+
+    Their process no longer exists, or they have none yet and no worker answers that would start it.
+    """
+    found = _processes()
+    idle = None in found.values() and not num_workers()
+    return [name for name, pid in found.items() if (idle if pid is None else _is_gone(pid))]
 
 
-def _processes() -> dict[str, int]:
+def _processes() -> dict[str, int | None]:
     """Processes of the experiments that DVC shows as running, by name.
 
     An experiment that a worker has taken and not yet started has none.
@@ -57,23 +62,41 @@ def _processes() -> dict[str, int]:
 
     with Repo() as repo:
         queue = repo.experiments.celery_queue
-        return {
-            one.name or one.stash_rev[:7]: process.pid
-            for one in queue.iter_active()
-            if (process := queue.proc.get(one.stash_rev)) is not None
-        }
+        found = ((one, queue.proc.get(one.stash_rev)) for one in queue.iter_active())
+        return {one.name or one.stash_rev[:7]: process and process.pid for one, process in found}
 
 
 def _is_gone(pid: int) -> bool:
+    """Whether the process of an experiment has ended; another one may have its number by now."""
+    if Path("/proc/self").exists():
+        try:
+            # Empty for one that was killed and whose parent has not asked for it.
+            return b"exec-run" not in Path("/proc", str(pid), "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
     except PermissionError:
         return False
-    # A killed process stays as a zombie until its parent asks for it.
-    stat = Path("/proc", str(pid), "stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z"
+    return False
+
+
+def end_gone(name: str) -> None:
+    """Take an experiment of ``gone`` off the queue, so that its name is free."""
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        queue = repo.experiments.celery_queue
+        for one in queue.iter_active():
+            process = queue.proc.get(one.stash_rev)
+            if one.name == name and process is not None:
+                # DVC would interrupt the process that has its number now.
+                process.returncode = -1
+                queue.proc[one.stash_rev] = process
+    kill(name)
+    forget(name)
 
 
 def start_workers(num: int) -> None:
@@ -100,25 +123,33 @@ def statuses() -> dict[str, str]:
     return {entry["name"]: entry["status"] for entry in entries if entry["name"]}
 
 
-def _is_empty() -> bool:
-    """Whether nothing is queued or runs."""
+def _any_queued() -> bool:
+    return "Queued" in statuses().values()
+
+
+def _worker_tasks() -> Mapping[str, Sequence[Any]]:
+    """What each worker that answers works on."""
     from dvc.repo import Repo
 
     with Repo() as repo:
-        return all(one["status"] in DONE for one in repo.experiments.celery_queue.status())
+        found: Mapping[str, Sequence[Any]] = repo.experiments.celery_queue.worker_status()
+        return found
 
 
 def num_workers() -> int:
     """Workers that answer."""
-    from dvc.repo import Repo
+    return len(_worker_tasks())
 
-    with Repo() as repo:
-        return len(repo.experiments.celery_queue.worker_status())
+
+def _any_idle() -> bool:
+    """Whether a worker answers that works on nothing."""
+    return not all(_worker_tasks().values())
 
 
 def _is_worked_on() -> bool:
     """Whether a worker answers, or an experiment's process lives: a busy worker may be silent."""
-    return bool(num_workers()) or not all(map(_is_gone, _processes().values()))
+    pids = (pid for pid in _processes().values() if pid is not None)
+    return bool(num_workers()) or not all(map(_is_gone, pids))
 
 
 def run_queued(

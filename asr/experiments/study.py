@@ -52,6 +52,12 @@ class Study:
         )
         self._space = {key: _distribution(one) for key, one in search.space.items()}
 
+    def drop_unfinished_proposals(self) -> None:
+        """Give up trials without all values: the process was killed while it stored them."""
+        for trial in self.running():
+            if trial.params.keys() != self._space.keys():
+                self._study.tell(trial.number, state=TrialState.FAIL)
+
     @property
     def trials(self) -> list[FrozenTrial]:
         """All that were asked for, by number."""
@@ -120,11 +126,18 @@ class Study:
 
 
 def tried_values(trial: FrozenTrial) -> dict[str, Value]:
-    """The values of a trial as they are tried: floats with ``DIGITS`` significant digits."""
-    return {
-        key: float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
-        for key, value in trial.params.items()
-    }
+    """The values of a trial as they are tried: those of spans with ``DIGITS`` significant digits.
+
+    A value that rounding would take out of its span stays as it is.
+    """
+    return {key: _rounded(one, trial.distributions[key]) for key, one in trial.params.items()}
+
+
+def _rounded(value: Value, span: BaseDistribution) -> Value:
+    if not isinstance(span, FloatDistribution):
+        return value
+    rounded = float(f"{value:.{DIGITS}g}")
+    return rounded if span.low <= rounded <= span.high else value
 
 
 def _distribution(one: Span | Choice) -> BaseDistribution:

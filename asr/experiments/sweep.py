@@ -33,7 +33,9 @@ class Sweep:
     Attributes:
         study: its trials.
         jobs: trials at once; one a GPU.
+        is_current: whether code and params are still those that the study is of.
         show: called with a line for each change.
+        failed: experiments that failed while this process waited for them.
         shown: the last status that was shown, by experiment.
         started: when workers were started last.
         gone: since when an experiment has neither a process nor a worker.
@@ -41,13 +43,17 @@ class Sweep:
 
     study: Study
     jobs: int
+    is_current: Callable[[], bool]
     show: Callable[[str], None] = print
+    failed: list[str] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
     started: float = -RESTART_S
     gone: dict[str, float] = field(default_factory=dict)
 
     def run(self, poll_s: float) -> None:
         """Run trials until there are as many as the sweep asks for.
+
+        If code or params change meanwhile, the trials that run are the last ones.
 
         Args:
             poll_s: seconds between two looks at the queue.
@@ -56,13 +62,16 @@ class Sweep:
             InputError: if DVC refuses an experiment, or the first trials all fail.
         """
         study = self.study
+        study.drop_unfinished_proposals()
         first = {key: value_of_params(key) for key in study.search.space}
         while True:
             found = queue.statuses()
             for trial in study.running():
                 self._settle(trial, found.get(study.name_of(trial), ""))
-            _check_failures(study)
+            self._check_failures()
             while len(study.running()) < self.jobs and len(study.trials) < study.search.trials:
+                if not self.is_current():
+                    break
                 trial = study.ask(first)
                 values = ", ".join(f"{key} {one}" for key, one in tried_values(trial).items())
                 self.show(f"{study.name_of(trial)}: {values}")
@@ -70,21 +79,48 @@ class Sweep:
             found = queue.statuses()
             self._end_pruned(found)
             if not study.running():
-                return
+                break
             self._start_workers(found)
             time.sleep(poll_s)
+        if len(study.trials) < study.search.trials:
+            self.show(
+                f"{study.name}: code or params.yaml changed, so {len(study.trials)} of "
+                f"{study.search.trials} trials were run; the same command begins a new study"
+            )
 
     def _put(self, trial: FrozenTrial) -> None:
-        words = words_of(self.study.overrides(trial), self.study.name)
-        queue.put(self.study.name_of(trial), words, self.study.search.target)
+        """Queue a trial; one that has no results because it can't run fails."""
+        study, name = self.study, self.study.name_of(trial)
+        if not self.is_current():
+            self._fail(trial, "not run, since code or params.yaml changed")
+            return
+        for other in study.running():
+            if other.number < trial.number and tried_values(other) == tried_values(trial):
+                # Two trainings of the same values can't run at once; DVC keeps the first's result.
+                self._show_once(name, f"waits for {study.name_of(other)}, which has its values")
+                return
+        try:
+            words = words_of(study.overrides(trial), study.name)
+        except InputError as error:  # values that params.yaml allows one by one, but not together
+            self._fail(trial, str(error))
+            return
+        queue.put(name, words, study.search.target)
+
+    def _fail(self, trial: FrozenTrial, why: str) -> None:
+        self.show(f"{self.study.name_of(trial)}: {why}")
+        self.study.finish(trial, 0.0, None)
+
+    def _show_once(self, name: str, status: str) -> None:
+        if status != self.shown.get(name):
+            self.show(f"{name}: {status}")
+            self.shown[name] = status
 
     def _settle(self, trial: FrozenTrial, status: str) -> None:
         """Store what became of a trial; end it if it is hopeless; queue it again if it is lost."""
         study = self.study
         name, error = study.name_of(trial), study.search.error
-        if status not in ("", self.shown.get(name)):
-            self.show(f"{name}: {status}")
-            self.shown[name] = status
+        if status:
+            self._show_once(name, status)
         if status == "Success" or (not status and name in queue.experiments()):
             curve = live_curve(name)
             study.report(trial, _errors(curve.errors, error))
@@ -93,13 +129,13 @@ class Sweep:
             self.show(f"{name}: {error.upper()} on dev {result[error]:.3f}, step {result['step']}")
         elif status == "Failed":
             study.finish(trial, live_curve(name).seconds, None)
+            self.failed.append(name)
         elif not status:
             # This process was killed between the proposal and the queue, or the queue was emptied.
             self._put(trial)
         elif status == "Running" and self._is_lost(name):
             self.show(f"{name}: its process is gone; it goes on from its last checkpoint")
-            queue.kill(name)
-            queue.forget(name)
+            queue.end_gone(name)
             self._put(trial)
         elif status == "Running":
             curve = live_curve(name)
@@ -128,6 +164,13 @@ class Sweep:
             elif found.get(name) in ("Queued", "Failed"):
                 queue.forget(name)
 
+    def _check_failures(self) -> None:
+        """Earlier failures don't count: whatever caused them may be mended."""
+        states = [trial.state for trial in self.study.trials]
+        if len(self.failed) >= MOST_FAILURES and TrialState.COMPLETE not in states:
+            names = ", ".join(self.failed)
+            raise InputError(f"all failed: {names}; see: dvc queue logs {self.failed[0]}")
+
     def _start_workers(self, found: Mapping[str, str]) -> None:
         names = map(self.study.name_of, self.study.running())
         waits = any(found.get(name) == "Queued" for name in names)
@@ -138,11 +181,3 @@ class Sweep:
 
 def _errors(errors: Mapping[int, Mapping[str, float]], error: str) -> dict[int, float]:
     return {step: rates[error] for step, rates in errors.items()}
-
-
-def _check_failures(study: Study) -> None:
-    states = [trial.state for trial in study.trials]
-    failed = [trial for trial in study.trials if trial.state == TrialState.FAIL]
-    if len(failed) >= MOST_FAILURES and TrialState.COMPLETE not in states:
-        names = ", ".join(study.name_of(trial) for trial in failed)
-        raise InputError(f"all failed: {names}; see: dvc queue logs {study.name_of(failed[0])}")
