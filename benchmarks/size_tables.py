@@ -41,11 +41,10 @@ def million_table(result: Results) -> list[str]:
     stages = ("split", "score", "compare", "report")
     lines = table_header("CPU seconds (peak MB)", *(f"{int(size):,} utterances" for size in sizes))
     for stage in stages:
-        rows = [result[size]["steps"].get(stage) for size in sizes]
-        cells = [f"{row['cpu_s']:.0f} ({row['peak_mb']:,.0f})" if row else "–" for row in rows]
+        rows = [result[size]["steps"][stage] for size in sizes]
+        cells = [f"{row['cpu_s']:.0f} ({row['peak_mb']:,.0f})" for row in rows]
         lines.append(table_row(f"`{stage}`", *cells))
-    reports = [result[size]["steps"].get("report") for size in sizes]
-    pages = [f"{report['html_mb']:.1f}" if report else "–" for report in reports]
+    pages = [f"{result[size]['steps']['report']['html_mb']:.1f}" for size in sizes]
     return [*lines, table_row("report page, MB", *pages)]
 
 

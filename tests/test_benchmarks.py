@@ -228,8 +228,6 @@ def test_tables_of_size_have_a_row_a_size_and_name_the_cores_that_a_gpu_needs():
     million = million_table({"1000": {"steps": stages}, "100": {"steps": stages}})
     assert million[0] == "| CPU seconds (peak MB) | 100 utterances | 1,000 utterances |"
     assert million[-1] == "| report page, MB | 0.4 | 0.4 |"
-    split_alone = million_table({"100": {"steps": {"split": step}}})
-    assert split_alone[2:4] == ["| `split` | 2 (1,500) |", "| `score` | – |"]
     row = {"step": "10 more", "shards": 200, "files_sent": 5, "bytes": 10**8, "bytes_sent": 10**6,
            "bytes_pulled": 10**6}  # fmt: skip
     pushed = pushing_table({"hours": 3.0, "shard_bytes": 2**21, "rows": [row]})
