@@ -56,6 +56,7 @@ from benchmarks.measure import memory_mb, peak_mb, reset_peak, write_result
 
 MANIFEST, PREPARED = Path("data/manifests/train.jsonl"), Path("data/prepared")
 NUM_CLIPS, NUM_STEPS, NUM_DEV = 240, 6, 16
+ALONE = MachineParams(device="cpu", num_threads=1, num_processes=1, shard_weights=False)
 NO_CUDA = MemoryParams(context_gb=0.0, allocator_share=0.0)
 SEED = 1
 # glibc gives freed tensors back at once, and costs time. Else it keeps up to as much as is alive.
@@ -136,7 +137,7 @@ def config_of(trial: Trial) -> Configuration:
     once = {"phases": [], "num_epochs": 1, "min_hours": 0.0, "max_steps": 0, **trial.train}
     role = family_module(trial.family, "training")
     own = load_family_params(trial.family, "train", role.OwnParams)
-    return Configuration(trial.family, "random", read.model_copy(update=once), own, SEED)
+    return Configuration(trial.family, "random", read.model_copy(update=once), own, SEED, ALONE)
 
 
 def clips_of(count: int) -> tuple[PlannedClips, list[Utterance]]:
@@ -167,7 +168,9 @@ def measure(trial: Trial, cpu: Mapping[str, float], num_steps: int) -> dict[str,
         run.steps = run.steps[1 : num_steps + 1]  # those that are measured
         run.num_steps = len(run.steps)
         cost = run.cost()
-    parts = memory_parts(cost.weights, cost.work.peak_bytes, NO_CUDA, accumulates=run.accumulates)
+    parts = memory_parts(
+        cost.weights, cost.work.peak_bytes, NO_CUDA, ALONE, accumulates=run.accumulates
+    )
     rate = cpu["gflops"] / 1e3
     device = Device(
         memory_gb=1.0, tflops=Tflops(fp32=rate, bf16=rate, fp16=rate), share_of_peak=1.0,
@@ -294,9 +297,7 @@ def main() -> None:
     parser.add_argument("--rates", help="JSON of this CPU's rates, for --trial")
     parser.add_argument("--quick", action="store_true", help="one step; prints, writes nothing")
     options = parser.parse_args()
-    use_machine(
-        load_params("machine", MachineParams).model_copy(update={"num_threads": 1, "device": "cpu"})
-    )
+    use_machine(ALONE)
     num_steps = 1 if options.quick else NUM_STEPS
     if options.trial is not None:
         print(json.dumps(measure(TRIALS[options.trial], json.loads(options.rates), num_steps)))

@@ -10,6 +10,7 @@ writes ``PLANNING.md``. Devices and prices are in ``conf/devices.yaml``.
 """
 
 import argparse
+import math
 import shlex
 import sys
 import tempfile
@@ -33,6 +34,7 @@ from asr.planning.page import page, summary
 from asr.planning.planned_run import Configuration, PlannedRun
 from asr.planning.sized_model import sized_model
 from asr.preparation.params import PrepareParams
+from asr.training.distributed.sharding import check_shardable, layers_to_shard
 from asr.training.params import TrainParams
 
 PAGE = Path("PLANNING.md")
@@ -44,7 +46,8 @@ def plan(
     """Plan a configuration: params.yaml with recipes and values.
 
     Raises:
-        InputError: if a recipe, a value, the clips or the model's configs are missing or wrong.
+        InputError: if a recipe, a value, the clips or the model's configs are missing or wrong, or
+            training can't shard the weights.
     """
     combined = combine(recipes)
     add_options(combined, options)
@@ -55,22 +58,24 @@ def plan(
         train = load_params("train", TrainParams, path)
         role = family_module(chosen.family, "training")
         own = load_family_params(chosen.family, "train", role.OwnParams, path)
-        config = Configuration(chosen.family, chosen.name, train, own, load_seed(path))
         machine = load_params("machine", MachineParams, path)
+        config = Configuration(chosen.family, chosen.name, train, own, load_seed(path), machine)
         formats = load_params("export", ExportParams, path).formats
         longest_s = load_params("prepare", PrepareParams, path).max_duration_s
         base = family_module(chosen.family, "base")
         block = load_block(MODELS, (chosen.family, chosen.name), base.Block)
+    if machine.shard_weights:
+        check_shardable(train)
     clips = planned_clips(train.replay, conf.corpus.chars_per_s, longest_s, hours)
     with sized_model(chosen.family, block) as model:
         run = PlannedRun(config, model, clips)
+        if machine.shard_weights:
+            layers_to_shard(run.sized.trainee)
         cost = run.cost()
         found = variants(run, cost, model, conf.memory)
-    shards = machine.num_processes if machine.shard_weights else 1
     parts = memory_parts(
-        cost.weights, cost.work.peak_bytes, conf.memory,
-        accumulates=run.accumulates, num_shards=shards,
-    )  # fmt: skip
+        cost.weights, cost.work.peak_bytes, conf.memory, machine, accumulates=run.accumulates
+    )
     disk = disk_bytes(
         run, clips, conf.corpus, list(formats), Path("data") if hours is None else None
     )
@@ -87,9 +92,12 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, help="of train, in place of the corpora's clips")
     given = list(sys.argv[1:] if words is None else words)
     arguments = parser.parse_args(given)
+    hours = arguments.hours
+    if hours is not None and not (math.isfinite(hours) and hours > 0):
+        parser.error(f"--hours: expected a number above 0, got {hours:g}")
     try:
         conf = read_devices()
-        found = plan(arguments.recipes, arguments.set_param, arguments.hours, conf)
+        found = plan(arguments.recipes, arguments.set_param, hours, conf)
     except (InputError, OSError) as error:
         sys.exit(f"plan: {error}")
     command = shlex.join(["python", "-m", "commands.plan", *given])

@@ -110,23 +110,29 @@ def read_devices(path: Path = DEVICES) -> DevicesFile:
         raise InputError("\n".join(f"{path}: {fault}" for fault in faults(error))) from error
 
 
-def measured_cpu(memory_gb: float, time_factor: float) -> Device:
-    """This machine's CPU, by rates that are measured now with torch's number of threads.
+def measured_cpu(memory_gb: float, time_factor: float, num_threads: int) -> Device:
+    """This machine's CPU, by rates that are measured now.
 
     Args:
         memory_gb: of the machine.
         time_factor: see ``ThisCpu``.
+        num_threads: of torch while it measures, ``machine.num_threads``.
     """
-    rate = peak_gflops(time.perf_counter) / 1e3 / time_factor
-    return Device(
-        memory_gb=memory_gb,
-        # A CPU without instructions for bf16 and fp16 is no faster with them, or much slower.
-        tflops=Tflops(fp32=rate, bf16=rate, fp16=rate),
-        bandwidth_gb_s=bandwidth_gb_s(time.perf_counter) / time_factor,
-        share_of_peak=1.0,
-        operation_us=operation_us(time.perf_counter) * time_factor,
-        price=None,
-    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    try:
+        rate = peak_gflops(time.perf_counter) / 1e3 / time_factor
+        return Device(
+            memory_gb=memory_gb,
+            # A CPU without instructions for bf16 and fp16 is no faster with them, or much slower.
+            tflops=Tflops(fp32=rate, bf16=rate, fp16=rate),
+            bandwidth_gb_s=bandwidth_gb_s(time.perf_counter) / time_factor,
+            share_of_peak=1.0,
+            operation_us=operation_us(time.perf_counter) * time_factor,
+            price=None,
+        )
+    finally:
+        torch.set_num_threads(before)
 
 
 def peak_gflops(clock: Clock, repetitions: int = 10) -> float:

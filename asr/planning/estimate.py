@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from asr.planning.devices import Device, DevicesFile, measured_cpu
 from asr.planning.memory import Variant
 from asr.planning.planned_run import PlannedRun, RunCost
+from asr.workers.workers import num_cores
 
 THIS_CPU = "this CPU"
 
 
 @dataclass(frozen=True)
 class DeviceRow:
-    """A run on one device.
+    """A run on one device, or on one for each process.
 
     Attributes:
         name: of the device.
-        train_hours: to compute all training steps.
-        dev_hours: to transcribe dev at all evaluations.
-        usd: for both; None without a price.
-        needed_gb: memory that training takes.
+        train_hours: to compute all training steps, by all processes together.
+        dev_hours: to transcribe dev at all evaluations, by all processes together.
+        usd: for both, of as many devices as processes; None without a price.
+        needed_gb: memory that training takes on each device; on this CPU, all processes.
         device: the device.
     """
 
@@ -45,7 +46,7 @@ class Plan:
     Attributes:
         run: its steps.
         cost: of them.
-        memory: bytes of each part on a GPU.
+        memory: bytes of each part on a GPU of one process.
         rows: by device, this machine's CPU last.
         variants: see ``asr.planning.memory.variants``.
         disk: bytes by content.
@@ -64,21 +65,29 @@ def device_rows(
 ) -> list[DeviceRow]:
     """Hours and money of a run by device; the rates of this machine's CPU are measured now.
 
+    Processes share training and dev equally, and what they exchange takes no time here.
+
     Args:
         run: of the configuration.
         cost: its cost.
         parts: bytes of each part on a GPU, see ``memory_parts``.
         conf: devices and prices.
     """
-    family, train = run.config.family, run.config.train
-    cpu = measured_cpu(memory_of_machine_gb(), conf.this_cpu.time_factor.get(family, 1.0))
+    family, train, machine = run.config.family, run.config.train, run.config.machine
+    factor = conf.this_cpu.time_factor.get(family, 1.0)
+    cpu = measured_cpu(memory_of_machine_gb(), factor, machine.num_threads)
     rows = []
     for name, device in {**conf.devices, THIS_CPU: cpu}.items():
-        needed = sum(parts.values()) - (name == THIS_CPU) * parts["CUDA"]
-        train_hours = device.seconds(cost.work, train.precision) / 3600
+        needed, at_once = sum(parts.values()), float(machine.num_processes)
+        if name == THIS_CPU:
+            needed = machine.num_processes * (needed - parts["CUDA"])
+            # More processes than the cores have room for are no faster.
+            at_once = min(at_once, max(1.0, num_cores() / machine.num_threads))
+        train_hours = device.seconds(cost.work, train.precision) / 3600 / at_once
         dev_hours = train_hours * dev_share(run) * conf.this_cpu.dev_clip.get(family, 1.0)
         price = device.price
-        usd = None if price is None else price.usd_per_hour * (train_hours + dev_hours)
+        device_hours = machine.num_processes * (train_hours + dev_hours)
+        usd = None if price is None else price.usd_per_hour * device_hours
         rows.append(DeviceRow(name, train_hours, dev_hours, usd, needed / 1e9, device))
     return rows
 

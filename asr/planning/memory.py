@@ -1,14 +1,17 @@
 """Memory of a training process, and which changes of params make a run fit a smaller device."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from asr.core.errors import InputError
+from asr.devices.params import MachineParams
 from asr.families.protocols import family_module
 from asr.planning.devices import MemoryParams
 from asr.planning.planned_run import Configuration, PlannedRun, RunCost, WeightBytes
 from asr.planning.sized_model import SizedModel
 from asr.planning.step_cost import BatchCost
+from asr.training.distributed.sharding import check_shardable
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
 
@@ -20,19 +23,20 @@ def memory_parts(
     weights: WeightBytes,
     peak_bytes: float,
     params: MemoryParams,
+    machine: MachineParams,
     *,
     accumulates: bool,
-    num_shards: int = 1,
 ) -> dict[str, float]:
-    """Bytes on a GPU at the fullest moment of training.
+    """Bytes on a GPU of one process at the fullest moment of training.
 
     Args:
         weights: of the model.
-        peak_bytes: of the batch that takes most.
+        peak_bytes: of the batch that takes most, of those that a process computes.
         params: section ``memory`` of ``conf/devices.yaml``.
+        machine: has the number of processes, and whether they share the layers.
         accumulates: whether gradients of earlier batches are there, beside ``peak_bytes``.
-        num_shards: processes that share the layers; 1 without ``machine.shard_weights``.
     """
+    num_shards = machine.num_processes if machine.shard_weights else 1
     rest, learned_rest = (
         weights.whole - weights.in_layers,
         weights.learned - weights.learned_in_layers,
@@ -40,12 +44,22 @@ def memory_parts(
     learned = learned_rest + weights.learned_in_layers / num_shards
     # PyTorch gathers a layer while it computes another one.
     gathered = 2 * weights.largest_layer if num_shards > 1 else 0
+    gradients = 0.0 if accumulates else learned
+    moments = {
+        "batch" if accumulates else "batch and gradients": peak_bytes,
+        # Gradients are gone; there are all layers, and the weights beside their average.
+        "transcribing dev": gradients + weights.in_layers * (num_shards > 1) - gathered,
+    }
+    if machine.num_processes > 1:
+        # They are added up in a copy of them; FSDP adds up those of sharded layers.
+        moments["sum of gradients"] = gradients + (learned_rest if num_shards > 1 else learned)
+    fullest = max(moments, key=lambda name: moments[name])
     return {
         "weights": rest + weights.in_layers / num_shards + gathered,
         "gradients": learned if accumulates else 0.0,
         "moments and average": 3 * learned,
-        "batch" if accumulates else "batch and gradients": peak_bytes,
-        "allocator": params.allocator_share * peak_bytes,
+        fullest: moments[fullest],
+        "allocator": params.allocator_share * moments[fullest],
         "CUDA": params.context_gb * 1e9,
     }
 
@@ -82,10 +96,11 @@ def variants(
         params: section ``memory`` of ``conf/devices.yaml``.
     """
     counted = run.counted(cost.largest)
-    itself = _variant({}, run, cost.weights, counted, params, 1.0)
+    itself = _variant({}, run, cost.weights, cost.work.peak_bytes, params, 1.0)
     per_second = _per_second(counted, cost.largest)
     found = [itself]
-    for values in changes(run.config.train):
+    sharded = shardings(run.config.machine) if cost.weights.in_layers else []
+    for values in [*changes(run.config.train), *sharded]:
         single = len({_kind(key) for key in values}) == 1
         if not single and min(one.gb for one in found) <= min(SIZES_GB):
             continue
@@ -94,10 +109,9 @@ def variants(
         other = PlannedRun(_one_epoch(config), model, run.clips)
         largest = other.largest(cost.formula)
         own = other.counted(largest)
-        work = _per_second(own, largest) / per_second
-        found.append(_variant(values, other, other.weight_bytes, own, params, work))
-    if cost.weights.in_layers and run.config.train.precision != "fp16":
-        found += _sharded(run, cost, params, itself)
+        # Processes divide the same work among them.
+        work = 1.0 if values in sharded else _per_second(own, largest) / per_second
+        found.append(_variant(values, other, other.weight_bytes, own.peak_bytes, params, work))
     return found
 
 
@@ -128,6 +142,16 @@ def changes(train: TrainParams) -> list[dict[str, Any]]:
     return [values for _, values in sorted(combined, key=lambda pair: pair[0])[1:]]
 
 
+def shardings(machine: MachineParams) -> list[dict[str, Any]]:
+    """Changes that shard the weights, or over more processes, but never over fewer than now."""
+    least = max(2, machine.num_processes + machine.shard_weights)
+    return [
+        {"machine.num_processes": count, "machine.shard_weights": True}
+        for count in sorted({*PROCESSES, machine.num_processes})
+        if count >= least
+    ]
+
+
 def _adapter(train: TrainParams) -> list[dict[str, Any]]:
     if train.tune == "lora":
         return []
@@ -143,17 +167,30 @@ def _smaller(train: TrainParams, parts: int) -> dict[str, Any]:
 
 def _kind(key: str) -> str:
     """Keys that only change together."""
-    alike = {"train.accumulation": "train.batch_seconds", "train.phases": "train.tune"}
+    alike = {
+        "train.accumulation": "train.batch_seconds",
+        "train.phases": "train.tune",
+        "machine.num_processes": "machine.shard_weights",
+    }
     return alike.get(key, key)
 
 
 def changed(config: Configuration, values: Mapping[str, Any]) -> Configuration | None:
-    """A configuration with other values of ``train``; None if its family can't train so."""
-    updates = {key.removeprefix("train."): value for key, value in values.items()}
-    train = config.train.model_copy(update=updates)
+    """A configuration with other values of ``train`` and ``machine``; None if training refuses."""
+    updates: dict[str, dict[str, Any]] = {"train": {}, "machine": {}}
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        updates[section][name] = value
+    train = config.train.model_copy(update=updates["train"])
+    machine = config.machine.model_copy(update=updates["machine"])
     if family_module(config.family, "training").faults(train, config.own):
         return None
-    return replace(config, train=train)
+    if machine.shard_weights:
+        try:
+            check_shardable(train)
+        except InputError:
+            return None
+    return replace(config, train=train, machine=machine)
 
 
 def _one_epoch(config: Configuration) -> Configuration:
@@ -174,21 +211,10 @@ def _variant(
     values: Mapping[str, Any],
     run: PlannedRun,
     weights: WeightBytes,
-    counted: BatchCost,
+    peak_bytes: float,
     params: MemoryParams,
     work: float,
 ) -> Variant:
-    parts = memory_parts(weights, counted.peak_bytes, params, accumulates=run.accumulates)
-    return Variant(values, sum(parts.values()) / 1e9, work, 1)
-
-
-def _sharded(
-    run: PlannedRun, cost: RunCost, params: MemoryParams, itself: Variant
-) -> Iterator[Variant]:
-    for count in PROCESSES:
-        parts = memory_parts(
-            cost.weights, cost.work.peak_bytes, params, accumulates=run.accumulates,
-            num_shards=count,
-        )  # fmt: skip
-        values = {"machine.num_processes": count, "machine.shard_weights": True}
-        yield replace(itself, changes=values, gb=sum(parts.values()) / 1e9, num_processes=count)
+    machine = run.config.machine
+    parts = memory_parts(weights, peak_bytes, params, machine, accumulates=run.accumulates)
+    return Variant(values, sum(parts.values()) / 1e9, work, machine.num_processes)

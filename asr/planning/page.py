@@ -8,6 +8,11 @@ from asr.planning.disk import REMOTE, remote_bytes
 from asr.planning.estimate import THIS_CPU, DeviceRow, Plan
 from asr.planning.memory import SIZES_GB, Variant, cheapest_by_size
 
+SHARDED = (
+    "With `machine.shard_weights` the batch is an upper bound: it has the whole gradients of all "
+    "layers, of which each process keeps a part."
+)
+
 
 def page(plan: Plan, conf: DevicesFile, command: str) -> str:
     """The page in Markdown; ``command`` is the one that wrote it."""
@@ -17,13 +22,14 @@ def page(plan: Plan, conf: DevicesFile, command: str) -> str:
         "hours of GPUs are **unmeasured**: they rest on `share_of_peak` in `conf/devices.yaml`.",
         "\n".join(_run(plan)),
         "## Hours and money",
-        "\n".join(_devices(plan.rows)),
+        "\n".join(_devices(plan)),
         "\n".join(_prices(plan.rows)),
         "## GPU memory",
-        "\n".join(_memory(plan.memory)),
+        "\n".join(_memory(plan)),
         "## What fits",
         "\n".join(_fits(plan.variants)),
         "\n".join(_variants(plan.variants)),
+        SHARDED,
         "## Disk and remote storage",
         "\n".join(_disk(plan.disk)),
         _storage(plan.disk, conf),
@@ -50,12 +56,15 @@ def _run(plan: Plan) -> Iterator[str]:
         f"- work: {cost.work.flops / 1e12:,.1f} TFLOP, "
         f"{cost.work.bytes_moved / 1e12:,.2f} TB read and written by operations"
     )
-    yield f"- largest batch: {len(largest.examples)} clips of {largest.context_s:.2f} s"
+    of_each = " of a process" if config.machine.num_processes > 1 else ""
+    yield f"- largest batch{of_each}: {len(largest.examples)} clips of {largest.context_s:.2f} s"
 
 
-def _devices(rows: Sequence[DeviceRow]) -> list[str]:
+def _devices(plan: Plan) -> list[str]:
+    machine = plan.run.config.machine
+    here = f"from rates measured here, `machine.num_threads` {machine.num_threads}"
     cells = [("device", "memory", "needed", "training, h", "dev, h", "USD", "hours are")]
-    for row in rows:
+    for row in plan.rows:
         fits = "" if row.needed_gb <= row.device.memory_gb else " (does not fit)"
         cells.append(
             (
@@ -65,10 +74,17 @@ def _devices(rows: Sequence[DeviceRow]) -> list[str]:
                 _hours(row.train_hours),
                 _hours(row.dev_hours),
                 "–" if row.usd is None else f"{row.usd:.2f}",
-                "from rates measured here" if row.name == THIS_CPU else "unmeasured",
+                here if row.name == THIS_CPU else "unmeasured",
             )
         )
-    return _table(*cells)
+    lines = _table(*cells)
+    if (num := machine.num_processes) > 1:
+        lines += [
+            "",
+            f"Hours and USD are those of {num} devices together, one for each process, without "
+            f"what they exchange; memory is on each. This CPU runs all {num}.",
+        ]
+    return lines
 
 
 def _hours(hours: float) -> str:
@@ -82,10 +98,12 @@ def _prices(rows: Sequence[DeviceRow]) -> Iterator[str]:
             yield f"- {row.name}: {price.usd_per_hour:g} USD, {price.date}, {price.source}"
 
 
-def _memory(memory: Mapping[str, float]) -> list[str]:
-    rows = [(name, f"{size / 1e9:.2f}") for name, size in memory.items()]
-    total = f"{sum(memory.values()) / 1e9:.2f}"
-    return _table(("at the fullest moment", "GB"), *rows, ("together", total))
+def _memory(plan: Plan) -> list[str]:
+    rows = [(name, f"{size / 1e9:.2f}") for name, size in plan.memory.items()]
+    total = f"{sum(plan.memory.values()) / 1e9:.2f}"
+    num = plan.run.config.machine.num_processes
+    unit = f"GB on each of {num} GPUs" if num > 1 else "GB"
+    return _table(("at the fullest moment", unit), *rows, ("together", total))
 
 
 def _fits(variants: Sequence[Variant]) -> Iterator[str]:
@@ -142,4 +160,4 @@ def _storage(disk: Mapping[str, float], conf: DevicesFile) -> str:
 
 def summary(plan: Plan) -> str:
     """The table of devices and what fits, for the console."""
-    return "\n".join([*_run(plan), "", *_devices(plan.rows), "", *_fits(plan.variants)])
+    return "\n".join([*_run(plan), "", *_devices(plan), "", *_fits(plan.variants)])

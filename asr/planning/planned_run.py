@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from asr.devices.params import MachineParams
 from asr.families.protocols import Batch, CachesEncoder, family_module
 from asr.planning.clips import PlannedClips
-from asr.planning.sized_model import SizedModel, SizedTrainee, open_sized
+from asr.planning.sized_model import CPU, SizedModel, SizedTrainee, open_sized
 from asr.planning.step_cost import BatchCost, BatchShape, CostFormula, apart, count
 from asr.training.augmentation.examples import TokenLimit, example_utterance, previous_texts
+from asr.training.distributed.processes import Processes
 from asr.training.groups import groups_of, is_in
 from asr.training.params import TrainParams
 from asr.training.phases import Phases
@@ -39,6 +41,7 @@ class Configuration:
         train: section ``train``.
         own: section ``<family>.train``.
         seed: of training.
+        machine: section ``machine``.
     """
 
     family: str
@@ -46,6 +49,7 @@ class Configuration:
     train: TrainParams
     own: Any
     seed: int
+    machine: MachineParams
 
 
 class PlannedRun:
@@ -107,9 +111,14 @@ class PlannedRun:
         return BatchShape(len(tokens), batch.context_s, max(tokens), sum(tokens) + len(tokens))
 
     @cached_property
+    def shares(self) -> list[list[TrainingBatch]]:
+        """What each process computes of each planned step."""
+        return shares_of(self.steps, self.config.machine)
+
+    @cached_property
     def accumulates(self) -> bool:
-        """Whether a step has several batches."""
-        return any(len(batches) > 1 for batches in self.steps)
+        """Whether a process computes several batches in a step."""
+        return any(len(share) > 1 for share in self.shares)
 
     def built(self, batch: TrainingBatch) -> Batch:
         """The family's batch, of noise in place of the clips."""
@@ -144,10 +153,9 @@ class PlannedRun:
         return CostFormula([shapes[i] for i in chosen], [self.counted(batches[i]) for i in chosen])
 
     def largest(self, formula: CostFormula) -> TrainingBatch:
-        """The batch that takes most memory."""
-        pairs = zip(self.steps, self.shapes, strict=True)
-        both = [pair for step in pairs for pair in zip(*step, strict=True)]
-        return max(both, key=lambda pair: formula(pair[1]).peak_bytes)[0]
+        """The batch that takes most memory, of those that a process computes."""
+        batches = [batch for share in self.shares for batch in share]
+        return max(batches, key=lambda batch: formula(self._shape(batch)).peak_bytes)
 
     def cost(self) -> "RunCost":
         """What all steps cost; each phase has a formula of its own."""
@@ -209,6 +217,26 @@ class PlannedRun:
         )
 
 
+def shares_of(
+    steps: Sequence[Sequence[TrainingBatch]], machine: MachineParams
+) -> list[list[TrainingBatch]]:
+    """What each process computes of each step, as training divides it.
+
+    Args:
+        steps: the batches of each.
+        machine: has the number of processes, and whether they share the weights.
+    """
+    found = []
+    for rank in range(machine.num_processes):
+        process = Processes(rank, machine.num_processes, CPU)
+        for batches in steps:
+            if machine.shard_weights:
+                found.append([batch for batch, _ in process.equal_share(batches)])
+            else:
+                found.append(process.share(batches))
+    return found
+
+
 @dataclass(frozen=True)
 class WeightBytes:
     """Bytes of a model's weights.
@@ -233,7 +261,8 @@ class RunCost:
     """What a run costs.
 
     Attributes:
-        work: of all steps; ``peak_bytes`` is that of the batch that takes most.
+        work: of all steps, by all processes together; ``peak_bytes`` is that of the batch of a
+            process that takes most.
         largest: that batch.
         formula: of batches as that one.
         weights: bytes of the model.
