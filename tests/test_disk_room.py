@@ -12,13 +12,16 @@ from asr.corpora.free_space import VARIABLE, check_free
 from asr.corpora.raw_folder import audio_bytes
 from asr.corpora.withdrawn import read_recordings
 from asr.preparation.disk import SHARD_BYTES_PER_S, Room
+from asr.preparation.rejects import Reason
 from asr.preparation.reuse import default_folder, preparation_cache
+from asr.preparation.screening import Failed
 from stages.prepare import prepare
 from tests.corpus_examples import ONE, jsonl
 from tests.examples import wav
 from tests.keep_raw_repo import BESIDE, RAW, Lab, put, sounds, write_repo
 from tests.test_keep_raw import FOLDER, tables
 from tests.test_preparation import PARAMS, recording
+from tests.test_sources import tar
 from tests.web_server import serving
 
 NUM = 20  # clips of 0.8 s
@@ -64,11 +67,45 @@ def test_fetch_knows_it_before_it_reads_a_file(corpus, monkeypatch):
 def test_fetch_asks_a_server_for_the_size(here, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(here / "cache"))
     free(monkeypatch, 700)
+    downloads = here / "cache/mothertongue/downloads"
     with serving(lambda path: bytes(500)) as url:
         block = {"kind": "https", "url": f"{url}/a.zip", "sha256": "0" * 64, "license": "MIT"}
         message = r"^needs about 0\.0 MB in data/raw/xx"  # in the download cache too: 1 000
         with pytest.raises(InputError, match=message):
             Lab(block, "jsonl").fetch()
+        put(downloads, {"partial/1-1/files/a.zip": bytes(400)})  # of a download that was killed
+        (downloads / ("0" * 64)).mkdir()
+        with pytest.raises(InputError, match=message):
+            Lab(block, "jsonl").fetch()
+        assert not (downloads / "partial/1-1").exists()
+        put(downloads, {f"{'0' * 64}/a.zip": bytes(500)})
+        with pytest.raises(InputError, match="expected SHA-256 0000"):  # of what is downloaded
+            Lab(block, "jsonl").fetch()
+
+
+def test_fetch_counts_the_tar_that_is_written_again_without_what_is_withdrawn(corpus, monkeypatch):
+    free(monkeypatch, 600_000)  # the tar has 514 000 bytes
+    corpus.fetch()
+    with pytest.raises(InputError, match=r"^needs about 1\.0 MB in data/raw/xx, 0\.6 MB are free"):
+        Lab(FOLDER, "jsonl", withdrawn={"speakers": ["s1"]}).fetch()
+
+
+def test_fetch_counts_the_disk_on_which_the_folder_is_written_first(corpus, here, small_disk):
+    (here / ".dvc").mkdir()
+    (here / ".dvc/tmp").symlink_to(small_disk)
+    with pytest.raises(InputError, match=r"^needs about 0\.5 MB in \.dvc/tmp, 0\.3 MB are free"):
+        corpus.fetch()
+
+
+def test_what_a_killed_fetch_left_is_removed_before_the_room_is_measured(corpus, here, monkeypatch):
+    left = here / ".dvc/tmp/partial/1-xx/xx/files.tar"
+    put(left.parent, {left.name: b"half of it"})
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: usage._replace(free=0 if left.exists() else 600_000)
+    )
+    corpus.fetch()
+    assert (RAW / "files.tar").is_file()
 
 
 def checked(num_bytes, recordings):
@@ -96,6 +133,65 @@ def test_what_the_cache_has_needs_no_room(corpus):
     assert checked(1e12, found)[0] is None
     more = [*found, recording("new", sounds(1, first=900)[0])]
     assert checked(audio_bytes(RAW), more)[0] == pytest.approx(0.8, rel=0.1)
+
+
+def test_recordings_that_are_known_say_nothing_of_those_after_them():
+    known = [recording(f"k{n}", b"RIFF") for n in range(1104)]  # a multiple of 16
+    with preparation_cache(default_folder("xx"), PARAMS) as cache:
+        for one in known:
+            assert cache.outcomes(one) is None
+            cache.put(one, [Failed(one.name, Reason.UNDECODABLE, "", None, None)])
+    new = [recording(f"n{n}", content) for n, content in enumerate(sounds(50))]
+    found = [*known, *new]
+    seconds, same = checked(sum(len(one.audio) for one in found), found)
+    assert seconds == pytest.approx(50 * 0.8)
+    assert same == found
+
+
+def test_recordings_that_are_known_pass_one_by_one(corpus):
+    corpus.fetch()
+    corpus.prepare()
+    rest = read_recordings(RAW, corpus.line)
+    room = Room(Path("data/prepared/xx"), 900.0, is_streamed=False)
+    with preparation_cache(default_folder("xx"), PARAMS) as cache:
+        assert next(room.check(rest, 1e12, cache)).name == "0"
+        assert next(rest).name == "1"
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_what_the_cache_has_of_archives_needs_no_room(is_packed, here, monkeypatch):
+    first, second = ({f"{first}-{n}.wav": one for n, one in enumerate(sounds(20, first))}
+                     for first in (0, 100))  # fmt: skip
+    rows = [jsonl(*({"audio": name, "text": ONE} for name in names)) for names in (first, second)]
+    put(here / "home", {"1.tar": tar(first), "rows.jsonl": rows[0]})
+    lab = Lab(FOLDER | {"unpack": True}, "jsonl", keep_raw=False)
+    lab.fetch()
+    lab.prepare()
+    more = {"2.tar": tar(second)} if is_packed else second
+    put(here / "home", more | {"rows.jsonl": b"".join(rows)})
+    lab.fetch()
+    needed = 2 * 20 * 0.8 * SHARD_BYTES_PER_S  # of what is new, in shards and in the cache
+    free(monkeypatch, needed * 0.9)
+    with pytest.raises(InputError, match=r"^needs about 0\.7 MB in .*0\.6 MB are free"):
+        lab.prepare()
+    free(monkeypatch, needed * 1.1)
+    assert "prepared/xx/00000.parquet" in lab.prepare()
+    shutil.rmtree(".dvc")
+    with pytest.raises(InputError, match=r"^needs about 1\.3 MB in .*0\.7 MB are free"):
+        lab.prepare()
+
+
+def test_what_lies_here_of_a_download_needs_no_room_again(here, monkeypatch):
+    spool = here / "spool"
+    put(spool, {"sha256-0/all.tar": bytes(600), "list-sha256-0/members.csv": bytes(300)})
+
+    def largest_fits(num_bytes):
+        free(monkeypatch, num_bytes)
+        Room(RAW, 900.0, is_streamed=True, brought_bytes=1000, spool=spool)
+
+    largest_fits(400)
+    with pytest.raises(InputError, match=r"0\.0 MB are free"):
+        largest_fits(399)
 
 
 def test_prepare_knows_it_before_it_decodes(here, monkeypatch):

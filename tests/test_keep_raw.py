@@ -6,6 +6,7 @@ The hub, an https server with faults, and kills: tests/test_keep_raw_network.py.
 
 import gzip
 import shutil
+import sqlite3
 import tarfile
 from pathlib import Path
 from types import MappingProxyType
@@ -14,8 +15,13 @@ import pytest
 
 from asr.core.errors import InputError
 from asr.core.locks import lock_folder
+from asr.core.result_cache import FILE as FILE_OF_RESULTS
+from asr.corpora.formats import read_corpus
 from asr.corpora.params import Withdrawn
 from asr.corpora.withdrawn import hash_of_id
+from asr.preparation import streaming
+from asr.preparation.reuse import default_folder
+from asr.sources.pinned_files import PinnedFiles
 from asr.withdrawal.removal import add_pinned
 from asr.withdrawal.traces import Traces
 from asr.workers.workers import Workers
@@ -27,6 +33,7 @@ from tests.test_sources import sha256, tar, zipped
 FOLDER = {"kind": "folder", "path": "home", "license": "CC0-1.0"}
 FIRST, SECOND, THIRD, FOURTH = sounds(4)
 CORPORA = corpora(FIRST, SECOND)
+CACHE = default_folder("xx")
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +117,30 @@ def tables(*numbers):
     return files
 
 
+@pytest.mark.parametrize(("max_collected", "passes"), [(100_000, 4), (6, 5), (1, 8)])
+def test_tables_are_read_once_for_many_archives(max_collected, passes, here, monkeypatch):
+    """Once more each to estimate the room, for files outside of archives, and for the outs."""
+    clips = {f"{number}/{n}.wav": content for number in range(5)
+             for n, content in enumerate(sounds(2, first=2 * number))}  # fmt: skip
+    for number in range(5):
+        own = {name: one for name, one in clips.items() if name.startswith(f"{number}/")}
+        put(here / "home", {f"{number}.tar": tar(own)})
+    rows = [{"audio": name, "text": ONE} for name in clips]
+    put(here / "home", {"rows.jsonl": jsonl(*reversed(rows))})
+    read, opened = [], []
+    monkeypatch.setattr(streaming, "MAX_COLLECTED", max_collected)
+    monkeypatch.setattr(
+        streaming, "read_corpus", lambda *given: read.append(given) or read_corpus(*given)
+    )
+    members = PinnedFiles.read_members
+    monkeypatch.setattr(
+        PinnedFiles, "read_members", lambda *given: opened.append(given[1]) or members(*given)
+    )
+    check_same(FOLDER | {"unpack": True}, "jsonl")
+    assert len(read) == passes
+    assert opened == [f"{number}.tar" for number in range(5)]
+
+
 def test_what_is_done_is_not_read_again(here):
     put(here / "home", tables(1, 2, 3))
     made, lab = check_same(FOLDER, "parquet")
@@ -145,9 +176,44 @@ def test_processes_that_read_ahead_give_the_same_bytes(form, here):
 def test_a_part_of_the_cache_that_is_lost_is_made_again(here):
     put(here / "home", tables(1, 2))
     made, lab = check_same(FOLDER, "parquet")
-    for path in Path(".dvc/tmp/prepare/xx").glob("*.parquet"):
+    for path in CACHE.glob("*.parquet"):
         path.unlink()
     assert lab.prepare() == made
+
+
+def test_a_quick_look_makes_what_is_lost_again(here):
+    put(here / "home", tables(1, 2))
+    few = {"max_utterances": 2}
+    made, lab = check_same(FOLDER, "parquet", few)
+    lab.prepare()
+    for path in CACHE.glob("*.parquet"):
+        path.unlink()
+    assert lab.prepare(**few) == made
+
+
+def test_the_cache_has_no_samples_twice(here):
+    put(here / "home", tables(1, 2))
+    check_same(FOLDER, "parquet")
+    cached = {path.stat().st_ino for path in CACHE.glob("*.parquet")}
+    assert cached == {path.stat().st_ino for path in Path("data/prepared/xx").iterdir()}
+
+
+def row(name, text, sound, speaker="s1"):
+    return {"id": name, "sentence": text, "audio": {"bytes": sound}, "speaker": speaker}
+
+
+@pytest.mark.parametrize("form", ["parquet", "jsonl"])
+def test_a_contradicted_recording_is_read_once(form, here):
+    said = [("a", ONE, FIRST), ("b", TWO, FIRST), ("c", ONE, SECOND)]
+    rows = [{"audio": f"{name}.wav", "text": text} for name, text, _ in said]
+    plain = {f"{name}.wav": sound for name, _, sound in said} | {"rows.jsonl": jsonl(*rows)}
+    put(here / "home", {"a.parquet": parquet([row(*one) for one in said])} | plain)
+    made, lab = check_same(FOLDER, form)
+    assert made["rejects/xx.csv"].count(b"contradictory_transcript") == 2
+    for path in [*(here / "home").glob("*.parquet"), *(here / "home").glob("*.wav")]:
+        path.unlink()
+    for _ in range(3):
+        assert lab.prepare() == made
 
 
 def test_a_quick_look_is_the_same(here):
@@ -161,7 +227,7 @@ def test_a_quick_look_is_the_same(here):
 def test_while_another_process_has_the_cache_it_is_the_same(here):
     put(here / "home", tables(1))
     made, lab = check_same(FOLDER, "parquet")
-    with lock_folder(Path(".dvc/tmp/prepare/xx")):
+    with lock_folder(CACHE):
         assert lab.prepare() == made
     assert list(Path(".dvc/tmp/partial").iterdir()) == []
 
@@ -174,6 +240,50 @@ def test_withdrawn_recordings_are_the_same_rejects(form, here):
     put(here / "home", tables(1) if form == "parquet" else audiofolder)
     made, _ = check_same(FOLDER, form, withdrawn={"speakers": ["s1"]})
     assert b"withdrawn" in made["rejects/xx.csv"]
+
+
+ANNA = {"withdrawn": {"speakers": ["anna"]}}
+
+
+def test_nothing_is_stored_of_the_withdrawn_but_hashes(here):
+    rows = [row("a", ONE, FIRST, "anna"), row("b", TWO, SECOND, "boris")]
+    put(here / "home", {"a.parquet": parquet(rows)})
+    made, lab = check_same(FOLDER, "parquet", **ANNA)
+    assert hash_of_id("xx/a").encode() in made["rejects/xx.csv"]
+    for _ in range(2):
+        stored = b"".join(path.read_bytes() for path in CACHE.iterdir())
+        assert b"boris" in stored and TWO.encode() in stored
+        assert b"anna" not in stored and ONE.encode() not in stored
+        (here / "home/a.parquet").unlink(missing_ok=True)
+        assert lab.prepare() == made
+
+
+def test_a_rule_that_comes_later_is_for_what_is_stored_too(here):
+    rows = [row("a", ONE, FIRST, "anna"), row("b", TWO, SECOND, "boris")]
+    put(here / "home", {"a.parquet": parquet(rows)})
+    for rule, has_anna in (({}, True), (ANNA, False)):
+        lab = Lab(FOLDER, "parquet", keep_raw=False, **rule)
+        lab.fetch()
+        lab.prepare()
+        with sqlite3.connect(CACHE / FILE_OF_RESULTS) as results:
+            stored = [result for (result,) in results.execute("SELECT result FROM results")]
+        assert any("anna" in result or ONE in result for result in stored) == has_anna
+
+
+def test_the_name_of_a_withdrawn_recording_stays_taken(here):
+    first = {"1.parquet": parquet([row("a", ONE, FIRST, "anna"), row("b", TWO, SECOND)])}
+    second = {"2.parquet": parquet([row("a", TWO, THIRD), row("c", TWO, FOURTH)])}
+    put(here / "home", first | second)
+    made, lab = check_same(FOLDER, "parquet", **ANNA)
+    assert b"id 'a' appears twice, first at 1.parquet: row 1" in made["rejects/xx.csv"]
+    shutil.rmtree(".dvc")
+    (here / "home/2.parquet").unlink()
+    lab.fetch()
+    lab.prepare()
+    put(here / "home", second)
+    lab.fetch()
+    (here / "home/1.parquet").unlink()
+    assert lab.prepare() == made
 
 
 @pytest.mark.parametrize("unpack", [True, False])

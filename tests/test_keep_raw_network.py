@@ -77,6 +77,22 @@ def test_a_download_that_breaks_goes_on_where_it_broke(server):
     assert lab.prepare() == made
 
 
+def test_a_download_goes_on_where_there_is_room_for_the_rest_alone(server, monkeypatch):
+    clips = {f"{n}.wav": content for n, content in enumerate(sounds(40))}
+    rows = jsonl(*({"audio": name, "text": ONE} for name in clips))
+    server.content = tar({"rows.jsonl": rows, **clips, "x.txt": bytes(3_000_000)})
+    block = {"kind": "https", "url": server.url, "sha256": sha256(server.content), "license": "MIT"}
+    lab = Lab(block, "jsonl", keep_raw=False)
+    lab.fetch()
+    server.plan = [2_500_000, 503, 503, 503]
+    with pytest.raises(InputError, match="could not be downloaded"):
+        lab.prepare()
+    missing = len(server.content) - 2_500_000  # 1.6 MB, and 1.3 MB of shards once it is here
+    usage = shutil.disk_usage("/")._replace(free=missing)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    assert "prepared/xx/00000.parquet" in lab.prepare()
+
+
 def test_a_server_that_sends_no_parts_sends_all_again(server):
     server.has_ranges = False
     lab = lab_at(server)

@@ -104,6 +104,21 @@ def test_a_fault_names_its_item(workers):
     assert caught.value.__notes__ == ["while working on 14"]
 
 
+class AbsentError(InputError):
+    """By which a caller knows what to do."""
+
+
+def absent(number):
+    raise AbsentError("not here")
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("workers", [SERIAL, PROCESSES])
+def test_a_fault_stays_of_its_class(workers):
+    with pytest.raises(AbsentError, match=r"^13: not here$"):
+        list(mapped(absent, [13], workers))
+
+
 @pytest.mark.integration
 def test_a_worker_that_dies_is_told():
     # The one at fault need not be in the task whose results are waited for.

@@ -15,6 +15,7 @@ import pytest
 from asr.core.result_cache import FILE as FILE_OF_RESULTS
 from asr.corpora.raw_folder import FILES, RawFiles, stored, write_files, write_provenance
 from asr.corpora.recording import Recording
+from asr.preparation import reuse
 from asr.preparation.corpus import Outs, prepare_corpus
 from asr.preparation.reuse import preparation_cache
 from asr.workers.workers import Workers
@@ -164,13 +165,16 @@ def test_a_shard_of_another_time_is_hashed_again(prepare, tmp_path):
     assert 0 < len(cached(tmp_path / "cache", RECORDINGS)) < len(RECORDINGS)
 
 
-def test_a_contradicted_recording_is_in_no_shard_and_is_decoded_again(prepare, tmp_path):
-    contrary = replace(recording(3), name="contrary", text="Іншае.")
-    first = prepare([*RECORDINGS, contrary])
-    stored = {one.name for one in RECORDINGS} - {"r003", "same"}
-    assert set(cached(tmp_path / "cache", [*RECORDINGS, contrary])) == stored
-    assert prepare([*RECORDINGS, contrary]) == first
-    assert prepare(RECORDINGS) == prepare(RECORDINGS, "from scratch")
+def test_a_contradicted_recording_is_in_no_shard_and_is_decoded_once(prepare, tmp_path):
+    contrary = [*RECORDINGS, replace(recording(3), name="contrary", text="Іншае.")]
+    first = prepare(contrary)
+    for _ in range(2):
+        assert cached(tmp_path / "cache", contrary) == [one.name for one in contrary]
+        assert prepare(contrary) == first
+    assert len(list((tmp_path / "cache").glob("*.parquet"))) == len(first[0]) + 1
+    files, rejects = prepare(RECORDINGS)
+    assert (files, rejects) == prepare(RECORDINGS, "from scratch")
+    assert len(list((tmp_path / "cache").glob("*.parquet"))) == len(files)
 
 
 def test_a_lost_shard_is_decoded_again(prepare, tmp_path):
@@ -206,6 +210,15 @@ def test_a_run_beside_another_has_no_cache(prepare, tmp_path):
         assert cached(tmp_path / "cache", RECORDINGS) == []
         assert prepare(RECORDINGS) == first
     assert len(cached(tmp_path / "cache", RECORDINGS)) == len(RECORDINGS)
+
+
+def test_only_shards_that_may_be_used_are_hashed(prepare, tmp_path, monkeypatch):
+    prepare(RECORDINGS)
+    monkeypatch.setattr(reuse, "sha256_of", lambda path: pytest.fail(f"{path} was hashed"))
+    with preparation_cache(tmp_path / "cache", PARAMS):
+        assert cached(tmp_path / "cache", RECORDINGS) == []
+    (tmp_path / "cache" / FILE_OF_RESULTS).unlink()
+    assert cached(tmp_path / "cache", RECORDINGS) == []
 
 
 @pytest.mark.integration

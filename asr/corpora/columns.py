@@ -1,5 +1,6 @@
 """Turn a row of a corpus's table into a ``Recording``."""
 
+import hashlib
 import json
 import math
 import re
@@ -37,6 +38,11 @@ def refuse_columns(columns: Columns, corpus_format: str) -> None:
     """Raise ``InputError`` if params.yaml names columns for a format that takes none."""
     if columns:
         raise InputError(f"corpora: columns: format {corpus_format} takes none, got {columns}")
+
+
+def hidden_name(name: str) -> str:
+    """What stands for the name of a withdrawn recording, which may not be stored."""
+    return f"withdrawn-{hashlib.sha256(name.encode()).hexdigest()}"
 
 
 class RecordingBuilder:
@@ -81,7 +87,7 @@ class RecordingBuilder:
     def rejected(self, row: Row, error: InputError, name: str | None = None) -> Recording:
         """A recording that stands for a row that can't be read."""
         name = name or row.place
-        while name in self._places:
+        while self._place_of(name) is not None:
             name += "~"
         self._places[name] = row.place
         return Recording(name, None, b"", self._file(row), fault=str(error))
@@ -127,9 +133,12 @@ class RecordingBuilder:
         Raises:
             InputError: if another recording has it; names both places.
         """
-        if (first := self._places.get(name)) is not None:
+        if (first := self._place_of(name)) is not None:
             raise InputError(f"{place}: id {name!r:.120} appears twice, first at {first}")
         self._places[name] = place
+
+    def _place_of(self, name: str) -> str | None:
+        return self._places.get(name) or self._places.get(hidden_name(name))
 
     def column_names(self, row: Row, needed: Sequence[str]) -> dict[str, str]:
         """Map our column names to the corpus's, for the columns that the row has.

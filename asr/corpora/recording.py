@@ -58,7 +58,10 @@ class StoredFiles(Files, Protocol):
     def recordings(
         self, name: str, read: Callable[[], Iterator["Recording"]], /
     ) -> Iterator["Recording"]:
-        """What ``read`` yields of the file ``name``, or the same from an earlier run."""
+        """What ``read`` yields of the file ``name``, or the same from an earlier run.
+
+        Of a withdrawn recording, an earlier run has hashes alone.
+        """
 
 
 def sha256_of_audio(audio: bytes | Stored) -> bytes:

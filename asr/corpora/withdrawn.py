@@ -3,7 +3,8 @@
 A source's tables name all speakers, so fetch does not store them for a corpus with a ``withdrawn``
 rule. It stores the audio that remains and ``recordings.jsonl`` with the metadata of each recording.
 For a withdrawn recording this file has only the hash of the id, which prepare lists in the
-rejects.
+rejects. If fetch stores hashes of the source's files alone (``keep_raw: false``), prepare notes no
+more of a withdrawn recording than that hash, its file and the hash of its name.
 """
 
 import hashlib
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.core.errors import InputError
+from asr.corpora.columns import hidden_name
 from asr.corpora.formats import read_corpus
 from asr.corpora.params import Corpus, Withdrawn
 from asr.corpora.pins import PINS
@@ -84,17 +86,43 @@ def _withdrawn(hash_: str) -> Recording:
     return Recording(name, None, b"", name, withdrawn=True)
 
 
+def withdrawn_note(corpus: str, one: Recording) -> dict[str, str]:
+    """All that may be stored of a withdrawn recording: its file, hashes of its name and its id."""
+    return {
+        "file": one.file,
+        "hidden_name": hidden_name(one.name),
+        "sha256_of_id": hash_of_id(f"{corpus}/{one.name}"),
+    }
+
+
+def noted_recording(note: dict[str, str]) -> Recording:
+    """The recording of a ``withdrawn_note``, for ``without_withdrawn``."""
+    attributes = {"sha256_of_id": note["sha256_of_id"]}
+    return Recording(
+        note["hidden_name"], None, b"", note["file"], attributes=attributes, withdrawn=True
+    )
+
+
 def without_withdrawn(
     recordings: Iterable[Recording], corpus: str, line: Corpus, origin: str
 ) -> Iterator[Recording]:
     """Yield recordings as ``read_recordings`` does after ``drop_withdrawn``.
+
+    Args:
+        recordings: as the source has them; or as ``noted_recording`` returns them.
+        corpus: its key in ``params.yaml``.
+        line: the corpus's there.
+        origin: of the source.
 
     Raises:
         InputError: as ``drop_withdrawn``.
     """
     gone, used = set[str](), set[str]()
     for one in recordings:
-        if is_withdrawn(line.withdrawn, one.speaker_id, f"{origin}:{one.file}", one.attributes):
+        if one.withdrawn:
+            gone.add(one.file)
+            yield _withdrawn(one.attributes["sha256_of_id"])
+        elif is_withdrawn(line.withdrawn, one.speaker_id, f"{origin}:{one.file}", one.attributes):
             gone.add(one.file)
             yield _withdrawn(hash_of_id(f"{corpus}/{one.name}"))
         else:

@@ -102,6 +102,7 @@ def prepare_corpus(
         inventory.write_validation(outs.validation, map(_duration_s, unique), rejects)
         _check_losses(corpus.name, len(unique), rejects, params, outs.rejects)
         _write_shards(unique, spool, cache, partial, params.shard_mb * MIB)
+        _cache_others(passed, unique, spool, cache, params.shard_mb * MIB)
     if not params.max_utterances:  # or the next run would decode the rest again
         cache.prune()
 
@@ -119,6 +120,25 @@ def _write_shards(
         else:
             write_shard(path, ((spool.utterance(row), spool.samples(row)) for row in rows))
         cache.put_shard(key, path)
+
+
+def _cache_others(
+    passed: list[Spooled],
+    used: list[Spooled],
+    spool: Spool,
+    cache: PreparationCache,
+    max_bytes: int,
+) -> None:
+    """Give the cache the recordings that passed and are in no shard, or it would lack them."""
+    in_shards = {clip.recording for clip in used}
+    others: dict[bytes, Spooled] = {}
+    for clip in passed:
+        if clip.recording not in in_shards:
+            others.setdefault(clip.recording, clip)
+    for rows in partition(others.values(), max_bytes, lambda clip: (clip.id, clip.samples_size)):
+        key = cache.shard_key(map(spool.row, rows))
+        clips = ((spool.utterance(row), spool.samples(row)) for row in rows)
+        cache.put_clips(key, clips, stays=True)
 
 
 def _duration_s(clip: Spooled) -> float:

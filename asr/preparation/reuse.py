@@ -1,10 +1,11 @@
 """The cache of `prepare`: a later run decodes only the recordings that are new or changed.
 
 In ``.dvc/tmp/prepare/<corpus>`` lie the outcomes of each recording (``asr/core/result_cache.py``)
-and, as hard links that take no room, the shards that the last run wrote. An outcome is stored under
-a hash of all that determines it: the recording's bytes, what the source says of it, the params and
-the code (``asr/core/closure.py``). Samples are read from the shards; an outcome whose samples are
-in none of them counts as missing. A shard whose rows are the same is linked, without being read.
+and, as hard links that take no room, the shards that the last run wrote. Shards of the cache's own
+have clips that passed and are in none of those. An outcome is stored under a hash of all that
+determines it: the recording's bytes, what the source says of it, the params and the code
+(``asr/core/closure.py``). Samples are read from the shards; an outcome whose samples are in none of
+them counts as missing. A shard whose rows are the same is linked, without being read.
 
 A shard counts as unchanged if its size, inode and time of change are those that it had when it was
 hashed, as with DVC; otherwise it is hashed again, and not used if the hash differs.
@@ -30,7 +31,8 @@ from asr.corpora.recording import Recording, sha256_of_audio
 from asr.preparation.params import PrepareParams
 from asr.preparation.rejects import Reason
 from asr.preparation.screening import Failed, Outcome, Passed, StoredSamples
-from asr.utterances.shards import ShardAudio, read_sha256s
+from asr.utterances.shards import ShardAudio, read_sha256s, write_shard
+from asr.utterances.utterance import Utterance
 
 # Params of the whole run, which change no outcome.
 _NOT_OF_OUTCOMES = {"max_rejected_share", "max_utterances", "shard_mb"}
@@ -62,7 +64,7 @@ class PreparationCache:
         self._version = f"{code_version('asr.preparation.screening')} {chosen}".encode()
         self._writer = code_version("asr.utterances.shards").encode()
         self._missing: dict[str, str] = {}  # key by name of recordings without a stored outcome
-        self._written: set[str] = set()  # names of shards of this run
+        self._used: set[str] = set()  # names of shards that stay after this run
         self.read_shards()
 
     def read_shards(self) -> None:
@@ -122,18 +124,36 @@ class PreparationCache:
         if not self._results.is_open:
             return
         stored = self._path(key)
-        self._written.add(stored.name)
+        self._used.add(stored.name)
         if not self.shard(key):
             stored.unlink(missing_ok=True)
             link_or_copy(path, stored)
-            self._results.put(stored.name, [sha256_of(stored), *_stamp(stored)])
+            self._put_hash(stored)
+
+    def put_clips(self, key: str, clips: Iterable[tuple[Utterance, bytes]], *, stays: bool) -> None:
+        """Write a shard of the cache's own, unless it is stored.
+
+        Args:
+            key: of its rows.
+            clips: an utterance and its int16 samples each.
+            stays: whether ``prune`` spares it.
+        """
+        if not self._results.is_open:
+            return
+        stored = self._path(key)
+        if stays:
+            self._used.add(stored.name)
+        if not self.shard(key):
+            stored.unlink(missing_ok=True)
+            write_shard(stored, clips)  # without its hash, what a kill leaves is not used
+            self._put_hash(stored)
 
     def prune(self) -> None:
         """Delete all that this run did not use; after a whole run."""
         if not self._results.is_open:
             return
         for path in self._folder.glob("*.parquet"):
-            if path.name not in self._written:
+            if path.name not in self._used:
                 path.unlink()
                 self._results.drop(path.name)
         self._results.prune()
@@ -160,13 +180,19 @@ class PreparationCache:
         self._results.drop([*file, self._version.decode()])
 
     def _is_whole(self, shard: Path) -> bool:
-        expected, *stamp = self._results.get(shard.name) or [""]
+        stored = self._results.get(shard.name)
+        if not stored:
+            return False
+        expected, *stamp = stored
         if stamp == _stamp(shard):
             return True
         if sha256_of(shard) != expected:
             return False
         self._results.put(shard.name, [expected, *_stamp(shard)])
         return True
+
+    def _put_hash(self, shard: Path) -> None:
+        self._results.put(shard.name, [sha256_of(shard), *_stamp(shard)])
 
     def _lacks_samples(self, outcome: Outcome) -> bool:
         if not isinstance(outcome, Passed):

@@ -188,7 +188,7 @@ def _screen_stretch(
         attributes["snr_db"] = f"{ratio:.1f}"
     if stretch.end - stretch.start < len(waveform):
         attributes["start_s"] = f"{stretch.start / SAMPLE_RATE:.3f}"
-    # StoredSamples, and counted: the model has to guess whether "25" is to be written so.
+    # Kept, and counted: the model has to guess whether "25" is to be written so.
     if has_digits(text):
         attributes["spelling"] = "digits"
     if repairs:

@@ -10,8 +10,7 @@ it was.
 import hashlib
 import os
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -36,13 +35,13 @@ from asr.sources import https, hub
 from asr.sources.brought import Pinnable
 from asr.sources.params import FetchParams
 from asr.sources.pinned_files import ForgottenError, PinnedFiles
-from asr.utterances.shards import write_shard
 from asr.utterances.utterance import Utterance
 from asr.workers.parallel import ordered_map
 from asr.workers.workers import Workers
 
 SPOOL = "brought"  # folder in the cache's
 MAX_PENDING = 4096  # recordings whose outcomes are in memory
+MAX_COLLECTED = 100_000  # recordings of archives that are in memory, without their audio
 
 
 def prepare_streamed(
@@ -71,25 +70,27 @@ def prepare_streamed(
         InputError: as ``prepare_corpus``; if a file is not the pinned one; if there is no room.
     """
     largest = max((pin.size or 0 for pin in read_pins(raw / PINS)), default=0)
-    room = Room(
-        outs.shards,
-        params.max_input_s,
-        is_streamed=True,
-        brought_bytes=largest if isinstance(source, https.Source | hub.Source) else 0,
-    )
-    with room.full_disk_error(), _own_cache(corpus.name, params) as (folder, cache):
-        files = PinnedFiles(source, raw, line, limits, folder / SPOOL)
-        stream = _Stream(corpus, line, params, files, cache, folder / SPOOL)
-        for is_last in (False, True):
-            try:
-                stream.screen(workers, room)
-                cache.read_shards()
-                prepare_corpus(corpus, stream.recordings(), params, outs, workers, cache)
-                break
-            except ForgottenError:
-                if is_last:
-                    raise
-                stream.forget()
+    with _own_cache(corpus.name, params) as (folder, cache):
+        room = Room(
+            outs.shards,
+            params.max_input_s,
+            is_streamed=True,
+            brought_bytes=largest if isinstance(source, https.Source | hub.Source) else 0,
+            spool=folder / SPOOL,
+        )
+        with room.full_disk_error():
+            files = PinnedFiles(corpus.name, source, raw, line, limits, folder / SPOOL)
+            stream = _Stream(corpus, line, params, files, cache)
+            for is_last in (False, True):
+                try:
+                    stream.screen(workers, room)
+                    cache.read_shards()
+                    prepare_corpus(corpus, stream.recordings(), params, outs, workers, cache)
+                    break
+                except ForgottenError:
+                    if is_last:
+                        raise
+                    stream.forget()
         shutil.rmtree(folder / SPOOL, ignore_errors=True)
 
 
@@ -119,10 +120,9 @@ class _Stream:
         params: PrepareParams,
         files: PinnedFiles,
         cache: PreparationCache,
-        spool: Path,
     ) -> None:
         self._corpus, self._line, self._params = corpus, line, params
-        self._files, self._cache, self._spool = files, cache, spool
+        self._files, self._cache = files, cache
         self._keys = _keys_of_files(line, files)
         for file, key in self._keys.items():
             if (rows := cache.rows_of(key)) is not None:
@@ -147,9 +147,12 @@ class _Stream:
                 chosen = few(self.recordings(), self._params.max_utterances)
                 self._store(self._in_archives({one.name for one in chosen}), workers)
             return
+        in_archives, packed = self._bytes_in_archives()
         alone = (one for one in self.recordings() if not self._files.archive_of(one.file))
-        for found in (alone, self._in_archives(None)):
-            self._store(room.check(found, self._files.audio_bytes, self._cache), workers)
+        size = self._files.audio_bytes - in_archives
+        self._store(room.check(alone, size, self._cache, later_bytes=packed), workers)
+        if packed:
+            self._store(room.check(self._in_archives(None), packed, self._cache), workers)
 
     def forget(self) -> None:
         """Read all files again, since a part of the cache was lost."""
@@ -157,24 +160,66 @@ class _Stream:
             self._cache.drop_rows(key)
         self._files.known.clear()
 
+    def _bytes_in_archives(self) -> tuple[int, int]:
+        """The size of the recordings in archives, and of those among them that lack outcomes."""
+        names = (name for name in self._files if self._files.archive_of(name))
+        size = sum(len(self._files.stored(name)) for name in names)
+        if not size:  # to read tables may mean to download them
+            return 0, 0
+        archives = {pin.name for pin in self._files.archives}
+        return size, sum(len(one.audio) for _, one in self._lacking(archives, None))
+
     def _in_archives(self, names: set[str] | None) -> Iterator[Recording]:
         """The recordings in archives, in the order of the archives and of the files in them.
 
         Those with stored outcomes are left out, and so are archives that have no others.
         """
-        for pin in self._files.archives:
-            by_file: dict[str, list[Recording]] = {}
-            for one in self.recordings():
-                if (
-                    len(one.audio)
-                    and self._files.archive_of(one.file) == pin.name
-                    and (names is None or one.name in names)
-                    and self._cache.outcomes(one) is None
-                ):
-                    by_file.setdefault(one.file, []).append(one)
-            if by_file:
-                for file, content in self._files.read_members(pin.name, by_file):
-                    yield from (replace(one, audio=content) for one in by_file[file])
+        archives = [pin.name for pin in self._files.archives]
+        while archives:
+            collected = self._collected(archives, names)
+            archives = archives[len(collected) :]
+            for archive, by_file in collected.items():
+                if by_file:
+                    for file, content in self._files.read_members(archive, by_file):
+                        yield from (replace(one, audio=content) for one in by_file[file])
+
+    def _collected(
+        self, archives: list[str], names: set[str] | None
+    ) -> dict[str, dict[str, list[Recording]]]:
+        """The recordings in the first of the archives that lack outcomes, by archive and file.
+
+        The tables are read once for as many archives as ``MAX_COLLECTED`` allows, at least for one:
+        with many archives, to read a large table for each takes longer than to decode.
+        """
+        found: dict[str, dict[str, list[Recording]]] = {archive: {} for archive in archives}
+        num = 0
+        for archive, one in self._lacking(found, names):
+            found[archive].setdefault(one.file, []).append(one)
+            num += 1
+            while num > MAX_COLLECTED and len(found) > 1:
+                _, last = found.popitem()
+                num -= sum(map(len, last.values()))
+        return found
+
+    def _lacking(
+        self, archives: Container[str], names: set[str] | None
+    ) -> Iterator[tuple[str, Recording]]:
+        """Archive and recording of those in ``archives`` that have no stored outcomes.
+
+        Args:
+            archives: may become fewer meanwhile.
+            names: of recordings; None for all.
+        """
+        for one in self.recordings():
+            archive = self._files.archive_of(one.file)
+            if (
+                archive is not None
+                and archive in archives
+                and len(one.audio)
+                and (names is None or one.name in names)
+                and self._cache.outcomes(one) is None
+            ):
+                yield archive, one
 
     def _store(self, recordings: Iterable[Recording], workers: Workers) -> None:
         """Screen recordings; store their outcomes and samples, a shard at a time."""
@@ -211,10 +256,7 @@ class _Stream:
         ]
         if clips:
             key = self._cache.shard_key(one.model_dump_json().encode() for one, _ in clips)
-            self._spool.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self._spool) as folder:
-                write_shard(path := Path(folder, "shard.parquet"), clips)
-                self._cache.put_shard(key, path)
+            self._cache.put_clips(key, clips, stays=False)
         for recording, outcomes in pending:
             self._cache.put(recording, outcomes)
 

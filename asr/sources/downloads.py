@@ -32,7 +32,7 @@ def download(name: str, sha256: str, fetch: Callable[[Path], Path]) -> Path:
     Raises:
         InputError: if the download has another hash; the message holds both.
     """
-    _remove_leftovers()
+    remove_leftovers()
     cached = downloads_folder() / sha256 / name
     if cached.is_file() and sha256_of(cached) == sha256:
         return cached
@@ -66,7 +66,7 @@ def _partial_folder() -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def _remove_leftovers() -> None:
+def remove_leftovers() -> None:
     """Remove the folders of downloads whose process was killed."""
     for leftover in _partials().glob("*"):
         with lock_folder(leftover) as held:

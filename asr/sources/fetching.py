@@ -32,12 +32,11 @@ def fetch_corpus(corpus: str, line: Corpus, source: Source, limits: FetchParams,
         InputError: if the source has no file that the corpus's format needs, or the disk has no
             room for its files, or they can't be pinned and ``line.keep_raw`` is false.
     """
-    used_format = corpus_format(line.format)
-    chosen = ChosenFiles(used_format, line.language)
-    if line.keep_raw:
-        check_room(source, lambda name: used_format.wants(name, line.language), out)
-    with atomic_folder(out) as partial:
+    chosen = ChosenFiles(corpus_format(line.format), line.language)
+    is_rewritten = line.withdrawn != Withdrawn() and line.keep_raw
+    with atomic_folder(out) as partial:  # which removes what a killed run left
         if line.keep_raw:
+            check_room(source, chosen.wants_by_name, out, is_rewritten=is_rewritten)
             files = chosen.used(fetch_files(source, chosen.wants, limits))
             num_files = write_files(partial / FILES, files)
         else:
@@ -52,7 +51,7 @@ def fetch_corpus(corpus: str, line: Corpus, source: Source, limits: FetchParams,
         chosen.write_others(partial / NOT_USED)
         described = provenance(source, num_files)
         write_provenance(partial, described)
-        if line.withdrawn != Withdrawn() and line.keep_raw:
+        if is_rewritten:
             drop_withdrawn(partial, corpus, line, described)
 
 

@@ -27,6 +27,7 @@ from asr.corpora.raw_folder import (
     FILES,
     REFUSED,
     RawFiles,
+    read_provenance,
     read_refused,
     write_files,
     write_provenance,
@@ -38,6 +39,7 @@ from asr.corpora.recording import (
     recording_row,
     sha256_of_audio,
 )
+from asr.corpora.withdrawn import is_withdrawn, noted_recording, withdrawn_note
 from asr.sources import folder, hub
 from asr.sources.archives import Content, Wants, read_archive
 from asr.sources.brought import Pinnable, brought
@@ -72,11 +74,18 @@ class PinnedFiles:
     """A read-only mapping from name to bytes, in the order of names; see ``StoredFiles``."""
 
     def __init__(
-        self, source: Pinnable, raw: Path, line: Corpus, limits: FetchParams, spool: Path
+        self,
+        corpus: str,
+        source: Pinnable,
+        raw: Path,
+        line: Corpus,
+        limits: FetchParams,
+        spool: Path,
     ) -> None:
         """Read the pins, and list the archives.
 
         Args:
+            corpus: its key in ``params.yaml``.
             source: of the corpus.
             raw: folder that fetch wrote.
             line: of the corpus, in ``params.yaml``.
@@ -85,6 +94,7 @@ class PinnedFiles:
                 the same files is used.
         """
         self._source, self._line, self._limits, self._spool = source, line, limits, spool
+        self._corpus, self._origin = corpus, read_provenance(raw).origin
         self._bringing = threading.Lock()
         self._format = corpus_format(line.format)
         self.pins = {pin.name: pin for pin in read_pins(raw / PINS)}
@@ -130,20 +140,32 @@ class PinnedFiles:
                     yield name, content
 
     def recordings(self, name: str, read: Callable[[], Iterator[Recording]]) -> Iterator[Recording]:
-        """What ``read`` yields of a file, with notes in ``self.read``; or what is in ``known``."""
+        """What ``read`` yields of a file, with notes in ``self.read``; or what is in ``known``.
+
+        Of a withdrawn recording, the notes and what is yielded from them have hashes alone.
+        """
         if (rows := self.known.get(name)) is not None:
-            for row in rows:
-                size, sha256 = row["audio"]
-                audio = Stored(self, row["file"], size, bytes.fromhex(sha256)) if size else b""
-                values = {key: value for key, value in row.items() if key != "audio"}
-                yield recording_of_row(values, audio)
+            yield from map(self._of_note, rows)
             return
         rows = []
         for one in read():
-            sha256 = sha256_of_audio(one.audio).hex()
-            rows.append(recording_row(one) | {"audio": [len(one.audio), sha256]})
+            rows.append(self._note(one))
             yield one
         self.read[name] = rows
+
+    def _note(self, one: Recording) -> dict[str, Any]:
+        rule, source = self._line.withdrawn, f"{self._origin}:{one.file}"
+        if is_withdrawn(rule, one.speaker_id, source, one.attributes):
+            return withdrawn_note(self._corpus, one)
+        return recording_row(one) | {"audio": [len(one.audio), sha256_of_audio(one.audio).hex()]}
+
+    def _of_note(self, row: dict[str, Any]) -> Recording:
+        if "audio" not in row:
+            return noted_recording(row)
+        size, sha256 = row["audio"]
+        audio = Stored(self, row["file"], size, bytes.fromhex(sha256)) if size else b""
+        values = {key: value for key, value in row.items() if key != "audio"}
+        return recording_of_row(values, audio)
 
     def __getitem__(self, name: str) -> bytes:
         if name in self._tables:

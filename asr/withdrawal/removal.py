@@ -195,7 +195,7 @@ def add_pinned(raw: Path, name: str, line: Corpus, traces: Traces) -> None:
         source = pinnable(load_source(line.source), name, line.format)
         limits = load_params("fetch", FetchParams)
         with tempfile.TemporaryDirectory(dir=dvc_tmp()) as spool:
-            files = PinnedFiles(source, raw, line, limits, Path(spool))
+            files = PinnedFiles(name, source, raw, line, limits, Path(spool))
             traces.add_recordings(read_corpus(files, line), raw, name, line)
     except InputError as error:
         print(f"corpora.{name}: what prepare rejected is not searched for: {error}")

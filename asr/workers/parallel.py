@@ -58,7 +58,8 @@ def ordered_map(
         known: returns an item's result if it is cached, else None.
 
     Raises:
-        InputError: of the function, with the item's name in front; or because a worker died.
+        InputError: of the function and of the same class, with the item's name in front; or
+            because a worker died.
         Exception: any other of the function, with the item's name in a note.
     """
     pairs = ((item, known(item)) for item in items)
@@ -131,7 +132,7 @@ def _work(function: Callable[[Any], Any], named: list[tuple[str, Any]]) -> list[
         try:
             results.append(function(item))
         except InputError as error:
-            raise InputError(f"{name}: {error}") from error
+            raise type(error)(f"{name}: {error}") from error
         except Exception as error:
             error.add_note(f"while working on {name}")
             raise
