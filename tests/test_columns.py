@@ -7,9 +7,9 @@ import json
 import pytest
 
 from asr.core.errors import InputError
-from asr.corpora.columns import attribute_text
 from asr.corpora.formats import corpus_format, read_corpus
 from asr.corpora.params import Corpus
+from asr.corpora.values import attribute_text
 from tests.corpus_examples import jsonl
 
 

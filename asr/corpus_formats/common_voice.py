@@ -8,17 +8,11 @@ split. Rejected (``invalidated.tsv``) and unchecked clips (``other.tsv``) are ig
 from collections.abc import Iterator
 
 from asr.core.errors import InputError
-from asr.corpora.columns import (
-    Columns,
-    RecordingBuilder,
-    id_value,
-    known_language,
-    path_value,
-    refuse_columns,
-)
+from asr.corpora.columns import Columns, RecordingBuilder, refuse_columns
 from asr.corpora.paths import is_audio, safe_path
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import Row, read_rows
+from asr.corpora.values import id_value, known_language, path_value
 
 TABLES = ("train.tsv", "dev.tsv", "test.tsv", "validated.tsv")
 

@@ -8,10 +8,11 @@ its id names no recording. ``raw_transcription`` is the text, with punctuation a
 from collections.abc import Iterator
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, RecordingBuilder, path_value
+from asr.corpora.columns import Columns, RecordingBuilder
 from asr.corpora.paths import is_audio, is_visible, safe_path, stem
 from asr.corpora.recording import Files, Recording
 from asr.corpora.tables import Row, read_tsv
+from asr.corpora.values import path_value
 
 TABLES = ("train.tsv", "dev.tsv", "test.tsv")
 # As in the data set's own loader, fleurs.py.

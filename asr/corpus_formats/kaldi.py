@@ -11,12 +11,13 @@ An id with two different values, or a line that is not UTF-8, costs the utteranc
 from collections.abc import Iterator, Mapping
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, RecordingBuilder, known_language, refuse_columns
+from asr.corpora.columns import Columns, RecordingBuilder, refuse_columns
 from asr.corpora.id_table import IdLine, IdTable, read_id_table
 from asr.corpora.paths import is_audio
 from asr.corpora.recording import Files, Recording, Segment
 from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row
+from asr.corpora.values import known_language
 
 TABLES = ("wav.scp", "text", "utt2spk", "segments", "utt2lang", "spk2gender",
           "reco2file_and_channel")  # fmt: skip

@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from asr.core.errors import InputError
-from asr.corpora.columns import Columns, RecordingBuilder, id_value, path_value
+from asr.corpora.columns import Columns, RecordingBuilder
 from asr.corpora.paths import is_audio, is_visible
 from asr.corpora.recording import Files, Recording, Segment
 from asr.corpora.tables import Row, list_value, object_value, read_rows
+from asr.corpora.values import id_value, path_value
 
 _UPLOADED = re.compile("[0-9a-f]{8}-")  # what Label Studio puts before the name of an upload
 

@@ -10,21 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from asr.core.errors import InputError
-from asr.corpora.columns import (
-    USUAL_NAMES,
-    Columns,
-    RecordingBuilder,
-    attribute_text,
-    id_value,
-    known_language,
-    refuse_columns,
-    seconds_value,
-    text_value,
-)
+from asr.corpora.columns import USUAL_NAMES, Columns, RecordingBuilder, refuse_columns
 from asr.corpora.paths import is_audio, is_visible
 from asr.corpora.recording import Files, Recording, Segment
 from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row, all_values, list_value, object_value, read_rows
+from asr.corpora.values import attribute_text, id_value, known_language, seconds_value, text_value
 
 MANIFESTS = (".jsonl", ".jsonl.gz")
 SLACK_S = 0.05  # a supervision that starts and ends this close to the recording's ends covers it

@@ -7,18 +7,12 @@ With ``offset``, an utterance is the stretch from there with length ``duration``
 from collections.abc import Iterator
 
 from asr.core.errors import InputError
-from asr.corpora.columns import (
-    Columns,
-    RecordingBuilder,
-    id_value,
-    path_value,
-    seconds_value,
-    text_value,
-)
+from asr.corpora.columns import Columns, RecordingBuilder
 from asr.corpora.paths import is_audio, is_visible
 from asr.corpora.recording import Files, Recording, Segment
 from asr.corpora.segments import group_by_file
 from asr.corpora.tables import Row, read_rows
+from asr.corpora.values import id_value, path_value, seconds_value, text_value
 
 MANIFEST_ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 

@@ -14,14 +14,7 @@ from typing import Any
 
 from asr.core.errors import InputError
 from asr.corpora.chat import read_chat
-from asr.corpora.columns import (
-    Columns,
-    ColumnsError,
-    RecordingBuilder,
-    known_language,
-    path_value,
-    text_value,
-)
+from asr.corpora.columns import Columns, ColumnsError, RecordingBuilder
 from asr.corpora.paths import decode_text, is_audio, is_visible, stem
 from asr.corpora.raw_folder import stored
 from asr.corpora.recording import Files, Recording
@@ -29,6 +22,7 @@ from asr.corpora.subtitles import Segments, read_subtitles
 from asr.corpora.tables import Row, read_rows
 from asr.corpora.tiers import is_label_track, read_eaf, read_labels, read_textgrid
 from asr.corpora.timed_text import joined_text, read_lrc, read_timed_json
+from asr.corpora.values import known_language, path_value, text_value
 
 TIMED = (".json", ".lrc", ".srt", ".vtt", ".TextGrid", ".textgrid", ".eaf", ".cha")
 INVENTORIES = ("metadata.csv", "metadata.tsv", "metadata.jsonl")

@@ -13,10 +13,11 @@ from pathlib import Path
 from asr.audio.decoding import decode
 from asr.core.errors import InputError
 from asr.corpora.audio_content import HEAD_BYTES, may_be_audio
-from asr.corpora.columns import RecordingBuilder, id_value, language_value, path_value, text_value
+from asr.corpora.columns import RecordingBuilder
 from asr.corpora.paths import AudioFiles
 from asr.corpora.tables import Row, parse_json, read_rows
 from asr.corpora.test_sets import TEST
+from asr.corpora.values import id_value, language_value, path_value, text_value
 from asr.sources.params import FetchParams
 from asr.utterances.shards import Waveforms
 from asr.utterances.utterance import Utterance, read_manifest
