@@ -89,11 +89,8 @@ class Sweep:
             )
 
     def _put(self, trial: FrozenTrial) -> None:
-        """Queue a trial; one that has no results because it can't run fails."""
+        """Queue a trial, unless one with the same values runs; one that can't run fails."""
         study, name = self.study, self.study.name_of(trial)
-        if not self.is_current():
-            self._fail(trial, "not run, since code or params.yaml changed")
-            return
         for other in study.running():
             if other.number < trial.number and tried_values(other) == tried_values(trial):
                 # Two trainings of the same values can't run at once; DVC keeps the first's result.
@@ -105,6 +102,13 @@ class Sweep:
             self._fail(trial, str(error))
             return
         queue.put(name, words, study.search.target)
+
+    def _put_again(self, trial: FrozenTrial) -> None:
+        """The same for a trial of earlier, whose code and params may have changed."""
+        if self.is_current():
+            self._put(trial)
+        else:
+            self._fail(trial, "not run, since code or params.yaml changed")
 
     def _fail(self, trial: FrozenTrial, why: str) -> None:
         self.show(f"{self.study.name_of(trial)}: {why}")
@@ -132,11 +136,11 @@ class Sweep:
             self.failed.append(name)
         elif not status:
             # This process was killed between the proposal and the queue, or the queue was emptied.
-            self._put(trial)
+            self._put_again(trial)
         elif status == "Running" and self._is_lost(name):
             self.show(f"{name}: its process is gone; it goes on from its last checkpoint")
             queue.end_gone(name)
-            self._put(trial)
+            self._put_again(trial)
         elif status == "Running":
             curve = live_curve(name)
             if study.report(trial, _errors(curve.errors, error)):
