@@ -70,8 +70,11 @@ def _is_gone(pid: int) -> bool:
     """Whether the process of an experiment has ended; another one may have its number by now."""
     if Path("/proc/self").exists():
         try:
-            # Empty for one that was killed and whose parent has not asked for it.
-            return b"exec-run" not in Path("/proc", str(pid), "cmdline").read_bytes()
+            if words := Path("/proc", str(pid), "cmdline").read_bytes():
+                return b"exec-run" not in words
+            # No words: a zombie, whose parent has not asked for it, or a process that is starting.
+            stat = Path("/proc", str(pid), "stat").read_text()
+            return stat.rpartition(")")[2].split()[0] == "Z"
         except (FileNotFoundError, ProcessLookupError):
             return True
     try:
