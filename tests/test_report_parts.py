@@ -21,8 +21,9 @@ from asr.report.metrics import SliceRow
 from asr.report.players import audio_uris
 from asr.report.slices import MOST_ROWS, slice_charts
 from asr.report.tables import Cell, Column, table
-from asr.report.word_diff import char_edits, word_diff, word_edits
+from asr.report.word_diff import word_diff
 from asr.scoring.score import Scored
+from asr.text.edits import char_edits, word_edits
 from asr.text.error_rate import char_errors, word_errors
 from asr.utterances.waveform import SAMPLE_RATE
 from commands.scores import main, markdown_table

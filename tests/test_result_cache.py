@@ -35,6 +35,22 @@ def test_pruning_deletes_what_a_run_did_not_use(tmp_path):
         assert [results.get(one) for one in ("old", "used", "new")] == [None, 2, 4]
 
 
+def test_deleted_results_are_overwritten_also_where_sqlite_leaves_them(tmp_path, monkeypatch):
+    def as_sqlite_is_built_elsewhere(path):
+        rows = sqlite3.connect(path, isolation_level=None)
+        rows.execute("PRAGMA secure_delete=OFF")
+        return rows
+
+    monkeypatch.setattr("asr.core.result_cache._connect", as_sqlite_is_built_elsewhere)
+    with result_cache(tmp_path) as cache:
+        cache.put(["clip 1"], {"text": "my name is Ana"})
+        cache.put(["clip 2"], {"text": "дзень добры"})
+        cache.drop(["clip 1"])
+    content = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"Ana" not in content
+    assert "добры".encode() in content
+
+
 def test_one_process_at_a_time_has_the_cache(tmp_path):
     with result_cache(tmp_path) as results:
         results.put("inputs", 1)

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from asr.report.word_diff import KINDS, Edit, char_edits, word_edits
 from asr.scoring.score import Scored
+from asr.text.edits import KINDS, Edit, char_edits, word_edits
 
 Pairs = Counter[tuple[str, str]]
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from asr.report.word_diff import char_edits
 from asr.scoring.score import Scored
 from asr.scoring.slices import DURATION_S, bucket
+from asr.text.edits import char_edits
 
 NUM_PARTS = 8  # of a clip; a clip of the starter corpus has 16 characters
 # Lower bounds of the shades, in errors a character.

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import jiwer
-
 from asr.core.errors import InputError
 from asr.scoring.normalizers import Normalizers
 from asr.scoring.score import Scored, rounded
+from asr.text.edits import word_edits
 from asr.text.error_rate import pooled, word_errors
 
 NUM_EXAMPLES = 20
@@ -78,11 +77,5 @@ def _example(without: Scored, found: Scored) -> dict[str, Any]:
 
 
 def _right_words(one: Scored) -> Counter[str]:
-    aligned = jiwer.process_words(one.reference, one.hypothesis)
-    words = aligned.references[0]
-    return Counter(
-        word
-        for chunk in aligned.alignments[0]
-        if chunk.type == "equal"
-        for word in words[chunk.ref_start_idx : chunk.ref_end_idx]
-    )
+    edits = word_edits(one.reference, one.hypothesis)
+    return Counter(one.reference.split()) - Counter(edit.reference for edit in edits)

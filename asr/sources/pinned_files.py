@@ -172,7 +172,7 @@ class PinnedFiles:
             return self._tables[name][name]
         if name not in self.pins:
             raise ForgottenError(f"{name}: expected its earlier result in the cache, got none")
-        # A table stays until prepare is done: it is read once for each archive.
+        # A table stays until prepare is done: it is read several times for each archive.
         stays = self._format.wants(name, self._line.language) and not is_audio(name)
         with (
             self._bringing,  # the thread that hands work to other processes reads too

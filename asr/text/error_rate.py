@@ -13,6 +13,8 @@ from typing import Self
 
 from rapidfuzz.distance import Levenshtein
 
+from asr.text.edits import numbered
+
 
 @dataclass(frozen=True)
 class ErrorCounts:
@@ -54,13 +56,7 @@ class ErrorCounts:
 
 def word_errors(reference: str, hypothesis: str) -> ErrorCounts:
     """Count the word errors between two normalized texts; words are split at spaces."""
-    # By numbers, as jiwer: rapidfuzz would compare words by their hashes.
-    numbers: dict[str, int] = {}
-    words, others = (
-        [numbers.setdefault(word, len(numbers)) for word in text.split()]
-        for text in (reference, hypothesis)
-    )
-    return _counts(words, others)
+    return _counts(*numbered(reference.split(), hypothesis.split()))
 
 
 def char_errors(reference: str, hypothesis: str) -> ErrorCounts:
