@@ -126,7 +126,7 @@ def command(given: argparse.Namespace) -> int:
         score = load_params("score", ScoreParams)
         name = test_set_of(given.manifest)
         known = is_own_manifest(given.manifest) and name in test_set_names()
-        normalizers = normalizers_of(name if known else TEST, score.normalizers)
+        normalizers = normalizers_of(name if known else TEST, score)
         lines = score_lines(clips, texts, given.out, score, load_seed(), normalizers)
         print(*lines, sep="\n")
     return FAILED if failures else 0

@@ -100,7 +100,10 @@ def detail_lines(metrics: Path) -> list[str]:
     if worst:
         wer = _with_interval(worst["wer"], worst["wer_interval"])
         name = f"{worst['kind']} {worst['value']}"
-        lines.append(f"Worst slice: {name}, WER {wer}, {worst['num_utterances']} clips")
+        lines.append(
+            f"Worst of {worst['num_slices']} slices: {name}, WER {wer}, "
+            f"{worst['num_utterances']} clips"
+        )
     if empty := score.get("empty_references"):
         lines.append(
             f"References that are empty after normalization: {len(empty)}, first {empty[0]}; "
@@ -192,15 +195,21 @@ def aligned(rows: Sequence[tuple[str, ...]]) -> str:
 
 def _table_of(metrics: Path) -> list[tuple[str, ...]]:
     comparison = read_json(metrics / "compare.json")
-    names = header("zero-shot", "tuned", with_champion="champion" in comparison)
+    further = {
+        name: read_json(metrics / "test_sets" / name / "compare.json") for name in test_set_names()
+    }
+    with_champion = any("champion" in one for one in (comparison, *further.values()))
+    names = header("zero-shot", "tuned", with_champion=with_champion)
     rows = score_rows(comparison, "base", "tuned")
-    for name in test_set_names():
-        compared = read_json(metrics / "test_sets" / name / "compare.json")
+    for name, compared in further.items():
         champion = compared.get("champion", {}).get("groups", {}).get("overall")
-        row = _row(f"test set {name}", compared["groups"]["overall"], ("base", "tuned"), champion)
-        # The champion's revision may not have this test set.
-        rows.append(row if len(row) == len(names) else (*row[:5], "–", "–", "–", *row[5:]))
-    return [names, *rows]
+        overall = compared["groups"]["overall"]
+        rows.append(_row(f"test set {name}", overall, ("base", "tuned"), champion))
+    # The champion may have been scored on some of the test sets.
+    return [
+        names,
+        *(r if len(r) == len(names) else (*r[:5], "–", "–", "–", *r[5:]) for r in rows),
+    ]
 
 
 def _value(value: float | list[str] | None) -> str:

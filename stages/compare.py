@@ -31,7 +31,7 @@ def compare(
     """
     params = load_params("score", ScoreParams)
     seed = load_seed()
-    normalizers = normalizers_of(test_set, params.normalizers)
+    normalizers = normalizers_of(test_set, params)
     utterances = read_manifest(manifest)
     ids = normalizers.ids(u.language for u in utterances)
     before = score_utterances(utterances, read_hypotheses(base), base, normalizers, params.script)

@@ -43,7 +43,7 @@ def parity(export: Path, model: Path, prepared: Path, manifest: Path, out: Path)
     machine = load_params("machine", MachineParams)
     score, decode = load_params("score", ScoreParams), load_params("decode", DecodeParams)
     ours = our_texts(index["family"], model, clips, utterances, machine, decode)
-    normalizers = normalizers_of("test", score.normalizers)
+    normalizers = normalizers_of("test", score)
     comparison = Comparison(utterances, ours, normalizers, score, load_seed())
     rows = {}
     for name, opens in opening.items():

@@ -45,7 +45,7 @@ def report(
     """
     shown = load_params("report", ReportParams)
     params = load_params("score", ScoreParams)
-    normalizers = Normalizers(params.normalizers)
+    normalizers = Normalizers(params.normalizers, params.script)
     utterances, doubted = read_manifest(manifest), read_jsonl(suspects, Suspect)
     pull_missing(prepared / corpus for corpus in {one.corpus for one in (*utterances, *doubted)})
     found = read_metrics(metrics, test_set_names())

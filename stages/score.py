@@ -6,6 +6,7 @@ from pathlib import Path
 from asr.core.cli import run
 from asr.core.files import read_json, sha256_of, write_json
 from asr.core.params import load_params, load_seed
+from asr.corpora.test_sets import TEST
 from asr.scoring.language_model import effect
 from asr.scoring.normalizers import normalizers_of
 from asr.scoring.params import ScoreParams
@@ -34,11 +35,11 @@ def score(
     """
     params = load_params("score", ScoreParams)
     seed = load_seed()
-    normalizers = normalizers_of(test_set, params.normalizers)
+    normalizers = normalizers_of(test_set, params)
     utterances, texts = read_manifest(manifest), read_hypotheses(hypotheses)
     scored = score_utterances(utterances, texts, hypotheses, normalizers, params.script)
     groups = {name: summary(group) for name, group in by_group(scored).items()}
-    slices = score_slices(scored, params, seed)
+    slices = score_slices(scored, params, seed, further=test_set != TEST)
     if empty := empty_references(scored):
         print(
             f"score: {len(empty)} of {len(scored)} references are empty after normalization, "

@@ -148,8 +148,8 @@ def test_the_tuned_model_is_compared_with_the_champion(here, tmp_path):
     assert found["hypotheses_sha256"] == sha256((out / "hypotheses.jsonl").read_bytes()).hexdigest()
     # The base has the tuned model's own hypotheses here.
     assert re.split("  +", text_table(tmp_path).splitlines()[1]) == [
-        "overall", "0.250 [0.250, 0.250]", "0.250 [0.250, 0.250]", "0.000 [0.000, 0.000]",
-        "the same", "0.500 [0.500, 0.500]", "-0.250 [-0.250, -0.250]", "better",
+        "overall", "0.250 [0.184, 0.316]", "0.250 [0.184, 0.316]", "0.000 [-0.066, 0.066]",
+        "inconclusive", "0.500 [0.434, 0.566]", "-0.250 [-0.316, -0.184]", "better",
         "0.164 → 0.164", "12",
     ]  # fmt: skip
 
@@ -163,7 +163,7 @@ def test_the_champion_may_be_two_files_in_a_folder(here, tmp_path):
     shutil.copyfile(MANIFEST, folder / "test.jsonl")
     assert stored(tmp_path / "champion", folder)["name"] == str(folder)
     found = compared(tmp_path / "champion")["champion"]
-    assert (found["commit"], found["groups"]["overall"]["wer"]["verdict"]) == (None, "the same")
+    assert (found["commit"], found["groups"]["overall"]["wer"]["difference"]) == (None, 0.0)
     name_champion("v1")
     with pytest.raises(InputError, match=r"score\.champion: expected one champion, got 'v1' and "):
         stored(tmp_path / "champion", folder)
@@ -208,7 +208,7 @@ def test_two_revisions_are_printed_side_by_side(here, monkeypatch, capsys):
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].split() == ["test", "set", "WER", "v1", "WER", "v2", "difference", "verdict",
                                 "CER", "clips"]  # fmt: skip
-    assert shown[1].startswith("overall    0.500 [0.500, 0.500]  0.250 [0.250, 0.250]  -0.250 ")
+    assert shown[1].startswith("overall    0.500 [0.434, 0.566]  0.250 [0.184, 0.316]  -0.250 ")
     assert [line.split()[0] for line in shown[1:3]] == ["overall", "corpus"]
     assert shown[4:] == [f"v1: commit {commit_of('v1')}", f"v2: commit {commit_of('v2')}",
                          f"Normalizers: {IDS['be']}"]  # fmt: skip
@@ -225,7 +225,7 @@ def test_two_revisions_are_compared_on_a_further_test_set_by_its_own_normalizer(
     assert run_scores(monkeypatch, "--compare", "v1", "v2", "--test-set", "phone") == 0
     shown = capsys.readouterr().out.splitlines()
     # «Адзін» with a capital letter is one error more than in test.
-    assert shown[1].startswith("overall    0.750 [0.750, 0.750]  0.500 [0.500, 0.500]  -0.250 ")
+    assert shown[1].startswith("overall    0.750 [0.684, 0.816]  0.500 [0.434, 0.566]  -0.250 ")
     assert shown[-1] == f"Normalizers: {verbatim.ID}"
     with pytest.raises(SystemExit, match=r"scores: params\.yaml: corpora\.web: no such corpus"):
         run_scores(monkeypatch, "--compare", "v1", "v2", "--test-set", "web")
@@ -240,7 +240,7 @@ def test_the_files_of_a_further_test_set_are_those_of_dvc_yaml():
 
 def test_the_working_tree_is_compared_too_and_differs_in_nothing(here, monkeypatch, capsys):
     run_scores(monkeypatch, "--compare", "v2", "workspace")
-    assert " the same " in capsys.readouterr().out.splitlines()[1]
+    assert " 0.000 [-0.066, 0.066] " in capsys.readouterr().out.splitlines()[1]
     with pytest.raises(SystemExit, match=r"scores: odd can't be .*; 2 utterances have another ref"):
         run_scores(monkeypatch, "--compare", "odd", "v2")
 

@@ -37,6 +37,14 @@ def loops(rng, size):
     return before + ran * rng.integers(5, 20, size), after, words
 
 
+def rare_errors(rng, size):
+    """Five words a clip; the first model has an error in one of 20 clips, the second in one of 10.
+
+    Half the test sets of ten or twenty clips have no error at all.
+    """
+    return rng.binomial(5, 0.01, size), rng.binomial(5, 0.02, size), np.full(size, 5)
+
+
 def coverage(population, num_blocks, num_test_sets=NUM_TEST_SETS):
     """Share of 95 % intervals that hold the truth: of the first model, and of the difference."""
     before, after, words = population(np.random.default_rng(7), 2_000_000)
@@ -69,6 +77,14 @@ def test_of_fewer_blocks_intervals_hold_it_less_often():
     # and 0.92, of 5 0.90 and 0.85. Hence `score.min_blocks`.
     assert 0.80 <= coverage(short_clips, 5).min() <= 0.92
     assert coverage(speakers, 10).min() >= 0.92
+
+
+def test_a_test_set_without_errors_does_not_claim_that_there_are_none():
+    # 0.41 and 0.66 of 10 clips if an interval without spread has no width.
+    for num_blocks in (10, 50):
+        rate, difference = coverage(rare_errors, num_blocks)
+        assert rate >= 0.93
+        assert difference >= 0.84
 
 
 def test_loops_that_are_rare_make_intervals_too_narrow():

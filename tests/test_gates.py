@@ -30,10 +30,13 @@ def data_of(train, dev=None, replay=None):
     return {"splits": splits} | ({"replay": replay} if replay else {})
 
 
+NO_LONG_LOOP = {"joined": {"share": 0.0}}
+
+
 def guards_of(base=None, tuned=None):
     """Guards' figures of both models; what is not given is that of a model without fault."""
     fine = {
-        "hallucination": {"chars_per_minute": 0.0}, "loops": {"share": 0.0},
+        "hallucination": {"chars_per_minute": 0.0}, "loops": NO_LONG_LOOP | {"share": 0.0},
         "forgetting": {}, "timestamps": None, "memorised": {"share": 0.0},
     }  # fmt: skip
     return {"base": fine | (base or {}), "tuned": fine | (tuned or {})}
@@ -109,7 +112,14 @@ def test_word_times_have_gates(gate, coverage, offset_s, expected):
 )
 def test_a_guards_figure_has_a_gate(gate, guard, figure):
     for value, expected in ((0.1, "pass"), (0.3, "fail"), (None, "not measured")):
-        assert status(gate, 0.2, guards=guards_of(tuned={guard: {figure: value}})) == expected
+        guards = guards_of(tuned={guard: NO_LONG_LOOP | {figure: value}})
+        assert status(gate, 0.2, guards=guards) == expected
+
+
+def test_long_recordings_whose_text_loops_have_a_gate():
+    for value, expected in ((0.0, "pass"), (0.5, "fail"), (None, "not measured")):
+        looped = guards_of(tuned={"loops": {"share": 0.0, "joined": {"share": value}}})
+        assert status("joined_loops_share", 0.0, guards=looped) == expected
 
 
 def test_timestamps_must_be_inside_the_clip_where_a_family_writes_them():

@@ -177,6 +177,8 @@ def test_each_language_has_phrases_with_letters():
         ("Агонь! Агонь! Агонь!", None),  # a sentence of the starter corpora
         ("да да да да", "да"),
         ("Мммм.", None),  # too short to be one
+        ("Мммм, мммм, мммм, мммм.", "мммм"),
+        ("हाँ हाँ हाँ हाँ हाँ", "हाँ"),
         ("раз два три", None),
         ("", None),
     ],
@@ -195,7 +197,7 @@ def test_loops_of_the_test_set_and_of_joined_speech_are_counted_apart():
     assert found == {
         "share": 0.5, "num_utterances": 2,
         "examples": [{"utterance_id": "a", "text": "да да да да да"}],
-        "joined": {"num_recordings": 1, "num_loops": 1},
+        "joined": {"num_recordings": 1, "num_loops": 1, "share": 1.0},
     }  # fmt: skip
 
 
@@ -267,6 +269,21 @@ def test_a_transcript_of_train_that_comes_back_elsewhere_is_memorised():
             {"utterance_id": "xx/a", "text": "гэта зусім іншы сказ!", "train_id": "xx/wrong"}
         ],
     }  # fmt: skip
+
+
+def test_a_sentence_without_spaces_is_memorised_too():
+    sentence = "今天天气很好我们去公园散步吧"
+    train = [utterance("wrong", text=sentence, language="zh"),
+             utterance("short", text="你好", language="zh")]  # fmt: skip
+    test = [utterance("a", text="他们在家里吃饭", language="zh"), utterance("b", text="不")]
+    texts = by_id({"xx/a": sentence + "。", "xx/b": "你好"})
+    assert measure_memorised(test, texts, train, min_words=4)["share"] == 0.5
+
+
+def test_marks_of_letters_count_as_text_for_silence():
+    silence = utterance("s", duration_s=60.0, attributes={SOUND: "silence"})
+    found = measure_hallucination([silence], by_id({"xx/s": "हिन्दी!"}))
+    assert found["chars_per_minute"] == 6.0
 
 
 @pytest.mark.parametrize("name", ["sound", "joined", "timestamps"])

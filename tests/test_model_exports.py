@@ -97,7 +97,7 @@ def comparison(exported):
     ours = our_texts("whisper", exported / "tuned", CLIPS, TEXTS, machine, decode)
     assert len(set(ours)) >= 3  # else the texts could not tell a fault
     score = params("score", ScoreParams)
-    normalizers = normalizers_of("test", score.normalizers)
+    normalizers = normalizers_of("test", score)
     return Comparison(TEXTS, ours, normalizers, score, 1)
 
 
@@ -271,7 +271,7 @@ def test_drawn_clips_depend_on_their_ids_alone():
 def row(ours, theirs, quantized=False, **changes):
     score = params("score", ScoreParams)
     ones = [utterance(str(n), text="a b") for n in range(len(ours))]
-    compared = Comparison(ones, ours, normalizers_of("test", score.normalizers), score, 1)
+    compared = Comparison(ones, ours, normalizers_of("test", score), score, 1)
     return compared.row(theirs, [], quantized, PARITY.model_copy(update=changes))
 
 

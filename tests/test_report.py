@@ -4,6 +4,8 @@ import re
 import shutil
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from asr.report.chart import linear_scale
 from asr.report.formatting import interval
 from asr.report.spectrogram import gray_png, shades, spectrogram_uri
 from asr.report.training_curves import read_curve, training_panels
+from asr.report.verdict import headline
 from asr.report.word_diff import Word, word_diff
+from asr.scoring.bootstrap import Verdict
 from asr.training.progress import DEV_COLUMNS, TRAIN_COLUMNS
 from asr.training.state.log import write_curve
 from asr.utterances.waveform import SAMPLE_RATE
@@ -89,6 +93,13 @@ def test_the_verdict_is_said_in_words(page):
     assert "<title>No sure difference: WER 0.80 → 0.40 – mothertongue</title>" in page
     assert "Of 3 gates: 0 pass, 2 fail, 1 not measured." in text_of(page)
     assert interval({"low": -0.45, "high": 0.05}, sign=True) == "[−0.45, +0.05]"
+
+
+@pytest.mark.parametrize("verdict", get_args(Verdict))
+def test_each_verdict_has_a_headline(verdict):
+    wer = {"base": 0.5, "tuned": 0.5, "difference": 0.0, "verdict": verdict}
+    metrics = SimpleNamespace(compare={"groups": {"overall": {"wer": wer}}})
+    assert str(headline(metrics)).endswith("WER 0.50 → 0.50")
 
 
 def test_what_the_split_says_is_shown(page):

@@ -85,6 +85,12 @@ def test_each_language_has_its_own_normalizer():
         Normalizers({"default": "spoken", "he": "spokn"})
 
 
+def test_scores_in_another_script_have_another_id():
+    names = {"default": "spoken", "sr": "bcs"}
+    plain, latin = (Normalizers(names, script).ids(["be", "sr"]) for script in ("as_is", "latin"))
+    assert latin == {"be": plain["be"], "sr": f"{plain['sr']}/latin"}
+
+
 def test_beside_the_plain_score_stands_one_that_is_blind_to_the_script():
     rows = scored([("sr/a", "Ljubav je sve", "љубав је све"), ("sr/b", "Да, знам", "да не знам")])
     # The first is right but for its script, the second has one word too many.

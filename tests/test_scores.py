@@ -51,6 +51,18 @@ def test_a_group_without_intervals_has_its_rates_alone(tmp_path):
     assert (bars.count("<rect"), "NaN" in bars) == (3, False)
 
 
+def test_a_champion_of_a_further_test_set_alone_has_its_columns(tmp_path, monkeypatch):
+    write(tmp_path)
+    compared = comparison(0.8, 0.4)
+    wer = compared["wer"] | {"champion": 0.5, "champion_interval": None}
+    write_json(tmp_path / "test_sets/phone/compare.json", {
+        "groups": {"overall": compared}, "champion": {"groups": {"overall": {"wer": wer}}},
+    })  # fmt: skip
+    monkeypatch.setattr("commands.scores.test_set_names", lambda: ["phone"])
+    assert {line.count("|") for line in markdown_table(tmp_path).splitlines()} == {11}
+    assert "0.500" in text_table(tmp_path).splitlines()[-1]
+
+
 def test_what_the_language_model_changed_is_said_with_examples(tmp_path):
     write(tmp_path)
     assert lm_lines(tmp_path) == []
@@ -68,13 +80,13 @@ def test_what_the_language_model_changed_is_said_with_examples(tmp_path):
 def test_views_the_worst_slice_and_empty_references_are_said(tmp_path):
     assert detail_lines(tmp_path) == []
     worst = {"kind": "duration", "value": "0 – 1 s", "wer": 0.7, "num_utterances": 34,
-             "wer_interval": {"low": 0.6, "high": 0.8}}  # fmt: skip
+             "num_slices": 9, "wer_interval": {"low": 0.6, "high": 0.8}}  # fmt: skip
     views = {"profile": {"wer": 0.5}, "open_asr": {"wer": None}}
     score = {"views": views, "worst_slice": worst, "empty_references": ["be/a", "be/b"]}
     write_json(tmp_path / "score/tuned.json", score)
     assert detail_lines(tmp_path) == [
         "WER in other views: open_asr –, profile 0.500",
-        "Worst slice: duration 0 – 1 s, WER 0.700 [0.600, 0.800], 34 clips",
+        "Worst of 9 slices: duration 0 – 1 s, WER 0.700 [0.600, 0.800], 34 clips",
         "References that are empty after normalization: 2, first be/a; all words of their "
         "hypotheses count as errors",
     ]

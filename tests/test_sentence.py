@@ -14,6 +14,13 @@ from asr.text.sentence import has_digits, sentence_key
         ("Калькулятар.  6x7=42", "калькулятар 6x7 42"),
         ("… — !", ""),
         ("العـــربية ـ", "العربية"),  # tatweel stretches a line
+        ("हिन्दी में लिखा।", "हिन्दी में लिखा"),  # vowels are marks
+        ("ที่นี่", "ที่นี่"),
+        ("שָׁלוֹם עֲלֵיכֶם", "שלום עליכם"),  # with points and without
+        ("مَرْحَبًا", "مرحبا"),
+        ("ко\u0301шка", "кошка"),  # stress, for learners
+        ("1\ufe0f\u20e3", "1"),
+        ("\u0301 \u093f", ""),  # marks alone
         ("_", ""),
         ("на_лева", "на лева"),
     ],

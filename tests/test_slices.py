@@ -66,7 +66,8 @@ def test_a_slice_has_its_rates_with_intervals_over_its_own_blocks():
     one = found["duration", "0 – 1 s"]
     assert (one["num_words"], one["wer"], one["cer"]) == (8, 0.5, 0.333333)
     assert (one["block"], one["num_blocks"]) == ("utterance", 4)
-    assert one["wer_interval"] == {"low": 0.5, "high": 0.5}
+    # All four are equal: 1 - 0.025 ** (1 / 4) = 0.6024 of such clips may have an error more.
+    assert one["wer_interval"] == {"low": 0.198818, "high": 0.801182}
     assert (one["substitution"], one["deletion"], one["insertion"]) == (0.5, 0.0, 0.0)
     # Two utterances are fewer than min_blocks.
     assert found["duration", "4 – 8 s"]["wer_interval"] is None
@@ -77,6 +78,7 @@ def test_the_worst_slice_is_one_with_enough_blocks_and_not_all_of_the_test_set()
     rows += [clip("а б", "в г", duration_s=30.0)]  # all wrong, but only one
     worst = worst_slice(score_slices(scored(rows), params(), seed=1))
     assert (worst["kind"], worst["value"], worst["wer"]) == ("duration", "0 – 1 s", 0.5)
+    assert worst["num_slices"] == 2  # clips of 0.5 s and of 1.5 s
     assert worst_slice(score_slices(scored(rows[:3]), params(), seed=1)) is None
     assert worst_slice([]) is None
 
@@ -85,6 +87,11 @@ def test_an_attribute_that_no_utterance_has_is_refused_with_those_there_are():
     message = r"score\.slices: no utterance .* 'age_buckt'; there are \['age_bucket'\]"
     with pytest.raises(InputError, match=message):
         slices([clip(attributes={"age_bucket": "5-6"})], slices=["age_buckt"])
+
+
+def test_a_further_test_set_need_not_have_the_attribute():
+    found = score_slices(scored([clip()]), params(slices=["age_bucket"]), seed=1, further=True)
+    assert "age_bucket" not in {one["kind"] for one in found}
 
 
 def test_a_test_set_without_utterances_has_no_slices():

@@ -42,7 +42,7 @@ def compare_revisions(first: str, second: str, test_set: str) -> SideBySide:
         InputError: if a revision lacks a file, or test sets, references or normalizers differ.
     """
     params = load_params("score", ScoreParams)
-    normalizers, files = normalizers_of(test_set, params.normalizers), files_of(test_set)
+    normalizers, files = normalizers_of(test_set, params), files_of(test_set)
     one, other = (
         read_workspace(files) if name == WORKSPACE else read_revision(name, files)
         for name in (first, second)

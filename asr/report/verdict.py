@@ -10,7 +10,7 @@ from asr.report.metrics import MODELS, Metrics
 HEADLINES = {
     "better": "The tuned model is better",
     "worse": "The tuned model is worse",
-    "same": "The tuned model is as good as the base model",
+    "the same": "The tuned model is as good as the base model",
     "inconclusive": "No sure difference",
 }
 NO_WORDS = "No WER: the references hold no words"
@@ -77,7 +77,8 @@ def verdict_sentences(metrics: Metrics) -> list[str]:
         sentences.append(_gates(metrics.gates))
     if worst := metrics.score["tuned"]["worst_slice"]:
         sentences.append(
-            f"The worst slice is {worst['kind']} {worst['value']}: WER {rate(worst['wer'])} "
+            f"The worst of {plural(worst['num_slices'], 'slice')} is {worst['kind']} "
+            f"{worst['value']}: WER {rate(worst['wer'])} "
             f"{interval(worst['wer_interval'])}, {plural(worst['num_utterances'], 'utterance')}."
         )
     return sentences

@@ -9,7 +9,8 @@ holds the true rate 91 % of the time. So the bootstrap-t is used, which resample
 errors a rate is off: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", section 12.5.
 It holds the rate 94 to 96 % of the time, for 20 to 200 blocks (tests/test_coverage.py). Where some
 resamples have no spread, as when they miss the only errors, percentiles that move outwards take its
-place: Hesterberg (2015), "What Teachers Should Know About the Bootstrap", section 5.3.
+place: Hesterberg (2015), "What Teachers Should Know About the Bootstrap", section 5.3. Where the
+test set itself has none, as without any error, the interval is what one of this size may miss.
 """
 
 from collections.abc import Hashable, Sequence
@@ -75,22 +76,30 @@ class PairedIntervals:
 
 
 def blocks_of(utterances: Sequence[Utterance], min_blocks: int) -> tuple[list[Hashable], str]:
-    """Choose the block of each utterance: its speaker if enough are known, else itself.
+    """Choose the block of each utterance: speaker, else session, if enough are known, else itself.
+
+    A session stands in for unknown speakers: all segments of a long recording have the same one.
 
     Args:
         utterances: of the test set.
-        min_blocks: number of known speakers from which on a block is a speaker.
+        min_blocks: number of known speakers, or sessions, from which on these are the blocks.
 
     Returns:
-        The block of each utterance, and the kind of blocks, ``speaker`` or ``utterance``. Report
-        the kind with the interval: by utterance, it holds only for the speakers of the test set.
+        The block of each utterance, and the kind of blocks, ``speaker``, ``session`` or
+        ``utterance``. Report the kind with the interval: by utterance, it holds only for the
+        speakers of the test set.
     """
-    speakers = {(one.corpus, one.speaker_id) for one in utterances if one.speaker_id is not None}
-    if len(speakers) < min_blocks:
-        return [one.id for one in utterances], "utterance"
-    return [
-        one.id if one.speaker_id is None else (one.corpus, one.speaker_id) for one in utterances
-    ], "speaker"
+    for kind, names in (
+        ("speaker", [one.speaker_id for one in utterances]),
+        ("session", [one.session_id for one in utterances]),
+    ):
+        blocks: list[Hashable] = [
+            one.id if name is None else (one.corpus, name)
+            for one, name in zip(utterances, names, strict=True)
+        ]
+        if len({block for block in blocks if isinstance(block, tuple)}) >= min_blocks:
+            return blocks, kind
+    return [one.id for one in utterances], "utterance"
 
 
 def paired_intervals(
@@ -191,12 +200,11 @@ def _intervals(
     for one, values in zip(sums, (errors, totals), strict=True):
         np.add.at(one, rows, values)
     resampled = [_rates(times.astype(float), *sums) for times in drawn.chunks]
-    low, high = _ends(
-        _rates(np.ones((1, num_blocks)), *sums),
-        np.concatenate(resampled, axis=1),
-        (1 - confidence) / 2,
-        num_blocks,
-    )
+    tail = (1 - confidence) / 2
+    found = _rates(np.ones((1, num_blocks)), *sums)
+    low, high = _ends(found, np.concatenate(resampled, axis=1), tail, num_blocks)
+    unseen = np.where(found[1, 0] == 0, _unseen(sums[1], tail), 0)
+    low, high = low - unseen, high + unseen
     return [
         Interval(float(low[rate]), float(high[rate])) if sums[1, :, rate].any() else None
         for rate in range(num_rates)
@@ -271,6 +279,21 @@ def _ends(found: Array, resampled: Array, tail: float, num_blocks: int) -> Array
     finite = np.isfinite(quantiles).all(axis=0)
     ends: Array = np.where(finite, rate - np.where(finite, quantiles, 0) * error, percentiles)
     return ends
+
+
+def _unseen(totals: Array, tail: float) -> Array:
+    """Rates that may be missed where all blocks are equal, such as without any error.
+
+    Of a kind of block that is this share of all, n blocks have none with the probability ``tail``
+    (for 5 %, Hanley & Lippman-Hand 1983, "If Nothing Goes Wrong, Is Everything All Right?"). Such a
+    block is taken to have one error more.
+
+    Args:
+        totals: denominators of the blocks, shape (num_blocks, num_rates).
+        tail: such as 0.025 for an interval of 95 %.
+    """
+    missed: Array = (1 - tail ** (1 / len(totals))) / np.maximum(totals.mean(axis=0), 1)
+    return missed
 
 
 def expanded_tail(tail: float, num_blocks: int) -> float:

@@ -65,6 +65,11 @@ def _guards(gates: GatesParams, guards: Mapping[str, Any]) -> dict[str, dict[str
         "loops_share": _at_most(
             "share of test hypotheses that loop", gates.loops_share, tuned["loops"]["share"]
         ),
+        "joined_loops_share": _at_most(
+            "share of long recordings whose text loops",
+            gates.joined_loops_share,
+            tuned["loops"]["joined"]["share"],
+        ),
         "forgetting": _at_most(
             f"rise of WER in another language{forgotten}", gates.forgetting, wer
         ),

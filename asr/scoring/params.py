@@ -23,6 +23,7 @@ class GatesParams(Schema):
     word_time_offset_s: Rate | None
     hallucination_chars_per_minute: Rate | None
     loops_share: Rate | None
+    joined_loops_share: Rate | None
     forgetting: Rate | None
     language_accuracy_loss: Rate | None
     timestamps_valid: Rate | None

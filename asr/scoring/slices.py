@@ -30,22 +30,31 @@ SNR = "snr_db"
 Value = Callable[[Scored], str]
 
 
-def score_slices(scored: Sequence[Scored], params: ScoreParams, seed: int) -> list[dict[str, Any]]:
+def score_slices(
+    scored: Sequence[Scored], params: ScoreParams, seed: int, *, further: bool = False
+) -> list[dict[str, Any]]:
     """Score the slices of every kind.
 
     Args:
         scored: the test set.
         params: section ``score``; ``slices`` names attributes, each a kind of slices.
         seed: of the bootstrap.
+        further: whether this is one of ``test_sets``, which need not have these attributes.
 
     Returns:
         Of each slice its ``kind``, its ``value`` and what ``rates`` returns.
 
     Raises:
-        InputError: if no utterance has an attribute that params name.
+        InputError: if no utterance of the split ``test`` has an attribute that params name.
     """
     rows = []
-    for kind, value in _kinds(scored, params.slices):
+    known = {name for one in scored for name in one.utterance.attributes}
+    if scored and not further and (unknown := [one for one in params.slices if one not in known]):
+        raise InputError(
+            f"score.slices: no utterance of the test set has the attribute {unknown[0]!r}; "
+            f"there are {sorted(known)}"
+        )
+    for kind, value in _kinds(params.slices):
         members: dict[str, list[Scored]] = defaultdict(list)
         for one, name in zip(scored, _few_values([value(one) for one in scored]), strict=True):
             members[name].append(one)
@@ -67,7 +76,8 @@ def score_slices(scored: Sequence[Scored], params: ScoreParams, seed: int) -> li
 def worst_slice(slices: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The slice with the highest WER of those with enough blocks for an interval.
 
-    None if there is none. A slice that is the whole test set is no part of it.
+    None if there is none. A slice that is the whole test set is no part of it. Beside its rates it
+    has ``num_slices``: the more there are, the worse the worst one looks by chance.
     """
     sizes = Counter[str]()
     for one in slices:
@@ -77,7 +87,8 @@ def worst_slice(slices: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         for one in slices
         if one["wer_interval"] is not None and one["num_utterances"] < sizes[one["kind"]]
     ]
-    return max(parts, key=lambda one: one["wer"], default=None)
+    worst = max(parts, key=lambda one: one["wer"], default=None)
+    return worst and {**worst, "num_slices": len(parts)}
 
 
 def bucket(number: float, bounds: Sequence[float], unit: str) -> str:
@@ -90,20 +101,14 @@ def bucket(number: float, bounds: Sequence[float], unit: str) -> str:
     raise ValueError(f"expected a number from {bounds[0]} on, got {number}")
 
 
-def _kinds(scored: Sequence[Scored], attributes: Sequence[str]) -> Iterator[tuple[str, Value]]:
+def _kinds(attributes: Sequence[str]) -> Iterator[tuple[str, Value]]:
     yield "corpus", lambda one: one.utterance.corpus
     yield "language", lambda one: one.utterance.language
     yield "speaker", _speaker
     yield "duration", lambda one: bucket(one.utterance.duration_s, DURATION_S, "s")
     yield "speaking rate", _speaking_rate
     yield "signal to noise", _signal_to_noise
-    known = {name for one in scored for name in one.utterance.attributes}
     for name in attributes:
-        if scored and name not in known:
-            raise InputError(
-                f"score.slices: no utterance of the test set has the attribute {name!r}; "
-                f"there are {sorted(known)}"
-            )
         yield name, lambda one, name=name: one.utterance.attributes.get(name, UNKNOWN)  # type: ignore[misc]
 
 

@@ -1,10 +1,20 @@
 """Compare transcripts: whether two have the same sentence, and whether one has digits."""
 
-import re
 import unicodedata
 
-_WORD = re.compile(r"[^\W_]+")  # «_» is no letter
-_TATWEEL = "\u0640"  # stretches a line in Arabic script; Unicode calls it a letter
+import regex
+
+# The marks of India and South-East Asia are vowels, and part of a word.
+_WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*")
+# Points of Hebrew, Arabic and Syriac and stress marks, which most writers leave out, what encloses
+# a letter, and tatweel, which stretches a line in Arabic script. Letters such as «é» and «й» are
+# one character here, by NFKC.
+_OPTIONAL = regex.compile(
+    r"[\p{M}&&[\p{Me}\p{Variation_Selector}\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a"
+    r"\u064b-\u065f\u0670\u06d6-\u06ed\u0711\u0730-\u074a\u1dc0-\u1dff\u20d0-\u20ff]]|\u0640",
+    regex.VERSION1,
+)
+WITHOUT_SPACES = frozenset({"ja", "km", "lo", "my", "th", "yue", "zh"})  # languages
 _WRITTEN_NOT_SPOKEN = {"Nd", "Nl", "No", "Sc"}  # digits, other numbers, currency signs
 
 
@@ -14,8 +24,8 @@ def sentence_key(text: str) -> str:
     Not a normalizer for scores: it folds more than a score should, because here a false match only
     keeps two utterances in one split. Empty for a text without letters and digits.
     """
-    folded = unicodedata.normalize("NFKC", text).replace(_TATWEEL, "").casefold()
-    return " ".join(_WORD.findall(folded))
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_WORD.findall(_OPTIONAL.sub("", folded)))
 
 
 def has_digits(text: str) -> bool:

@@ -37,7 +37,8 @@ def measure_forgetting(
         own = [one for one in utterances if one.corpus == name]
         names = {DEFAULT: line.normalizer} if line.normalizer else score.normalizers
         texts = {one.id: hypotheses[one.id] for one in own}
-        scored = score_utterances(own, texts, source, Normalizers(names), score.script)
+        normalizers = Normalizers(names, score.script)
+        scored = score_utterances(own, texts, source, normalizers, score.script)
         named = [detections[one.id].language for one in own if one.id in detections]
         right = [one == two.language for one, two in zip(named, own, strict=False)]
         asked = any(one is not None for one in named)

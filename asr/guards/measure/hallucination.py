@@ -1,5 +1,6 @@
 """Hallucination: text for sounds without speech, in characters a minute, and known phrases."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def _chars_per_minute(sounds: Sequence[Utterance], texts: Mapping[str, str]) -> 
 
 
 def _num_letters(text: str) -> int:
-    """Letters and digits: for silence Whisper also writes «... ... ...», which says nothing."""
-    return sum(letter.isalnum() for letter in text)
+    """Letters, their marks and digits; Whisper also writes «... ... ...», which says nothing."""
+    return sum(letter.isalnum() or unicodedata.category(letter) in ("Mn", "Mc") for letter in text)
 
 
 def count_phrases(texts: Iterable[str], phrases: Mapping[str, list[str]]) -> dict[str, int]:

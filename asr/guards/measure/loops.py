@@ -16,6 +16,7 @@ OpenAI's Whisper looks for text that zlib compresses by more than 2.4; five time
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from math import ceil
 from typing import Any
 
 from asr.guards.kinds import RECORDING
@@ -31,16 +32,25 @@ def find_loop(text: str, min_repeats: int, min_chars: int) -> str | None:
     """The first piece of a text that loops, without the repetitions; None if there is none."""
     # A space at the end, so that the last word is a whole piece as the others are.
     folded = sentence_key(text) + " "
-    for found in _pattern(min_repeats).finditer(folded):
+    for found in _pattern(min_repeats, min_chars).finditer(folded):
         if len(found[0].strip()) >= min_chars:
-            return found[1].strip()
+            return found[found.lastindex or 0].strip()
     return None
 
 
 @cache
-def _pattern(min_repeats: int) -> re.Pattern[str]:
-    # Lazy, so that «ha ha ha ha» is «ha» four times and not «ha ha» twice.
-    return re.compile(rf"(.+?)\1{{{min_repeats - 1},}}")
+def _pattern(min_repeats: int, min_chars: int) -> re.Pattern[str]:
+    """A piece for each number of letters too few for ``min_repeats``, and any longer piece.
+
+    So «mmmm mmmm mmmm mmmm» is not taken for «m» four times, which is too short. The longer piece
+    is the shortest that comes so often: «ha ha ha ha» is «ha» four times and not «ha ha» twice.
+    """
+    enough = ceil(min_chars / min_repeats)
+    pieces = [(f".{{{size}}}", ceil(min_chars / size)) for size in range(1, enough)]
+    pieces.append((f".{{{enough},}}?", min_repeats))
+    return re.compile("|".join(
+        rf"({piece})\{group}{{{repeats - 1},}}" for group, (piece, repeats) in enumerate(pieces, 1)
+    ))  # fmt: skip
 
 
 def measure_loops(
@@ -59,13 +69,15 @@ def measure_loops(
     """
     looped = [one for one in hypotheses.values() if _is_loop(one.text, params)]
     texts = joined_texts(pieces, of_pieces)
+    num_loops = sum(_is_loop(text, params) for text in texts.values())
     return {
         "share": round(len(looped) / len(hypotheses), 6) if hypotheses else None,
         "num_utterances": len(hypotheses),
         "examples": [{"utterance_id": one.id, "text": one.text} for one in looped[:NUM_EXAMPLES]],
         "joined": {
             "num_recordings": len(texts),
-            "num_loops": sum(_is_loop(text, params) for text in texts.values()),
+            "num_loops": num_loops,
+            "share": round(num_loops / len(texts), 6) if texts else None,
         },
     }
 

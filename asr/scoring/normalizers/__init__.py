@@ -9,6 +9,9 @@ from asr.core.errors import InputError
 from asr.core.params import load_corpus
 from asr.corpora.params import TestSet
 from asr.corpora.test_sets import TEST
+from asr.scoring.params import ScoreParams
+from asr.text.scripts import LANGUAGES as SCRIPT_LANGUAGES
+from asr.text.scripts import Script
 
 DEFAULT = "default"  # key for all languages without their own normalizer
 
@@ -43,8 +46,12 @@ class Normalizers:
     Params may choose any normalizer, so the stage depends on all files in this folder.
     """
 
-    def __init__(self, name_by_language: Mapping[str, str]) -> None:
+    def __init__(self, name_by_language: Mapping[str, str], script: Script = "as_is") -> None:
         """Import normalizers by ISO 639 code; ``default`` is for all other languages.
+
+        Args:
+            name_by_language: ``score.normalizers``.
+            script: ``score.script``, which changes the references; so the IDs name it.
 
         Raises:
             InputError: if a name is no file in this folder.
@@ -52,6 +59,7 @@ class Normalizers:
         self._by_language = {
             language: text_normalizer(name) for language, name in name_by_language.items()
         }
+        self._script = script
 
     def normalize(self, text: str, language: str) -> str:
         """Normalize a text with the normalizer of its language."""
@@ -59,20 +67,24 @@ class Normalizers:
 
     def ids(self, languages: Iterable[str]) -> dict[str, str]:
         """IDs of the normalizers by language, for a metrics file."""
-        return {language: self._of(language).ID for language in sorted(set(languages))}
+        found = {language: self._of(language).ID for language in sorted(set(languages))}
+        if self._script != "as_is":
+            for language in found.keys() & SCRIPT_LANGUAGES:
+                found[language] += f"/{self._script}"
+        return found
 
     def _of(self, language: str) -> Normalizer:
         return self._by_language.get(language) or self._by_language[DEFAULT]
 
 
-def normalizers_of(test_set: str, name_by_language: Mapping[str, str]) -> Normalizers:
+def normalizers_of(test_set: str, params: ScoreParams) -> Normalizers:
     """The normalizers of ``score``, or the one that a further test set has of its own.
 
     Raises:
         InputError: if there is no such test set or normalizer.
     """
     own = None if test_set == TEST else load_corpus(test_set, TestSet).normalizer
-    return Normalizers(name_by_language if own is None else {DEFAULT: own})
+    return Normalizers(params.normalizers if own is None else {DEFAULT: own}, params.script)
 
 
 def check_language(languages: Collection[str], language: str, name: str) -> None:

@@ -21,6 +21,7 @@ from importlib.metadata import version
 
 from asr.scoring.number_signs import STOOD_FOR, is_kept, mark_values
 from asr.scoring.numbers import spell_numbers
+from asr.text.sentence import WITHOUT_SPACES
 
 ID = f"spoken-4/unicode-{unicodedata.unidata_version}/num2words-{version('num2words')}"
 
@@ -32,8 +33,6 @@ _STRETCHES = frozenset("\u0640\u07fa\u180a")
 _ZERO_WIDTH_SPACE = (
     "\u200b"  # ends a word in Thai and Khmer; other format characters are within words
 )
-
-_WITHOUT_SPACES = {"ja", "km", "lo", "my", "th", "yue", "zh"}
 
 _STRESS = (re.compile("\u0301"), "")  # stress mark for learners, not part of the letter
 _DOTTED_I = ((re.compile("İ"), "i"), (re.compile("I"), "ı"))
@@ -67,7 +66,7 @@ def normalize(text: str, language: str) -> str:
         language: ISO 639 code.
     """
     # First, since the rules check neighbouring letters: format characters may be between them.
-    text = "".join(map(_visible, text))
+    text = visible(text)
     # Apostrophes first: NFKC turns U+00B4 into a space and a combining accent.
     text = unicodedata.normalize("NFKC", mark_values(text.translate(_APOSTROPHES)))
     text = text.translate(_APOSTROPHES)
@@ -78,10 +77,15 @@ def normalize(text: str, language: str) -> str:
     text = _fold(_fold(text))
     words = [_trim(word) for word in "".join(map(_keep, text)).split()]
     spoken = " ".join(word for word in words if word)
-    if language in _WITHOUT_SPACES:  # but «2 1⁄2» is not 21 halves
+    if language in WITHOUT_SPACES:  # but «2 1⁄2» is not 21 halves
         spoken = re.sub("(?<![0-9]) | (?![0-9])", "", spoken)
     # At the end, so that normalizing twice changes nothing: Bulgarian digits stay.
     return re.sub(r"(?<=[0-9]) ?лв(?!\w)", " лева", spoken) if language == "bg" else spoken
+
+
+def visible(text: str) -> str:
+    """Remove what nobody sees, such as soft hyphens and marks of direction."""
+    return "".join(map(_visible, text))
 
 
 def _fold(text: str) -> str:
