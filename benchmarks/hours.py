@@ -151,7 +151,7 @@ def loader(work: Path, base: Path) -> dict[str, Any]:
     training = [TrainingBatch([examples[i] for i in batch.indices], batch.context_s, batch.zeros)
                 for batch in batches]  # fmt: skip
     augment = Augmentation(params.augment, Path("conf/noise"))
-    with collator(trainee, clips, utterances, params, augment, ALONE) as build:
+    with collator(trainee, clips, utterances, params, augment) as build:
         clips_per_s = {}
         for num_threads in (1, 2):
             with Loader(build, num_threads) as threads, timed() as timing:

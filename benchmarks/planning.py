@@ -210,7 +210,7 @@ def trained(
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         collate = stack.enter_context(
-            collator(trainee, waveforms, utterances, config.train, augment, alone)
+            collator(trainee, waveforms, utterances, config.train, augment)
         )
         task = task_of(
             trainee, utterances, family_module(config.family, "window").MAX_DURATION_S, collate,

@@ -180,7 +180,7 @@ def our_task(
     """The training task of the clips, as ``stages/train.py`` makes it."""
     waveforms, utterances = [w for w, _ in clips], [u for _, u in clips]
     as_it_is = Augmentation(params.augment, Path(params.augment.noise.folder))
-    with collator(trainee, waveforms, utterances, params, as_it_is, single) as collate:
+    with collator(trainee, waveforms, utterances, params, as_it_is) as collate:
         no_dev = DevError(0.0, 0.0)
         num_labels = [trainee.num_labels(one.text, one.language) for one in utterances]
         yield task_of(

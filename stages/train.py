@@ -4,6 +4,8 @@ import gc
 import sys
 from pathlib import Path
 
+import torch
+
 from asr.core.cli import run
 from asr.core.closure import code_facts
 from asr.core.files import atomic_folder, write_json
@@ -64,6 +66,7 @@ def train_stage(
     # Not the shards: the manifests hold the hash of every clip's samples.
     inputs = (train_manifest, replay_manifest, dev_manifest, base, noise)
     facts = run_facts(sections, seed, inputs, code_facts("stages.train", model.family))
+    torch.manual_seed(seed)  # an adapter's first weights are drawn
     trainee = family.open_trainee(base, processes.device, params, own)
     utterances, dev = target_texts(utterances, params.text), target_texts(dev, params.text)
     if isinstance(trainee, MakesVocabulary):
@@ -75,7 +78,7 @@ def train_stage(
     augment = Augmentation(params.augment, noise)
     with (
         open_run(facts, operations, processes) as (scratch, watch),
-        collator(trainee, waveforms, utterances, params, augment, processes) as collate,
+        collator(trainee, waveforms, utterances, params, augment) as collate,
     ):
         evaluate_dev = dev_evaluator(trainee, prepared, dev, params, processes)
         task = task_of(

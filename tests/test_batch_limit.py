@@ -24,9 +24,11 @@ def test_halves_hold_the_same_examples_in_the_same_order(sizes, context_s, max_s
     assert all(seconds_of(part) <= max_s or len(part.examples) == 1 for part in parts)
 
 
-def test_a_limit_is_remembered_for_its_device_alone(tmp_path):
+def test_a_limit_is_remembered_for_its_device_alone(tmp_path, capsys):
     limit = BatchLimit(tmp_path / "limits.json", "one")
     assert limit.max_s == float("inf")
     limit.lower([batch(4, 2.0), batch(1, 3.0)])
+    capsys.readouterr()
     assert BatchLimit(tmp_path / "limits.json", "one").max_s == 4.0
+    assert "batches above 4.0 s are halved, since an earlier run" in capsys.readouterr().out
     assert BatchLimit(tmp_path / "limits.json", "two").max_s == float("inf")

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import time
@@ -46,6 +47,19 @@ def test_a_damaged_one_is_passed_over_with_a_word(tmp_path, capsys):
     tensors.write_bytes(tensors.read_bytes()[:-1] + b"\xff")
     assert load_checkpoint(tmp_path).step == 5
     assert "checkpoint skipped" in capsys.readouterr().out
+
+
+def test_one_that_can_not_be_read_now_stays(tmp_path, monkeypatch):
+    save_checkpoint(tmp_path, checkpoint(5))
+
+    def away(path):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as volume:
+        volume.setattr("asr.training.state.checkpoint.sha256_of", away)
+        with pytest.raises(InputError, match="step-00000005: expected a readable checkpoint"):
+            load_checkpoint(tmp_path)
+    assert load_checkpoint(tmp_path).step == 5
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "remove"])

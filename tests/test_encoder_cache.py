@@ -16,7 +16,6 @@ from asr.families.whisper.training.trainee import WhisperTrainee
 from asr.training.augmentation.augment import Augmentation
 from asr.training.augmentation.examples import Example, Piece
 from asr.training.collate import collator
-from asr.training.distributed.processes import Processes
 from asr.training.encoder_cache import FILE, encoder_cache
 from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
 from asr.training.plan import TrainingBatch
@@ -170,10 +169,9 @@ def test_the_loss_is_that_of_each_clip_heard_in_its_own_context(trainee, dvc_roo
     written = []
     for _ in range(2):
         with (
-            collator(trainee, clips, said, unchanging(), unheard,
-                     Processes(0, 1, torch.device("cpu"))) as collate,
+            collator(trainee, clips, said, unchanging(), unheard) as collate,
             torch.no_grad(),
-        ):  # fmt: skip
+        ):
             cached = loss(collate(batch))
             torch.testing.assert_close(cached, live, rtol=2e-3, atol=0)
         (path,) = dvc_root.glob(f"*/{FILE}")

@@ -232,6 +232,7 @@ def test_killed_in_any_phase_it_ends_in_the_same_bits(tmp_path, kill_at_look):
     resumed, more = of_line()
     got = train(resumed, changes, 1, ALONE, tmp_path / "killed")
     assert (got.train_rows, got.phase_rows) == (expected.train_rows, expected.phase_rows)
+    assert got.train_columns == expected.train_columns
     assert more == looks[kill_at_look - 1 :]
 
 

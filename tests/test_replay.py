@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -230,16 +231,15 @@ def test_a_share_without_a_clip_is_refused_and_no_share_reads_nothing(tmp_path):
     assert to_replay(tmp_path / "none.jsonl", ReplayParams(share=0.0)) == []
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.family)
-def test_the_stage_trains_every_family_on_both(family, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def write_training(tmp_path, family, share, **more):
+    """Params, a base model and eight clips each of two corpora, in the working directory."""
     changes = {
         "family": family.family, "name": family.name, "device": "cpu", "num_threads": "1",
         "num_epochs": "1", "min_hours": "0.0", "step_clips": "4", "num_dev_utterances": "1",
-        "log_every_steps": "1",
+        "log_every_steps": "1", **more,
     }  # fmt: skip
     text = params_with(tmp_path, f"{BE}, ru: {{format: stamps, language: ru, source: x, "
-                                 "replay: true}", 0.5).read_text()  # fmt: skip
+                                 "replay: true}", share).read_text()  # fmt: skip
     text, count = re.subn(
         r"^((  join|    long_context):.*\n +share:) \S+", r"\1 0.0", text, flags=re.M
     )
@@ -262,17 +262,39 @@ def test_the_stage_trains_every_family_on_both(family, tmp_path, monkeypatch):
         write_manifest(
             Path(f"{corpus}.jsonl"), write_shards(Path("prepared", corpus), clips, 10**9)
         )
+
+
+def run_training(out):
     manifests = Path("be.jsonl"), Path("ru.jsonl"), Path("be.jsonl")
     train_stage(
         Path("base"),
         Path("prepared"),
         *manifests,
         Path("noise"),
-        Path("out"),
+        out,
         Path("curves"),
         Path("train.json"),
     )
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda one: one.family)
+def test_the_stage_trains_every_family_on_both(family, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_training(tmp_path, family, 0.5)
+    run_training(Path("out"))
     with Path("curves/train.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["0"] * 4  # sixteen clips, half of them replayed
     assert [*Path("out").rglob("*.safetensors")]
+
+
+def test_an_adapter_begins_with_the_same_weights_in_every_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_training(tmp_path, FAMILIES[0], 0.0, tune="lora")
+    found = []
+    for out in (Path("first"), Path("second")):
+        torch.seed()  # as in a fresh process
+        run_training(out)
+        found.append([path.read_bytes() for path in sorted(out.rglob("*.safetensors"))])
+    assert found[0]
+    assert found[0] == found[1]

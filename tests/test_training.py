@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 from torch import nn
 
@@ -25,6 +27,7 @@ from asr.training.params import JoinParams, SpeedChangeParams, TrainParams
 from asr.training.plan import plan_steps
 from asr.training.state.checkpoint import load_checkpoint
 from asr.training.task import Task
+from asr.training.update import Updater, parameter_groups
 from tests.pipeline_repo import wait_for
 
 ROOT = Path(__file__).parent.parent
@@ -380,6 +383,57 @@ def test_one_clip_that_does_not_fit_is_named(tmp_path, little_memory):
     made, _ = task(module=Insatiable())
     with pytest.raises(InputError, match="out of memory with one clip"):
         train(made, params(), 1, ALONE, tmp_path / "insatiable")
+
+
+@pytest.fixture
+def scaled_loss(monkeypatch):
+    """The loss of fp16 is scaled on a CPU too."""
+    real = Accelerator.__init__
+
+    def with_scaler(self, *args, **given):
+        real(self, *args, **given)
+        self.scaler, self.native_amp = torch.amp.GradScaler("cpu"), True
+
+    monkeypatch.setattr(Accelerator, "__init__", with_scaler)
+    AcceleratorState._reset_state()  # it knows one precision a process
+    yield
+    AcceleratorState._reset_state()
+
+
+@pytest.mark.integration
+def test_in_fp16_a_resumed_run_goes_on_with_the_scale_that_it_had(tmp_path, scaled_loss):
+    half = params(precision="fp16", num_epochs=8, save_every_steps=16, eval_every_steps=8, lr=0.01)
+    dev_wers = [0.4, 0.3, 0.2, 0.1]
+    whole, _ = task(dev_wers)
+    expected = train(whole, half, 1, ALONE, tmp_path / "whole")
+    assert 0 < expected.num_skipped < 16  # the first scale is too large
+    killed, _ = task(dev_wers, kill_at_look=3)
+    with pytest.raises(KilledError):
+        train(killed, half, 1, ALONE, tmp_path / "killed")
+    resumed, _ = task(dev_wers[2:])
+    got = train(resumed, half, 1, ALONE, tmp_path / "killed")
+    assert got.num_skipped == expected.num_skipped
+    assert resumed.network.line.weight.item() == whole.network.line.weight.item()
+
+
+def test_in_fp16_a_process_may_have_no_clip_in_its_first_step(tmp_path, scaled_loss):
+    updater = Updater(task()[0], params(precision="fp16"), ALONE, tmp_path / "limits.json")
+    for weight in updater.weights.values():
+        weight.grad = torch.full_like(weight, 2.0**16)  # the sum of the others'
+    norm = updater.accelerator.clip_grad_norm_(list(updater.weights.values()), 9.0)
+    assert norm == pytest.approx(2**0.5)  # of two weights, unscaled by 2 ** 16
+
+
+def test_weight_decay_is_for_matrices_alone():
+    sizes = {"q.weight": (2, 2), "q.bias": (2,), "attention.bias_u": (2, 2), "norm.weight": (2,),
+             "conv.parametrizations.weight.original0": (1, 1, 2),
+             "conv.parametrizations.weight.original1": (2, 2, 2)}  # fmt: skip
+    weights = {name: nn.Parameter(torch.ones(size)) for name, size in sizes.items()}
+    groups = parameter_groups(weights, 0.1, dict.fromkeys(weights, "all"))
+    decayed = [one for group in groups if group["weight_decay"] for one in group["params"]]
+    assert [name for name, one in weights.items() if any(one is w for w in decayed)] == [
+        "q.weight", "conv.parametrizations.weight.original1",
+    ]  # fmt: skip
 
 
 @pytest.mark.integration

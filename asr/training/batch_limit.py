@@ -41,10 +41,15 @@ class BatchLimit:
 
         Args:
             path: JSON file with the limits of all devices; need not exist.
-            device: key in the file: device name and model size.
+            device: key in the file: device name, model size, and how it is trained.
         """
         self.path, self.device = path, device
         self.max_s: float = self._stored().get(device, float("inf"))
+        if self.max_s < float("inf"):
+            tqdm.write(
+                f"batches above {self.max_s:.1f} s are halved, since an earlier run was out of "
+                f"memory; remove {path} to try whole ones"
+            )
 
     def lower(self, batches: Iterable[TrainingBatch]) -> None:
         """Set the limit to half the largest batch of a step that ran out of memory; store it.

@@ -12,7 +12,6 @@ from asr.training.augmentation.examples import (
     example_waveform,
     previous_texts,
 )
-from asr.training.distributed.processes import Processes
 from asr.training.encoder_cache import EncoderOutputs, encoder_cache
 from asr.training.params import TrainParams
 from asr.training.plan import TrainingBatch
@@ -29,7 +28,6 @@ def collator(
     utterances: Sequence[Utterance],
     params: TrainParams,
     augment: Augmentation,
-    processes: Processes,
 ) -> Iterator[Collate]:
     """Yield the function that builds a family's batch; inside the block the cache stays locked.
 
@@ -39,7 +37,6 @@ def collator(
         utterances: the same clips, with transcripts.
         params: section ``train``.
         augment: augmentation of waveforms.
-        processes: the processes of the run; the first one computes the cache for all.
     """
 
     previous = previous_texts(utterances)
@@ -57,12 +54,10 @@ def collator(
         yield collate
         return
     encoder_trainee: CachesEncoder = trainee
-    if not processes.first:
-        processes.barrier()
     contexts_s = [trainee.seconds(utterance.duration_s) for utterance in utterances]
+    # One process of a run encodes. The others wait for its lock and not in a collective operation,
+    # which would end after hours of waiting.
     with _outputs(encoder_trainee, contexts_s, waveforms, utterances, params) as outputs:
-        if processes.first:
-            processes.barrier()
 
         def collate_cached(batch: TrainingBatch) -> Batch:
             return encoder_trainee.cached_batch(

@@ -6,12 +6,14 @@ normalizers of ``asr/scoring``, so that an edit to a normalizer reruns no traini
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import regex
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
+from asr.core.errors import InputError
 from asr.families.protocols import CountsOnDev, Trainee
 from asr.features.batching import batches_by_length
 from asr.text.error_rate import char_errors, pooled, word_errors
@@ -82,14 +84,31 @@ def dev_evaluator(
     waveforms = Waveforms(prepared, dev)
     batches = batches_by_length([u.duration_s for u in dev], trainee.seconds, params.batch_seconds)
 
+    def transcribed(indices: Sequence[int], context_s: float) -> list[tuple[str, str]]:
+        """References and hypotheses; a batch that runs out of memory is halved, as in training."""
+        chosen = [dev[i] for i in indices]
+        budgets = [dev_budget(u, trainee) for u in chosen]
+        clips = [waveforms[i] for i in indices]
+        try:
+            hypotheses = trainee.transcribe(clips, chosen, context_s, budgets)
+            return [(u.text, h.text) for u, h in zip(chosen, hypotheses, strict=True)]
+        except RuntimeError as error:
+            if not should_reduce_batch_size(error):
+                raise
+            if len(indices) == 1:
+                raise InputError(
+                    f"{chosen[0].id}: out of memory in evaluation with one clip of dev: expected "
+                    "a smaller model or more memory"
+                ) from error
+        # Outside the handler: its traceback holds the tensors that filled the memory.
+        clear_device_cache(garbage_collection=True)
+        half = len(indices) // 2
+        return transcribed(indices[:half], context_s) + transcribed(indices[half:], context_s)
+
     def evaluate_dev() -> DevError:
         pairs = []
         for batch in batches[processes.rank :: processes.count]:
-            chosen = [dev[i] for i in batch.indices]
-            budgets = [dev_budget(u, trainee) for u in chosen]
-            clips = [waveforms[i] for i in batch.indices]
-            hypotheses = trainee.transcribe(clips, chosen, batch.context_s, budgets)
-            pairs += [(u.text, h.text) for u, h in zip(chosen, hypotheses, strict=True)]
+            pairs += transcribed(batch.indices, batch.context_s)
         counts = trainee.dev_counts() if isinstance(trainee, CountsOnDev) else {}
         shares = pooled_shares(processes.gathered(list(counts.items())))
         return replace(dev_error(processes.gathered(pairs)), shares=shares)

@@ -7,8 +7,8 @@ subclass that fixes all this is longer than this file.
 
 The loop has no hidden state: the batches depend only on the seed, the learning rate only on the
 step, and random numbers are reseeded at each step. A checkpoint holds the weights, their average,
-the optimizer's moments and the curves. A killed and resumed run ends in the same bits as one that
-was never killed.
+the optimizer's moments, the curves, and in fp16 the scale of the loss. A killed and resumed run
+ends in the same bits as one that was never killed.
 """
 
 import signal
@@ -144,6 +144,7 @@ class Run:
         self.task, self.params, self.processes, self.scratch = task, params, processes, scratch
         self.updater = Updater(task, params, processes, scratch.parent / "batch_limits.json")
         self.weights, self.optimizer = self.updater.weights, self.updater.optimizer
+        self.scaler = self.updater.accelerator.scaler  # None but in fp16
         self.averages = {n: w.detach().clone() for n, w in self.weights.items()}
 
     def skip(self, progress: Progress, point: CurveRow, batches: list[TrainingBatch]) -> None:
@@ -234,6 +235,8 @@ class Run:
         if not self.processes.first:
             return {}
         check_finite(tensors, progress.step)
+        if self.scaler is not None:
+            progress.scaler = self.scaler.state_dict()
         best = self._best_file(progress.best_step)
         files = {best.name: progress.best_sha256} if progress.best else {}
         checkpoint = Checkpoint(progress.step, tensors, asdict(progress), files)
@@ -265,6 +268,8 @@ class Run:
                 weight = self.weights[weight_name]
                 # AdamW keeps its step count on the CPU unless it is fused or capturable.
                 self.optimizer.state[weight][kind] = shard_like(weight, tensor)
+        if self.scaler is not None:
+            self.scaler.load_state_dict(checkpoint.state["scaler"])
         _write(self.processes, f"resuming after step {checkpoint.step} from {self.scratch}")
         return Progress(**checkpoint.state)
 

@@ -19,6 +19,7 @@ class Progress:
     best_step: int = 0
     best: list[float] | None = None  # WER and CER
     best_sha256: str = ""  # of the file with the best weights; the first process has it
+    scaler: dict[str, float] = field(default_factory=dict)  # of the loss, in fp16
     window: list[CurveRow] = field(default_factory=list)  # steps since the last train row
     num_skipped: int = 0
     num_skipped_in_a_row: int = 0
@@ -59,6 +60,7 @@ class Progress:
         own = [
             key for row in self.train_rows[:1] for key in row if key.startswith(("phase", "lr_"))
         ]
+        own.sort(key=lambda key: (key != "phase", key))  # a checkpoint's rows are sorted
         several = any(row[key] != row["lr"] for row in self.train_rows for key in own)
         return (*TRAIN_COLUMNS, *own) if several else TRAIN_COLUMNS
 
@@ -66,7 +68,7 @@ class Progress:
     def dev_columns(self) -> tuple[str, ...]:
         """Columns of ``dev.csv``: also what the family counts on dev."""
         own = [key for row in self.dev_rows[:1] for key in row if key not in DEV_COLUMNS]
-        return (*DEV_COLUMNS, *own)
+        return (*DEV_COLUMNS, *sorted(own))
 
 
 def _mean(rows: list[CurveRow], column: str) -> float:

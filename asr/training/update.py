@@ -53,16 +53,24 @@ class Updater:
             mixed_precision=MIXED_PRECISION[params.precision], cpu=processes.device.type == "cpu"
         )
         self.groups = groups_of(self.weights, task.weight_groups)
-        parameters = _parameter_groups(self.weights, params.weight_decay, self.groups)
+        parameters = parameter_groups(self.weights, params.weight_decay, self.groups)
         adamw = torch.optim.AdamW(parameters, lr=params.lr, betas=params.betas, fused=True)
         self.optimizer = self.accelerator.prepare_optimizer(adamw)
         # evaluation_mode gives mixed precision without DistributedDataParallel. DDP exchanges
         # gradients in each backward pass: with unequal numbers of batches processes would hang.
         self.loss = self.accelerator.prepare_model(task.summed_loss, evaluation_mode=True)
-        self.limit = BatchLimit(
-            batch_limits,
-            f"{_device_name(processes.device)}, {_num_weights(task.network):,} weights",
-        )
+        if self.accelerator.scaler is not None:
+            # Its scale exists from its first use on, and a process may have no clip in a step.
+            self.accelerator.scaler.scale(torch.zeros((), device=processes.device))
+        self.limit = BatchLimit(batch_limits, self._device())
+
+    def _device(self) -> str:
+        """The device, and what else decides how much fits into its memory."""
+        device, params = self.processes.device, self.params
+        name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        num, trained = map(_num_weights, (self.task.network.parameters(), self.weights.values()))
+        how = ", gradient checkpointing" if params.gradient_checkpointing else ""
+        return f"{name}, {num:,} weights, {trained:,} trained, {params.precision}{how}"
 
     def step(
         self,
@@ -186,16 +194,19 @@ def _freeze_rest(task: Task, names: Sequence[str]) -> None:
         weights[weight].requires_grad_(any(is_in(group, name) for name in names))
 
 
-def _parameter_groups(
+def parameter_groups(
     weights: Mapping[str, nn.Parameter], weight_decay: float, groups: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Parameter groups of AdamW by weight decay and group of weights.
 
-    Weight decay applies to matrices only, not to gains and biases.
+    Weight decay applies to matrices only, not to gains and biases. Some of these have several
+    dimensions: ``bias_u`` of Conformer's attention, and the gain of weight norm, ``original0``.
     """
     found: dict[tuple[float, str, bool], list[nn.Parameter]] = {}
     for name, weight in weights.items():
-        decay = weight_decay if weight.ndim > 1 else 0.0
+        own = name.rpartition(".")[2]
+        is_matrix = weight.ndim > 1 and not own.startswith("bias") and own != "original0"
+        decay = weight_decay if is_matrix else 0.0
         # AdamW rejects a mix of sharded and plain tensors in a group.
         found.setdefault((decay, groups[name], isinstance(weight, DTensor)), []).append(weight)
     return [
@@ -204,9 +215,5 @@ def _parameter_groups(
     ]
 
 
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-
-
-def _num_weights(network: nn.Module) -> int:
-    return sum(weight.numel() for weight in network.parameters())
+def _num_weights(weights: Iterable[nn.Parameter]) -> int:
+    return sum(weight.numel() for weight in weights)

@@ -64,7 +64,10 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
     """Load the newest undamaged checkpoint, or return None.
 
     A checkpoint is reported and removed if its tensors or a file that it refers to have a wrong
-    hash: to resume from the previous one costs minutes of training.
+    hash or are missing: to resume from the previous one costs minutes of training.
+
+    Raises:
+        InputError: if one can't be read now, as on a volume that is away; it stays.
     """
     for path in reversed(checkpoints(folder)):
         try:
@@ -72,10 +75,12 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
             check_sha256(path / TENSORS, state["sha256"])
             for name, sha256 in state["files"].items():
                 check_sha256(folder / name, sha256)
-        except (InputError, OSError, KeyError) as error:
+        except (InputError, FileNotFoundError, KeyError) as error:
             tqdm.write(f"checkpoint skipped: {error}")
             shutil.rmtree(path)  # else save_checkpoint would count it as one of the last two
             continue
+        except OSError as error:
+            raise InputError(f"{path}: expected a readable checkpoint, got {error}") from error
         tensors = load_file(path / TENSORS)
         return Checkpoint(state["step"], tensors, state["state"], state["files"])
     return None
