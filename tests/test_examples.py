@@ -38,6 +38,53 @@ def test_joined_clips_have_no_more_text_than_the_decoder_takes(num_tokens, seed)
     assert sorted(number for text in texts for number in text) == sorted(num_tokens)
 
 
+def one_by_one(clips, limit, join, change, rng):
+    """The examples of one group that are all joined, each number drawn when it is needed."""
+    order = list(range(len(clips)))
+    rng.shuffle(order)
+    for _ in order:
+        rng.random()  # whether a clip is joined
+    examples, rest = [], list(order)
+    while rest:
+        remaining_s, seconds, some = rng.uniform(0, join.max_s), 0.0, []
+        while rest:
+            tokens = sum(limit.num_tokens[i] for i in [*some, rest[0]])
+            own_s = clips[rest[0]]
+            if some and (own_s > remaining_s or tokens > limit.max_tokens(seconds + own_s)):
+                break
+            remaining_s, seconds = remaining_s - own_s, seconds + own_s
+            some.append(rest.pop(0))
+        pauses = [0.0, *(rng.uniform(0, join.max_pause_s) for _ in some[1:])]
+        speeds = [rng.uniform(1 - change.most, 1 + change.most) for _ in some]
+        seconds = sum(p + clips[i] / s for p, i, s in zip(pauses, some, speeds, strict=True))
+        tokens = sum(limit.num_tokens[i] for i in some)
+        if seconds > limit.max_duration_s or tokens > limit.max_tokens(seconds):
+            pauses, speeds, seconds = (
+                [0.0] * len(some),
+                [1.0] * len(some),
+                sum(clips[i] for i in some),
+            )
+        pieces = tuple(map(Piece, some, speeds, pauses))
+        examples.append(Example(pieces, seconds, rng.getrandbits(63)))
+    return examples
+
+
+@given(st.lists(st.tuples(st.floats(0.3, 12.0), st.integers(1, 14)), max_size=40),
+       st.integers(0, 9))  # fmt: skip
+def test_numbers_drawn_at_once_are_those_drawn_one_by_one(clips, seed):
+    lengths, num_tokens = [own_s for own_s, _ in clips], [number for _, number in clips]
+    limit = TokenLimit(num_tokens, lambda seconds: int(4 * seconds), 12.0)
+    join = JoinParams(share=1.0, max_s=9.0, max_pause_s=0.3)
+    ours, plain = Random(seed), Random(seed)
+    groups = ["be"] * len(clips)
+    examples = epoch_examples(range(len(clips)), lengths, groups, limit, join, CHANGE, ours)
+    expected = one_by_one(lengths, limit, join, CHANGE, plain)
+    assert [(e.pieces, e.seed) for e in examples] == [(e.pieces, e.seed) for e in expected]
+    durations = [e.duration_s for e in expected]
+    assert [e.duration_s for e in examples] == pytest.approx(durations, rel=1e-12)
+    assert ours.getstate() == plain.getstate()
+
+
 @given(clips, st.integers(0, 5))
 def test_each_clip_is_in_one_example_with_others_of_its_group_alone(chosen, seed):
     lengths, groups = [length for length, _ in chosen], [group for _, group in chosen]

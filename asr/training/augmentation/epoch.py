@@ -5,8 +5,8 @@ each clip is drawn at once, with the same result.
 """
 
 import random
-from collections.abc import Hashable, Iterator, Sequence
-from typing import overload
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -105,20 +105,20 @@ def epoch_examples(
     for index in order[is_joined].tolist():
         to_join.setdefault(groups[index], []).append(index)
     singles = _singles(order[~is_joined], durations_s, limit, speed_change, rng)
-    joined = [
-        _with_pauses(together, durations_s, limit, join, speed_change, rng)
-        for indices in to_join.values()
-        for together in _joined(indices, durations_s, limit, join, rng)
-    ]
-    sizes = [1] * len(singles[0]) + [len(pieces) for pieces, _, _ in joined]
+    joined = _joined(list(to_join.values()), durations_s, limit, join, speed_change, rng)
     return Examples(
-        np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)]),
-        np.concatenate(
-            [singles[0], np.array([one for pieces, _, _ in joined for one in pieces], PIECE)]
-        ),
-        np.concatenate([singles[1], [duration_s for _, duration_s, _ in joined]]),
-        np.concatenate([singles[2], np.array([seed for _, _, seed in joined], np.int64)]),
+        np.concatenate([np.arange(len(singles.seeds)), len(singles.pieces) + joined.first]),
+        *(np.concatenate(pair) for pair in zip(singles[1:], joined[1:], strict=True)),
     )
+
+
+class _Built(NamedTuple):
+    """Examples in arrays, as ``Examples`` takes them."""
+
+    first: npt.NDArray[np.int64]
+    pieces: npt.NDArray[np.void]
+    durations_s: npt.NDArray[np.float64]
+    seeds: npt.NDArray[np.int64]
 
 
 def _singles(
@@ -127,8 +127,8 @@ def _singles(
     limit: TokenLimit,
     speed_change: SpeedChangeParams,
     rng: random.Random,
-) -> tuple[npt.NDArray[np.void], npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Pieces, durations and seeds of examples with one clip: all drawn at once."""
+) -> _Built:
+    """Examples with one clip: all drawn at once."""
     words = random_words(rng, 4 * len(clips)).reshape(len(clips), 4)
     slowest, fastest = 1 - speed_change.most, 1 + speed_change.most
     speeds = slowest + (fastest - slowest) * floats(words[:, :2])
@@ -142,48 +142,84 @@ def _singles(
     # Too long: use the original speed, which fits.
     pieces = np.zeros(len(clips), PIECE)
     pieces["index"], pieces["speed"] = clips, np.where(too_long, 1.0, speeds)
-    return pieces, np.where(too_long, own_s, seconds), bits63(words[:, 2:])
+    durations = np.where(too_long, own_s, seconds)
+    return _Built(np.arange(len(clips)), pieces, durations, bits63(words[:, 2:]))
 
 
-def _with_pauses(
-    together: list[int],
+def _joined(
+    groups: Sequence[list[int]],
     durations_s: Sequence[float],
     limit: TokenLimit,
     join: JoinParams,
     speed_change: SpeedChangeParams,
     rng: random.Random,
-) -> tuple[list[tuple[int, float, float]], float, int]:
-    """Pieces, seconds and seed of an example that joins clips."""
-    slowest, fastest, uniform = 1 - speed_change.most, 1 + speed_change.most, rng.uniform
-    pauses = [0.0] + [uniform(0, join.max_pause_s) for _ in together[1:]]
-    speeds = [uniform(slowest, fastest) for _ in together]
-    own = [durations_s[index] for index in together]
-    duration_s = sum(p + s / speed for p, s, speed in zip(pauses, own, speeds, strict=True))
-    num_tokens = sum([limit.num_tokens[index] for index in together])
+) -> _Built:
+    """Examples that join clips of a group.
+
+    Of each, ``rng`` draws the length to fill, the pauses between the clips, their speeds and the
+    seed: two words a number.
+    """
+    num_clips = sum(map(len, groups))
+    ahead = random.Random()
+    ahead.setstate(rng.getstate())
+    words = random_words(ahead, 2 * 3 * num_clips).reshape(3 * num_clips, 2)  # that many at most
+    drawn = floats(words)
+    clips, sizes = _filled(groups, durations_s, limit, join.max_s, drawn.tolist())
+    ends = np.cumsum(1 + 2 * sizes)  # of the numbers of each example
+    random_words(rng, 2 * int(ends[-1]) if len(ends) else 0)
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    example = np.repeat(np.arange(len(sizes)), sizes)
+    place = np.arange(num_clips) - first[example]  # of each clip in its example
+    # Counted from the end: the pauses but the first clip's, the speeds, the seed.
+    speed_at = ends[example] - 1 - sizes[example] + place
+    slowest, fastest = 1 - speed_change.most, 1 + speed_change.most
+    speeds = slowest + (fastest - slowest) * drawn[speed_at]
+    pauses = np.where(place > 0, join.max_pause_s * drawn[speed_at - sizes[example]], 0.0)
+    own_s = np.array([durations_s[clip] for clip in clips], np.float64)
+    # bincount adds one after the other, as Python's sum did until 3.12 changed its rounding.
+    seconds = np.bincount(example, pauses + own_s / speeds, len(sizes))
+    tokens = [limit.num_tokens[clip] for clip in clips]
+    num_tokens = np.bincount(example, tokens, len(sizes))
+    most_tokens = np.array([limit.max_tokens(one) for one in seconds.tolist()])
+    too_long = (seconds > limit.max_duration_s) | (num_tokens > most_tokens)
     # Too long: use the original speed without pauses, which fits.
-    if duration_s > limit.max_duration_s or num_tokens > limit.max_tokens(duration_s):
-        pauses, speeds, duration_s = [0.0] * len(own), [1.0] * len(own), sum(own)
-    return list(zip(together, speeds, pauses, strict=True)), duration_s, rng.getrandbits(63)
+    plain = too_long[example]
+    pieces = np.zeros(num_clips, PIECE)
+    pieces["index"] = clips
+    pieces["speed"] = np.where(plain, 1.0, speeds)
+    pieces["pause_s"] = np.where(plain, 0.0, pauses)
+    durations = np.where(too_long, np.bincount(example, own_s, len(sizes)), seconds)
+    return _Built(first, pieces, durations, bits63(words[ends - 1]))
 
 
-def _joined(
-    indices: list[int],
+def _filled(
+    groups: Sequence[list[int]],
     durations_s: Sequence[float],
     limit: TokenLimit,
-    join: JoinParams,
-    rng: random.Random,
-) -> Iterator[list[int]]:
-    """Group clips until they reach a random length, drawn per group, or too many tokens."""
-    together: list[int] = []
-    remaining_s, num_tokens, seconds = rng.uniform(0, join.max_s), 0, 0.0
-    for index in indices:
-        grown, grown_s = num_tokens + limit.num_tokens[index], seconds + durations_s[index]
-        if together and (durations_s[index] > remaining_s or grown > limit.max_tokens(grown_s)):
-            yield together
-            together, remaining_s = [], rng.uniform(0, join.max_s)
-            grown, grown_s = limit.num_tokens[index], durations_s[index]
-        together.append(index)
-        remaining_s -= durations_s[index]
-        num_tokens, seconds = grown, grown_s
-    if together:
-        yield together
+    max_s: float,
+    drawn: Sequence[float],
+) -> tuple[list[int], npt.NDArray[np.int64]]:
+    """Fill examples with the clips of each group, up to a random length or too many tokens.
+
+    Returns:
+        All clips in order, and how many of them each example has.
+    """
+    clips, sizes, at = list[int](), list[int](), 0  # of the next example's numbers in ``drawn``
+    num_tokens = limit.num_tokens
+    for indices in groups:
+        size, tokens, seconds, remaining_s = 0, 0, 0.0, max_s * drawn[at]
+        for index in indices:
+            own_s = durations_s[index]
+            if size and (
+                own_s > remaining_s
+                or tokens + num_tokens[index] > limit.max_tokens(seconds + own_s)
+            ):
+                sizes.append(size)
+                at += 1 + 2 * size
+                size, tokens, seconds, remaining_s = 0, 0, 0.0, max_s * drawn[at]
+            size, tokens = size + 1, tokens + num_tokens[index]
+            seconds, remaining_s = seconds + own_s, remaining_s - own_s
+        clips += indices
+        sizes.append(size)
+        at += 1 + 2 * size
+    return clips, np.array(sizes, np.int64)
