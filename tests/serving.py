@@ -69,8 +69,8 @@ def serve_params(**changes: Any) -> ServeParams:
 
 
 @contextmanager
-def running(folder: Path, **changes: Any) -> Iterator[Running]:
-    """Serve the models of a folder for the time of the block."""
+def running(folder: Path, ready: bool = True, **changes: Any) -> Iterator[Running]:
+    """Serve the models of a folder for the time of the block; not ready, none has to load."""
     before = Path.cwd()
     os.chdir(folder)
     params = serve_params(**{"server": {"port": 0}, **changes})
@@ -80,7 +80,7 @@ def running(folder: Path, **changes: Any) -> Iterator[Running]:
     thread = threading.Thread(target=here.run, daemon=True)
     thread.start()
     try:
-        wait_for(lambda: here.started and app.state.service.is_ready)
+        wait_for(lambda: here.started and (app.state.service.is_ready or not ready))
         port = here.servers[0].sockets[0].getsockname()[1]
         yield Running(f"http://127.0.0.1:{port}", app.state.service, here)
     finally:

@@ -63,6 +63,12 @@ def test_no_layer_and_no_compose_file_holds_a_secret():
     assert "private key" in KINDS  # tests/test_secrets.py reads all files, these too
 
 
+def test_uploads_wait_on_the_disk_of_a_server_that_can_write_nothing_else():
+    serve = SERVICES["serve"]
+    assert serve["read_only"] and "/tmp" in serve["volumes"]
+    assert "tmpfs" not in serve  # it is memory
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_base_is_pinned_and_the_user_is_not_root(target):
     found = steps_of(TEXT, target)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from asr.core.errors import InputError
+from asr.core.locks import lock_folder
 from asr.core.params import load_block
 from asr.corpora.formats import corpus_format
 from asr.harvest.harvest import CONF, Harvest
@@ -198,6 +199,17 @@ def test_what_was_lost_is_fetched_again(site, out):
 
 
 @pytest.mark.integration
+def test_a_second_harvest_into_a_folder_waits_for_the_end_of_the_first(site, out):
+    with (
+        lock_folder(out / ".partial"),
+        pytest.raises(InputError, match=r"harvested: expected a folder that no other harvest"),
+    ):
+        run(site, out, "talk.html")
+    run(site, out, "talk.html")
+    assert results(out, site) == {"talk.html": "new"}
+    assert not (out / ".partial").exists()
+
+
 def test_a_site_that_is_not_there_is_said(site, out):
     with pytest.raises(InputError, match="expected recordings, got none"):
         run(site, out, "none.html")

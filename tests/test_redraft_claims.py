@@ -179,6 +179,15 @@ def test_a_failure_is_written_with_its_reason(people):
     assert numbers(worker().claim(2)) == [1, 2]
 
 
+def test_a_table_without_reasons_gets_the_status_of_a_failure(people):
+    people.fill(1)
+    mine = worker(columns=block().columns.model_dump() | {"failure": None})
+    mine.fail([(clip, "no such file") for clip in mine.claim(1)])
+    row = "select status, draft_failure, claimed_by from clips"
+    assert people.run(row) == [("failed", None, None)]
+    assert worker().count() == 0
+
+
 def test_filters(people):
     people.fill(4)
     one = block()

@@ -23,6 +23,7 @@ from asr.families.protocols import family_module
 from asr.families.whisper.window import write_margin
 from asr.serving.keys import load_keys
 from asr.serving.logs import JsonFormatter
+from asr.serving.models import FoundModel
 from tests.bad_audio import whole_files
 from tests.examples import tone, wav
 from tests.serving import MODELS, gated, running, serve_params, write_repository
@@ -216,11 +217,49 @@ def test_models_are_listed_with_their_scores(client, run):
     assert package.scores == {"overall": SCORES["overall"]}
     sizes = {name: one.weights_bytes for name, one in run.service.found.items()}
     assert sizes["mine-1.0.0"] == sizes["tuned"]
+    assert tuned.created == int(run.service.found["tuned"].modified_s) > 1_700_000_000
     for wrong in ("other", "../tuned", "models/tuned", "/etc"):
         with pytest.raises(openai.NotFoundError, match="model: expected one of tuned, base,"):
             ask(client, model=wrong)
         with pytest.raises(openai.NotFoundError):
             client.models.retrieve(wrong)
+
+
+def test_a_package_of_a_family_of_ours_counts_the_weights_in_its_folders(tmp_path):
+    names = ["model.safetensors", "encoder/model.safetensors", "ctranslate2_int8/model.bin"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(100))
+    exports = {"formats": {"own": {"files": dict.fromkeys(names[:2], "")}, "ctranslate2_int8": {}}}
+    (tmp_path / "run_manifest.json").write_text(json.dumps({"exports": exports}))
+    found = FoundModel("a", tmp_path, "ctc", *[None] * 4, 30.0, 0.0)
+    assert found.weights_bytes == 200
+
+
+def test_a_reason_why_a_model_does_not_load_is_in_the_log(folder, caplog):
+    params = MODELS | {"decode": MODELS["decode"] | {"precision": "bfloat16"}}
+    refused = pytest.raises(openai.InternalServerError, match="tuned can't be loaded")
+    with running(folder, ready=False, models=params) as run, refused:
+        ask(run.client())
+    lines = [json.loads(JsonFormatter().format(record)) for record in caplog.records]
+    why = [line["why"] for line in lines if line.get("event") == "a model does not load"]
+    assert why and all(one.startswith("decode.precision: expected one of") for one in why)
+
+
+def test_while_a_training_replaces_a_model_the_fault_is_the_servers(folder, text):
+    with running(folder, models=MODELS | {"language": "detect"}) as run:
+        gone = folder / "models/tuned"
+        gone.rename(folder / "away")
+        try:
+            assert next(iter(run.client().models.list())).id == "tuned"
+            assert ask(run.client()).text == text
+            for more in ({"response_format": "srt"}, {"language": ""}):
+                with pytest.raises(openai.InternalServerError, match="can't be loaded") as failed:
+                    ask(run.client(), **more)
+                assert (failed.value.status_code, failed.value.code) == (503, "model_not_loadable")
+        finally:
+            (folder / "away").rename(gone)
+        assert ask(run.client(), response_format="srt")
 
 
 def test_a_model_that_does_not_load_costs_only_its_own_requests(client, text):

@@ -292,6 +292,16 @@ def test_a_correction_that_is_not_stored_stays_on_the_page(page, table, folder):
     page.until(f"/Stored/.test({note})")
 
 
+def test_a_recording_that_no_corpus_takes_is_told_with_the_limits(page, folder):
+    page.choose(folder / "long.wav")
+    page.click(".edit")
+    page.run("document.activeElement.value = 'мой тэкст'")
+    page.click(".send")
+    note = "results[0].card.querySelector('.note').textContent"
+    told = page.until(f"/request/.test({note}) && {note}")
+    assert "longer than the server takes" in told and "0.3 to 3 s of audio" in told
+
+
 def test_the_key_stays_in_its_tab(folder, browser, monkeypatch):
     digest = hashlib.sha256(b"key-of-ann").hexdigest()
     monkeypatch.setenv(VARIABLE, f"ann:{digest}")

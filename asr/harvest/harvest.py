@@ -19,6 +19,7 @@ from yt_dlp.utils import YoutubeDLError, unsmuggle_url
 
 from asr.core.errors import InputError
 from asr.core.files import sha256_of
+from asr.core.locks import lock_folder
 from asr.core.schema import Schema
 from asr.corpora.paths import is_audio
 from asr.harvest.spdx import spdx_of, stated_licenses
@@ -46,13 +47,10 @@ class Harvester:
     """Downloads the recordings of one block of ``conf/harvests.yaml`` into one folder."""
 
     def __init__(self, block: Harvest, out: Path) -> None:
-        """Read the inventory and the log of earlier runs, if there are any."""
         self._block, self._out = block, out
-        self._partial = out / ".partial"
-        self._rows = {
-            (row.source_url, row.source_id): row for row in read_table(out / INVENTORY, HarvestRow)
-        }
-        self._log = {line.url: line for line in read_table(out / LOG, LogLine)}
+        self._partial = out / ".partial" / "files"  # beside the lock
+        self._rows: dict[tuple[str, str], HarvestRow] = {}
+        self._log: dict[str, LogLine] = {}
         self._stated: dict[str, list[str]] = {}  # licenses, by the page that states them
         self._listing = ""  # URL of the page or feed in progress
         self._refusals: dict[tuple[str, str], str] = {}  # reasons by recording, of one download
@@ -62,9 +60,28 @@ class Harvester:
         """Visit every URL and download the recordings that are new and allowed.
 
         Raises:
-            InputError: if a URL failed and the inventory is still empty.
+            InputError: if a URL failed and the inventory is still empty, or another harvest is
+                writing the folder.
         """
-        self._out.mkdir(parents=True, exist_ok=True)
+        with lock_folder(self._partial.parent) as held:
+            if not held:
+                raise InputError(
+                    f"{self._out}: expected a folder that no other harvest writes, got one in use"
+                )
+            try:
+                self._visit()
+            finally:
+                shutil.rmtree(self._partial.parent, ignore_errors=True)
+        if not self._rows and self.results["failed"]:
+            raise InputError(f"{self._out / LOG}: expected recordings, got none; the file says why")
+
+    def _visit(self) -> None:
+        """Visit every URL, with the inventory and the log of earlier runs."""
+        self._rows = {
+            (row.source_url, row.source_id): row
+            for row in read_table(self._out / INVENTORY, HarvestRow)
+        }
+        self._log = {line.url: line for line in read_table(self._out / LOG, LogLine)}
         with YoutubeDL(self._options()) as self._site:
             for url in self._block.urls:
                 try:
@@ -73,9 +90,6 @@ class Harvester:
                         self._harvest(address, entry)
                 except YoutubeDLError as error:
                     self._write_log(url, "failed", _plain(error))
-        shutil.rmtree(self._partial, ignore_errors=True)
-        if not self._rows and self.results["failed"]:
-            raise InputError(f"{self._out / LOG}: expected recordings, got none; the file says why")
 
     def _options(self) -> dict[str, Any]:
         return {

@@ -160,9 +160,13 @@ class TableClips:
         """See ``PendingClips``."""
         columns = self._block.columns
         status = {columns.status: self._block.failed} if self._block.failed else {}
-        if columns.failure:
-            rows = [(clip, [why[:MAX_REASON_CHARS].replace("\0", "")]) for clip, why in clips]
-            self._update(rows, ["failure"], status)
+        written = ["failure"] if columns.failure else []
+        if written or status:  # without either, the next run tries the clips again
+            rows = [
+                (clip, [why[:MAX_REASON_CHARS].replace("\0", "")] if written else [])
+                for clip, why in clips
+            ]
+            self._update(rows, written, status)
         self.release([clip for clip, _ in clips])
 
     def _update(

@@ -7,10 +7,12 @@ prepared on the server or set for a session.
 
 import logging
 import os
+import socket
 import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +25,7 @@ with needs("sql", "commands.redraft"):
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 15.0
 CONNECT_S = 10
+CANCELED = "57014"  # PostgreSQL's code of a statement that took longer than its limit
 MANY_ROWS = 100_000  # a table without an index is worth a message from here on
 
 Answer = TypeVar("Answer")
@@ -51,9 +54,17 @@ class Database:
         num_statements: sent so far, for tests of the number of round trips.
     """
 
-    def __init__(self, dsn_env: str, retry_s: float) -> None:
-        """The address is in the environment variable ``dsn_env``."""
+    def __init__(self, dsn_env: str, retry_s: float, statement_s: float | None = None) -> None:
+        """The address is in the environment variable ``dsn_env``.
+
+        Args:
+            dsn_env: the variable.
+            retry_s: seconds to try again while there is no connection.
+            statement_s: seconds that PostgreSQL has for a statement; None for no limit.
+        """
         self._name, self._retry_s = f"${dsn_env}", retry_s
+        self._statement_s = statement_s
+        self._connection: Any = None  # the newest of PostgreSQL
         address = os.environ.get(dsn_env, "")
         self._pieces: list[str] = []
         self.num_statements = 0
@@ -78,14 +89,20 @@ class Database:
         def connect() -> Any:
             # A pooler gives the next transaction another server, which knows no prepared statement.
             connection = psycopg.connect(
-                address, prepare_threshold=None, connect_timeout=CONNECT_S
+                address, prepare_threshold=None, connect_timeout=CONNECT_S, **limits
             )  # fmt: skip
             self._pieces = address_pieces(address, connection)
+            self._connection = connection
             return connection
 
+        limits: dict[str, Any] = {}
+        if self._statement_s:  # of data that a host which is gone does not confirm, in ms
+            limits = {"tcp_user_timeout": round(self._statement_s * 1000)}
+        # A limit needs a transaction with the statement: a pooler refuses options of a session.
+        own = {} if self._statement_s else {"isolation_level": "AUTOCOMMIT"}
         return sa.create_engine(
             "postgresql+psycopg://", creator=connect, pool_size=1, max_overflow=0,
-            isolation_level="AUTOCOMMIT", use_native_hstore=False, hide_parameters=True,
+            use_native_hstore=False, hide_parameters=True, **own,
         )  # fmt: skip
 
     def rows(self, statement: sa.Executable) -> list[Mapping[str, Any]]:
@@ -101,6 +118,19 @@ class Database:
             return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
         return self._retried(run)
+
+    def cut(self) -> None:
+        """Break the connection, from another thread: a statement that waits for it fails.
+
+        PostgreSQL's own limit ends no statement of a server that is stopped or a line that is dead.
+        """
+        if self._connection is not None:
+            import psycopg
+
+            with suppress(psycopg.Error, OSError):  # it is closed already
+                number = os.dup(self._connection.fileno())
+                with socket.socket(fileno=number) as end:
+                    end.shutdown(socket.SHUT_RDWR)
 
     def text(self, query: str) -> list[Mapping[str, Any]]:
         """Run a query of the configuration; see ``rows``."""
@@ -169,6 +199,9 @@ class Database:
         while True:
             try:
                 with self._engine.begin() as connection:
+                    if self._statement_s and not self.is_sqlite:
+                        limit = f"set local statement_timeout = {round(self._statement_s * 1000)}"
+                        connection.exec_driver_sql(limit)
                     return work(connection)
             except Exception as error:
                 why = self._reason(error)
@@ -186,6 +219,8 @@ class Database:
         if hasattr(own, "sqlstate"):  # psycopg's
             if own.sqlstate is None:
                 return f"no connection: {cause(own)}"
+            if own.sqlstate == CANCELED and self._statement_s:
+                return f"no answer in {self._statement_s:g} s"
             return f"the statement failed: {told(own, self._pieces)}"
         if isinstance(error, sa.exc.SQLAlchemyError):
             return f"the statement failed: {type(error).__name__}: {error.args[0]!s:.200}"

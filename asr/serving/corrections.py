@@ -8,7 +8,7 @@ names a row by its audio, so the same correction sent twice is one.
 import asyncio
 import logging
 import unicodedata
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from math import inf
 from typing import Annotated, Any, BinaryIO
@@ -16,6 +16,7 @@ from typing import Annotated, Any, BinaryIO
 from fastapi import APIRouter, File, Form, Request, UploadFile
 
 from asr.core.errors import InputError, needs
+from asr.preparation.params import PrepareParams
 from asr.serving.errors import ApiError
 from asr.serving.params import MB, CorrectionsParams
 from asr.serving.reading import read_audio
@@ -23,6 +24,7 @@ from asr.serving.routes import ERRORS, LANGUAGE, SmallForm
 from asr.serving.service import Service, facts, unless_gone
 from asr.utterances.waveform import SAMPLE_RATE
 
+STATEMENT_S = 10.0  # of the database for one correction, which takes it milliseconds
 MAX_LETTERS = 20_000  # twenty minutes of speech have about as many
 log = logging.getLogger("serve")
 api = APIRouter(responses=ERRORS, route_class=SmallForm)
@@ -60,40 +62,52 @@ class Corrections:
         """
         with needs("sql", "corrections.dsn_env"):
             import sqlalchemy as sa
-        from asr.redraft.database import Database
+        from asr.redraft.database import CONNECT_S, Database
 
         self.params = params
+        self.answer_s = params.retry_s + CONNECT_S + STATEMENT_S
         self._statement = sa.text(params.statement)
-        self._database = Database(params.dsn_env, params.retry_s)
+        self._database = Database(params.dsn_env, params.retry_s, STATEMENT_S)
         self._thread = ThreadPoolExecutor(1, "corrections")
+        self._running: Correction | None = None
 
     async def add(self, correction: Correction) -> int | None:
         """Write a correction; returns the number of its row, if the statement returns one.
 
         Raises:
-            ApiError: if the database can't be reached, or refuses it.
+            ApiError: if the database does not answer in ``answer_s`` seconds, or refuses it.
         """
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, self._add, correction)
-        except InputError as error:
+            async with asyncio.timeout(self.answer_s):
+                return await loop.run_in_executor(self._thread, self._add, correction)
+        except (InputError, TimeoutError) as error:
+            if self._running is correction:  # else it waited for another one
+                self._database.cut()
             # Of a refused statement PostgreSQL's text may quote the row.
-            why, _, _ = str(error).partition(": the statement failed")
-            refused = why != str(error)
+            told = str(error) or f"${self.params.dsn_env}: no answer in {self.answer_s:g} s"
+            why, _, _ = told.partition(": the statement failed")
+            refused = why != told
             values = {"event": "correction failed", "why": f"{why}: refused" if refused else why}
             log.error("correction failed", extra={"values": values})
-            what = "refused it" if refused else "can't be reached"
+            what = "refused it" if refused else "does not answer"
             message = f"the correction is not stored: the database {what}; send it again later"
             raise ApiError(503, message, code="corrections_unavailable") from error
 
     def _add(self, correction: Correction) -> int | None:
-        rows = self._database.rows(self._statement.bindparams(**asdict(correction)))
+        self._running = correction
+        try:
+            rows = self._database.rows(self._statement.bindparams(**asdict(correction)))
+        finally:
+            self._running = None
         number = next(iter(rows[0].values()), None) if rows else None
         return number if isinstance(number, int) else None
 
     def close(self) -> None:
-        """Let the statement that runs end."""
-        self._thread.shutdown(cancel_futures=True)
+        """Let the statement that runs end, if it does so in ``STATEMENT_S``."""
+        wait([self._thread.submit(lambda: None)], STATEMENT_S)
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._database.cut()
 
 
 def open_corrections(params: CorrectionsParams) -> Corrections | None:
@@ -121,7 +135,7 @@ async def correct(
     if not words:
         raise ApiError(400, "text: expected words, got none", "text", "invalid_value")
     audio, duration_s = await unless_gone(
-        request, asyncio.to_thread(_checked, file.file, table.params, here)
+        request, here.in_reader(_checked, file.file, table.params, here)
     )
     facts(request, model=name, language=language, audio_s=round(duration_s, 3))
     key = request.scope["state"]["facts"].get("key")
@@ -144,5 +158,25 @@ def _checked(file: BinaryIO, params: CorrectionsParams, here: Service) -> tuple[
     if len(content) > params.max_mb * MB:
         message = f"file: expected at most {params.max_mb:g} MB (corrections.max_mb)"
         raise ApiError(413, message, "file", "body_too_large")
-    audio = read_audio(file, here.params.limits.max_duration_s, inf, here.silence)
-    return content, len(audio.waveform) / SAMPLE_RATE
+    audio = read_audio(file, here.params.limits.max_duration_s, inf, here.prepare.silence)
+    duration_s = len(audio.waveform) / SAMPLE_RATE
+    check_duration(duration_s, here.prepare)
+    return content, duration_s
+
+
+def check_duration(duration_s: float, prepare: PrepareParams) -> None:
+    """Refuse what ``prepare`` will reject for its length, so that nobody corrects it in vain.
+
+    Raises:
+        ApiError: with both limits.
+    """
+    aligns = prepare.long_recordings == "align"
+    key = "max_input_s" if aligns else "max_duration_s"
+    shortest, longest = prepare.min_duration_s, getattr(prepare, key)
+    if not shortest <= duration_s <= longest:
+        message = (
+            f"file: expected {shortest:g} to {longest:g} s of audio (prepare.min_duration_s, "
+            f"prepare.{key}), got {duration_s:.3f}"
+        )
+        code = "audio_too_short" if duration_s < shortest else "audio_too_long"
+        raise ApiError(400, message, "file", code)

@@ -74,6 +74,12 @@ def memory_mib() -> float:
     return round(peak / 2**20 if sys.platform == "darwin" else peak / 2**10, 1)
 
 
+def log_not_loaded(model: str, error: Exception) -> None:
+    """Log why a model does not load; only files are read then, so no request's text is in it."""
+    values = {"event": "a model does not load", "model": model, "why": str(error)}
+    log.error("a model does not load", exc_info=error, extra={"values": values})
+
+
 def log_to_stdout() -> None:
     """Write the lines of this server, and warnings of all packages, to standard output."""
     handler = logging.StreamHandler(sys.stdout)

@@ -32,6 +32,7 @@ from asr.serving.params import ModelsParams
 BASE = Path("models/base")
 SCORES = Path("metrics/score")
 MANIFEST = "run_manifest.json"  # of a package
+OWN = "own"  # the export there that is the tuned model's own folder
 WEIGHTS = ("*.safetensors", "*.bin")
 GB = 1_000_000_000
 
@@ -49,6 +50,8 @@ class FoundModel:
         machine: section ``machine``.
         align: section ``align``.
         longest_s: of a piece, in seconds: the family's window, or ``prepare.max_duration_s``.
+        modified_s: when the folder was changed, as Unix time; a training may remove the folder
+            while its model is in memory.
     """
 
     name: str
@@ -59,12 +62,18 @@ class FoundModel:
     machine: MachineParams
     align: AlignParams
     longest_s: float
+    modified_s: float
 
     @cached_property
     def weights_bytes(self) -> int:
-        """Of the files of weights; a package has the model at its top, its exports in folders."""
-        places = self.folder.glob if (self.folder / MANIFEST).is_file() else self.folder.rglob
-        files = {file for pattern in WEIGHTS for file in places(pattern)}
+        """Of the files of weights; a package has further exports of the model, in folders."""
+        manifest = self.folder / MANIFEST
+        files = {file for pattern in WEIGHTS for file in self.folder.rglob(pattern)}
+        if manifest.is_file():
+            exports = read_json(manifest).get("exports", {}).get("formats", {})
+            # The model itself has folders too where no class of transformers can load it.
+            own = {self.folder / name for name in exports.get(OWN, {}).get("files", ())}
+            files = {file for file in files if file.parent == self.folder or file in own}
         return sum(file.stat().st_size for file in files)
 
     @property
@@ -111,8 +120,9 @@ def find_models(params: ModelsParams) -> dict[str, FoundModel]:
         own = load_family_params(family, "decode", family_module(family, "decoding").OwnParams)
         window_s = family_module(family, "window").MAX_DURATION_S
         one = FoundModel(
-            folder.name, folder, family, decode, own, machine, align, min(window_s, longest_s)
-        )
+            folder.name, folder, family, decode, own, machine, align, min(window_s, longest_s),
+            folder.stat().st_mtime,
+        )  # fmt: skip
         if one.weights_bytes > params.max_gb * GB:
             raise InputError(
                 f"models.max_gb: expected at least {one.weights_bytes / GB:.1f} for {folder}, "
@@ -164,16 +174,14 @@ class LoadedModel:
                 self._aligner = role.open_aligner(self._folder, found.machine, found.align)
         return self._aligner
 
-    def detector(self) -> Detector:
-        """The model that names languages; call it with ``lock`` held."""
+    def detector(self) -> Detector | None:
+        """The model that names languages, if the family has one; call it with ``lock`` held."""
         if self._detector is None:
             found = self.found
             with _LOADING:
                 self._detector = open_detector(
                     found.family, self._folder, found.machine, found.decode, found.own
                 )
-            if self._detector is None:
-                raise InputError(f"language: family {found.family} names none")
         return self._detector
 
     def close(self) -> None:

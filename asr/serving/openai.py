@@ -196,7 +196,7 @@ def model_of(model: FoundModel) -> dict[str, Any]:
     return {
         "id": model.name,
         "object": "model",
-        "created": int(model.folder.stat().st_mtime),
+        "created": int(model.modified_s),
         "owned_by": "mothertongue",
         "family": model.family,
         "scores": model.scores(),

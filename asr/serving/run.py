@@ -25,8 +25,8 @@ def build_app(params: ServeParams) -> FastAPI:
         InputError: if params, models or keys are not as they should be.
     """
     keys = load_keys(params.server)
-    silence = load_params("prepare", PrepareParams).silence
-    service = Service(params, find_models(params.models), silence, Metrics())
+    prepare = load_params("prepare", PrepareParams)
+    service = Service(params, find_models(params.models), prepare, Metrics())
     return create_app(service, keys)
 
 

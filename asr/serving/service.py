@@ -15,10 +15,11 @@ from starlette.requests import Request
 from asr.alignment.lines import Line
 from asr.alignment.params import AlignParams
 from asr.alignment.words import Word
-from asr.audio.params import SilenceParams
 from asr.core.errors import InputError
+from asr.preparation.params import PrepareParams
 from asr.serving.batcher import Batcher
 from asr.serving.errors import ApiError, client_gone, too_many
+from asr.serving.logs import log_not_loaded
 from asr.serving.metrics import Metrics
 from asr.serving.models import GB, FoundModel, LoadedModels
 from asr.serving.params import ServeParams
@@ -86,10 +87,10 @@ class Service:
         self,
         params: ServeParams,
         found: Mapping[str, FoundModel],
-        silence: SilenceParams,
+        prepare: PrepareParams,
         metrics: Metrics,
     ) -> None:
-        self.params, self.found, self.silence, self.metrics = params, found, silence, metrics
+        self.params, self.found, self.prepare, self.metrics = params, found, prepare, metrics
         self.first = next(iter(found.values()))
         self.loaded = LoadedModels(found, params.models.max_gb * GB)
         self.batcher = Batcher(
@@ -128,6 +129,10 @@ class Service:
             raise ApiError(404, message, "model", "model_not_found")
         return self.found[name]
 
+    async def in_reader(self, read: Callable[..., T], *given: Any) -> T:
+        """Read a file in one of ``limits.num_readers`` threads: each has a file in memory."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, read, *given)
+
     @asynccontextmanager
     async def started(self, file: BinaryIO, wanted: Wanted) -> AsyncIterator[Transcription]:
         """Read a file and put its pieces into the queue; at the end it leaves the queue.
@@ -139,10 +144,9 @@ class Service:
         language = self._language(model, wanted.language)
         limits = self.params.limits
         with self.batcher.coming():
-            audio = await asyncio.get_running_loop().run_in_executor(
-                self._readers, read_audio, file, limits.max_duration_s, model.longest_s,
-                self.silence,
-            )  # fmt: skip
+            audio = await self.in_reader(
+                read_audio, file, limits.max_duration_s, model.longest_s, self.prepare.silence
+            )
         request = Transcription(model.name, language, wanted.words, audio.waveform, audio.bounds)
         waiting_s = self.batcher.waiting_s
         if waiting_s and waiting_s + request.duration_s > limits.max_waiting_s:
@@ -185,8 +189,8 @@ class Service:
         def load() -> None:
             try:
                 self.batcher.load_first(self.first.name)
-            except (InputError, OSError):
-                log.exception("the first model does not load")
+            except (InputError, OSError) as error:
+                log_not_loaded(self.first.name, error)
 
         thread = Thread(target=load, daemon=True)
         thread.start()

@@ -632,7 +632,8 @@ async function send(result) {
     note(result, number === null ? "Stored. Thank you." : `Stored as correction ${number}. Thank you.`, "good");
   } catch (problem) {
     if (!problem.what) throw problem;
-    note(result, problem.what, "bad", problem.id);
+    const length = problem.code?.startsWith("audio_too_") ? ` ${problem.why}` : "";  // it has the limits
+    note(result, `${problem.what}${length}`, "bad", problem.id);
     if (problem.status === 401) show(problem);
   } finally {
     button.disabled = false;
