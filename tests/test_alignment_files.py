@@ -8,7 +8,7 @@ import pytest
 
 from asr.alignment.files import lrc, subtitles, whisper_json, write_files
 from asr.alignment.joined import Joined, joined_clips, offsets
-from asr.alignment.lines import lines_of
+from asr.alignment.lines import Line, lines_of
 from asr.alignment.params import AlignParams
 from asr.alignment.table import AlignedUtterance, read_aligned, write_aligned
 from asr.alignment.unit_scores import UnitScores
@@ -57,11 +57,39 @@ def test_lrc_has_a_time_before_each_word_and_after_the_last():
     )
 
 
+# In ASS, braces hide their content, a drawing follows \p1, and \N breaks the line.
+SIGNS = [
+    Word("a {laughs} b", 0.5, 1.5, 0.9),
+    Word(r"{\p1}m 0 0", 4.0, 4.25, 0.7),
+    Word(r"C:\new \N \h", 64.5, 65.25, 0.6),
+    Word("x < y & <b>", 3725.0006, 3725.9996, 0.6),
+]
+TEXTS = {
+    "srt": [r"a {laughs} b", r"{\p1}m 0 0", r"C:\new \N \h", "x < y & <b>"],
+    "vtt": [r"a {laughs} b", r"{\p1}m 0 0", r"C:\new \N \h", "x &lt; y &amp; &lt;b&gt;"],
+}
+
+
 @pytest.mark.parametrize("form", ["srt", "vtt"])
 def test_subtitles_are_read_back_with_their_times_and_signs(form):
-    cues = pysubs2.SSAFile.from_string(subtitles(lines_of(SONG, PARAMS), form), format_=form)
-    assert [(cue.start, cue.end) for cue in cues] == [(500, 1500), (4000, 4250), (64500, 65250)]
-    assert cues[0].plaintext == "Пливе – кача,"
+    lines = [Line((word,), word.start_s, word.end_s) for word in SIGNS]
+    content = subtitles(lines, form)
+    assert content.startswith("WEBVTT\n\n1\n" if form == "vtt" else "1\n")
+    assert [part.split("\n", 2)[2] for part in content.split("\n\n")[form == "vtt" : -1]] == (
+        TEXTS[form]
+    )
+    cues = pysubs2.SSAFile.from_string(content, format_=form)
+    assert [(cue.start, cue.end) for cue in cues] == [
+        (500, 1500), (4000, 4250), (64500, 65250), (3725001, 3726000),
+    ]  # fmt: skip
+
+
+def test_a_subtitle_has_a_number_its_times_and_its_text():
+    lines = lines_of(SONG[:3], PARAMS)
+    assert subtitles(lines, "srt") == "1\n00:00:00,500 --> 00:00:01,500\nПливе – кача,\n\n"
+    assert subtitles(lines, "vtt") == (
+        "WEBVTT\n\n1\n00:00:00.500 --> 00:00:01.500\nПливе – кача,\n\n"
+    )
 
 
 def test_json_has_the_form_of_whispers_word_timestamps():

@@ -16,12 +16,12 @@ MANY = [utterance(str(number)) for number in range(2000)]
 
 
 def ids(utterances, share, seed=1):
-    return [utterances[i].id for i in drawn(utterances, share, seed)]
+    return [utterances[i].id for i in drawn(utterances, share, seed, least=1)]
 
 
 def test_all_are_audited_by_default():
     assert PARAMS.sample == 1.0
-    assert drawn(MANY, 1.0, seed=1) == list(range(2000))
+    assert drawn(MANY, 1.0, seed=1, least=20) == list(range(2000))
 
 
 def test_a_share_is_drawn_and_another_seed_draws_others():
@@ -37,9 +37,12 @@ def test_a_corpus_that_grows_and_a_larger_share_keep_what_was_drawn():
     assert before <= set(ids(MANY[:1000], 0.2))
 
 
-def test_a_tiny_share_draws_one_utterance_and_no_corpus_none():
-    assert len(drawn(MANY[:3], 1e-6, seed=1)) == 1
-    assert drawn([], 0.5, seed=1) == []
+def test_a_tiny_share_draws_as_many_as_can_be_judged_and_no_corpus_none():
+    few = drawn(MANY, 1e-6, seed=1, least=20)
+    assert len(few) == 20
+    assert set(few) <= set(drawn(MANY, 0.1, seed=1, least=20))
+    assert drawn(MANY[:3], 1e-6, seed=1, least=20) == [0, 1, 2]
+    assert drawn([], 0.5, seed=1, least=20) == []
 
 
 @pytest.mark.parametrize("share", [0.0, -0.1, 1.1])

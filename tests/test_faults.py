@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from asr.audit.faults import Fault, Measures, gains, stop_if_bad, summary, verdicts
+from asr.audit.faults import Fault, Measures, gains, stop_if_bad, summary, verdicts, wholeness
 from asr.audit.params import AuditParams
 from asr.core.errors import InputError
 from asr.core.params import load_params
@@ -110,12 +110,18 @@ def test_the_gate_is_at_10_and_15_percent(num_bad, verdict):
     assert summary(faults, 0, PARAMS)["verdict"] == verdict
 
 
+def test_where_all_clips_have_one_length_a_little_less_is_not_cut():
+    same = [replace(SOUND, duration_s=1.0) for _ in range(90)]
+    shorter = [replace(SOUND, duration_s=0.99) for _ in range(10)]
+    assert min(wholeness([*same, *shorter])) > -1.0
+
+
 def test_stop_names_share_limit_file_and_the_worst():
     summarized = summary([Fault.NO_SPEECH] * 10 + [None] * 30, 0, PARAMS)
     message = (
         r"corpora\.xx: a share of 0\.250 of 40 utterances .*\(no_speech 10\), where "
-        r"audit\.stop_share is 0\.15; see a\.csv\. To go on, listen to them in the "
-        r"report, then leave them out with audit\.drop, or raise audit\.stop_share\. "
+        r"audit\.stop_share is 0\.15; see a\.csv\. To go on, listen to the worst and "
+        r"mend the source; or leave them out with audit\.drop, and raise audit\.stop_share\. "
         r"The worst:\n  xx/1: no_speech"
     )
     with pytest.raises(InputError, match=message):

@@ -155,7 +155,8 @@ def test_a_language_without_a_token_and_a_clip_beyond_the_window_are_not_judged(
 
 
 def test_a_sample_is_heard_and_the_others_are_kept(judge, scope):
-    params = PARAMS.model_copy(update={"sample": 0.5, "drop": ["wrong_transcript"], "min_fit": 99})
+    params = PARAMS.model_copy(update={"sample": 0.5, "min_utterances": 2, "min_fit": 99,
+                                       "drop": ["wrong_transcript"]})  # fmt: skip
     rows = audit_utterances(judge, scope, WAVEFORMS, UTTERANCES, params, NO_CACHE, "")
     heard = [row for row in rows if row.judged]
     assert 0 < len(heard) < len(rows) == 5
@@ -186,6 +187,18 @@ def test_text_language_is_a_gap_to_the_likeliest_other():
     assert language_gap(text, "be") > 10
     assert language_gap(text, "bg") < -10
     assert language_gap(text, "xx") is None
+
+
+@pytest.mark.parametrize("text", ["שָׁלוֹם", "הַיֶּלֶד הָלַךְ לַגַּן", "הילד הלך לגן"])
+def test_hebrew_is_hebrew_with_points_too(text):
+    assert language_gap(text, "he") > 5
+
+
+def test_others_are_of_the_same_language():
+    utterances = [utterance(f"{n:02}", text=f"слово {n}" * (1 + n % 3), language=("be", "bg")[n % 2])
+                  for n in range(40)]  # fmt: skip
+    for one, others in zip(utterances, other_clips(utterances, 3, seed=1), strict=True):
+        assert {utterances[i].language for i in others} <= {one.language}
 
 
 def test_texts_of_any_number_and_length_are_scored_in_their_places(judge):

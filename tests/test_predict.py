@@ -122,6 +122,17 @@ def test_a_clip_that_the_model_refuses_costs_its_own_line(tmp_path):
         run(tmp_path / "other.jsonl", CLIPS, broken)
 
 
+def test_a_clip_that_no_model_computes_costs_its_own_line(tmp_path):
+    def as_hubert(waveforms, utterances):
+        if any(len(waveform) < 400 for waveform in waveforms):
+            raise RuntimeError("Kernel size can't be greater than actual input size")
+        return sizes(waveforms, utterances)
+
+    (failure,) = run(tmp_path / "out.jsonl", [CLIPS[0], clip("U1", 320), CLIPS[2]], as_hubert)
+    assert (failure.id, failure.why) == ("U1", "expected at least 0.1 s of audio, got 0.020")
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == 2
+
+
 def test_a_clip_that_is_too_long_is_cut_and_nothing_of_it_lost(tmp_path):
     heard = []
 

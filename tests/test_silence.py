@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.audio.params import SilenceParams
-from asr.audio.silence import cut_at_silences, silence_share, silent_frames, trim_bounds
+from asr.audio.silence import MIN_S, cut_at_silences, silence_share, silent_frames, trim_bounds
 from asr.utterances.waveform import SAMPLE_RATE
 from tests.examples import tone
 
@@ -64,6 +64,16 @@ def test_without_a_pause_the_quietest_place_is_cut():
     assert seconds(pieces[0]) == (0.0, 7.0)
 
 
+@pytest.mark.parametrize("more", [1, 160, 1599, 1600])
+def test_no_piece_is_too_short_for_a_model(more):
+    """Of 10 s and 1 sample, the quietest place is just before the end."""
+    waveform = tone(10.0 + more / SAMPLE_RATE)
+    waveform[10 * SAMPLE_RATE - 160 : 10 * SAMPLE_RATE] *= 0.1
+    pieces = cut_at_silences(waveform, 10.0, PARAMS)
+    assert len(pieces) == 2
+    assert pieces[-1][1] - pieces[-1][0] >= MIN_S * SAMPLE_RATE
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.tuples(st.floats(0.01, 8), st.booleans()), min_size=1, max_size=8))
 def test_pieces_join_and_none_is_too_long(parts):
@@ -73,4 +83,5 @@ def test_pieces_join_and_none_is_too_long(parts):
     pieces = cut_at_silences(waveform, 3.0, PARAMS)
     assert pieces[0][0] == 0 and pieces[-1][1] == len(waveform)
     assert all(before[1] == after[0] for before, after in pairwise(pieces))
-    assert all(0 < end - start <= 3.0 * SAMPLE_RATE for start, end in pieces)
+    shortest = min(MIN_S * SAMPLE_RATE, len(waveform))
+    assert all(shortest <= end - start <= 3.0 * SAMPLE_RATE for start, end in pieces)

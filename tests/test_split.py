@@ -201,6 +201,31 @@ def test_given_splits_are_kept_and_a_missing_dev_is_dealt_from_train():
     assert {homes[f"xx/a{n}"] for n in range(40)} == {"train", "dev"}
 
 
+def test_a_dev_dealt_from_train_is_as_large_as_any_other():
+    given = [given_split(f"a{n}", "train", text=f"слово {n}") for n in range(1500)]
+    given += [given_split(f"b{n}", "test", text=f"іншае {n}") for n in range(20)]
+    split = split_utterances(given, params(dev_share=0.1, test_share=0.3, near_duplicate=0.0))
+    assert len(split.splits["dev"]) == pytest.approx(150, abs=40)
+
+
+def test_an_attribute_to_stratify_by_that_none_has_is_refused():
+    few = [utterance(str(n), attributes={"age_bucket": "5-6"}) for n in range(20)]
+    with pytest.raises(InputError, match=r"stratify_by: .*\['age_bucket'\], got 'age_buket'"):
+        split_utterances(few, params(stratify_by="age_buket"))
+
+
+@pytest.mark.parametrize(
+    ("language", "one", "other"),
+    [("ja", "今日は、良い天気ですね。", "今日は良い天気ですね"), ("zh", "我想喝水，谢谢你。", "我想喝水谢谢你"),
+     ("sr", "Љубав је све.", "Ljubav je sve"), ("he", "שָׁלוֹם לך", "שלום לך")],
+)  # fmt: skip
+def test_one_sentence_written_in_two_ways_is_in_one_split(language, one, other):
+    given = [given_split("a", "train", text=one, language=language),
+             given_split("b", "test", text=other, language=language)]  # fmt: skip
+    with pytest.raises(InputError, match="train xx/a and test xx/b share sentence"):
+        split_utterances(given, PARAMS)
+
+
 def test_a_dev_dealt_from_train_leaves_some_of_it():
     train = [given_split(f"a{n}", "train") for n in range(2)]
     for seed in range(20):

@@ -2,10 +2,9 @@
 
 import json
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
-
-import pysubs2
 
 from asr.alignment.lines import Line
 from asr.alignment.params import Format
@@ -85,11 +84,16 @@ def _clock(seconds: float) -> str:
 
 
 def subtitles(lines: Sequence[Line], format_: str) -> str:
-    """SubRip (``srt``) or WebVTT (``vtt``), one line a cue."""
-    file = pysubs2.SSAFile()
-    for line in lines:
-        event = pysubs2.SSAEvent(round(line.start_s * 1000), round(line.end_s * 1000))
-        # Not `text`, whose braces would be ASS's tags.
-        event.plaintext = line.text
-        file.append(event)
-    return file.to_string(format_)
+    """SubRip (``srt``) or WebVTT (``vtt``), one line a cue, as the server's page writes them."""
+    mark, head = (".", "WEBVTT\n\n") if format_ == "vtt" else (",", "")
+    # WebVTT reads `<` and `&` as markup; SubRip has no escapes.
+    texts = [escape(line.text, quote=False) if head else line.text for line in lines]
+    times = [f"{_stamp(one.start_s, mark)} --> {_stamp(one.end_s, mark)}" for one in lines]
+    cues = enumerate(zip(times, texts, strict=True), start=1)
+    return head + "".join(f"{number}\n{time}\n{text}\n\n" for number, (time, text) in cues)
+
+
+def _stamp(seconds: float, mark: str) -> str:
+    """Hours to milliseconds: 65.25 s is ``00:01:05,250``."""
+    minutes, ms = divmod(round(seconds * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{ms // 1000:02}{mark}{ms % 1000:03}"

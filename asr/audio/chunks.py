@@ -15,6 +15,7 @@ from asr.audio.stream import UndecodableError
 _WRITER_GAVE_UP = 0x7E00_0000  # bytes beyond the file's end; 2 GiB without what headers take
 _HOURS_S = 2 * 3600  # that much more than there is was never recorded
 _SLACK_BYTES = 400  # 50 ms of the slimmest telephone speech: no word is that short
+_MAX_CHUNKS = 4096  # before the samples, and behind them; recorders write up to a few dozen
 _CHUNK = re.compile(rb"[A-Za-z0-9 _()\xa9-]{4}")
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")  # what taggers append to any file
 
@@ -97,14 +98,18 @@ def _wav(audio: bytes) -> _Data | None:
 def _find(audio: bytes, name: bytes, position: int, length_format: str, even: bool) -> int | None:
     """Offset of the first chunk of a name, None if its header is not whole or not there."""
     header = 4 + struct.calcsize(length_format)
-    while position + header <= len(audio):
+    for _ in range(_MAX_CHUNKS):
+        if position + header > len(audio):
+            return None
         if audio[position : position + 4] == name:
             return position
         (length,) = struct.unpack_from(length_format, audio, position + 4)
         if length < 0:
             return None
         position += header + length + (length & even)
-    return None
+    raise UndecodableError(
+        f"damaged: expected the chunk {name.decode()!r} among {_MAX_CHUNKS} chunks, got none"
+    )
 
 
 def _is_unknown(data: _Data, audio: bytes) -> bool:
@@ -125,6 +130,7 @@ def _unexplained(audio: bytes, data: _Data) -> int:
     position = end + (data.length & 1 and audio[end : end + 1] == b"\0")
     size = struct.calcsize(data.length_format) if data.length_format != "<Q" else 4
     order = data.length_format if size != 4 else data.length_format[0] + "I"
+    num_chunks = 0
     while position + 4 + size <= len(audio) and audio[:4] != b".snd":
         name = audio[position : position + 4]
         (length,) = struct.unpack_from(order, audio, position + 4)
@@ -134,6 +140,10 @@ def _unexplained(audio: bytes, data: _Data) -> int:
             break
         if after > len(audio) + 1:
             break
+        if (num_chunks := num_chunks + 1) > _MAX_CHUNKS:
+            raise UndecodableError(
+                f"damaged: expected at most {_MAX_CHUNKS} chunks behind the audio, got more"
+            )
         position = after + (length & 1 if size == 4 else 0)
     rest = audio[position:]
     return 0 if rest.startswith(_TAGS) or not rest.strip(b"\0") else len(rest)

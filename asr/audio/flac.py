@@ -4,12 +4,17 @@ An encoder that writes to a pipe leaves 0 there (RFC 9639, section 8.2), where l
 seek. Of a number that is too small, libsndfile reads so many samples and drops the rest.
 """
 
+import re
+
 from asr.audio.stream import UndecodableError
 
 _TOTAL = slice(21, 26)  # 36 bits: the last 4 of byte 21 and four bytes more
 _TOTAL_MASK = 0xF_FFFF_FFFF
 _STREAM_START = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 _MAX_HEADER = 16  # bytes of a frame's header
+_MAX_FRAME = 1 << 20  # bytes; 65,535 samples of 8 channels of 16 bits, the most, have as many
+_SYNC = re.compile(rb"\xff[\xf8\xf9]")
+_MAX_TRIES = 1024  # of places with a sync code; in 1 MB by chance 32 have one
 _SIZES = {1: 192, 2: 576, 3: 1152, 4: 2304, 5: 4608} | {n: 1 << n for n in range(8, 16)}
 
 
@@ -35,10 +40,10 @@ def with_real_total(audio: bytes) -> bytes:
 
 
 def _end_of_last_frame(audio: bytes) -> int:
-    """Samples up to the end of the last frame; 0 if there is no frame."""
-    position = len(audio)
-    while (position := audio.rfind(b"\xff", 42, position)) >= 0:
-        if (end := _end_of_frame(audio, position)) is not None:
+    """Samples up to the end of the last frame; 0 if none begins in the last ``_MAX_FRAME``."""
+    starts = [match.start() for match in _SYNC.finditer(audio, max(42, len(audio) - _MAX_FRAME))]
+    for start in reversed(starts[-_MAX_TRIES:]):
+        if (end := _end_of_frame(audio, start)) is not None:
             return end
     return 0
 

@@ -6,13 +6,25 @@ of a file of variable bitrate (libsndfile issue 1001). So count the frames, and 
 that number in a frame of its own.
 """
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from asr.audio.stream import UndecodableError
 
 _SLACK_S = 0.06  # two frames: one counts the frame of the header, one may be cut
 _MAX_TAG = 1 << 20  # bytes before the first frame besides ID3: a recorder that starts anywhere
 _MAX_FRAME = 2048  # bytes; the largest has 1441
+_MAX_GAP = 1 << 20  # bytes without a frame, besides ID3
+_MAX_ID3 = 16  # tags in a row; a file has one, or one for each version
+_MAX_TRIES = 20_000  # places that look like a header; 40 MB of random bytes have as many
+# Sync, a known version and layer; a known bitrate and rate.
+_HEADER = re.compile(
+    rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][%b]"
+    % b"".join(rb"\x%b0-\x%bb" % (high, high) for high in re.findall(b".", b"123456789abcde"))
+)
+_TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")  # what may follow the last frame
 # kbit/s by version 1 and by versions 2 and 2.5, for layers 1 to 3; index 0 is any bitrate.
 _KBITS = {
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -89,14 +101,12 @@ def _start_in_mid_frame(audio: bytes) -> int | None:
 
 def _first_frame(audio: bytes) -> int | None:
     """Offset of the first frame that another one follows."""
-    position = 0
-    while audio[position : position + 3] == b"ID3" and len(audio) >= position + 10:
-        size = 0
-        for byte in audio[position + 6 : position + 10]:
-            size = size << 7 | byte & 0x7F
-        position += 10 + size + (10 if audio[position + 5] & 0x10 else 0)
-    end = position + _MAX_TAG
-    while (position := audio.find(b"\xff", position, end)) >= 0:
+    position = _behind_id3(audio, 0)
+    end = position + _MAX_TAG + 2
+    for _ in range(_MAX_TRIES):
+        if (found := _HEADER.search(audio, position, end)) is None:
+            return None
+        position = found.start()
         frame = _frame(audio, position)
         if frame and _same(_frame(audio, position + frame.size), frame):
             return position
@@ -104,9 +114,25 @@ def _first_frame(audio: bytes) -> int | None:
     return None
 
 
+def _behind_id3(audio: bytes, position: int) -> int:
+    """Offset behind the ID3 tags that begin at ``position``."""
+    for _ in range(_MAX_ID3):
+        if audio[position : position + 3] != b"ID3" or len(audio) < position + 10:
+            break
+        size = 0
+        for byte in audio[position + 6 : position + 10]:
+            size = size << 7 | byte & 0x7F
+        position += 10 + size + (10 if audio[position + 5] & 0x10 else 0)
+    return position
+
+
 def _frame(audio: bytes, at: int) -> _Frame | None:
     """Read the header at ``at``; None if there is none, or one of any bitrate."""
-    header = audio[at : at + 4]
+    return _header(audio[at : at + 4])
+
+
+@lru_cache(maxsize=4096)  # a file repeats a few: this counts its frames in a third of the time
+def _header(header: bytes) -> _Frame | None:
     if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
         return None
     version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
@@ -129,26 +155,42 @@ def _same(one: _Frame | None, other: _Frame) -> bool:
 
 
 def _count(audio: bytes, position: int, first: _Frame) -> int:
-    """Whole frames from ``position`` on; what is between them is skipped, as decoders do."""
-    count = 0
-    while position >= 0:
+    """Whole frames from ``position`` on; what is between them is skipped, as decoders do.
+
+    Raises:
+        UndecodableError: if what is between them is too long to search.
+    """
+    count, tries = 0, iter(range(_MAX_TRIES))
+    while position < len(audio):
         frame = _frame(audio, position)
         if frame and _same(frame, first):
             count += position + frame.size <= len(audio)
             position += frame.size
         else:
-            position = _next_frame(audio, position + 1, first)
+            position = _next_frame(audio, position, first, tries)
     return count
 
 
-def _next_frame(audio: bytes, position: int, first: _Frame) -> int:
-    """Offset of the next frame that another one follows, -1 if there is none."""
-    while (position := audio.find(b"\xff", position)) >= 0:
+def _next_frame(audio: bytes, gap: int, first: _Frame, tries: Iterator[int]) -> int:
+    """Offset of the next frame that another one follows, or the end if there is none."""
+    position = behind if (behind := _behind_id3(audio, gap)) < len(audio) else gap
+    end = position + _MAX_GAP + 2
+    for _ in tries:
+        if (found := _HEADER.search(audio, position, end)) is None:
+            if end >= len(audio) or _is_tag_or_fill(audio[gap:]):
+                return len(audio)
+            raise UndecodableError(f"damaged: no MPEG frame in the {_MAX_GAP} bytes from {gap} on")
+        position = found.start()
         frame = _frame(audio, position)
         if frame and _same(frame, first) and _same(_frame(audio, position + frame.size), first):
             return position
         position += 1
-    return -1
+    raise UndecodableError(f"damaged: more than {_MAX_TRIES} false headers of MPEG frames")
+
+
+def _is_tag_or_fill(rest: bytes) -> bool:
+    """Whether a tag begins here, or one byte fills the rest, as zeros fill a block."""
+    return rest.startswith(_TAGS) or not rest.strip(rest[:1])
 
 
 def _stated(audio: bytes, start: int, first: _Frame) -> int | None:

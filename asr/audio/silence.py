@@ -10,6 +10,7 @@ from asr.audio.params import SilenceParams
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
 
 FRAME_SAMPLES = SAMPLE_RATE // 100  # 10 ms: shorter than any sound of speech
+MIN_S = 0.1  # a shorter clip has no word, and no model computes it: HuBERT needs 400 samples
 _LOUD_QUANTILE = 0.95  # of frames; the very loudest may be a click
 
 
@@ -59,15 +60,22 @@ def cut_at_silences(
 
     A cut must lie in the second half of the longest possible piece, so that pieces are not short.
     There it takes the middle of the longest silence, or the quietest frame if there is no silence.
+    No cut lies in the last ``MIN_S`` seconds.
+
+    Args:
+        waveform: shape (num_samples,), at least one.
+        max_duration_s: of a piece, at least 0.3.
+        params: defines silence.
 
     Returns:
         First sample and end (exclusive) of each piece.
     """
     silent = silent_frames(waveform, params.below_db)
     longest = round(max_duration_s * SAMPLE_RATE) // FRAME_SAMPLES
+    latest = (len(waveform) - round(MIN_S * SAMPLE_RATE)) // FRAME_SAMPLES
     cuts = [0]
     while len(silent) - cuts[-1] > longest:
-        low, high = cuts[-1] + longest // 2 + 1, cuts[-1] + longest
+        low, high = cuts[-1] + longest // 2 + 1, min(cuts[-1] + longest, latest + 1)
         cuts.append(low + _middle_of_longest(silent[low:high], waveform, low))
     ends = [*(cut * FRAME_SAMPLES for cut in cuts[1:]), len(waveform)]
     return list(zip((cut * FRAME_SAMPLES for cut in cuts), ends, strict=True))

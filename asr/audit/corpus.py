@@ -53,7 +53,8 @@ def audit_utterances(
     taken = [i for i, u in enumerate(utterances) if scope.takes(u.language, u.duration_s)]
     if missing := len(utterances) - len(taken):
         tqdm.write(f"audit: {missing} of {len(utterances)} utterances are not judged, and kept")
-    judged = [taken[i] for i in drawn([utterances[i] for i in taken], params.sample, params.seed)]
+    able = [utterances[i] for i in taken]
+    judged = [taken[i] for i in drawn(able, params.sample, params.seed, params.min_utterances)]
     if len(judged) < len(taken):
         tqdm.write(f"audit: sampled {len(judged)} of {len(taken)} utterances; the others are kept")
     clips = [utterances[i] for i in judged]

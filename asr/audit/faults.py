@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 NORMAL_IQR = 1.349  # interquartile range of the normal distribution, in standard deviations
 MAX_SIGN = 2.0  # standard deviations: an unusually good sign must not outweigh a bad one
+LEAST_SPREADS = (3.0, 0.05, 0.2)  # of the three signs: dB, log of the duration, nats a token
 NUM_WORST_NAMED = 5
 
 
@@ -127,8 +128,8 @@ def wholeness(measures: Sequence[Measures]) -> Floats:
         np.array([one.tail_gain for one in measures]),
     )
     total = np.zeros(len(measures))
-    for sign in signs:
-        total += np.minimum(_standardized(sign), MAX_SIGN)
+    for sign, least in zip(signs, LEAST_SPREADS, strict=True):
+        total += np.minimum(_standardized(sign, least), MAX_SIGN)
     return total
 
 
@@ -149,10 +150,14 @@ def expected_duration_s(measures: Sequence[Measures]) -> Floats:
     return expected
 
 
-def _standardized(values: Floats) -> Floats:
-    """Distance from the median in standard deviations, estimated by quartiles: robust to faults."""
+def _standardized(values: Floats, least: float) -> Floats:
+    """Distance from the median in standard deviations, estimated by quartiles: robust to faults.
+
+    ``least`` is the smallest deviation to divide by: where nearly all clips have the same length,
+    one of 1 % less is not cut.
+    """
     low, median, high = np.percentile(values, [25, 50, 75])
-    standardized: Floats = (values - median) / max((high - low) / NORMAL_IQR, 1e-6)
+    standardized: Floats = (values - median) / max((high - low) / NORMAL_IQR, least)
     return standardized
 
 
@@ -216,8 +221,8 @@ def stop_if_bad(
     raise InputError(
         f"corpora.{corpus}: a share of {summarized['low_quality_share']:.3f} of "
         f"{summarized['num_utterances']} utterances{sampled} is of low quality ({kinds}), where "
-        f"audit.stop_share is {params.stop_share}; see {csv}. To go on, listen to them in the "
-        f"report, then leave them out with audit.drop, or {remedy}. The worst:"
+        f"audit.stop_share is {params.stop_share}; see {csv}. To go on, listen to the worst and "
+        f"mend the source; or leave them out with audit.drop, and {remedy}. The worst:"
         f"{named}"
     )
 

@@ -204,16 +204,20 @@ def judge_budget(utterance: Utterance, scope: JudgeScope) -> int:
 
 
 def other_clips(utterances: Sequence[Utterance], num_others: int, seed: int) -> list[list[int]]:
-    """For each transcript, choose clips of others: of about its length, with other words.
+    """For each transcript, choose clips of others: of its language and length, with other words.
 
     There are fewer than ``num_others`` only if the corpus has no more. The choice is by hashes of
     pairs, so a new utterance changes few choices of the others.
     """
     keys = [sentence_key(utterance.text) for utterance in utterances]
     draws = [hash64(f"{seed} {utterance.id}") for utterance in utterances]
-    order = sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id))
     chosen: list[list[int]] = [[] for _ in keys]
-    for place, i in enumerate(order):
+    by_language: dict[str, list[int]] = {}
+    for i in sorted(range(len(keys)), key=lambda i: (len(keys[i]), utterances[i].id)):
+        by_language.setdefault(utterances[i].language, []).append(i)
+    places = ((order, place) for order in by_language.values() for place in range(len(order)))
+    for order, place in places:
+        i = order[place]
         shorter = order[max(0, place - NUM_NEIGHBOURS) : place]
         longer = order[place + 1 : place + 1 + NUM_NEIGHBOURS]
         near = [j for _, j in sorted((draws[i] ^ draws[j], j) for j in shorter + longer)]

@@ -20,17 +20,18 @@ Floats = npt.NDArray[np.float64]
 CONFIDENCE = 0.95
 
 
-def drawn(utterances: Sequence[Utterance], share: float, seed: int) -> list[int]:
-    """Indices of the utterances to audit, in order: about ``share`` of them, at least one.
+def drawn(utterances: Sequence[Utterance], share: float, seed: int, least: int) -> list[int]:
+    """Indices of the utterances to audit, in order: about ``share`` of them.
 
     Args:
         utterances: of one corpus.
         share: ``audit.sample``; 1 draws all.
         seed: ``audit.seed``.
+        least: ``audit.min_utterances``, how many to draw at least: fewer would not be judged.
     """
     draws = [hash64(f"sample {seed} {utterance.id}") / 2**64 for utterance in utterances]
-    least = min(draws, default=0.0)
-    return [i for i, draw in enumerate(draws) if share == 1 or draw < share or draw == least]
+    enough = sorted(draws)[: max(1, least)][-1:]
+    return [i for i, draw in enumerate(draws) if share == 1 or draw < share or [draw] <= enough]
 
 
 class Interval(NamedTuple):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from tqdm import tqdm
 
 from asr.audio.params import SilenceParams
-from asr.audio.silence import cut_at_silences
+from asr.audio.silence import MIN_S, cut_at_silences
 from asr.audio.stream import UndecodableError
 from asr.core.csv_files import write_csv
 from asr.core.errors import InputError
@@ -244,9 +244,12 @@ def _loaded(clips: Sequence[Clip]) -> Iterator[tuple[Clip, Waveform | Exception]
 
 def _waveform_or_error(clip: Clip) -> Waveform | Exception:
     try:
-        return clip.load()
+        waveform = clip.load()
     except (UndecodableError, InputError, OSError) as error:
         return error
+    if (duration_s := len(waveform) / SAMPLE_RATE) < MIN_S:
+        return InputError(f"expected at least {MIN_S:g} s of audio, got {duration_s:.3f}")
+    return waveform
 
 
 def _groups(

@@ -13,13 +13,11 @@ import numpy as np
 
 from asr.audio.decoding import TooLongError, decode
 from asr.audio.params import SilenceParams
-from asr.audio.silence import cut_at_silences
+from asr.audio.silence import MIN_S, cut_at_silences
 from asr.audio.stream import UndecodableError
 from asr.core.errors import InputError
 from asr.serving.errors import ApiError
 from asr.utterances.waveform import SAMPLE_RATE, Waveform
-
-_MIN_S = 0.1  # a shorter clip has no word, and no model that computes it
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,8 @@ def read_audio(
     except InputError as error:  # PyAV is not installed
         raise ApiError(415, f"file: {error}", "file", "unsupported_audio") from error
     duration_s = len(waveform) / SAMPLE_RATE
-    if duration_s < _MIN_S:
-        message = f"file: expected at least {_MIN_S:g} s of audio, got {duration_s:.3f}"
+    if duration_s < MIN_S:
+        message = f"file: expected at least {MIN_S:g} s of audio, got {duration_s:.3f}"
         raise ApiError(400, message, "file", "audio_too_short")
     if duration_s <= longest_s:
         return Audio(waveform, [(0, len(waveform))])

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from asr.splits.given import SPLITS
+from asr.splits.given import GIVEN, SPLITS
 from asr.splits.params import SplitParams
 from asr.splits.split import SplitResult
 from asr.utterances.utterance import Utterance
@@ -59,7 +59,8 @@ def _columns(utterances: Sequence[Utterance]) -> dict[str, list[str]]:
         columns["corpus"].append(one.corpus)
         columns["language"].append(one.language)
         for name, value in one.attributes.items():
-            columns[name].append(value)
+            if name not in (GIVEN, "corpus", "language"):
+                columns[name].append(value)
     return {name: values for name, values in columns.items() if len(set(values)) <= MAX_VALUES}
 
 

@@ -14,6 +14,7 @@ NGRAM = 4  # letters; shorter n-grams match by chance, longer ones do not fit sh
 NUM_HASHES = 128
 NUM_BANDS = 32  # of four hashes: finds 99.99 % of pairs at 0.75, one in four at 0.3
 HASH_SEED = 1
+MAX_ERROR = 0.25  # of the estimate by 128 hashes: five standard deviations at 0.5
 
 
 def near_pairs(
@@ -27,12 +28,17 @@ def near_pairs(
         min_similarity: minimum similarity of near-duplicates, 0 to 1.
     """
     ngrams_among = [letter_ngrams(key) for key in among]
+    hashes_among = [_min_hash(ngrams) for ngrams in ngrams_among]
     index = RMinHashLSH(min_similarity, NUM_HASHES, NUM_BANDS)
-    for number, ngrams in enumerate(ngrams_among):
-        index.insert(number, _min_hash(ngrams))
+    for number, hashes in enumerate(hashes_among):
+        index.insert(number, hashes)
     for number, key in enumerate(sentences):
         ngrams = letter_ngrams(key)
-        for candidate in sorted(index.query(_min_hash(ngrams))):
+        hashes = _min_hash(ngrams)
+        for candidate in sorted(index.query(hashes)):
+            # A quick estimate first: sentences of one pattern are candidates of each other.
+            if hashes.jaccard(hashes_among[candidate]) < min_similarity - MAX_ERROR:
+                continue
             if jaccard(ngrams, ngrams_among[candidate]) >= min_similarity:
                 yield number, candidate
                 break

@@ -25,7 +25,7 @@ from asr.splits.aside import Aside
 from asr.splits.given import GIVEN, SPLITS, splits_to_fill
 from asr.splits.near_duplicates import near_pairs
 from asr.splits.params import SplitParams
-from asr.text.sentence import sentence_key
+from asr.text.sentence import unit_key
 from asr.utterances.utterance import Utterance
 
 _BY_PRECEDENCE = ("test", "dev", "train")
@@ -50,9 +50,16 @@ def split_utterances(utterances: Sequence[Utterance], params: SplitParams) -> Sp
     """Split utterances into train, dev and test; set aside those that would leak.
 
     Raises:
-        InputError: if splits that a corpus defines leak (names pairs of utterances), or if a
-            corpus has no utterance in one of the splits that it is to fill.
+        InputError: if splits that a corpus defines leak (names pairs of utterances), if a corpus
+            has no utterance in one of the splits that it is to fill, or if no utterance has the
+            attribute to stratify by.
     """
+    known = {name for one in utterances for name in one.attributes}
+    if params.stratify_by and params.stratify_by not in known:
+        raise InputError(
+            f"split.stratify_by: expected an attribute of the utterances, one of {sorted(known)}, "
+            f"got {params.stratify_by!r}"
+        )
     if params.given == "keep":
         _check_given(utterances, params)
     result = _split(utterances, params)
@@ -101,7 +108,7 @@ def _unit(utterance: Utterance, params: SplitParams) -> Trait:
         return "speaker", utterance.corpus, utterance.speaker_id
     if utterance.session_id is not None and "session" in params.disjoint:
         return "session", utterance.corpus, utterance.session_id
-    return "sentence", utterance.language, sentence_key(utterance.text)
+    return "sentence", utterance.language, unit_key(utterance.text, utterance.language)
 
 
 def _assign_units(
@@ -113,9 +120,10 @@ def _assign_units(
     case in which new data may move a unit.
     """
     position = {unit: _position(unit, params.seed) for unit in units}
-    borders = [("test", params.test_share), ("dev", params.test_share + params.dev_share)]
+    test, dev = params.test_share, params.test_share + params.dev_share
+    borders = [("test", 0.0, test), ("dev", test, dev)]
     assigned = {
-        unit: next((split for split, end in borders if at < end and split in missing), "train")
+        unit: next((one for one, a, b in borders if a <= at < b and one in missing), "train")
         for unit, at in position.items()
     }
     for split in ("test", "dev", "train"):
@@ -178,7 +186,7 @@ def too_long(utterance: Utterance, tokens: TextTokens) -> bool:
 def traits(utterance: Utterance, params: SplitParams) -> Iterator[Trait]:
     """Yield what no other split may share. Unknown speakers and sessions are never equal."""
     if "sentence" in params.disjoint:
-        yield "sentence", utterance.language, sentence_key(utterance.text)
+        yield "sentence", utterance.language, unit_key(utterance.text, utterance.language)
     yield "recording", utterance.sha256
     if utterance.speaker_id is not None and "speaker" in params.disjoint:
         yield "speaker", utterance.corpus, utterance.speaker_id
@@ -200,7 +208,7 @@ def leaks(
             other_split, other = owners[shared]
             yield Aside(one, split, shared[0], other, other_split)
         else:
-            remaining[one.language, sentence_key(one.text)].append(one)
+            remaining[one.language, unit_key(one.text, one.language)].append(one)
     if "sentence" not in params.disjoint or params.near_duplicate == 0:
         return
     others = {trait[1:]: owner for trait, owner in owners.items() if trait[0] == "sentence"}

@@ -4,6 +4,8 @@ import unicodedata
 
 import regex
 
+from asr.text.scripts import in_script
+
 # The marks of India and South-East Asia are vowels, and part of a word.
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*")
 # Points of Hebrew, Arabic and Syriac and stress marks, which most writers leave out, what encloses
@@ -25,7 +27,22 @@ def sentence_key(text: str) -> str:
     keeps two utterances in one split. Empty for a text without letters and digits.
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(_WORD.findall(_OPTIONAL.sub("", folded)))
+    return " ".join(_WORD.findall(without_optional_marks(folded)))
+
+
+def unit_key(text: str, language: str) -> str:
+    """``sentence_key`` of a text in its language: no split may share it with another.
+
+    Serbian is the same sentence in both of its scripts, Chinese with a comma and without: there a
+    comma would leave a space.
+    """
+    key = sentence_key(in_script(text, language, "latin"))
+    return key.replace(" ", "") if language in WITHOUT_SPACES else key
+
+
+def without_optional_marks(text: str) -> str:
+    """A text in NFKC without what most writers leave out, such as niqqud and harakat."""
+    return _OPTIONAL.sub("", text)
 
 
 def has_digits(text: str) -> bool:
