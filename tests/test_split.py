@@ -216,7 +216,8 @@ def test_an_attribute_to_stratify_by_that_none_has_is_refused():
 
 @pytest.mark.parametrize(
     ("language", "one", "other"),
-    [("ja", "今日は、良い天気ですね。", "今日は良い天気ですね"), ("zh", "我想喝水，谢谢你。", "我想喝水谢谢你"),
+    [("ja", "今日は、良い天気ですね。", "今日は良い天気ですね"),
+     ("zh", "我想喝水，谢谢你。", "我想喝水谢谢你"),
      ("sr", "Љубав је све.", "Ljubav je sve"), ("he", "שָׁלוֹם לך", "שלום לך")],
 )  # fmt: skip
 def test_one_sentence_written_in_two_ways_is_in_one_split(language, one, other):

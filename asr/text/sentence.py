@@ -42,7 +42,8 @@ def unit_key(text: str, language: str) -> str:
 
 def without_optional_marks(text: str) -> str:
     """A text in NFKC without what most writers leave out, such as niqqud and harakat."""
-    return _OPTIONAL.sub("", text)
+    plain: str = _OPTIONAL.sub("", text)
+    return plain
 
 
 def has_digits(text: str) -> bool:
