@@ -34,7 +34,8 @@ ENV PATH=/opt/venv/bin:$PATH \
 # Ubuntu's image has a user 1000 of its own, with another home.
 ARG USER_ID=1000
 RUN if id ubuntu > /dev/null 2>&1; then userdel --remove ubuntu; fi \
-    && useradd --create-home --uid "$USER_ID" asr
+    && useradd --create-home --uid "$USER_ID" asr \
+    && install --directory --owner asr --group asr /home/asr/.cache
 WORKDIR /repo
 
 # The environment alone: DVC needs Git's history, so the code comes as a clone or a mounted folder.

@@ -12,6 +12,8 @@
 # make bench   set up, add other tools, measure speed against them (two hours of two quiet cores)
 # make bench-quick   the same on a few clips, to see that it runs; writes no result
 
+# Apple's make 3.81 runs simple lines without a shell, and so without the PATH below, unless this is not /bin/sh.
+SHELL := /bin/bash
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/.venv
@@ -20,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # --no-compile: to byte-compile all installed files takes longer than to compile those that are imported.
 INSTALL := .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-compile
 
-.PHONY: setup repro serve test test-unit test-slow browser lint smoke comment round audit-dependencies mutants docker docker-push bench bench-quick sshd
+.PHONY: setup repro serve test test-unit test-slow browser lint smoke comment container round audit-dependencies mutants docker docker-push bench bench-quick sshd
 
 setup: .venv/installed
 
@@ -91,11 +93,23 @@ comment: setup
 	dvc metrics diff --md "$(BASE)" >> comment.md
 	head -c 60000 comment.md > comment.cut && mv comment.cut comment.md
 
+# In a fresh container: apt's lists, and Git's trust in a folder that belongs to the host's user.
+container:
+	apt-get update --quiet=2
+	git config --global --add safe.directory "$(CURDIR)"
+
+# What others merged meanwhile; a conflict ends the round, for you to solve.
+BRANCH = $(shell git branch --show-current)
+MERGE = test -z "$$(git ls-remote --heads origin $(BRANCH))" || git pull --quiet --no-rebase --no-edit origin $(BRANCH)
+
 # A model that is no better (status 4) is no failure. Tags of rounds are lightweight, which --follow-tags leaves out.
+# Needs Linux, for flock.
 round: .venv/sql
 	@mkdir -p .dvc/tmp
+	$(MERGE)
 	flock --nonblock --conflict-exit-code 75 .dvc/tmp/cron.lock python -m commands.round || test $$? -eq 4
 	test -z "$$(dvc remote list)" || dvc push
+	$(MERGE)
 	git push --quiet origin HEAD 'refs/tags/round-*:refs/tags/round-*'
 
 audit-dependencies: .venv/audit

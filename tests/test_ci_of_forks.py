@@ -96,6 +96,7 @@ sys.exit(status)
 """
 
 
+@pytest.mark.integration  # macOS, where only unit tests run, has no flock
 def test_make_round_pushes_what_was_released_and_only_a_true_failure_fails(repo, tmp_path):
     origin, clone = tmp_path / "origin.git", repo.clone(tmp_path / "clone")
     clone.run("git", "init", "--quiet", "--bare", str(origin))
@@ -113,6 +114,15 @@ def test_make_round_pushes_what_was_released_and_only_a_true_failure_fails(repo,
     after = clone.run("git", "rev-parse", "HEAD").strip()
     assert f"{after}\trefs/heads/main" in pushed
     assert f"{after}\trefs/tags/round-7" in pushed
+    other = repo.clone(tmp_path / "other")  # somebody merges a pull request on the host
+    other.run("git", "remote", "set-url", "origin", str(origin))
+    other.run("git", "fetch", "--quiet", "origin")
+    other.run("git", "reset", "--quiet", "--hard", "origin/main")
+    (other.folder / "merged.md").write_text("By another one.")
+    other.commit("A pull request")
+    other.run("git", "push", "--quiet", "origin", "HEAD:main")
+    clone.run(*words, STATUS="4")
+    assert (clone.folder / "merged.md").is_file()
     lock = "flock .dvc/tmp/cron.lock make --assume-old=.venv/sql --assume-old=.venv/installed round"
     assert "Error 1" in clone.run("sh", "-c", lock, succeeds=False, STATUS="0")
 

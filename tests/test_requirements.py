@@ -26,6 +26,20 @@ TRACKERS = ("dvclive", "tensorboard", "trackio", "wandb")  # accelerate imports 
 COMMANDS = sorted(f"commands.{path.stem}" for path in (ROOT / "commands").glob("[!_]*.py"))
 
 
+def test_the_constraints_have_every_pin_for_the_audit_of_dependencies():
+    files = [ROOT / "requirements.txt", *USES.values()]
+    found, *others = (
+        {
+            (re.sub(r"[-_.]+", "-", name).lower(), version)
+            for name, version in re.findall(
+                r"^([\w.-]+)(?:\[.*\])?==(\S+)", file.read_text(), re.MULTILINE
+            )
+        }
+        for file in (ROOT / "conf/constraints.txt", *files)
+    )
+    assert set().union(*others) <= found
+
+
 def pinned(path):
     """Distributions that a file of requirements names, and those of the files that it names."""
     lines = path.read_text().splitlines()
