@@ -106,8 +106,8 @@ MERGE = test -z "$$(git ls-remote --heads origin $(BRANCH))" || git pull --quiet
 # Needs Linux, for flock.
 round: .venv/sql
 	@mkdir -p .dvc/tmp
-	$(MERGE)
-	flock --nonblock --conflict-exit-code 75 .dvc/tmp/cron.lock python -m commands.round || test $$? -eq 4
+	flock --nonblock --conflict-exit-code 75 .dvc/tmp/cron.lock \
+		sh -c '$(MERGE) && python -m commands.round' || test $$? -eq 4
 	test -z "$$(dvc remote list)" || dvc push
 	$(MERGE)
 	git push --quiet origin HEAD 'refs/tags/round-*:refs/tags/round-*'
