@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 NORMAL_IQR = 1.349  # interquartile range of the normal distribution, in standard deviations
 MAX_SIGN = 2.0  # standard deviations: an unusually good sign must not outweigh a bad one
-# Of the three signs: dB, log of the duration, nats a token. Real corpora have twice as much or more.
+# Of the three signs: dB, log of the duration, nats a token. Real corpora have twice as much.
 LEAST_SPREADS = (1.0, 0.02, 0.1)
 NUM_WORST_NAMED = 5
 
