@@ -107,7 +107,7 @@ def test_the_table_says_how_many_times_better_ours_is():
     assert table[-2].endswith("| 300, 280, 290 | 0 of 12 | 0.000 |")
     assert "| 10.000, 10.000 (ours 20.0 times better), 10.000 |" in table[-1]
     assert "| 1.000 (ours 20.0 times better) |" in table[-1]
-    assert table[-1].endswith("| 1.000 (-1.000 [-1.000, -1.000] on 12 clips) |")
+    assert table[-1].endswith("| 1.000 (-1.000 [-1.265, -0.735] on 12 clips) |")
 
 
 def test_a_server_that_never_answers_has_dashes():
