@@ -10,7 +10,6 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
 from asr.alignment.words import aligned_words
 from asr.core.errors import InputError
@@ -18,15 +17,13 @@ from asr.decoding.params import DecodeParams
 from asr.decoding.transcribe import token_budget
 from asr.features.batching import Seconds
 from asr.serving.errors import ApiError
-from asr.serving.logs import log_not_loaded
-from asr.serving.models import LoadedModel, LoadedModels
+from asr.serving.models import LoadedModel, LoadedModels, loaded
 from asr.serving.params import ModelsParams
 from asr.serving.queue import FairQueue, Step, Work
 from asr.serving.transcription import Transcription
 from asr.utterances.hypothesis import Hypothesis
 
 log = logging.getLogger("serve")
-T = TypeVar("T")
 
 # Called after each batch with model, step, clips, seconds of audio and seconds that it took.
 Observe = Callable[[str, Step, int, float, float], None]
@@ -207,7 +204,7 @@ class Batcher:
             return
         started = time.perf_counter()
         try:
-            model = _loaded(name, lambda: self._models.load(name))
+            model = loaded(name, lambda: self._models.load(name))
             {"detect": self._detect, "align": self._align}.get(batch[0].step, self._transcribe)(
                 model, batch
             )
@@ -236,7 +233,7 @@ class Batcher:
         (work,) = batch
         request = work.request
         with model.lock:
-            detector = _loaded(request.model, model.detector)
+            detector = loaded(request.model, model.detector)
             if detector is None:
                 raise InputError(f"language: family {model.found.family} names none")
             context_s = detector.language_seconds(work.duration_s)
@@ -286,7 +283,7 @@ class Batcher:
             raise RuntimeError("align: expected a hypothesis")
         request, language = work.request, work.request.language or "en"
         with model.lock:
-            aligner = _loaded(request.model, model.aligner)
+            aligner = loaded(request.model, model.aligner)
             words = aligned_words(
                 aligner, request.piece_waveform(work.index), work.hypothesis.text, language,
                 model.found.align,
@@ -294,17 +291,3 @@ class Batcher:
         request.finish(work.index, work.hypothesis, words)
         with self._changed:
             self._models.shrink(lambda other: not self._running[other])
-
-
-def _loaded(model: str, load: Callable[[], T]) -> T:
-    """What a model loads for a batch.
-
-    Raises:
-        ApiError: if it can't, as when the pipeline replaces the folder: no request is at fault.
-    """
-    try:
-        return load()
-    except (InputError, OSError) as error:
-        log_not_loaded(model, error)
-        message = f"model: {model} can't be loaded"
-        raise ApiError(503, message, "model", "model_not_loadable") from error

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 from asr.alignment.params import AlignParams
 from asr.alignment.unit_scores import Aligner
@@ -27,6 +27,8 @@ from asr.families.params import ModelParams
 from asr.families.protocols import Engine, family_module
 from asr.prediction.model import family_of, model_folder
 from asr.preparation.params import PrepareParams
+from asr.serving.errors import ApiError
+from asr.serving.logs import log_not_loaded
 from asr.serving.params import ModelsParams
 
 BASE = Path("models/base")
@@ -35,6 +37,7 @@ MANIFEST = "run_manifest.json"  # of a package
 OWN = "own"  # the export there that is the tuned model's own folder
 WEIGHTS = ("*.safetensors", "*.bin")
 GB = 1_000_000_000
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -277,3 +280,17 @@ class LoadedModels:
         """Free all."""
         for name in self.names:
             self.evict(name)
+
+
+def loaded(model: str, load: Callable[[], T]) -> T:
+    """What a model loads for a batch.
+
+    Raises:
+        ApiError: if it can't, as when the pipeline replaces the folder: no request is at fault.
+    """
+    try:
+        return load()
+    except (InputError, OSError) as error:
+        log_not_loaded(model, error)
+        message = f"model: {model} can't be loaded"
+        raise ApiError(503, message, "model", "model_not_loadable") from error
